@@ -1,0 +1,3 @@
+"""kafkalab: Apache Kafka's behaviour as executable facts."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,159 @@
+"""A real Kafka behind one small Protocol, whichever way it was started."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import Any, Protocol
+
+
+class Termination(Enum):
+    """How a node ends."""
+
+    GRACEFUL = "graceful"
+    """SIGTERM: the node hands over, flushes its log and writes a clean-shutdown marker."""
+
+    ABRUPT = "abrupt"
+    """SIGKILL: the node has no chance to do anything; what it had not flushed to the
+    operating system is lost, what it had is not."""
+
+
+@dataclass(frozen=True)
+class Topology:
+    """What a test asks for: how many brokers, and broker settings beside the lab's.
+
+    Each node is broker and KRaft controller in one (`process.roles`), node ids
+    count from 1.
+    """
+
+    brokers: int = 1
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+
+class Broker(Protocol):
+    """A running Kafka of one or more nodes.
+
+    A backend that cannot do something leaves it out of `capabilities`; tests
+    declare what they need and are skipped, with reason and remedy, where it is
+    missing.
+    """
+
+    @property
+    def bootstrap(self) -> str:
+        """`host:port` of every node, comma separated, as `bootstrap.servers` takes it."""
+        ...
+
+    @property
+    def node_ids(self) -> tuple[int, ...]:
+        """The ids of all nodes, running or not, ascending."""
+        ...
+
+    @property
+    def version(self) -> str:
+        """The version of Apache Kafka, as in `4.4.0`."""
+        ...
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """What tests may need of it: `restart`, `log_dirs`."""
+        ...
+
+    def client_properties(self) -> dict[str, str]:
+        """Properties that every client needs, in librdkafka's names. A fresh dict."""
+        ...
+
+    def kill(self, node_id: int, how: Termination) -> None:
+        """End one node. On return its process is gone and its port refuses.
+
+        Not guaranteed: that other nodes or clients have noticed.
+        """
+        ...
+
+    def start(self, node_id: int) -> None:
+        """Start a node that was killed, on its old port and data.
+
+        On return it answers clients and is in every running node's metadata.
+        Not guaranteed: that it has caught up or leads any partition.
+
+        Raises:
+            BrokerError: it ended or did not answer within the limit.
+        """
+        ...
+
+    def log_dir(self, node_id: int) -> Path:
+        """The node's `log.dirs` folder, which holds one folder for each partition.
+
+        For tests that need `log_dirs`; elsewhere it raises NotImplementedError.
+        """
+        ...
+
+    def log_tail(self, lines: int = 15) -> str:
+        """The last lines of every node's own log."""
+        ...
+
+    def check_alive(self) -> None:
+        """Return quickly while every node that should run does.
+
+        Raises:
+            BrokerDied: a node's process or container has ended by itself; the
+                text carries the tail of its log.
+        """
+        ...
+
+    def state(self) -> dict[str, Any]:
+        """JSON-safe data by which another process attaches to this broker."""
+        ...
+
+    def close(self) -> None:
+        """End every node, without ceremony: a lab's data is thrown away. Never raises."""
+        ...
+
+
+class Backend(Protocol):
+    """A way to get a broker."""
+
+    name: str
+    capabilities: frozenset[str]
+    """What its brokers can do beside serving clients; the words of `@pytest.mark.needs`."""
+
+    def describe(self) -> str:
+        """One phrase for the header: what runs, in which version."""
+        ...
+
+    def prepare(self, say: Progress) -> None:
+        """Do all that is done once per machine. Quick when nothing is missing.
+
+        Raises:
+            BrokerError: what is missing, and what to do.
+        """
+        ...
+
+    def launch(self, topology: Topology, home: Path) -> Broker:
+        """Start a broker whose files live in `home`; it is ready on return.
+
+        Raises:
+            BrokerError: it could not be started; nothing of it is left running.
+        """
+        ...
+
+    def attach(self, state: Mapping[str, Any]) -> Broker:
+        """The broker that another process started, from its `Broker.state()`."""
+        ...
+
+
+class Progress(Protocol):
+    """How preparation tells what it does."""
+
+    def step(self, text: str) -> None:
+        """Say what is done next."""
+        ...
+
+    def total(self, size: int) -> None:
+        """Announce how many bytes will be fetched."""
+        ...
+
+    def advance(self, size: int) -> None:
+        """Tell that so many bytes more have been fetched."""
+        ...

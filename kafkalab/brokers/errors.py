@@ -1,0 +1,73 @@
+"""One class for each way in which getting or keeping a broker can fail.
+
+The first line of each error is what a user sees: what happened, what is
+suspected, what to do; the end of a broker's log may follow. None of them is a
+verdict on Kafka or on a learner: a fact that meets one is invalid, not refuted.
+"""
+
+from __future__ import annotations
+
+from typing import Self
+
+
+class BrokerError(Exception):
+    """The broker or the environment failed; the message names suspect and remedy."""
+
+    def __init__(self, happened: str, *, suspect: str, remedy: str, log: str = "") -> None:
+        line = f"{happened} Suspected: {suspect} To do: {remedy}"
+        super().__init__(f"{line}\n{log}" if log else line)
+
+    @classmethod
+    def told_again(cls, text: str) -> Self:
+        """The same error in another process, from its text."""
+        error = cls.__new__(cls)
+        Exception.__init__(error, text)
+        return error
+
+
+class UnknownBackend(BrokerError):
+    """`--kafka-backend` names a backend that does not exist."""
+
+
+class NoEngine(BrokerError):
+    """The container backend was asked for and no Docker engine answers."""
+
+
+class NoImage(BrokerError):
+    """The container image is not on this machine and could not be pulled."""
+
+
+class NoJava(BrokerError):
+    """No Java runtime that can run a Kafka broker was found."""
+
+
+class CacheNotWritable(BrokerError):
+    """The cache folder, where Kafka is prepared, cannot be written."""
+
+
+class FetchFailed(BrokerError):
+    """A jar could not be fetched."""
+
+
+class JarMismatch(BrokerError):
+    """A jar's sha256 is not the one pinned in this repository; it is never started."""
+
+
+class PreparationFailed(BrokerError):
+    """Kafka's own tools failed while the data folder or the AOT cache was made."""
+
+
+class PortTaken(BrokerError):
+    """The broker could not bind its port."""
+
+
+class StartFailed(BrokerError):
+    """The broker ended, or did not answer, before it was ready."""
+
+
+class BrokerDied(BrokerError):
+    """A broker that had been ready ended, or stopped answering, during the run."""
+
+
+class RunIsOver(BrokerError):
+    """A broker was asked for after its run had ended."""

@@ -1,0 +1,140 @@
+"""One shared broker for each run, whichever process of the run needs it first."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from kafkalab.brokers import Backend, Broker, Topology, errors
+from kafkalab.brokers.errors import BrokerError, RunIsOver, StartFailed
+from kafkalab.brokers.runs import Run
+
+# The first worker may be starting it: longer than any start may take.
+SHARED_BROKER_LIMIT = 120.0
+
+
+class Lease:
+    """The right of one run to its brokers.
+
+    The pytest controller makes it (`new`), workers get it as data (`to_worker`,
+    `from_worker`). The first that asks starts the shared broker under a file
+    lock, the others attach; the owner closes.
+    """
+
+    def __init__(self, backend: Backend, run: Run) -> None:
+        self.backend = backend
+        self.run = run
+        self._broker: Broker | None = None
+        self._private_count = 0
+
+    @classmethod
+    def new(cls, backend: Backend, cache: Path) -> Lease:
+        """A lease owned by this process; nothing is started or written yet."""
+        return cls(backend, Run.new(cache, backend.name))
+
+    def to_worker(self) -> dict[str, Any]:
+        """What a worker process needs to share the lease, JSON-safe."""
+        return self.run.as_data()
+
+    @classmethod
+    def from_worker(cls, backend: Backend, data: Mapping[str, Any]) -> Lease:
+        """The lease of the controller, in a worker."""
+        return cls(backend, Run.from_data(data))
+
+    @property
+    def _state_file(self) -> Path:
+        return self.run.folder / "state.json"
+
+    @property
+    def _failure_file(self) -> Path:
+        return self.run.folder / "failure.json"
+
+    def broker(self) -> Broker:
+        """The run's shared broker, started now if nobody has.
+
+        Raises:
+            BrokerError: it could not be started; every later call, in every
+                process of the run, raises the same at once.
+        """
+        if self._broker is None:
+            with self._lock():
+                self._raise_known_failure()
+                state = self.state()
+                self._broker = self.backend.attach(state) if state else self._start_shared()
+        return self._broker
+
+    def state(self) -> dict[str, Any] | None:
+        """What is known of the shared broker; None before it was started."""
+        try:
+            state: dict[str, Any] = json.loads(self._state_file.read_text("utf-8"))
+        except OSError:
+            return None
+        return state
+
+    @contextlib.contextmanager
+    def private(self, topology: Topology) -> Iterator[Broker]:
+        """A broker for one test alone; it is gone when the block ends.
+
+        Raises:
+            BrokerError: it could not be started.
+        """
+        with self._lock():
+            self._raise_known_failure()
+        self._private_count += 1
+        home = self.run.folder / f"private-{os.getpid()}-{self._private_count}"
+        broker = self.backend.launch(topology, home)
+        try:
+            yield broker
+        finally:
+            broker.close()
+
+    def close(self) -> None:
+        """End everything of the run; nothing to do when no broker was asked for.
+
+        Only the owner calls this.
+        """
+        if self.run.folder.exists():
+            self.run.close()
+
+    @contextlib.contextmanager
+    def _lock(self) -> Iterator[None]:
+        if not self.run.owner.is_alive():
+            raise RunIsOver(
+                "The run is over: the process that owns it has ended.",
+                suspect="pytest was killed.",
+                remedy="run again.",
+            )
+        self.run.lock_file.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with FileLock(self.run.lock_file, timeout=SHARED_BROKER_LIMIT):
+                self.run.open()
+                yield
+        except Timeout as error:
+            raise StartFailed(
+                f"Another worker has been starting the broker for {SHARED_BROKER_LIMIT:.0f} s.",
+                suspect="a machine under heavy load.",
+                remedy="run again with fewer workers (-n 2).",
+            ) from error
+
+    def _start_shared(self) -> Broker:
+        try:
+            broker = self.backend.launch(Topology(), self.run.folder / "shared")
+        except BrokerError as error:
+            failure = {"type": type(error).__name__, "text": str(error)}
+            self._failure_file.write_text(json.dumps(failure), "utf-8")
+            raise
+        worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+        self._state_file.write_text(json.dumps({**broker.state(), "started_by": worker}), "utf-8")
+        return broker
+
+    def _raise_known_failure(self) -> None:
+        if self._failure_file.exists():
+            failure = json.loads(self._failure_file.read_text("utf-8"))
+            kind: type[BrokerError] = getattr(errors, failure["type"])
+            raise kind.told_again(failure["text"])

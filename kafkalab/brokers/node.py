@@ -1,0 +1,160 @@
+"""One Kafka node as a JVM process: its folder, its ports, its log."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import psutil
+
+from kafkalab.brokers import Termination
+from kafkalab.brokers.errors import BrokerError, PortTaken, StartFailed
+
+# A stock broker on two loaded cores was seen to take 12 s.
+START_LIMIT = 60.0
+# A graceful stop takes 0.4 s; a node that hangs in it is killed.
+STOP_LIMIT = 30.0
+
+
+class Node:
+    """One broker-and-controller process. Everything it writes lies below `home`."""
+
+    def __init__(self, node_id: int, home: Path, port: int, controller_port: int) -> None:
+        self.node_id = node_id
+        self.home = home
+        self.port = port
+        self.controller_port = controller_port
+        self.process: psutil.Process | None = None
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def data(self) -> Path:
+        return self.home / "data"
+
+    @property
+    def log_file(self) -> Path:
+        return self.home / "broker.log"
+
+    @property
+    def properties_file(self) -> Path:
+        return self.home / "server.properties"
+
+    def spawn(self, command: Sequence[str]) -> None:
+        """Start the process. A session of its own keeps Ctrl-C in the terminal away from it."""
+        with self.log_file.open("ab") as log:
+            self.process = psutil.Popen(
+                list(command),
+                cwd=self.home,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def is_running(self) -> bool:
+        """Whether the process lives. A zombie, ended but not reaped yet, does not."""
+        if self.process is None:
+            return False
+        try:
+            return self.process.is_running() and self.process.status() != psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return False
+
+    def stop(self, how: Termination) -> None:
+        """End the process; it is gone on return. A graceful stop that hangs becomes a kill."""
+        if self.process is None:
+            return
+        try:
+            if how is Termination.GRACEFUL:
+                self.process.terminate()
+                try:
+                    self.process.wait(STOP_LIMIT)
+                except psutil.TimeoutExpired:
+                    self.process.kill()
+            else:
+                self.process.kill()
+            self.process.wait(STOP_LIMIT)
+        except psutil.NoSuchProcess:
+            pass
+        self.process = None
+
+    def log_tail(self, lines: int) -> str:
+        """The last lines of the node's log; empty when it wrote nothing."""
+        try:
+            with self.log_file.open("rb") as log:
+                # 64 KiB hold far more than the lines anybody quotes.
+                log.seek(max(0, self.log_file.stat().st_size - 65536))
+                text = log.read().decode("utf-8", "replace")
+        except OSError:
+            return ""
+        return "\n".join(text.splitlines()[-lines:])
+
+    def failure(self) -> BrokerError:
+        """Why the process ended before it was ready, read off its log."""
+        tail = self.log_tail(400)
+        if "Address already in use" in tail or "BindException" in tail:
+            return PortTaken(
+                f"Node {self.node_id} could not bind 127.0.0.1:{self.port} or "
+                f":{self.controller_port}: already in use.",
+                suspect="another process listens there.",
+                remedy="end that process, or simply run again: ports are drawn anew.",
+            )
+        return StartFailed(
+            f"Node {self.node_id} ended before it was ready.",
+            suspect="a broker setting or the Java runtime; the end of its log follows.",
+            remedy="run `kafkalab doctor`, which tells what this machine can do.",
+            log=self.log_tail(15),
+        )
+
+
+def wait_until_ready(nodes: Sequence[Node]) -> float:
+    """Wait until a client sees every node; return the seconds that took.
+
+    Raises:
+        PortTaken, StartFailed: a node ended, or did not answer within START_LIMIT.
+    """
+    started = time.monotonic()
+    probe = MetadataProbe(",".join(node.address for node in nodes))
+    while time.monotonic() - started < START_LIMIT:
+        for node in nodes:
+            if not node.is_running():
+                raise node.failure()
+        if probe.brokers(0.3) >= len(nodes):
+            return time.monotonic() - started
+    raise StartFailed(
+        f"Kafka did not answer within {START_LIMIT:.0f} s.",
+        suspect="a machine under heavy load, or too little memory.",
+        remedy="run again with fewer workers; the end of its log follows.",
+        log=nodes[0].log_tail(15),
+    )
+
+
+class MetadataProbe:
+    """Asks a cluster, through one client of its own, which brokers it has."""
+
+    def __init__(self, bootstrap: str) -> None:
+        from confluent_kafka.admin import AdminClient
+
+        self._admin = AdminClient(
+            {
+                "bootstrap.servers": bootstrap,
+                # The port refuses until the broker is up: try again soon, and in silence.
+                "reconnect.backoff.ms": 20,
+                "reconnect.backoff.max.ms": 50,
+                "log_level": 0,
+            }
+        )
+
+    def brokers(self, limit: float) -> int:
+        """How many brokers the metadata names; 0 when nobody answers within `limit` seconds."""
+        from confluent_kafka import KafkaException
+
+        try:
+            return len(self._admin.list_topics(timeout=limit).brokers)
+        except KafkaException:
+            return 0

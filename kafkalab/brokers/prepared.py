@@ -1,0 +1,222 @@
+"""What is made once per machine so that every later start is quick.
+
+A formatted data folder whose internal topics exist already, which a start
+copies, and a JDK AOT cache, in which the classes of a running broker lie
+loaded and linked (JEP 483, JEP 514).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from kafkalab.brokers import Progress, Termination, Topology
+from kafkalab.brokers.distribution import LEAN_FLAGS, Distribution, kind_of_cpu
+from kafkalab.brokers.errors import StartFailed
+from kafkalab.brokers.node import Node, wait_until_ready
+from kafkalab.brokers.ports import free_ports
+from kafkalab.brokers.properties import (
+    LAB_SETTINGS,
+    Endpoint,
+    as_properties_file,
+    node_properties,
+)
+from kafkalab.brokers.runs import Run
+
+
+class Prepared:
+    """The prepared folder of one Kafka, runtime and kind of CPU.
+
+    Its name is a hash of all that it depends on: another runtime or another
+    lab setting gets a folder of its own.
+    """
+
+    def __init__(self, distribution: Distribution) -> None:
+        self.distribution = distribution
+        ingredients = [
+            distribution.java.build,
+            distribution.classpath,
+            [jar.sha256 for jar in distribution.jars],
+            LEAN_FLAGS,
+            kind_of_cpu(),
+            sorted(LAB_SETTINGS.items()),
+        ]
+        key = hashlib.sha256(json.dumps(ingredients).encode()).hexdigest()[:12]
+        self.folder = distribution.cache / "prepared" / f"{distribution.version}-{key}"
+
+    @property
+    def is_there(self) -> bool:
+        return self._facts_file.exists()
+
+    @property
+    def aot_cache(self) -> Path:
+        return self.folder / "kafka.aot"
+
+    @property
+    def _facts_file(self) -> Path:
+        # Written last: where it is, all else is.
+        return self.folder / "prepared.json"
+
+    @property
+    def measured_start(self) -> float | None:
+        """Seconds from process to first metadata, measured when this was prepared."""
+        if not self.is_there:
+            return None
+        return float(json.loads(self._facts_file.read_text("utf-8"))["start_seconds"])
+
+    def aot_flags(self, log: Path) -> list[str]:
+        """The flags that use the AOT cache; its complaints go to a log of their own.
+
+        The JVM checks the cache's checksum, and starts without it when it is
+        truncated, changed or made by another runtime.
+        """
+        if not self.distribution.java.has_aot_cache:
+            return ["-Xlog:disable"]
+        return [
+            f"-XX:AOTCache={self.aot_cache}",
+            "-XX:+VerifySharedSpaces",
+            "-Xlog:disable",
+            f"-Xlog:aot*=warning:file={log}",
+        ]
+
+    def copy_data(self, node: Node, brokers: int) -> None:
+        """Give a node its formatted data folder.
+
+        A node of several starts from a folder that is only formatted: it
+        replicates metadata that its peers know, not the single node's.
+        """
+        source = self.folder / "single" if brokers == 1 else self._blank(node.node_id)
+        shutil.copytree(source, node.data)
+
+    def _blank(self, node_id: int) -> Path:
+        blank = self.folder / f"blank-{node_id}"
+        if not blank.exists():
+            with self._workshop() as workshop:
+                node = self._bench_node(node_id, workshop)
+                self.distribution.format(node.properties_file)
+                # Another run may have been quicker: the folders are alike.
+                with contextlib.suppress(OSError):
+                    node.data.rename(blank)
+        return blank
+
+    def make(self, progress: Progress) -> None:
+        """Make the folder, if it is not there: about 15 s, once.
+
+        Raises:
+            BrokerError: Kafka's tools or its first start failed.
+        """
+        if self.is_there:
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with self._workshop() as workshop:
+            progress.step("formatting a data folder and starting Kafka for the first time")
+            node = self._bench_node(1, workshop)
+            self.distribution.format(node.properties_file)
+            self._rehearse(node, progress)
+            start_seconds = self._measure_start(node)
+            _drop_what_starts_rebuild(node.data)
+            shutil.rmtree(self.folder / "single", ignore_errors=True)
+            node.data.rename(self.folder / "single")
+        self._facts_file.write_text(json.dumps({"start_seconds": round(start_seconds, 2)}), "utf-8")
+
+    @contextlib.contextmanager
+    def _workshop(self) -> Iterator[Path]:
+        """A folder to prepare in; a run's, so that a killed preparation leaves no JVM either."""
+        run = Run.new(self.distribution.cache, "embedded")
+        run.open()
+        try:
+            yield run.folder
+        finally:
+            run.close()
+
+    def _bench_node(self, node_id: int, workshop: Path) -> Node:
+        port, controller_port = free_ports(2)
+        node = Node(node_id, workshop, port, controller_port)
+        endpoint = endpoint_of(node)
+        settings = node_properties(Topology(), [endpoint], node_id, restartable=False)
+        node.properties_file.write_text(
+            as_properties_file({**settings, "log.dirs": str(node.data)}), "utf-8"
+        )
+        return node
+
+    def _rehearse(self, node: Node, progress: Progress) -> None:
+        """Run a broker through what lessons do, and let the JVM keep what it loaded."""
+        has_aot = self.distribution.java.has_aot_cache
+        flags = [*LEAN_FLAGS, "-Xlog:disable"]
+        if has_aot:
+            flags.append(f"-XX:AOTCacheOutput={self.aot_cache}")
+        node.spawn(self.distribution.command("kafka.Kafka", str(node.properties_file), flags=flags))
+        try:
+            wait_until_ready([node])
+            _exercise(node.address)
+            if has_aot:
+                progress.step("writing the AOT cache, which makes every start about 3 times faster")
+        finally:
+            node.stop(Termination.GRACEFUL)
+        if has_aot and not self.aot_cache.exists():
+            raise StartFailed(
+                "The Java runtime wrote no AOT cache.",
+                suspect="too little disk space or memory.",
+                remedy="free some, then run `kafkalab prepare`.",
+                log=node.log_tail(5),
+            )
+
+    def _measure_start(self, node: Node) -> float:
+        flags = [*LEAN_FLAGS, *self.aot_flags(node.home / "aot.log")]
+        node.spawn(self.distribution.command("kafka.Kafka", str(node.properties_file), flags=flags))
+        try:
+            return wait_until_ready([node])
+        finally:
+            node.stop(Termination.GRACEFUL)
+
+
+def endpoint_of(node: Node) -> Endpoint:
+    """How a node that runs as a process of this machine is reached."""
+    controller = f"127.0.0.1:{node.controller_port}"
+    return Endpoint(node.node_id, node.address, node.address, controller, controller)
+
+
+def _exercise(bootstrap: str) -> None:
+    """Use the broker once as the lessons do; this also creates its internal topics."""
+    from confluent_kafka import Consumer, Producer
+    from confluent_kafka.admin import AdminClient, NewTopic
+
+    client = {"bootstrap.servers": bootstrap, "log_level": 0}
+    admin = AdminClient(client)
+    topic = "kafkalab-rehearsal"
+    # 30 s each: first use on a loaded machine; seen on an idle one: below 2 s.
+    admin.create_topics([NewTopic(topic, 3)], operation_timeout=30)[topic].result(30)
+    producer = Producer({**client, "transactional.id": "kafkalab-rehearsal"})
+    producer.init_transactions(30)
+    producer.begin_transaction()
+    producer.produce(topic, value=b"rehearsal", key=b"key")
+    producer.commit_transaction(30)
+    for protocol in ("classic", "consumer"):
+        consumer = Consumer(
+            {
+                **client,
+                "group.id": f"kafkalab-rehearsal-{protocol}",
+                "group.protocol": protocol,
+                "auto.offset.reset": "earliest",
+            }
+        )
+        consumer.subscribe([topic])
+        if consumer.poll(30) is not None:
+            consumer.commit(asynchronous=False)
+        consumer.close()
+    groups = ["kafkalab-rehearsal-classic", "kafkalab-rehearsal-consumer"]
+    for deleted in admin.delete_consumer_groups(groups).values():
+        deleted.result(30)
+    admin.delete_topics([topic], operation_timeout=30)[topic].result(30)
+
+
+def _drop_what_starts_rebuild(data: Path) -> None:
+    # Indexes are preallocated sparse files of 10 MB: a copy would write them out in full.
+    for index in data.glob("*/*index"):
+        index.unlink()
+    for deleted in data.glob("*-delete"):
+        shutil.rmtree(deleted)

@@ -1,0 +1,122 @@
+"""From a Topology to what each node is configured with; shared by all starters.
+
+Sources of the names: Apache Kafka's broker configuration documentation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from kafkalab.brokers import Topology
+
+LAB_SETTINGS: Mapping[str, str] = {
+    # A mistyped topic name must fail, not create a topic.
+    "auto.create.topics.enable": "false",
+    # Nobody else will join: do not wait 3 s for them.
+    "group.initial.rebalance.delay.ms": "0",
+    # One partition for each internal topic: 50 would be created and loaded one by one.
+    "offsets.topic.num.partitions": "1",
+    "offsets.topic.replication.factor": "1",
+    "transaction.state.log.num.partitions": "1",
+    "transaction.state.log.replication.factor": "1",
+    "transaction.state.log.min.isr": "1",
+    "share.coordinator.state.topic.num.partitions": "1",
+    "share.coordinator.state.topic.replication.factor": "1",
+    "share.coordinator.state.topic.min.isr": "1",
+    # Low floors let a lesson choose sessions of a second; the defaults stay the client's.
+    "group.min.session.timeout.ms": "500",
+    # KIP-848: the broker rules these intervals, clients cannot; at the defaults
+    # (5 s heartbeats, 45 s sessions) each step of a rebalance would take seconds.
+    "group.consumer.min.heartbeat.interval.ms": "50",
+    "group.consumer.heartbeat.interval.ms": "100",
+    "group.consumer.min.session.timeout.ms": "500",
+    "group.consumer.session.timeout.ms": "1000",
+    # Retention and compaction are checked by a timer: tick often, and soon after the start.
+    "log.retention.check.interval.ms": "200",
+    "log.initial.task.delay.ms": "100",
+    "log.cleaner.backoff.ms": "100",
+    # 2 MiB is the smallest the cleaner takes; 128 MiB would be most of the heap.
+    "log.cleaner.dedupe.buffer.size": "2097152",
+    # A deleted topic's files go at once, not after a minute.
+    "log.segment.delete.delay.ms": "100",
+    # Transactions that ran out of time are looked for every 10 s by default.
+    "transaction.abort.timed.out.transaction.cleanup.interval.ms": "200",
+}
+
+RESTART_SETTINGS: Mapping[str, str] = {
+    # A node that comes back is refused until its old session is over: 9 s by default.
+    "broker.session.timeout.ms": "1000",
+    "broker.heartbeat.interval.ms": "200",
+}
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where one node listens.
+
+    `client` is what clients on this machine reach (host:port). `bind`, `peer`
+    and `controller` are the listeners as the node itself sees them: they differ
+    from `client` inside a container.
+    """
+
+    node_id: int
+    client: str
+    bind: str
+    controller: str
+    controller_bind: str
+    peer: str | None = None
+    peer_bind: str | None = None
+
+
+def node_properties(
+    topology: Topology, endpoints: Sequence[Endpoint], node_id: int, *, restartable: bool
+) -> dict[str, str]:
+    """All server properties of one node, the topology's own settings last.
+
+    The quorum is static (`controller.quorum.voters`), so a prepared data folder
+    does not remember ports and can be started on any.
+    """
+    me = next(endpoint for endpoint in endpoints if endpoint.node_id == node_id)
+    listeners = {"PLAINTEXT": me.bind, "CONTROLLER": me.controller_bind}
+    advertised = {"PLAINTEXT": me.client}
+    if me.peer and me.peer_bind:
+        listeners["PEER"] = me.peer_bind
+        advertised["PEER"] = me.peer
+    voters = (f"{endpoint.node_id}@{endpoint.controller}" for endpoint in endpoints)
+    return {
+        "process.roles": "broker,controller",
+        "node.id": str(node_id),
+        "controller.quorum.voters": ",".join(voters),
+        "controller.listener.names": "CONTROLLER",
+        "listeners": ",".join(f"{name}://{address}" for name, address in listeners.items()),
+        "advertised.listeners": ",".join(
+            f"{name}://{address}" for name, address in advertised.items()
+        ),
+        "listener.security.protocol.map": ",".join(f"{name}:PLAINTEXT" for name in listeners),
+        "inter.broker.listener.name": "PEER" if "PEER" in listeners else "PLAINTEXT",
+        **LAB_SETTINGS,
+        **(RESTART_SETTINGS if restartable else {}),
+        **topology.settings,
+    }
+
+
+def as_properties_file(properties: Mapping[str, str]) -> str:
+    """The text of a Java properties file; backslashes and line ends are escaped."""
+    lines = (
+        f"{key}={value.replace(chr(92), chr(92) * 2).replace(chr(10), chr(92) + 'n')}"
+        for key, value in properties.items()
+    )
+    return "\n".join(lines) + "\n"
+
+
+def as_environment(properties: Mapping[str, str]) -> dict[str, str]:
+    """The variables by which an `apache/kafka` image takes properties.
+
+    `.` becomes `_`, `_` becomes `__`, `-` becomes `___` (KIP-975).
+    """
+
+    def variable(key: str) -> str:
+        return "KAFKA_" + key.replace("_", "__").replace("-", "___").replace(".", "_").upper()
+
+    return {variable(key): value for key, value in properties.items()}

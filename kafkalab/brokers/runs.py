@@ -1,0 +1,168 @@
+"""A run's folder, its owner, and how nothing of it is left behind.
+
+Whatever a run starts carries the path of the run's folder on its command line
+(JVMs) or in a label (containers). So what belongs to a run can be found by
+that mark alone, whoever started it and however that process went.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+RUN_LABEL = "kafkalab.run"
+KAFKA_MAIN = "kafka.Kafka"
+# Two readings of one process's start differ by rounding only.
+SAME_START = 1.0
+# Broker logs of so many runs are kept.
+KEPT_LOGS = 10
+
+
+@dataclass(frozen=True)
+class Owner:
+    """The process whose end ends the run: by id and start, as ids are used again."""
+
+    pid: int
+    started: float
+    """seconds since the epoch"""
+
+    @classmethod
+    def me(cls) -> Owner:
+        """This process."""
+        return cls(os.getpid(), psutil.Process().create_time())
+
+    def is_alive(self) -> bool:
+        """Whether that process, and not a later one with its id, still runs."""
+        try:
+            process = psutil.Process(self.pid)
+            return (
+                abs(process.create_time() - self.started) < SAME_START
+                and process.status() != psutil.STATUS_ZOMBIE
+            )
+        except psutil.NoSuchProcess:
+            return False
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run: a folder for all its brokers, and the process that owns them."""
+
+    folder: Path
+    owner: Owner
+    backend: str
+    """the backend's name: it tells what there may be to clear away"""
+
+    @classmethod
+    def new(cls, cache: Path, backend: str) -> Run:
+        """A run owned by this process. Nothing is written until `open`."""
+        return cls(cache / "runs" / uuid.uuid4().hex[:12], Owner.me(), backend)
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any]) -> Run:
+        """The run that `as_data` told of, in another process."""
+        return cls(Path(data["folder"]), Owner(**data["owner"]), data["backend"])
+
+    def as_data(self) -> dict[str, Any]:
+        """The run as JSON-safe data."""
+        return {**asdict(self), "folder": str(self.folder)}
+
+    @property
+    def cache(self) -> Path:
+        return self.folder.parent.parent
+
+    @property
+    def logs(self) -> Path:
+        """Where the shared broker's log is kept after the run."""
+        return self.cache / "logs" / self.folder.name
+
+    def open(self) -> None:
+        """Make the folder, clear what dead runs left, and set a watchdog. Once per run."""
+        if self.folder.exists():
+            return
+        clear_dead_runs(self.cache)
+        self.folder.mkdir(parents=True)
+        (self.folder / "run.json").write_text(json.dumps(self.as_data()), "utf-8")
+        self._set_watchdog()
+
+    def _set_watchdog(self) -> None:
+        package_root = Path(__file__).parents[2]
+        subprocess.Popen(
+            [sys.executable, "-m", "kafkalab.brokers.watchdog", str(self.folder)],
+            env={**os.environ, "PYTHONPATH": str(package_root)},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            # Ctrl-C in the terminal, or the end of its session, must not reach it.
+            start_new_session=True,
+        )
+
+    def close(self) -> None:
+        """End all brokers of the run and remove its folder; the shared broker's log is kept."""
+        self._keep_logs()
+        self._end_brokers()
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.lock_file.unlink(missing_ok=True)
+        # A worker may have been starting one more while the folder went.
+        self._end_brokers()
+
+    @property
+    def lock_file(self) -> Path:
+        """Beside the folder, not in it: the folder's existence says that the run is open."""
+        return self.folder.with_suffix(".lock")
+
+    def _end_brokers(self) -> None:
+        processes = list(_jvms_of(self.folder))
+        for process in processes:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        # 10 s: a killed process is gone at once unless the disk hangs.
+        psutil.wait_procs(processes, timeout=10)
+        if self.backend == "container":
+            from kafkalab.brokers.container import remove_containers_of
+
+            remove_containers_of(self.folder.name)
+
+    def _keep_logs(self) -> None:
+        for log in self.folder.glob("shared/node-*/broker.log"):
+            self.logs.mkdir(parents=True, exist_ok=True)
+            shutil.copy(log, self.logs / f"{log.parent.name}.log")
+        kept = sorted((self.cache / "logs").glob("*"), key=lambda path: path.stat().st_mtime)
+        for old in kept[:-KEPT_LOGS]:
+            shutil.rmtree(old, ignore_errors=True)
+
+
+def run_at(folder: Path) -> Run | None:
+    """The run that a folder belongs to; None when that cannot be read."""
+    try:
+        return Run.from_data(json.loads((folder / "run.json").read_text("utf-8")))
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+
+def clear_dead_runs(cache: Path) -> None:
+    """End and remove the runs whose owner is gone."""
+    for folder in (cache / "runs").glob("*"):
+        run = run_at(folder)
+        if run is not None and not run.owner.is_alive():
+            run.close()
+
+
+def _jvms_of(folder: Path) -> Iterator[psutil.Process]:
+    for process in psutil.process_iter():
+        try:
+            line = process.cmdline()
+        except psutil.Error:
+            continue
+        if KAFKA_MAIN in line and any(part.startswith(f"{folder}{os.sep}") for part in line):
+            yield process

@@ -1,0 +1,39 @@
+"""Ends a run's brokers when its owner is gone, however it went, SIGKILL included.
+
+Run as `python -m kafkalab.brokers.watchdog FOLDER`, one process for each run.
+It watches the owner of the run, not the xdist worker that happened to start
+the broker. It ends when the owner has closed the run itself.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from kafkalab.brokers.runs import Run, run_at
+from kafkalab.observe.waiting import Expired, wait_until
+
+# A lab broker that is a week old was forgotten.
+LONGEST_RUN = 7 * 24 * 3600.0
+# Between two looks: well below the 5 s within which a dead owner's broker must be gone.
+LOOK_EVERY = 0.5
+
+
+def watch(run: Run) -> None:
+    """Wait until the run is over or its owner is gone, then close it."""
+    try:
+        wait_until(
+            lambda: not run.folder.exists() or not run.owner.is_alive(),
+            limit=LONGEST_RUN,
+            what="the end of the run",
+            interval=LOOK_EVERY,
+        )
+    except Expired:
+        pass
+    run.close()
+
+
+if __name__ == "__main__":
+    watched = run_at(Path(sys.argv[1]))
+    if watched is not None:
+        watch(watched)

@@ -1,0 +1,130 @@
+"""Every setting of kafkalab, in one frozen object: option, then environment, then ini."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import platformdirs
+
+if TYPE_CHECKING:
+    import pytest
+
+BACKENDS = ("auto", "container", "embedded")
+DEFAULT_IMAGE = "apache/kafka:4.4.0"
+
+
+class Knob(NamedTuple):
+    """One setting: the same value by three ways, the earlier one wins."""
+
+    flag: str
+    variable: str
+    ini: str
+    default: str
+    help: str
+
+
+KNOBS = {
+    "backend": Knob(
+        "--kafka-backend",
+        "KAFKALAB_BACKEND",
+        "kafka_backend",
+        "auto",
+        "where the broker runs: auto, container or embedded (default: auto)",
+    ),
+    "image": Knob(
+        "--kafka-image",
+        "KAFKALAB_IMAGE",
+        "kafka_image",
+        DEFAULT_IMAGE,
+        f"the image of the container backend (default: {DEFAULT_IMAGE})",
+    ),
+    "solutions": Knob(
+        "--solutions",
+        "KAFKALAB_SOLUTIONS",
+        "kafkalab_solutions",
+        "",
+        "folder with your own topics.py, routing.py, ...: the component facts judge it",
+    ),
+    "reports": Knob(
+        "--reports",
+        "KAFKALAB_REPORTS",
+        "kafkalab_reports",
+        "reports",
+        "folder for the run's page and record, relative to the root folder (default: reports)",
+    ),
+    "cache": Knob(
+        "--kafka-cache",
+        "KAFKALAB_CACHE",
+        "kafka_cache",
+        "",
+        "folder in which Kafka is prepared, once per user (default: the user's cache folder)",
+    ),
+    "curriculum": Knob(
+        "--curriculum",
+        "KAFKALAB_CURRICULUM",
+        "kafkalab_curriculum",
+        "",
+        "a curriculum manifest (TOML) in place of kafkalab's own; for authors",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a run was asked to do. Paths are absolute."""
+
+    backend: str
+    image: str
+    solutions: Path | None
+    reports: Path
+    cache: Path
+    curriculum: Path | None
+
+    @classmethod
+    def from_pytest(cls, config: pytest.Config) -> Settings:
+        """Read the settings of a pytest run; relative paths are relative to its root folder.
+
+        `--solutions` and the other paths on the command line are relative to
+        the folder that pytest was called in, as a shell user expects.
+        """
+        options = {
+            name: config.getoption(knob.flag, default=None) or "" for name, knob in KNOBS.items()
+        }
+        inis = {name: str(config.getini(knob.ini) or "") for name, knob in KNOBS.items()}
+        return cls._build(options, inis, config.invocation_params.dir, config.rootpath)
+
+    @classmethod
+    def from_environment(cls, **options: str | None) -> Settings:
+        """Read the settings of a command: its options, then the environment, then defaults."""
+        given = {name: value or "" for name, value in options.items()}
+        return cls._build(given, {}, Path.cwd(), Path.cwd())
+
+    @classmethod
+    def _build(
+        cls, options: Mapping[str, str], inis: Mapping[str, str], called_in: Path, root: Path
+    ) -> Settings:
+        def value(name: str) -> str:
+            knob = KNOBS[name]
+            return (
+                options.get(name)
+                or os.environ.get(knob.variable)
+                or inis.get(name)
+                or knob.default
+            )
+
+        def path(name: str) -> Path | None:
+            base = called_in if options.get(name) or os.environ.get(KNOBS[name].variable) else root
+            return (base / Path(value(name)).expanduser()).absolute() if value(name) else None
+
+        return cls(
+            backend=value("backend"),
+            image=value("image"),
+            solutions=path("solutions"),
+            reports=path("reports") or root / "reports",
+            cache=path("cache") or Path(platformdirs.user_cache_dir("kafkalab")),
+            curriculum=path("curriculum"),
+        )

@@ -1,0 +1,232 @@
+"""What is taught: modules, tasks and facts, from a typed manifest and the tests' own text.
+
+The manifest (TOML) knows the order, the questions and the hints. The sentences
+stand in the tests' docstrings and nowhere else; `statements` reads them from
+the syntax trees, without importing a test.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+Role = Literal["fact", "control"]
+
+
+class BadManifest(Exception):
+    """A curriculum manifest cannot be read; the text names file and place."""
+
+
+@dataclass(frozen=True)
+class FactNote:
+    """What the manifest says of one fact; its sentence stands in its test."""
+
+    slug: str
+    hint: str
+    no_control: str = ""
+    """why there can be no control; empty where there is one"""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One task of a module: one test module, and one component."""
+
+    id: str
+    """as in `1.1`"""
+    title: str
+    question: str
+    module: str
+    """the test module's name, without `.py`"""
+    component: str
+    """the component's file name, without `.py`: in tasks/ and in a learner's folder"""
+    facts: Mapping[str, FactNote]
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A fact or a control, as its test states it."""
+
+    slug: str
+    role: Role
+    task: str
+    sentence: str
+    """the docstring's first line"""
+    scope: str
+    """for which client, protocol or versions it was seen to hold; facts only"""
+    changes: str
+    """the one factor that is changed; controls only"""
+    module: str
+    function: str
+    line: int
+
+
+@dataclass(frozen=True)
+class Curriculum:
+    """One module of the course: its manifest, and the folder of its tests."""
+
+    id: str
+    title: str
+    folder: Path
+    tasks: tuple[Task, ...]
+
+    @cached_property
+    def statements(self) -> tuple[Statement, ...]:
+        """All facts and controls in the order in which they stand in the tests."""
+        found: list[Statement] = []
+        for task in self.tasks:
+            path = self.folder / f"{task.module}.py"
+            if path.exists():
+                found += _statements_in(path, task)
+        return tuple(found)
+
+    @cached_property
+    def _by_place(self) -> dict[tuple[str, str], Statement]:
+        return {(each.module, each.function): each for each in self.statements}
+
+    def statement_at(self, module: str, function: str) -> Statement | None:
+        """The statement of a test function; None when it states nothing."""
+        return self._by_place.get((module, function))
+
+    def statement_of(self, nodeid: str) -> Statement | None:
+        """The statement of a test by its node id, of which only the end is looked at."""
+        path, _, rest = nodeid.partition("::")
+        return self.statement_at(Path(path).stem, rest.split("[")[0].split("::")[-1])
+
+    def task(self, task_id: str) -> Task:
+        """The task of that id."""
+        return next(task for task in self.tasks if task.id == task_id)
+
+    def problems(self) -> list[str]:
+        """What is wrong with the curriculum, a line each; empty when nothing is."""
+        return list(_problems(self))
+
+
+def load(manifest: Path | None = None) -> Curriculum:
+    """Read a manifest; without a path, that of Module A.
+
+    Raises:
+        BadManifest: it is not readable, not TOML, or lacks something.
+    """
+    source = manifest or resources.files(__package__) / "module_a.toml"
+    try:
+        data = tomllib.loads(source.read_text("utf-8"))
+        return _curriculum(data, manifest)
+    except OSError as error:
+        raise BadManifest(f"{source}: {error.strerror or error}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise BadManifest(f"{source}: {error}") from error
+    except KeyError as error:
+        raise BadManifest(f"{source}: {error} is missing") from error
+
+
+def _curriculum(data: Mapping[str, Any], manifest: Path | None) -> Curriculum:
+    module = data["module"]
+    return Curriculum(
+        id=module["id"],
+        title=module["title"],
+        folder=_folder_of(module["package"], manifest),
+        tasks=tuple(_task(task) for task in data["task"]),
+    )
+
+
+def _folder_of(package: str, manifest: Path | None) -> Path:
+    beside = manifest.parent / package if manifest else None
+    if beside is not None and beside.is_dir():
+        return beside.resolve()
+    found = importlib.util.find_spec(package)
+    if found is None or not found.submodule_search_locations:
+        raise BadManifest(f"there is no package {package} beside the manifest or installed")
+    return Path(found.submodule_search_locations[0]).resolve()
+
+
+def _task(data: Mapping[str, Any]) -> Task:
+    facts = {
+        slug: FactNote(slug, note.get("hint", ""), note.get("no_control", ""))
+        for slug, note in data["facts"].items()
+    }
+    return Task(
+        data["id"], data["title"], data["question"], data["module"], data["component"], facts
+    )
+
+
+def _statements_in(path: Path, task: Task) -> Iterator[Statement]:
+    tree = ast.parse(path.read_text("utf-8"), str(path))
+    for node in tree.body:
+        if not isinstance(node, ast.FunctionDef):
+            continue
+        for decorator in node.decorator_list:
+            mark = _mark(decorator)
+            if mark is None:
+                continue
+            role, slug, words = mark
+            docstring = ast.get_docstring(node) or ""
+            yield Statement(
+                slug=slug,
+                role=role,
+                task=task.id,
+                sentence=docstring.split("\n")[0],
+                scope=words.get("scope", ""),
+                changes=words.get("changes", ""),
+                module=path.stem,
+                function=node.name,
+                line=node.lineno,
+            )
+
+
+def _mark(decorator: ast.expr) -> tuple[Role, str, dict[str, str]] | None:
+    """Role, slug and words of `@pytest.mark.fact("slug", ...)`; None for another decorator."""
+    if not isinstance(decorator, ast.Call) or not isinstance(decorator.func, ast.Attribute):
+        return None
+    role = decorator.func.attr
+    if role not in ("fact", "control") or ast.unparse(decorator.func.value) != "pytest.mark":
+        return None
+    slug = ast.literal_eval(decorator.args[0]) if decorator.args else ""
+    words = {word.arg: ast.literal_eval(word.value) for word in decorator.keywords if word.arg}
+    return ("fact" if role == "fact" else "control"), slug, words
+
+
+def _problems(curriculum: Curriculum) -> Iterator[str]:
+    owners = {slug: task.id for task in curriculum.tasks for slug in task.facts}
+    for task in curriculum.tasks:
+        if not (curriculum.folder / f"{task.module}.py").exists():
+            yield f"task {task.id}: {task.module}.py does not exist"
+        for slug in task.facts:
+            if owners[slug] != task.id:
+                yield f"{slug}: belongs to two tasks, {task.id} and {owners[slug]}"
+    for statement in curriculum.statements:
+        yield from _problems_of(statement, owners)
+    stated = {(each.slug, each.role) for each in curriculum.statements}
+    for task in curriculum.tasks:
+        for slug, note in task.facts.items():
+            if (slug, "fact") not in stated:
+                yield f"{slug}: no test states it"
+            if (slug, "control") not in stated and not note.no_control:
+                yield f"{slug}: no control makes it false, and the manifest gives no reason"
+            if (slug, "control") in stated and note.no_control:
+                yield f"{slug}: has a control, and a reason why there is none"
+            if not note.hint:
+                yield f"{slug}: has no hint"
+
+
+def _problems_of(statement: Statement, owners: Mapping[str, str]) -> Iterator[str]:
+    place = f"{statement.module}.py:{statement.line}"
+    if statement.slug not in owners:
+        yield f"{place}: the manifest does not know '{statement.slug}'"
+    elif owners[statement.slug] != statement.task:
+        yield f"{place}: {statement.slug} belongs to task {owners[statement.slug]}"
+    sentence = statement.sentence
+    if not sentence.endswith("."):
+        yield f"{place}: the docstring's first line is not a sentence that ends in a full stop"
+    if sentence.lower().startswith(("test ", "tests ", "check", "verif")):
+        yield f"{place}: the first line tells what the test does, not what is so"
+    if statement.role == "control" and not statement.changes:
+        yield f"{place}: a control names the one factor that it changes"
+    if statement.role == "fact" and not statement.scope:
+        yield f"{place}: a fact names its scope"

@@ -1,0 +1,115 @@
+"""From what happened to each test to what may be said of each fact."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from enum import StrEnum
+from pathlib import Path
+from traceback import walk_tb
+from types import TracebackType
+
+import pytest
+
+from kafkalab.brokers.errors import BrokerError
+
+# pytest-timeout ends a test by pytest.fail with this text; it has no class of its own.
+TIMEOUT_TEXT = "Timeout ("
+
+
+class Outcome(StrEnum):
+    """What happened to one test, a fact's or a control's."""
+
+    PASSED = "passed"
+    REFUTED = "refuted"
+    """an expectation about Kafka, or about the component, did not hold"""
+    INVALID = "invalid"
+    """the broker, the environment or the harness failed: it says nothing about Kafka"""
+    INTERRUPTED = "interrupted"
+    """its process died, or the run ended, while it ran"""
+    SKIPPED = "skipped"
+    NOT_RUN = "not run"
+
+
+class Verdict(StrEnum):
+    """What may be said of one fact after a run."""
+
+    DEMONSTRATED = "demonstrated"
+    """it held, and every control made it false"""
+    UNSUPPORTED = "unsupported"
+    """it held, but a control did not make it false, was skipped or did not run"""
+    REFUTED = "refuted"
+    INVALID = "invalid"
+    INTERRUPTED = "interrupted"
+    NOT_RUN = "not run"
+
+
+# What outweighs what among the tests of one fact, worst first.
+SEVERITY = (
+    Outcome.REFUTED,
+    Outcome.INVALID,
+    Outcome.INTERRUPTED,
+    Outcome.NOT_RUN,
+    Outcome.SKIPPED,
+    Outcome.PASSED,
+)
+
+WITHOUT_PASS = {
+    Outcome.REFUTED: Verdict.REFUTED,
+    Outcome.INVALID: Verdict.INVALID,
+    Outcome.INTERRUPTED: Verdict.INTERRUPTED,
+    Outcome.SKIPPED: Verdict.NOT_RUN,
+    Outcome.NOT_RUN: Verdict.NOT_RUN,
+}
+
+
+def worst(outcomes: Iterable[Outcome]) -> Outcome:
+    """The outcome that counts for a parametrised test; NOT_RUN when there is none."""
+    return min(outcomes, key=SEVERITY.index, default=Outcome.NOT_RUN)
+
+
+def verdict(fact: Outcome, controls: Sequence[Outcome]) -> Verdict:
+    """The verdict on a fact from its own outcome and its controls'.
+
+    A fact without controls has a stated reason for it; it is demonstrated
+    when it passed.
+    """
+    if fact is not Outcome.PASSED:
+        return WITHOUT_PASS[fact]
+    support = worst(controls) if controls else Outcome.PASSED
+    if support in (Outcome.INVALID, Outcome.INTERRUPTED):
+        return WITHOUT_PASS[support]
+    return Verdict.DEMONSTRATED if support is Outcome.PASSED else Verdict.UNSUPPORTED
+
+
+def judge(
+    error: BaseException, solutions: Path, broker_fails: Callable[[], str | None]
+) -> tuple[Outcome, str]:
+    """What an exception that ended a test says, and its reason in one line or more.
+
+    Args:
+        error: the exception.
+        solutions: the folder of the components under test; an exception that
+            comes out of their code refutes.
+        broker_fails: the health probe: what is wrong with the broker, or None.
+    """
+    is_expectation = isinstance(error, AssertionError | pytest.fail.Exception)
+    is_expectation = is_expectation and not str(error).startswith(TIMEOUT_TEXT)
+    from_solution = _passes_through(error.__traceback__, solutions)
+    if not isinstance(error, BrokerError) and (is_expectation or from_solution):
+        if failure := broker_fails():
+            return Outcome.INVALID, failure
+        return Outcome.REFUTED, _reason(error)
+    return Outcome.INVALID, _reason(error)
+
+
+def _passes_through(traceback: TracebackType | None, folder: Path) -> bool:
+    return any(
+        Path(frame.f_code.co_filename).is_relative_to(folder) for frame, _ in walk_tb(traceback)
+    )
+
+
+def _reason(error: BaseException) -> str:
+    text = str(error).strip() or "no message"
+    if isinstance(error, AssertionError | pytest.fail.Exception | BrokerError):
+        return text
+    return f"{type(error).__name__}: {text}"

@@ -1,0 +1,1 @@
+"""How tests see what Kafka does: waiting, reading and writing records."""

@@ -1,0 +1,72 @@
+"""The only place of the project that sleeps.
+
+Every wait has a limit and tells, when the limit is reached, what it saw last.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+Seen = TypeVar("Seen")
+
+_guards: list[Callable[[], None]] = []
+
+
+class Expired(AssertionError):
+    """What was waited for did not come within the limit.
+
+    An AssertionError, because the expectation was about Kafka: the fact that
+    waits is refuted unless a probe shows that the broker is gone.
+    """
+
+
+@contextmanager
+def guarded_by(guard: Callable[[], None]) -> Iterator[None]:
+    """Let every wait inside the block end early when `guard` raises.
+
+    The broker fixture guards with "the broker still runs", so that a test does
+    not wait for its whole limit on a broker that is gone.
+    """
+    _guards.append(guard)
+    try:
+        yield
+    finally:
+        _guards.remove(guard)
+
+
+def wait_until(
+    look: Callable[[], Seen],
+    until: Callable[[Seen], bool] = bool,
+    *,
+    limit: float,
+    what: str,
+    interval: float = 0.01,
+) -> Seen:
+    """Look again and again until `until(look())` holds; return what was seen then.
+
+    Args:
+        look: makes one observation; it should return quickly.
+        until: tells whether the observation is the awaited one; truth by default.
+        limit: seconds on the monotonic clock, so a clock that is set back
+            neither shortens nor lengthens the wait.
+        what: what is awaited, as it reads after "waited for".
+        interval: seconds between two looks.
+
+    Raises:
+        Expired: the limit has passed; the text carries the last observation.
+        BrokerError: a guard found that the broker is gone.
+    """
+    started = time.monotonic()
+    while True:
+        for guard in _guards:
+            guard()
+        seen = look()
+        if until(seen):
+            return seen
+        waited = time.monotonic() - started
+        if waited >= limit:
+            raise Expired(f"waited {waited:.1f} s for {what}; last seen: {seen!r}")
+        time.sleep(interval)
