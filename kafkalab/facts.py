@@ -8,8 +8,13 @@ from typing import Any
 
 import pytest
 
+from kafkalab.brokers import Broker
+from kafkalab.brokers.errors import BrokerError
+from kafkalab.brokers.node import MetadataProbe
 from kafkalab.curriculum import Curriculum, Statement
+from kafkalab.lab import Lab
 from kafkalab.learning_log.evidence import Evidence
+from kafkalab.learning_log.verdicts import Outcome, judge
 
 PROPERTY = "kafkalab"
 """the name under which a test's data travels in `user_properties`"""
@@ -74,3 +79,44 @@ class PhaseData:
                 report.user_properties.remove(row)
                 return cls(*json.loads(str(row[1])))
         return None
+
+
+def phase_of(
+    item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport, lab: Lab
+) -> PhaseData:
+    """What this phase of a fact or control says; ends the run when the shared broker is gone."""
+    evidence = item.stash.get(evidence_key, None)
+    observed = evidence.items if evidence is not None and report.when == "teardown" else []
+    if report.passed:
+        return PhaseData(Outcome.PASSED, "", observed)
+    if report.skipped or call.excinfo is None:
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else "skipped"
+        return PhaseData(Outcome.SKIPPED, reason.removeprefix("Skipped: "), observed)
+    outcome, reason = judge(
+        call.excinfo.value, lab.solutions_folder, lambda: _what_fails(item.funcargs.get("broker"))
+    )
+    if outcome is Outcome.INVALID and (problem := _shared_broker_is_gone(lab)):
+        item.session.shouldstop = f"the run ends: {problem.splitlines()[0]}"
+    return PhaseData(outcome, reason, observed)
+
+
+def _what_fails(broker: Broker | None) -> str | None:
+    """The health probe: what is wrong with a broker; None when it answers or none is used."""
+    if broker is None:
+        return None
+    try:
+        broker.check_alive()
+    except BrokerError as error:
+        return str(error)
+    # 5 s: a healthy broker answers in milliseconds, in a second on a loaded machine.
+    if MetadataProbe(broker.bootstrap).brokers(5.0) == 0:
+        return f"The broker runs but does not answer.\n{broker.log_tail()}"
+    return None
+
+
+def _shared_broker_is_gone(lab: Lab) -> str | None:
+    try:
+        broker = lab.lease.broker_if_started()
+    except BrokerError as error:
+        return str(error)
+    return _what_fails(broker)

@@ -24,11 +24,12 @@ class Termination(Enum):
 class Topology:
     """What a test asks for: how many brokers, and broker settings beside the lab's.
 
-    Each node is broker and KRaft controller in one (`process.roles`), node ids
-    count from 1.
+    Node ids count from 1. The first `controllers` nodes are broker and KRaft
+    controller in one, the others brokers only (`process.roles`).
     """
 
     brokers: int = 1
+    controllers: int = 1
     settings: Mapping[str, str] = field(default_factory=dict)
 
 

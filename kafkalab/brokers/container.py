@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -132,7 +133,7 @@ class ContainerBroker:
 
     def state(self) -> dict[str, Any]:
         return {
-            "settings": dict(self._topology.settings),
+            "topology": asdict(self._topology),
             "nodes": [
                 {"node_id": node_id, "port": port, "container": self._containers[node_id].id}
                 for node_id, port in self._ports.items()
@@ -266,7 +267,7 @@ class ContainerBackend:
             row["node_id"]: self.client.containers.get(row["container"]) for row in state["nodes"]
         }
         ports = {row["node_id"]: row["port"] for row in state["nodes"]}
-        topology = Topology(len(ports), state["settings"])
+        topology = Topology(**state["topology"])
         return ContainerBroker(self.client, state["version"], topology, ports, containers)
 
     def _launch_once(self, topology: Topology, run: str) -> ContainerBroker:
@@ -296,8 +297,10 @@ class ContainerBackend:
             bind=f":{CLIENT_PORT}",
             controller=f"{me}:{CONTROLLER_PORT}",
             controller_bind=f":{CONTROLLER_PORT}",
-            peer=f"{me}:{PEER_PORT}" if network else None,
-            peer_bind=f":{PEER_PORT}" if network else None,
+            # Inside, the published address leads nowhere: the broker's own requests,
+            # such as a transaction's check of its partitions, need one of their own.
+            peer=f"{me}:{PEER_PORT}",
+            peer_bind=f":{PEER_PORT}",
         )
 
     def _network(self, run: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +110,7 @@ class EmbeddedBroker:
             for node in self._nodes.values()
         ]
         return {
-            "settings": dict(self._topology.settings),
+            "topology": asdict(self._topology),
             "nodes": nodes,
             "version": self.version,
             "start_seconds": round(self.start_seconds, 2),
@@ -235,4 +236,4 @@ class EmbeddedBackend:
             except psutil.NoSuchProcess:
                 node.process = None
             nodes.append(node)
-        return EmbeddedBroker(self.prepared, Topology(len(nodes), state["settings"]), nodes)
+        return EmbeddedBroker(self.prepared, Topology(**state["topology"]), nodes)

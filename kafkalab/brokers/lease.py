@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,30 +22,16 @@ SHARED_BROKER_LIMIT = 120.0
 class Lease:
     """The right of one run to its brokers.
 
-    The pytest controller makes it (`new`), workers get it as data (`to_worker`,
-    `from_worker`). The first that asks starts the shared broker under a file
-    lock, the others attach; the owner closes.
+    Every process of the run makes its own from the same run. The first that
+    asks starts the shared broker under a file lock, the others attach; the
+    owner of the run closes.
     """
 
     def __init__(self, backend: Backend, run: Run) -> None:
         self.backend = backend
-        self.run = run
+        self.run = run.with_backend(backend.name)
         self._broker: Broker | None = None
         self._private_count = 0
-
-    @classmethod
-    def new(cls, backend: Backend, cache: Path) -> Lease:
-        """A lease owned by this process; nothing is started or written yet."""
-        return cls(backend, Run.new(cache, backend.name))
-
-    def to_worker(self) -> dict[str, Any]:
-        """What a worker process needs to share the lease, JSON-safe."""
-        return self.run.as_data()
-
-    @classmethod
-    def from_worker(cls, backend: Backend, data: Mapping[str, Any]) -> Lease:
-        """The lease of the controller, in a worker."""
-        return cls(backend, Run.from_data(data))
 
     @property
     def _state_file(self) -> Path:
@@ -67,6 +53,15 @@ class Lease:
                 self._raise_known_failure()
                 state = self.state()
                 self._broker = self.backend.attach(state) if state else self._start_shared()
+        return self._broker
+
+    def broker_if_started(self) -> Broker | None:
+        """The shared broker if this process uses it; it starts none.
+
+        Raises:
+            BrokerError: starting it failed, in whichever process.
+        """
+        self._raise_known_failure()
         return self._broker
 
     def state(self) -> dict[str, Any] | None:
@@ -93,14 +88,6 @@ class Lease:
             yield broker
         finally:
             broker.close()
-
-    def close(self) -> None:
-        """End everything of the run; nothing to do when no broker was asked for.
-
-        Only the owner calls this.
-        """
-        if self.run.folder.exists():
-            self.run.close()
 
     @contextlib.contextmanager
     def _lock(self) -> Iterator[None]:

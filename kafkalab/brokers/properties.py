@@ -78,14 +78,21 @@ def node_properties(
     does not remember ports and can be started on any.
     """
     me = next(endpoint for endpoint in endpoints if endpoint.node_id == node_id)
-    listeners = {"PLAINTEXT": me.bind, "CONTROLLER": me.controller_bind}
+    is_controller = node_id <= topology.controllers
+    listeners = {"PLAINTEXT": me.bind}
     advertised = {"PLAINTEXT": me.client}
     if me.peer and me.peer_bind:
         listeners["PEER"] = me.peer_bind
         advertised["PEER"] = me.peer
-    voters = (f"{endpoint.node_id}@{endpoint.controller}" for endpoint in endpoints)
+    if is_controller:
+        listeners["CONTROLLER"] = me.controller_bind
+    voters = (
+        f"{endpoint.node_id}@{endpoint.controller}"
+        for endpoint in endpoints
+        if endpoint.node_id <= topology.controllers
+    )
     return {
-        "process.roles": "broker,controller",
+        "process.roles": "broker,controller" if is_controller else "broker",
         "node.id": str(node_id),
         "controller.quorum.voters": ",".join(voters),
         "controller.listener.names": "CONTROLLER",
@@ -93,7 +100,9 @@ def node_properties(
         "advertised.listeners": ",".join(
             f"{name}://{address}" for name, address in advertised.items()
         ),
-        "listener.security.protocol.map": ",".join(f"{name}:PLAINTEXT" for name in listeners),
+        "listener.security.protocol.map": ",".join(
+            f"{name}:PLAINTEXT" for name in {**listeners, "CONTROLLER": ""}
+        ),
         "inter.broker.listener.name": "PEER" if "PEER" in listeners else "PLAINTEXT",
         **LAB_SETTINGS,
         **(RESTART_SETTINGS if restartable else {}),

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -64,9 +64,16 @@ class Run:
     """the backend's name: it tells what there may be to clear away"""
 
     @classmethod
-    def new(cls, cache: Path, backend: str) -> Run:
-        """A run owned by this process. Nothing is written until `open`."""
+    def new(cls, cache: Path, backend: str = "") -> Run:
+        """A run owned by this process. Nothing is written until `open`.
+
+        The backend may be named later, by `with_backend`.
+        """
         return cls(cache / "runs" / uuid.uuid4().hex[:12], Owner.me(), backend)
+
+    def with_backend(self, backend: str) -> Run:
+        """The same run, once its backend is known."""
+        return replace(self, backend=backend)
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> Run:

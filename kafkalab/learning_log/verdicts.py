@@ -92,12 +92,13 @@ def judge(
             comes out of their code refutes.
         broker_fails: the health probe: what is wrong with the broker, or None.
     """
+    if isinstance(error, BrokerError):
+        return Outcome.INVALID, _reason(error)
+    if failure := broker_fails():
+        return Outcome.INVALID, failure
     is_expectation = isinstance(error, AssertionError | pytest.fail.Exception)
-    is_expectation = is_expectation and not str(error).startswith(TIMEOUT_TEXT)
-    from_solution = _passes_through(error.__traceback__, solutions)
-    if not isinstance(error, BrokerError) and (is_expectation or from_solution):
-        if failure := broker_fails():
-            return Outcome.INVALID, failure
+    timed_out = is_expectation and str(error).startswith(TIMEOUT_TEXT)
+    if (is_expectation and not timed_out) or _passes_through(error.__traceback__, solutions):
         return Outcome.REFUTED, _reason(error)
     return Outcome.INVALID, _reason(error)
 

@@ -1,0 +1,200 @@
+"""What a test can ask for: a broker, clients that are closed, a topic, evidence, solutions."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from kafkalab.brokers import Broker, Topology
+from kafkalab.facts import evidence_key
+from kafkalab.lab import Lab, lab_key
+from kafkalab.learning_log.evidence import Evidence
+from kafkalab.observe import waiting
+
+if TYPE_CHECKING:
+    from confluent_kafka import Consumer, Producer
+    from confluent_kafka.admin import AdminClient
+
+    from kafkalab.solutions import Solutions
+
+Settings = Mapping[str, Any]
+ProducerMaker = Callable[..., "Producer"]
+ConsumerMaker = Callable[..., "Consumer"]
+
+# librdkafka writes its log to stderr unless it is given a logger.
+CLIENT_LOG = logging.getLogger("kafkalab.librdkafka")
+
+LAB_CLIENT: Settings = {
+    # A broker that comes back after a fault is found within this, not after seconds.
+    "reconnect.backoff.ms": 20,
+    "reconnect.backoff.max.ms": 50,
+}
+
+LAB_CONSUMER: Settings = {
+    # The end of a partition is seen after this, not after half a second.
+    "fetch.wait.max.ms": 20,
+    "auto.offset.reset": "earliest",
+    # Lessons commit when they mean to.
+    "enable.auto.commit": False,
+}
+
+# Records that a test left in the queue on purpose are not waited for any longer.
+FLUSH_LIMIT = 5.0
+
+
+@pytest.fixture(scope="session")
+def _lab(request: pytest.FixtureRequest) -> Lab:
+    return request.config.stash[lab_key]
+
+
+@pytest.fixture
+def broker(request: pytest.FixtureRequest, _lab: Lab) -> Iterator[Broker]:
+    """The broker of this test: the run's shared one, or the private one if the test asks for it."""
+    if "private_broker" in request.fixturenames:
+        found: Broker = request.getfixturevalue("private_broker")
+    else:
+        found = _lab.lease.broker()
+    with waiting.guarded_by(found.check_alive):
+        yield found
+
+
+@pytest.fixture
+def private_broker(request: pytest.FixtureRequest, _lab: Lab) -> Iterator[Broker]:
+    """A broker for this test alone, as its `cluster` marker describes it.
+
+    For tests that break the broker or need settings of their own.
+    """
+    mark = request.node.get_closest_marker("cluster")
+    topology = Topology(**mark.kwargs) if mark else Topology()
+    with _lab.lease.private(topology) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def _shared_admin(_lab: Lab) -> AdminClient:
+    return new_admin(_lab.lease.broker())
+
+
+@pytest.fixture
+def admin(request: pytest.FixtureRequest, broker: Broker) -> AdminClient:
+    """An admin client of this test's broker; on the shared broker it is warm already."""
+    if "private_broker" in request.fixturenames:
+        return new_admin(broker)
+    client: AdminClient = request.getfixturevalue("_shared_admin")
+    return client
+
+
+def new_admin(broker: Broker) -> AdminClient:
+    """An admin client of a broker."""
+    from confluent_kafka.admin import AdminClient
+
+    return AdminClient({**LAB_CLIENT, **broker.client_properties()}, logger=CLIENT_LOG)
+
+
+@pytest.fixture
+def producer(broker: Broker) -> Iterator[ProducerMaker]:
+    """Makes producers, `producer({"linger.ms": 50})`; they are flushed at the end."""
+    from confluent_kafka import Producer
+
+    made: list[Producer] = []
+
+    def make(settings: Settings | None = None) -> Producer:
+        config = {**LAB_CLIENT, **broker.client_properties(), **(settings or {})}
+        made.append(Producer(config, logger=CLIENT_LOG))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.flush(FLUSH_LIMIT)
+
+
+@pytest.fixture
+def consumer(broker: Broker, group: str) -> Iterator[ConsumerMaker]:
+    """Makes consumers, `consumer({"group.id": ...})`; they are closed at the end.
+
+    Without a group of their own they are of the test's `group`.
+    """
+    from confluent_kafka import Consumer
+
+    made: list[Consumer] = []
+
+    def make(settings: Settings | None = None) -> Consumer:
+        config = {
+            **LAB_CLIENT,
+            **LAB_CONSUMER,
+            **broker.client_properties(),
+            "group.id": group,
+            **(settings or {}),
+        }
+        made.append(Consumer(config, logger=CLIENT_LOG))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()
+
+
+class TopicMaker:
+    """Makes topics that are named after the test and the run."""
+
+    def __init__(self, test: str, lab: Lab, broker: Broker, admin: AdminClient) -> None:
+        self._test = test
+        self._run = lab.run.folder.name
+        self._broker = broker
+        self._admin = admin
+        self._numbers = count(1)
+
+    def __call__(
+        self,
+        partitions: int = 1,
+        *,
+        replicas: int = 1,
+        settings: Mapping[str, str] | None = None,
+        ending: str = "",
+    ) -> str:
+        """Create a topic and return its name; every broker knows it on return."""
+        from kafkalab.observe.topics import create_topic
+
+        name = self.name() + ending
+        create_topic(self._broker, self._admin, name, partitions, replicas, settings or {})
+        return name
+
+    def name(self) -> str:
+        """A name of this test that no topic has yet."""
+        from kafkalab.observe.topics import topic_name
+
+        return topic_name(self._test, self._run, next(self._numbers))
+
+
+@pytest.fixture
+def topic(
+    request: pytest.FixtureRequest, _lab: Lab, broker: Broker, admin: AdminClient
+) -> TopicMaker:
+    """Makes topics: `topic(partitions=3)` creates one and returns its name."""
+    return TopicMaker(request.node.name, _lab, broker, admin)
+
+
+@pytest.fixture
+def group(request: pytest.FixtureRequest, _lab: Lab) -> str:
+    """A group id that is named after the test and the run."""
+    from kafkalab.observe.topics import topic_name
+
+    return topic_name(request.node.name, _lab.run.folder.name, 0)
+
+
+@pytest.fixture
+def evidence(request: pytest.FixtureRequest) -> Evidence:
+    """Where a test records what it observed, before it asserts."""
+    return request.node.stash.setdefault(evidence_key, Evidence())
+
+
+@pytest.fixture(scope="session")
+def solutions(_lab: Lab) -> Solutions:
+    """The components under test: kafkalab's own, or those in `--solutions`."""
+    from kafkalab.solutions import Solutions
+
+    return Solutions(_lab.settings.solutions)

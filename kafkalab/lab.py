@@ -1,0 +1,107 @@
+"""What one pytest process knows of its run: settings, curriculum, backend, lease."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kafkalab.brokers import Backend
+from kafkalab.brokers.choose import backend_named, choose
+from kafkalab.brokers.lease import Lease
+from kafkalab.brokers.runs import Run
+from kafkalab.config import Settings
+from kafkalab.curriculum import Curriculum, load
+
+lab_key = pytest.StashKey["Lab"]()
+
+WORKER_INPUT = "kafkalab"
+# A package that lies there was installed: a project above it does not teach it.
+INSTALLED = {"site-packages", "dist-packages"}
+
+
+class Lab:
+    """One process's share of a run. Everything is made when it is first needed."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self.settings = Settings.from_pytest(config)
+        given: Mapping[str, Any] | None = getattr(config, "workerinput", {}).get(WORKER_INPUT)
+        self.is_worker = given is not None
+        self.run = Run.from_data(given["run"]) if given else Run.new(self.settings.cache)
+        self._given_backend: str = given["backend"] if given else ""
+
+    @cached_property
+    def curriculum(self) -> Curriculum:
+        """The curriculum of this run.
+
+        Raises:
+            BadManifest: it cannot be read.
+        """
+        return load(self.settings.curriculum)
+
+    @cached_property
+    def is_active(self) -> bool:
+        """Whether pytest was called on the curriculum's tests.
+
+        In any other project the plugin stays silent; its fixtures work there too.
+        """
+        return any(self._reaches_the_tests(argument) for argument in self._config.args)
+
+    def _reaches_the_tests(self, argument: str) -> bool:
+        place = argument.partition("::")[0]
+        package = self.curriculum.folder
+        if self._config.option.pyargs and place.split(".")[0] == package.name:
+            return True
+        path = (self._config.invocation_params.dir / place).resolve()
+        if path.is_relative_to(package):
+            return True
+        return package.is_relative_to(path) and not INSTALLED & set(
+            package.relative_to(path).parts
+        )
+
+    @cached_property
+    def _choice(self) -> tuple[Backend, str]:
+        if self._given_backend:
+            named = backend_named(self._given_backend, self.settings.cache, self.settings.image)
+            return named, ""
+        return choose(self.settings)
+
+    @property
+    def backend(self) -> Backend:
+        """Where this run's brokers come from.
+
+        Raises:
+            UnknownBackend: there is no backend of the name that was given.
+        """
+        return self._choice[0]
+
+    @property
+    def reason(self) -> str:
+        """Why auto chose this backend; empty when it was asked for by name."""
+        return self._choice[1]
+
+    @cached_property
+    def lease(self) -> Lease:
+        """The right to the run's brokers."""
+        return Lease(self.backend, self.run)
+
+    def worker_input(self) -> dict[str, Any]:
+        """What an xdist worker must know; the backend only when it was chosen already."""
+        backend = self.backend.name if self.is_active else ""
+        return {"run": self.run.as_data(), "backend": backend}
+
+    @property
+    def solutions_folder(self) -> Path:
+        """Where the components under test lie."""
+        from kafkalab.solutions import REFERENCE
+
+        return self.settings.solutions or REFERENCE
+
+    def close(self) -> None:
+        """End all brokers of the run, if this process owns it and any was asked for."""
+        if not self.is_worker and self.run.folder.exists():
+            self.lease.run.close()

@@ -1,0 +1,147 @@
+"""A run as data: what the terminal, the page and all later views are made of."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from kafkalab.curriculum import Curriculum, Statement
+from kafkalab.learning_log.verdicts import SEVERITY, Outcome, Verdict, verdict, worst
+
+SCHEMA = 1
+
+
+@dataclass
+class TestRecord:
+    """What happened to one test item."""
+
+    nodeid: str
+    slug: str
+    role: str
+    outcome: Outcome = Outcome.NOT_RUN
+    reason: str = ""
+    seconds: float = 0.0
+    evidence: list[dict[str, Any]] = field(default_factory=list)
+
+    def add(self, outcome: Outcome, reason: str, seconds: float) -> None:
+        """Take in one phase: the worst outcome counts, with its own reason."""
+        self.seconds += seconds
+        if self.outcome is Outcome.NOT_RUN or SEVERITY.index(outcome) < SEVERITY.index(
+            self.outcome
+        ):
+            self.outcome, self.reason = outcome, reason
+
+
+@dataclass(frozen=True)
+class ControlRecord:
+    """What happened to one control; of a parametrised one the worst."""
+
+    sentence: str
+    changes: str
+    outcome: Outcome
+    reason: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class FactRecord:
+    """What may be said of one fact after the run."""
+
+    slug: str
+    task: str
+    sentence: str
+    scope: str
+    verdict: Verdict
+    reason: str
+    seconds: float
+    controls: tuple[ControlRecord, ...]
+    no_control: str
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """One run of pytest, readable by any later version that knows the schema."""
+
+    run: str
+    started: str
+    """ISO 8601, with offset"""
+    completed: bool
+    """false while the run goes on, and for ever if it was killed"""
+    exit_status: int | None
+    seconds: float
+    command: tuple[str, ...]
+    environment: Mapping[str, str]
+    broker: Mapping[str, Any]
+    solutions: str
+    """the folder of the learner's components; empty for the reference"""
+    facts: tuple[FactRecord, ...]
+    tests: tuple[TestRecord, ...]
+    schema: int = SCHEMA
+
+    def write(self, path: Path) -> None:
+        """Write the record as JSON, in one step: a reader never sees half of it."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_suffix(".tmp")
+        draft.write_text(json.dumps(asdict(self), indent=1, ensure_ascii=False), "utf-8")
+        os.replace(draft, path)
+
+
+def facts_of(curriculum: Curriculum, tests: Sequence[TestRecord]) -> tuple[FactRecord, ...]:
+    """The facts of which any test was selected, in the curriculum's order."""
+    selected = {test.slug for test in tests}
+    by_statement: dict[tuple[str, str], list[TestRecord]] = {}
+    for test in tests:
+        statement = curriculum.statement_of(test.nodeid)
+        if statement is not None:
+            by_statement.setdefault((statement.module, statement.function), []).append(test)
+
+    def ran(statement: Statement) -> list[TestRecord]:
+        return by_statement.get((statement.module, statement.function), [])
+
+    records: list[FactRecord] = []
+    for statement in curriculum.statements:
+        if statement.role != "fact" or statement.slug not in selected:
+            continue
+        if any(record.slug == statement.slug for record in records):
+            continue
+        records.append(_fact_record(curriculum, statement, ran))
+    return tuple(records)
+
+
+def _fact_record(curriculum: Curriculum, fact: Statement, ran: Any) -> FactRecord:
+    same_slug = [each for each in curriculum.statements if each.slug == fact.slug]
+    own = [test for each in same_slug if each.role == "fact" for test in ran(each)]
+    controls = tuple(
+        ControlRecord(each.sentence, each.changes, *_worst_of(ran(each)), _seconds(ran(each)))
+        for each in same_slug
+        if each.role == "control"
+    )
+    outcome, reason = _worst_of(own)
+    said = verdict(outcome, [control.outcome for control in controls])
+    if outcome is Outcome.PASSED and said is not Verdict.DEMONSTRATED:
+        weak = min(controls, key=lambda control: SEVERITY.index(control.outcome))
+        reason = f"control {weak.outcome}" + (f": {weak.reason}" if weak.reason else "")
+    return FactRecord(
+        slug=fact.slug,
+        task=fact.task,
+        sentence=fact.sentence,
+        scope=fact.scope,
+        verdict=said,
+        reason=reason,
+        seconds=round(_seconds(own), 3),
+        controls=controls,
+        no_control=curriculum.task(fact.task).facts[fact.slug].no_control,
+    )
+
+
+def _worst_of(tests: Sequence[TestRecord]) -> tuple[Outcome, str]:
+    outcome = worst(test.outcome for test in tests)
+    return outcome, next((test.reason for test in tests if test.outcome is outcome), "")
+
+
+def _seconds(tests: Iterable[TestRecord]) -> float:
+    return round(sum(test.seconds for test in tests), 3)

@@ -1,0 +1,178 @@
+"""Collects a run on the controller and hands it to the views."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Sequence
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kafkalab.facts import PhaseData
+from kafkalab.lab import Lab
+from kafkalab.learning_log import run_report, terminal
+from kafkalab.learning_log.record import RunRecord, TestRecord, facts_of
+from kafkalab.learning_log.verdicts import Outcome
+
+PAGE = "run.html"
+
+
+class Recorder:
+    """Hooks that run on the controller only, with and without xdist."""
+
+    def __init__(self, config: pytest.Config, lab: Lab) -> None:
+        self._config = config
+        self._lab = lab
+        self._tests: dict[str, TestRecord] = {}
+        self._running: set[str] = set()
+        self._began = time.monotonic()
+        self._started = datetime.now().astimezone()
+        self._exit_status: int | None = None
+        self.record: RunRecord | None = None
+        stamp = self._started.strftime("%Y-%m-%dT%H%M%S")
+        self.record_path = (
+            lab.settings.reports / "runs" / f"{stamp}-{lab.run.folder.name[:6]}.json"
+        )
+
+    def ask_for_page(self) -> None:
+        """Have pytest-html write the run's page, unless the user asked for one elsewhere.
+
+        Called before pytest-html is configured.
+        """
+        option = self._config.option
+        if not hasattr(option, "htmlpath"):
+            return
+        if option.htmlpath is None:
+            option.htmlpath = str(self._lab.settings.reports / PAGE)
+            option.self_contained_html = True
+        option.css.append(str(run_report.STYLE))
+
+    @property
+    def page(self) -> Path | None:
+        """Where the run's page is written; None without pytest-html."""
+        path = getattr(self._config.option, "htmlpath", None)
+        return self._config.invocation_params.dir / path if path else None
+
+    # How preparation tells what it does (kafkalab.brokers.Progress): lines in the terminal.
+
+    def step(self, text: str) -> None:
+        reporter = self._config.pluginmanager.getplugin("terminalreporter")
+        if reporter is not None:
+            reporter.write_line(f"kafkalab: {text}")
+
+    def total(self, size: int) -> None:
+        """The step's text tells the size."""
+
+    def advance(self, size: int) -> None:
+        """A bar would not survive in a log; `kafkalab prepare` shows one."""
+
+    # Hooks.
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        self._select(item.nodeid for item in session.items)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, node: Any, ids: Sequence[str]) -> None:
+        self._select(ids)
+
+    def _select(self, nodeids: Any) -> None:
+        for nodeid in nodeids:
+            statement = self._lab.curriculum.statement_of(nodeid)
+            if statement is not None and nodeid not in self._tests:
+                self._tests[nodeid] = TestRecord(nodeid, statement.slug, statement.role)
+
+    def pytest_runtestloop(self) -> None:
+        # From here on a killed run leaves a readable record that says it was not completed.
+        self._make_record(completed=False).write(self.record_path)
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        self._running.add(nodeid)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        test = self._tests.get(report.nodeid)
+        if test is None:
+            return
+        data = PhaseData.take_from(report)
+        if data is None:
+            # No data came with it: the report stands in for a worker that crashed.
+            test.add(Outcome.INTERRUPTED, str(report.longrepr), report.duration)
+            self._running.discard(report.nodeid)
+            return
+        test.add(Outcome(data.outcome), data.reason, report.duration)
+        test.evidence += data.evidence
+        if report.when == "teardown":
+            self._running.discard(report.nodeid)
+            run_report.attach_evidence(report, test.evidence)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, exitstatus: int) -> None:
+        self._exit_status = int(exitstatus)
+        for nodeid in self._running & set(self._tests):
+            self._tests[nodeid].add(Outcome.INTERRUPTED, "the run ended while it ran", 0.0)
+        if not self._config.option.collectonly:
+            self.record = self._make_record(completed=True)
+            self.record.write(self.record_path)
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if self.record is not None and self.record.facts:
+            terminal.show(
+                terminalreporter, self.record, self._lab.curriculum, self.page, self.record_path
+            )
+
+    # Hooks of pytest-html.
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_html_report_title(self, report: Any) -> None:
+        report.title = f"kafkalab: Module {self._lab.curriculum.id}, one run"
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_html_results_summary(self, prefix: list[str]) -> None:
+        if self.record is not None:
+            prefix.append(run_report.summary(self.record, self._lab.curriculum))
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_html_results_table_header(self, cells: list[str]) -> None:
+        run_report.change_header(cells)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_html_results_table_row(self, report: Any, cells: list[str]) -> None:
+        run_report.change_row(cells, self._lab.curriculum.statement_of(report.nodeid))
+
+    def _make_record(self, *, completed: bool) -> RunRecord:
+        tests = tuple(self._tests.values())
+        return RunRecord(
+            run=self._lab.run.folder.name,
+            started=self._started.isoformat(timespec="seconds"),
+            completed=completed,
+            exit_status=self._exit_status,
+            seconds=round(time.monotonic() - self._began, 2),
+            command=("pytest", *(str(part) for part in self._config.invocation_params.args)),
+            environment=_environment(),
+            broker=self._broker(),
+            solutions=str(self._lab.settings.solutions or ""),
+            facts=facts_of(self._lab.curriculum, tests),
+            tests=tests,
+        )
+
+    def _broker(self) -> dict[str, Any]:
+        state = self._lab.lease.state() or {}
+        return {
+            "backend": self._lab.backend.name,
+            "chosen": self._lab.reason,
+            "description": self._lab.backend.describe(),
+            **{key: state.get(key) for key in ("version", "start_seconds", "started_by", "notes")},
+        }
+
+
+def _environment() -> dict[str, str]:
+    packages = ("pytest-kafkalab", "confluent-kafka", "pytest", "pytest-xdist")
+    return {
+        "python": platform.python_version(),
+        "system": platform.platform(terse=True),
+        **{package: version(package) for package in packages},
+    }

@@ -1,0 +1,118 @@
+"""The run's page: what kafkalab adds to pytest-html's report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from markupsafe import Markup, escape
+
+from kafkalab.curriculum import Curriculum, Statement
+from kafkalab.learning_log.record import FactRecord, RunRecord
+
+STYLE = Path(__file__).with_name("run_report.css")
+
+RESULT, TEST = 0, 1
+
+
+def attach_evidence(report: pytest.TestReport, evidence: Sequence[dict[str, Any]]) -> None:
+    """Give pytest-html a test's evidence, with its last report, on the controller.
+
+    Extras that are added earlier are lost when a setup fails (pytest-html #820).
+    """
+    if not evidence:
+        return
+    try:
+        from pytest_html import extras
+    except ImportError:
+        return
+    body = Markup("").join(_item(item) for item in evidence)
+    # pytest-html reads this attribute, which pytest's own class does not declare.
+    report.extras = [  # type: ignore[attr-defined]
+        extras.html(str(Markup('<div class="kafkalab-evidence">{}</div>').format(body)))
+    ]
+
+
+def change_header(cells: list[str]) -> None:
+    """Put the sentence before the test's id, and leave the links out."""
+    cells.insert(
+        TEST, '<th class="sortable" data-column-type="sentence">Fact or control</th>'
+    )
+    cells.pop()
+
+
+def change_row(cells: list[str], statement: Statement | None) -> None:
+    """The cells of one row, to match the header; every text is escaped (pytest-html #1024)."""
+    if not cells:
+        return
+    test_id = cells[TEST].removeprefix('<td class="col-testId">').removesuffix("</td>")
+    cells[TEST] = Markup('<td class="col-testId">{}</td>').format(test_id)
+    cells.insert(TEST, Markup('<td class="col-sentence">{}</td>').format(_stated(statement)))
+    cells.pop()
+
+
+def _stated(statement: Statement | None) -> Markup:
+    if statement is None:
+        return Markup("")
+    small = (
+        f"control of {statement.slug}: {statement.changes}"
+        if statement.role == "control"
+        else f"{statement.task} {statement.slug}"
+    )
+    return Markup("{} <small>{}</small>").format(statement.sentence, small)
+
+
+def summary(record: RunRecord, curriculum: Curriculum) -> str:
+    """All facts of the run with their verdicts, a table for each task."""
+    parts = [Markup('<div class="kafkalab-summary">')]
+    for task in curriculum.tasks:
+        facts = [fact for fact in record.facts if fact.task == task.id]
+        if facts:
+            parts.append(Markup("<h2>{} {}</h2><p>{}</p>").format(task.id, task.title, task.question))
+            parts.append(_table(("Verdict", "Fact", "Scope", "Controls"), map(_fact_row, facts)))
+    parts.append(Markup("</div>"))
+    return str(Markup("").join(parts))
+
+
+def _fact_row(fact: FactRecord) -> list[object]:
+    verdict = Markup('<span class="verdict {}">{}</span>').format(
+        fact.verdict.replace(" ", "-"), fact.verdict
+    )
+    reason = Markup("<br><small>{}</small>").format(fact.reason.splitlines()[0]) if fact.reason else ""
+    controls: object = fact.no_control
+    if fact.controls:
+        controls = Markup("<br>").join(
+            Markup("{} <small>({}, {})</small>").format(each.sentence, each.changes, each.outcome)
+            for each in fact.controls
+        )
+    return [verdict, Markup("{}{}").format(fact.sentence, reason), fact.scope, controls]
+
+
+def _item(item: dict[str, Any]) -> Markup:
+    if item["kind"] == "table":
+        left_out = item["left_out"]
+        more = Markup("<p>and {} rows more</p>").format(left_out) if left_out else ""
+        table = _table(item["columns"], item["rows"])
+        return Markup("<figure><figcaption>{}</figcaption>{}{}</figure>").format(
+            item["title"], table, more
+        )
+    if item["kind"] == "number":
+        return Markup("<p>{}: <b>{}</b> {}</p>").format(item["name"], item["value"], item["unit"])
+    return Markup("<p>{}</p>").format(item["text"])
+
+
+def _table(columns: Sequence[str], rows: Any) -> Markup:
+    head = Markup("").join(Markup("<th>{}</th>").format(column) for column in columns)
+    body = Markup("").join(
+        Markup("<tr>{}</tr>").format(
+            Markup("").join(Markup("<td>{}</td>").format(_cell(cell)) for cell in row)
+        )
+        for row in rows
+    )
+    return Markup("<table><thead><tr>{}</tr></thead><tbody>{}</tbody></table>").format(head, body)
+
+
+def _cell(value: object) -> object:
+    return Markup("<i>none</i>") if value is None else escape(value)

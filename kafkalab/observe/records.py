@@ -1,0 +1,145 @@
+"""Writing records and reading them back, one partition at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from kafkalab.observe.waiting import wait_until
+
+if TYPE_CHECKING:
+    from confluent_kafka import Consumer, KafkaError, Message, Producer
+
+# Milliseconds on an idle broker; a first idempotent send may take half a second.
+SEND_LIMIT = 20.0
+READ_LIMIT = 20.0
+
+# As a partition: let the producer's partitioner decide (librdkafka's PARTITION_UA).
+BY_KEY = -1
+
+
+@dataclass(frozen=True)
+class Record:
+    """A record to be sent."""
+
+    value: bytes | None
+    key: bytes | None = None
+    timestamp_ms: int = 0
+    """milliseconds since the epoch; 0 lets the client take the time of sending"""
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What became of one record: the delivery report, in the order of sending."""
+
+    key: bytes | None
+    value: bytes | None
+    partition: int
+    offset: int | None
+    """None when it failed: the offset that a failed report carries means nothing"""
+    timestamp_ms: int
+    error: KafkaError | None
+
+
+@dataclass
+class _Reports:
+    """Gathers delivery reports; the callback only appends, judging comes later."""
+
+    messages: list[tuple[KafkaError | None, Message]] = field(default_factory=list)
+
+    def __call__(self, error: KafkaError | None, message: Message) -> None:
+        self.messages.append((error, message))
+
+
+def send(
+    producer: Producer, topic: str, records: Sequence[Record | bytes], *, partition: int = 0
+) -> list[Delivery]:
+    """Send records to one partition, or BY_KEY, and wait for every delivery report.
+
+    Raises:
+        Expired: not all reports came within SEND_LIMIT.
+    """
+    reports = _Reports()
+    for each in records:
+        record = each if isinstance(each, Record) else Record(each)
+        producer.produce(
+            topic,
+            value=record.value,
+            key=record.key,
+            partition=partition,
+            timestamp=record.timestamp_ms,
+            on_delivery=reports,
+        )
+    producer.flush(SEND_LIMIT)
+    wait_until(
+        lambda: len(reports.messages),
+        lambda count: count == len(records),
+        limit=1,
+        what=f"{len(records)} delivery reports after a flush of {SEND_LIMIT:.0f} s",
+    )
+    return [_delivery(error, message) for error, message in reports.messages]
+
+
+def _delivery(error: KafkaError | None, message: Message) -> Delivery:
+    return Delivery(
+        key=message.key(),
+        value=message.value(),
+        partition=message.partition(),
+        offset=None if error else message.offset(),
+        timestamp_ms=message.timestamp()[1],
+        error=error,
+    )
+
+
+def watermarks(consumer: Consumer, topic: str, partition: int = 0) -> tuple[int, int]:
+    """The partition's start offset and end offset (high watermark), asked of the broker."""
+    from confluent_kafka import TopicPartition
+
+    low, high = consumer.get_watermark_offsets(
+        TopicPartition(topic, partition), timeout=READ_LIMIT, cached=False
+    )
+    return low, high
+
+
+def read(consumer: Consumer, topic: str, *partitions: int) -> list[Message]:
+    """Read partitions from start to end, one after another, in the order named.
+
+    Joins no group. The end is where the high watermark is when a partition's
+    turn comes; gaps in the offsets and empty polls do not end the reading.
+
+    Raises:
+        Expired: the end was not reached within READ_LIMIT.
+    """
+    messages: list[Message] = []
+    for partition in partitions or (0,):
+        messages += _read_one(consumer, topic, partition)
+    return messages
+
+
+def _read_one(consumer: Consumer, topic: str, partition: int) -> list[Message]:
+    from confluent_kafka import TopicPartition
+
+    start, end = watermarks(consumer, topic, partition)
+    if start == end:
+        return []
+    place = TopicPartition(topic, partition, start)
+    consumer.assign([place])
+    messages: list[Message] = []
+
+    def position_after_poll() -> int:
+        message = consumer.poll(0.1)
+        if message is not None and message.error() is None:
+            messages.append(message)
+        # Before the first record the position is a negative sign, not an offset.
+        return consumer.position([place])[0].offset
+
+    wait_until(
+        position_after_poll,
+        lambda position: position >= end,
+        limit=READ_LIMIT,
+        what=f"the position in {topic}-{partition} to reach the end offset {end}",
+        interval=0,
+    )
+    consumer.unassign()
+    return [message for message in messages if message.offset() < end]

@@ -1,0 +1,117 @@
+"""The pytest plugin: hooks and options only.
+
+In a project that has nothing to do with kafkalab it stays silent: it adds its
+options, markers and fixtures, and imports no client.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Generator
+from typing import Any
+
+import pytest
+
+from kafkalab import facts
+from kafkalab.brokers.errors import BrokerError
+from kafkalab.config import KNOBS
+from kafkalab.curriculum import BadManifest
+from kafkalab.lab import WORKER_INPUT, Lab, lab_key
+from kafkalab.learning_log.recorder import Recorder
+
+pytest_plugins = ["kafkalab.fixtures"]
+
+MARKERS = (
+    "fact(slug, scope): a sentence about Kafka, or about a component, that this test demonstrates",
+    "control(slug, changes): the same apparatus with one factor changed; the fact's opposite",
+    "needs(*capabilities): what the broker must be able to do (restart, log_dirs)",
+    "cluster(brokers=1, settings={}): the broker that private_broker starts for this test",
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("kafkalab", "kafkalab: Apache Kafka's behaviour as executable facts")
+    for name, knob in KNOBS.items():
+        text = f"{knob.help}; environment {knob.variable}, ini {knob.ini}"
+        group.addoption(knob.flag, dest=name, default=None, help=text)
+        parser.addini(knob.ini, text, default="")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    for marker in MARKERS:
+        config.addinivalue_line("markers", marker)
+    try:
+        lab = config.stash[lab_key] = Lab(config)
+        if lab.is_active and not lab.is_worker:
+            recorder = Recorder(config, lab)
+            recorder.ask_for_page()
+            config.pluginmanager.register(recorder, "kafkalab-recorder")
+    except BadManifest as error:
+        raise pytest.UsageError(f"kafkalab's curriculum: {error}") from error
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    # In the controller, before any worker: a worker cannot say a clear line.
+    config = session.config
+    lab = config.stash[lab_key]
+    if lab.is_worker or not lab.is_active:
+        return
+    if sys.flags.optimize:
+        raise pytest.UsageError(
+            "python -O drops assertions, so nothing would be checked: run without -O"
+        )
+    if problems := lab.curriculum.problems():
+        raise pytest.UsageError("kafkalab's curriculum: " + "\n  ".join(problems))
+    if lab.settings.solutions and not lab.settings.solutions.is_dir():
+        raise pytest.UsageError(
+            f"--solutions: there is no folder {lab.settings.solutions}: check the path"
+        )
+    if config.option.collectonly:
+        return
+    recorder: Recorder = config.pluginmanager.getplugin("kafkalab-recorder")
+    try:
+        lab.backend.prepare(recorder)
+    except BrokerError as error:
+        raise pytest.UsageError(str(error)) from error
+
+
+def pytest_report_header(config: pytest.Config) -> str | None:
+    lab = config.stash[lab_key]
+    if not lab.is_active or lab.is_worker:
+        return None
+    return f"kafka: {lab.backend.describe()}" + (f" ({lab.reason})" if lab.reason else "")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    node.workerinput[WORKER_INPUT] = node.config.stash[lab_key].worker_input()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    lab = config.stash[lab_key]
+    if not lab.is_active:
+        return
+    for item in items:
+        statement = facts.statement_of(item, lab.curriculum)
+        if statement is not None:
+            facts.add_keywords(item, statement)
+            facts.limit_time(item)
+            facts.skip_unmet_needs(item, lab.backend.capabilities, lab.backend.name)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    lab = item.config.stash[lab_key]
+    if lab.is_active and facts.statement_of(item, lab.curriculum) is not None:
+        facts.phase_of(item, call, report, lab).attach(report)
+    return report
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if lab := config.stash.get(lab_key, None):
+        lab.close()

@@ -1,0 +1,301 @@
+"""Task 1.1: provision topics from definitions, and describe what the broker has.
+
+A provisioning runs again and again, at every deployment, against topics that
+hold data. So it says what it found, creates what is missing, and never destroys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException, TopicCollection
+from confluent_kafka.admin import (
+    AdminClient,
+    ConfigResource,
+    ConfigSource,
+    NewPartitions,
+    NewTopic,
+    ResourceType,
+)
+
+from kafkalab.observe.waiting import wait_until
+
+ClientConfig = Mapping[str, Any]
+"""Properties of a client, in librdkafka's names; `bootstrap.servers` at least."""
+
+# Seconds for one request to the cluster; librdkafka's own limit is a minute.
+REQUEST_LIMIT = 30.0
+
+
+@dataclass(frozen=True)
+class TopicDefinition:
+    """What a topic should be."""
+
+    name: str
+    partitions: int = 1
+    replicas: int = 1
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """the topic's own settings; all others are the broker's defaults"""
+
+
+class Action(StrEnum):
+    """What provisioning did with one topic."""
+
+    CREATED = "created"
+    UNCHANGED = "unchanged"
+    GROWN = "grown"
+    DRIFTED = "drifted"
+    """it is not as defined, and nothing was done about it"""
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Drift:
+    """One difference between a definition and the broker."""
+
+    what: str
+    """`partitions`, or the name of a setting"""
+    defined: str | None
+    """None: the definition leaves it to the default"""
+    found: str | None
+    """None: the topic leaves it to the default"""
+
+
+@dataclass(frozen=True)
+class Provisioned:
+    """What became of one definition."""
+
+    name: str
+    action: Action
+    drifts: tuple[Drift, ...] = ()
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class PartitionDescription:
+    """One partition as the broker has it: node ids, the leader's None while there is none."""
+
+    id: int
+    leader: int | None
+    replicas: tuple[int, ...]
+    in_sync: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class TopicDescription:
+    """A topic as the broker has it; an unknown one exists not, and has nothing."""
+
+    name: str
+    exists: bool
+    partitions: tuple[PartitionDescription, ...] = ()
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """the topic's own settings (DYNAMIC_TOPIC_CONFIG)"""
+
+
+DEMO_TOPICS = (
+    TopicDefinition("user-events", partitions=3, settings={"retention.ms": "604800000"}),
+    TopicDefinition("orders", partitions=6, settings={"min.insync.replicas": "1"}),
+    TopicDefinition("payments", partitions=4),
+    TopicDefinition("customers", partitions=2, settings={"cleanup.policy": "compact"}),
+    TopicDefinition("audit-log", partitions=1, settings={"retention.ms": "-1"}),
+)
+"""Five topics of a shop: events, orders and payments, a compacted table, an endless log."""
+
+
+def provision(
+    config: ClientConfig, definitions: Sequence[TopicDefinition], *, grow: bool = False
+) -> list[Provisioned]:
+    """Create the topics that are missing, and report how the others differ.
+
+    Topics that are not defined are not touched. On return every broker of the
+    cluster knows every created and grown partition, with its leader.
+
+    Args:
+        config: how to reach the cluster.
+        definitions: the topics, each name once.
+        grow: add partitions where a topic has fewer than defined. Growing moves
+            keys to other partitions, so it has to be asked for. A topic never
+            shrinks: Kafka cannot.
+
+    Returns:
+        One result for each definition, in their order.
+
+    Raises:
+        ValueError: a name is defined twice.
+        KafkaException: the cluster cannot be reached.
+        Expired: a broker did not learn of a topic within REQUEST_LIMIT.
+    """
+    names = [definition.name for definition in definitions]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"defined twice: {', '.join(twice)}")
+    admin = AdminClient(dict(config))
+    found = {description.name: description for description in _describe(admin, names)}
+    missing = [each for each in definitions if not found[each.name].exists]
+    results = {each.name: each for each in _create(admin, missing)}
+    for definition in definitions:
+        description = found[definition.name]
+        if not description.exists and _lost_a_race(results[definition.name]):
+            (description,) = _describe(admin, [definition.name])
+        if description.exists:
+            results[definition.name] = _compare(admin, definition, description, grow=grow)
+    _wait_until_known_everywhere(admin, config, definitions, results)
+    return [results[definition.name] for definition in definitions]
+
+
+def describe(config: ClientConfig, names: Sequence[str]) -> list[TopicDescription]:
+    """What the broker has under these names, in their order; nothing is created by looking.
+
+    Raises:
+        KafkaException: the cluster cannot be reached.
+    """
+    return _describe(AdminClient(dict(config)), names)
+
+
+def _describe(admin: AdminClient, names: Sequence[str]) -> list[TopicDescription]:
+    if not names:
+        return []
+    asked = admin.describe_topics(TopicCollection(list(names)), request_timeout=REQUEST_LIMIT)
+    known = {name: topic for name, future in asked.items() if (topic := _if_known(future))}
+    settings = _own_settings(admin, list(known))
+    return [
+        TopicDescription(
+            name,
+            exists=True,
+            partitions=tuple(_partition(each) for each in known[name].partitions),
+            settings=settings[name],
+        )
+        if name in known
+        else TopicDescription(name, exists=False)
+        for name in names
+    ]
+
+
+def _if_known(future: Future[Any]) -> Any:
+    try:
+        return future.result()
+    except KafkaException as error:
+        # TOPIC_EXCEPTION: no topic can have that name, so none has.
+        absent = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.TOPIC_EXCEPTION)
+        if error.args[0].code() in absent:
+            return None
+        raise
+
+
+def _partition(info: Any) -> PartitionDescription:
+    return PartitionDescription(
+        id=info.id,
+        leader=info.leader.id if info.leader is not None else None,
+        replicas=tuple(node.id for node in info.replicas),
+        in_sync=tuple(node.id for node in info.isr),
+    )
+
+
+def _own_settings(admin: AdminClient, names: Sequence[str]) -> dict[str, dict[str, str]]:
+    if not names:
+        return {}
+    resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
+    asked = admin.describe_configs(resources, request_timeout=REQUEST_LIMIT)
+    return {
+        resource.name: {
+            entry.name: entry.value
+            for entry in future.result().values()
+            if entry.source == ConfigSource.DYNAMIC_TOPIC_CONFIG.value
+        }
+        for resource, future in asked.items()
+    }
+
+
+def _create(admin: AdminClient, definitions: Sequence[TopicDefinition]) -> list[Provisioned]:
+    if not definitions:
+        return []
+    new = [
+        NewTopic(each.name, each.partitions, each.replicas, config=dict(each.settings))
+        for each in definitions
+    ]
+    asked = admin.create_topics(
+        new, operation_timeout=REQUEST_LIMIT, request_timeout=REQUEST_LIMIT
+    )
+    return [_outcome(name, future, Action.CREATED) for name, future in asked.items()]
+
+
+def _outcome(name: str, future: Future[Any], action: Action) -> Provisioned:
+    """A future that nobody reads hides its failure; each is read here, for itself."""
+    try:
+        future.result()
+    except KafkaException as error:
+        return Provisioned(name, Action.FAILED, error=_text(error))
+    return Provisioned(name, action)
+
+
+def _text(error: KafkaException) -> str:
+    return f"{error.args[0].name()}: {error.args[0].str()}"
+
+
+def _lost_a_race(result: Provisioned) -> bool:
+    return result.error.startswith("TOPIC_ALREADY_EXISTS")
+
+
+def _compare(
+    admin: AdminClient, definition: TopicDefinition, found: TopicDescription, *, grow: bool
+) -> Provisioned:
+    drifts = _drifts(definition, found)
+    has_fewer = len(found.partitions) < definition.partitions
+    if grow and has_fewer:
+        asked = admin.create_partitions(
+            [NewPartitions(definition.name, definition.partitions)],
+            operation_timeout=REQUEST_LIMIT,
+            request_timeout=REQUEST_LIMIT,
+        )
+        grown = _outcome(definition.name, asked[definition.name], Action.GROWN)
+        left = tuple(drift for drift in drifts if drift.what != "partitions")
+        return Provisioned(grown.name, grown.action, left, grown.error)
+    return Provisioned(definition.name, Action.DRIFTED if drifts else Action.UNCHANGED, drifts)
+
+
+def _drifts(definition: TopicDefinition, found: TopicDescription) -> tuple[Drift, ...]:
+    drifts = []
+    if len(found.partitions) != definition.partitions:
+        drifts.append(Drift("partitions", str(definition.partitions), str(len(found.partitions))))
+    for name in sorted({*definition.settings, *found.settings}):
+        defined, has = definition.settings.get(name), found.settings.get(name)
+        if defined != has:
+            drifts.append(Drift(name, defined, has))
+    return tuple(drifts)
+
+
+def _wait_until_known_everywhere(
+    admin: AdminClient,
+    config: ClientConfig,
+    definitions: Sequence[TopicDefinition],
+    results: Mapping[str, Provisioned],
+) -> None:
+    """Ask each broker by a client of its own: brokers learn of a topic one after another."""
+    changed = {
+        each.name: each.partitions
+        for each in definitions
+        if results[each.name].action in (Action.CREATED, Action.GROWN)
+    }
+    if not changed:
+        return
+    for node in admin.describe_cluster(request_timeout=REQUEST_LIMIT).result().nodes:
+        one = AdminClient({**config, "bootstrap.servers": f"{node.host}:{node.port}"})
+        wait_until(
+            lambda one=one: _knows_all(one, changed),
+            limit=REQUEST_LIMIT,
+            what=f"broker {node.id} to know {', '.join(changed)}",
+        )
+
+
+def _knows_all(admin: AdminClient, changed: Mapping[str, int]) -> bool:
+    # The whole list: asking for a topic by name can create it.
+    topics = admin.list_topics(timeout=REQUEST_LIMIT).topics
+    return all(
+        name in topics
+        and len(topics[name].partitions) >= partitions
+        and all(partition.leader >= 0 for partition in topics[name].partitions.values())
+        for name, partitions in changed.items()
+    )

@@ -1,0 +1,1 @@
+"""Module A: core architecture and understanding, as facts about a running Kafka."""
