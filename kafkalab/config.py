@@ -110,10 +110,7 @@ class Settings:
         def value(name: str) -> str:
             knob = KNOBS[name]
             return (
-                options.get(name)
-                or os.environ.get(knob.variable)
-                or inis.get(name)
-                or knob.default
+                options.get(name) or os.environ.get(knob.variable) or inis.get(name) or knob.default
             )
 
         def path(name: str) -> Path | None:

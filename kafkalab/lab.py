@@ -32,6 +32,8 @@ class Lab:
         given: Mapping[str, Any] | None = getattr(config, "workerinput", {}).get(WORKER_INPUT)
         self.is_worker = given is not None
         self.run = Run.from_data(given["run"]) if given else Run.new(self.settings.cache)
+        self.saw_hypothesis = False
+        """whether a report of hypothesis came, from this process or from a worker"""
         self._given_backend: str = given["backend"] if given else ""
 
     @cached_property
@@ -59,9 +61,7 @@ class Lab:
         path = (self._config.invocation_params.dir / place).resolve()
         if path.is_relative_to(package):
             return True
-        return package.is_relative_to(path) and not INSTALLED & set(
-            package.relative_to(path).parts
-        )
+        return package.is_relative_to(path) and not INSTALLED & set(package.relative_to(path).parts)
 
     @cached_property
     def _choice(self) -> tuple[Backend, str]:

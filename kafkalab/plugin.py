@@ -21,6 +21,9 @@ from kafkalab.learning_log.recorder import Recorder
 
 pytest_plugins = ["kafkalab.fixtures"]
 
+HYPOTHESIS = "hypothesispytest"
+"""the name of hypothesis's own pytest plugin"""
+
 MARKERS = (
     "fact(slug, scope): a sentence about Kafka, or about a component, that this test demonstrates",
     "control(slug, changes): the same apparatus with one factor changed; the fact's opposite",
@@ -109,6 +112,16 @@ def pytest_runtest_makereport(
     if lab.is_active and facts.statement_of(item, lab.curriculum) is not None:
         facts.phase_of(item, call, report, lab).attach(report)
     return report
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    # hypothesis's part of the summary imports all of hypothesis, in every process, to
+    # find that it has nothing to say: longer than many a lesson. Not where it was used.
+    plugins, lab = session.config.pluginmanager, session.config.stash[lab_key]
+    is_unused = "hypothesis" not in sys.modules and not lab.saw_hypothesis
+    if lab.is_active and is_unused and plugins.hasplugin(HYPOTHESIS):
+        plugins.unregister(name=HYPOTHESIS)
 
 
 @pytest.hookimpl(trylast=True)

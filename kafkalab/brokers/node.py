@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import time
 from collections.abc import Sequence
@@ -11,6 +12,8 @@ import psutil
 
 from kafkalab.brokers import Termination
 from kafkalab.brokers.errors import BrokerError, PortTaken, StartFailed
+from kafkalab.brokers.processes import is_running, kill, wait_for_end
+from kafkalab.observe.waiting import Expired
 
 # A stock broker on two loaded cores was seen to take 12 s.
 START_LIMIT = 60.0
@@ -57,30 +60,18 @@ class Node:
             )
 
     def is_running(self) -> bool:
-        """Whether the process lives. A zombie, ended but not reaped yet, does not."""
-        if self.process is None:
-            return False
-        try:
-            return self.process.is_running() and self.process.status() != psutil.STATUS_ZOMBIE
-        except psutil.NoSuchProcess:
-            return False
+        """Whether the process lives."""
+        return self.process is not None and is_running(self.process)
 
     def stop(self, how: Termination) -> None:
         """End the process; it is gone on return. A graceful stop that hangs becomes a kill."""
         if self.process is None:
             return
-        try:
-            if how is Termination.GRACEFUL:
+        if how is Termination.GRACEFUL:
+            with contextlib.suppress(psutil.NoSuchProcess, Expired):
                 self.process.terminate()
-                try:
-                    self.process.wait(STOP_LIMIT)
-                except psutil.TimeoutExpired:
-                    self.process.kill()
-            else:
-                self.process.kill()
-            self.process.wait(STOP_LIMIT)
-        except psutil.NoSuchProcess:
-            pass
+                wait_for_end([self.process], STOP_LIMIT)
+        kill([self.process])
         self.process = None
 
     def log_tail(self, lines: int) -> str:

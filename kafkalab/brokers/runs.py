@@ -7,7 +7,6 @@ that mark alone, whoever started it and however that process went.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import shutil
@@ -20,6 +19,8 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+
+from kafkalab.brokers.processes import is_running, kill
 
 RUN_LABEL = "kafkalab.run"
 KAFKA_MAIN = "kafka.Kafka"
@@ -46,12 +47,10 @@ class Owner:
         """Whether that process, and not a later one with its id, still runs."""
         try:
             process = psutil.Process(self.pid)
-            return (
-                abs(process.create_time() - self.started) < SAME_START
-                and process.status() != psutil.STATUS_ZOMBIE
-            )
+            is_the_same = abs(process.create_time() - self.started) < SAME_START
         except psutil.NoSuchProcess:
             return False
+        return is_the_same and is_running(process)
 
 
 @dataclass(frozen=True)
@@ -129,12 +128,7 @@ class Run:
         return self.folder.with_suffix(".lock")
 
     def _end_brokers(self) -> None:
-        processes = list(_jvms_of(self.folder))
-        for process in processes:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.kill()
-        # 10 s: a killed process is gone at once unless the disk hangs.
-        psutil.wait_procs(processes, timeout=10)
+        kill(list(_jvms_of(self.folder)))
         if self.backend == "container":
             from kafkalab.brokers.container import remove_containers_of
 

@@ -26,7 +26,13 @@ class Evidence:
         body = [[plain(row.get(column)) for column in columns] for row in rows[:MOST_ROWS]]
         left_out = max(0, len(rows) - MOST_ROWS)
         self.items.append(
-            {"kind": "table", "title": title, "columns": columns, "rows": body, "left_out": left_out}
+            {
+                "kind": "table",
+                "title": title,
+                "columns": columns,
+                "rows": body,
+                "left_out": left_out,
+            }
         )
 
     def number(self, name: str, value: float, unit: str = "") -> None:

@@ -34,9 +34,7 @@ class Recorder:
         self._exit_status: int | None = None
         self.record: RunRecord | None = None
         stamp = self._started.strftime("%Y-%m-%dT%H%M%S")
-        self.record_path = (
-            lab.settings.reports / "runs" / f"{stamp}-{lab.run.folder.name[:6]}.json"
-        )
+        self.record_path = lab.settings.reports / "runs" / f"{stamp}-{lab.run.folder.name[:6]}.json"
 
     def ask_for_page(self) -> None:
         """Have pytest-html write the run's page, unless the user asked for one elsewhere.
@@ -94,6 +92,7 @@ class Recorder:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self._lab.saw_hypothesis |= any(name.startswith("_hypothesis") for name in vars(report))
         test = self._tests.get(report.nodeid)
         if test is None:
             return

@@ -37,9 +37,7 @@ def attach_evidence(report: pytest.TestReport, evidence: Sequence[dict[str, Any]
 
 def change_header(cells: list[str]) -> None:
     """Put the sentence before the test's id, and leave the links out."""
-    cells.insert(
-        TEST, '<th class="sortable" data-column-type="sentence">Fact or control</th>'
-    )
+    cells.insert(TEST, '<th class="sortable" data-column-type="sentence">Fact or control</th>')
     cells.pop()
 
 
@@ -70,7 +68,9 @@ def summary(record: RunRecord, curriculum: Curriculum) -> str:
     for task in curriculum.tasks:
         facts = [fact for fact in record.facts if fact.task == task.id]
         if facts:
-            parts.append(Markup("<h2>{} {}</h2><p>{}</p>").format(task.id, task.title, task.question))
+            parts.append(
+                Markup("<h2>{} {}</h2><p>{}</p>").format(task.id, task.title, task.question)
+            )
             parts.append(_table(("Verdict", "Fact", "Scope", "Controls"), map(_fact_row, facts)))
     parts.append(Markup("</div>"))
     return str(Markup("").join(parts))
@@ -80,7 +80,9 @@ def _fact_row(fact: FactRecord) -> list[object]:
     verdict = Markup('<span class="verdict {}">{}</span>').format(
         fact.verdict.replace(" ", "-"), fact.verdict
     )
-    reason = Markup("<br><small>{}</small>").format(fact.reason.splitlines()[0]) if fact.reason else ""
+    reason = (
+        Markup("<br><small>{}</small>").format(fact.reason.splitlines()[0]) if fact.reason else ""
+    )
     controls: object = fact.no_control
     if fact.controls:
         controls = Markup("<br>").join(

@@ -91,14 +91,14 @@ def _count(facts: list[FactRecord]) -> str:
     return f"{demonstrated} of {len(facts)} facts demonstrated{rest}"
 
 
-def _footer(
-    record: RunRecord, page: Path | None, record_path: Path
-) -> list[tuple[str, str]]:
+def _footer(record: RunRecord, page: Path | None, record_path: Path) -> list[tuple[str, str]]:
     rows = []
     if start := record.broker["start_seconds"]:
         by = record.broker["started_by"]
         where = f" by worker {by}" if by else ""
-        rows.append(("broker", f"Kafka {record.broker['version']}, started in {start:.2f} s{where}"))
+        rows.append(
+            ("broker", f"Kafka {record.broker['version']}, started in {start:.2f} s{where}")
+        )
     rows += [("note", note) for note in record.broker["notes"] or []]
     if record.solutions:
         rows.append(("judged", f"the components in {record.solutions}"))

@@ -25,9 +25,7 @@ def commit_offset(
     admin.alter_consumer_group_offsets(request)[group].result(ADMIN_LIMIT)
 
 
-def committed_offset(
-    admin: AdminClient, group: str, topic: str, partition: int = 0
-) -> int | None:
+def committed_offset(admin: AdminClient, group: str, topic: str, partition: int = 0) -> int | None:
     """A group's committed offset; None where there is no commit."""
     from confluent_kafka import ConsumerGroupTopicPartitions
 

@@ -216,9 +216,7 @@ def _create(admin: AdminClient, definitions: Sequence[TopicDefinition]) -> list[
         NewTopic(each.name, each.partitions, each.replicas, config=dict(each.settings))
         for each in definitions
     ]
-    asked = admin.create_topics(
-        new, operation_timeout=REQUEST_LIMIT, request_timeout=REQUEST_LIMIT
-    )
+    asked = admin.create_topics(new, operation_timeout=REQUEST_LIMIT, request_timeout=REQUEST_LIMIT)
     return [_outcome(name, future, Action.CREATED) for name, future in asked.items()]
 
 

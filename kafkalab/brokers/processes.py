@@ -1,0 +1,48 @@
+"""Processes by their id: whether they run, and ending them."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+
+import psutil
+
+from kafkalab.observe.waiting import wait_until
+
+# A killed process is gone at once, unless the disk it writes to hangs.
+END_LIMIT = 30.0
+
+
+def is_running(process: psutil.Process) -> bool:
+    """Whether the process lives. A zombie, ended but not reaped yet, does not."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def wait_for_end(processes: Sequence[psutil.Process], limit: float = END_LIMIT) -> None:
+    """Wait until none of the processes runs; children of this process are reaped.
+
+    psutil's own wait takes a zombie of another parent for alive.
+
+    Raises:
+        Expired: one still runs after `limit` seconds.
+    """
+    wait_until(
+        lambda: [process.pid for process in processes if is_running(process)],
+        lambda running: not running,
+        limit=limit,
+        what="processes to end",
+    )
+    for process in processes:
+        with contextlib.suppress(psutil.TimeoutExpired, psutil.NoSuchProcess):
+            process.wait(0)
+
+
+def kill(processes: Sequence[psutil.Process]) -> None:
+    """Kill processes and wait until they are gone; one that is gone already is fine."""
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    wait_for_end(processes)
