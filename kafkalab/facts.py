@@ -93,7 +93,9 @@ def phase_of(
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else "skipped"
         return PhaseData(Outcome.SKIPPED, reason.removeprefix("Skipped: "), observed)
     outcome, reason = judge(
-        call.excinfo.value, lab.solutions_folder, lambda: _what_fails(item.funcargs.get("broker"))
+        call.excinfo.value,
+        lab.solutions_folder,
+        lambda: _what_fails(getattr(item, "funcargs", {}).get("broker")),
     )
     if outcome is Outcome.INVALID and (problem := _shared_broker_is_gone(lab)):
         item.session.shouldstop = f"the run ends: {problem.splitlines()[0]}"

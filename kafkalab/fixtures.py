@@ -189,7 +189,8 @@ def group(request: pytest.FixtureRequest, _lab: Lab) -> str:
 @pytest.fixture
 def evidence(request: pytest.FixtureRequest) -> Evidence:
     """Where a test records what it observed, before it asserts."""
-    return request.node.stash.setdefault(evidence_key, Evidence())
+    collected: Evidence = request.node.stash.setdefault(evidence_key, Evidence())
+    return collected
 
 
 @pytest.fixture(scope="session")

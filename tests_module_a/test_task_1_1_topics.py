@@ -28,7 +28,7 @@ from kafkalab.brokers import Broker
 from kafkalab.fixtures import ConsumerMaker, ProducerMaker, TopicMaker
 from kafkalab.learning_log.evidence import Evidence
 from kafkalab.observe.groups import commit_offset, committed_offset
-from kafkalab.observe.records import BY_KEY, Delivery, Record, read, send, watermarks
+from kafkalab.observe.records import BY_KEY, Delivery, Record, error_of, read, send, watermarks
 from kafkalab.observe.topics import (
     describe_topic,
     grow,
@@ -512,15 +512,18 @@ def test_a_producer_creates_topics_a_consumer_does_not(
 
     delivered = send(producer(), written, [b"x"])
     reader.subscribe([read_only])
-    answer = wait_until(
-        lambda: reader.poll(0.1), limit=20, what="the consumer to be told of the unknown topic"
+    told = wait_until(
+        lambda: error_of(reader.poll(0.1)),
+        limit=20,
+        what="the consumer to be told of the unknown topic",
     )
 
     known = {name: partitions_with_leader(admin, name) for name in (written, read_only)}
     evidence.table("Partitions", [{"topic": name, "found": found} for name, found in known.items()])
-    evidence.note(f"The consumer was told: {answer.error()}")
+    evidence.note(f"The consumer was told: {told}")
     assert delivered[0].error is None, "the record went to a topic that the producer created"
-    assert answer.error().code() == KafkaError.UNKNOWN_TOPIC_OR_PART
+    assert told is not None
+    assert told.code() == KafkaError.UNKNOWN_TOPIC_OR_PART
     assert known == {written: 1, read_only: 0}, "only the producer created its topic"
 
 
@@ -1159,7 +1162,7 @@ def partition_by_key(writer: Producer, topic: str, keys: list[bytes]) -> dict[by
 def own_settings(admin: AdminClient, topic: str) -> dict[str, str]:
     """The settings that are the topic's own."""
     return {
-        name: entry.value
+        name: entry.value or ""
         for name, entry in settings_of(admin, topic).items()
-        if entry.source == ConfigSource.DYNAMIC_TOPIC_CONFIG.value
+        if ConfigSource(entry.source) is ConfigSource.DYNAMIC_TOPIC_CONFIG
     }

@@ -18,8 +18,9 @@ from kafkalab.brokers.properties import Endpoint, as_environment, node_propertie
 from kafkalab.brokers.runs import RUN_LABEL
 
 if TYPE_CHECKING:
-    import docker
     from docker.models.containers import Container
+
+    import docker
 
 CLIENT_PORT = 9092
 CONTROLLER_PORT = 9093
@@ -360,10 +361,11 @@ def find_engine() -> docker.DockerClient | None:
     signs = (Path("/var/run/docker.sock"), Path.home() / ".docker" / "config.json")
     if not os.environ.get("DOCKER_HOST") and not any(sign.exists() for sign in signs):
         return None
-    import docker
     import docker.errors
     import requests
     from docker.context import ContextAPI
+
+    import docker
 
     try:
         context = None if os.environ.get("DOCKER_HOST") else ContextAPI.get_current_context()
@@ -376,7 +378,7 @@ def find_engine() -> docker.DockerClient | None:
     except (docker.errors.DockerException, requests.RequestException, OSError, ValueError):
         return None
     # The engine is there: from now on operations may take as long as a graceful stop.
-    client.api.timeout = STOP_LIMIT * 2
+    client.api.timeout = int(STOP_LIMIT * 2)
     return client
 
 
@@ -409,7 +411,7 @@ def remove_containers_of(run: str) -> None:
     client = find_engine()
     if client is None:
         return
-    mark = {"label": f"{RUN_LABEL}={run}"}
+    mark: dict[str, Any] = {"label": f"{RUN_LABEL}={run}"}
     for container in client.containers.list(all=True, filters=mark):
         remove_container(container)
     for network in client.networks.list(filters=mark):

@@ -13,6 +13,7 @@ import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from kafkalab.brokers import Progress, Termination, Topology
 from kafkalab.brokers.distribution import LEAN_FLAGS, Distribution, kind_of_cpu
@@ -185,7 +186,7 @@ def _exercise(bootstrap: str) -> None:
     from confluent_kafka import Consumer, Producer
     from confluent_kafka.admin import AdminClient, NewTopic
 
-    client = {"bootstrap.servers": bootstrap, "log_level": 0}
+    client: dict[str, Any] = {"bootstrap.servers": bootstrap, "log_level": 0}
     admin = AdminClient(client)
     topic = "kafkalab-rehearsal"
     # 30 s each: first use on a loaded machine; seen on an idle one: below 2 s.

@@ -40,7 +40,7 @@ class Owner:
 
     @classmethod
     def me(cls) -> Owner:
-        """This process."""
+        """The process that calls."""
         return cls(os.getpid(), psutil.Process().create_time())
 
     def is_alive(self) -> bool:

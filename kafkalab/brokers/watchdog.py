@@ -7,6 +7,7 @@ the broker. It ends when the owner has closed the run itself.
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from pathlib import Path
 
@@ -21,15 +22,13 @@ LOOK_EVERY = 0.5
 
 def watch(run: Run) -> None:
     """Wait until the run is over or its owner is gone, then close it."""
-    try:
+    with contextlib.suppress(Expired):
         wait_until(
             lambda: not run.folder.exists() or not run.owner.is_alive(),
             limit=LONGEST_RUN,
             what="the end of the run",
             interval=LOOK_EVERY,
         )
-    except Expired:
-        pass
     run.close()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -87,7 +86,7 @@ class RunRecord:
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = path.with_suffix(".tmp")
         draft.write_text(json.dumps(asdict(self), indent=1, ensure_ascii=False), "utf-8")
-        os.replace(draft, path)
+        draft.replace(path)
 
 
 def facts_of(curriculum: Curriculum, tests: Sequence[TestRecord]) -> tuple[FactRecord, ...]:

@@ -74,7 +74,7 @@ class Recorder:
         self._select(item.nodeid for item in session.items)
 
     @pytest.hookimpl(optionalhook=True)
-    def pytest_xdist_node_collection_finished(self, node: Any, ids: Sequence[str]) -> None:
+    def pytest_xdist_node_collection_finished(self, ids: Sequence[str]) -> None:
         self._select(ids)
 
     def _select(self, nodeids: Any) -> None:

@@ -85,11 +85,17 @@ def _delivery(error: KafkaError | None, message: Message) -> Delivery:
     return Delivery(
         key=message.key(),
         value=message.value(),
-        partition=message.partition(),
+        partition=message.partition() or 0,
         offset=None if error else message.offset(),
         timestamp_ms=message.timestamp()[1],
         error=error,
     )
+
+
+def error_of(message: Message | None) -> KafkaError | None:
+    """The error that a poll returned in place of a record; None for a record or nothing."""
+    error: KafkaError | None = message.error() if message is not None else None
+    return error
 
 
 def watermarks(consumer: Consumer, topic: str, partition: int = 0) -> tuple[int, int]:
@@ -142,4 +148,4 @@ def _read_one(consumer: Consumer, topic: str, partition: int) -> list[Message]:
         interval=0,
     )
     consumer.unassign()
-    return [message for message in messages if message.offset() < end]
+    return [message for message in messages if (message.offset() or 0) < end]

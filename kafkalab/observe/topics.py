@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from concurrent.futures import Future
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from kafkalab.brokers import Broker
@@ -52,7 +53,7 @@ def create_topic(
     for address in broker.bootstrap.split(","):
         known_to = admin if address == broker.bootstrap else _admin_of_one(broker, address)
         wait_until(
-            lambda known_to=known_to: partitions_with_leader(known_to, name),
+            partial(partitions_with_leader, known_to, name),
             lambda ready: ready == partitions,
             limit=ADMIN_LIMIT,
             what=f"all partitions of {name} to have a leader, as {address} sees it",
@@ -92,7 +93,7 @@ def describe_topic(admin: AdminClient, name: str) -> TopicDescription:
 
 
 def topic_id(admin: AdminClient, name: str) -> str:
-    """The id that the cluster gave the topic when it was created; a new one has another (KIP-516)."""
+    """The id that the topic got when it was created; a later one has another (KIP-516)."""
     return str(describe_topic(admin, name).topic_id)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
@@ -203,7 +204,7 @@ def _own_settings(admin: AdminClient, names: Sequence[str]) -> dict[str, dict[st
         resource.name: {
             entry.name: entry.value
             for entry in future.result().values()
-            if entry.source == ConfigSource.DYNAMIC_TOPIC_CONFIG.value
+            if ConfigSource(entry.source) is ConfigSource.DYNAMIC_TOPIC_CONFIG
         }
         for resource, future in asked.items()
     }
@@ -282,7 +283,7 @@ def _wait_until_known_everywhere(
     for node in admin.describe_cluster(request_timeout=REQUEST_LIMIT).result().nodes:
         one = AdminClient({**config, "bootstrap.servers": f"{node.host}:{node.port}"})
         wait_until(
-            lambda one=one: _knows_all(one, changed),
+            partial(_knows_all, one, changed),
             limit=REQUEST_LIMIT,
             what=f"broker {node.id} to know {', '.join(changed)}",
         )

@@ -1,0 +1,202 @@
+"""Commands that get a machine ready: `kafkalab prepare` and `kafkalab doctor`."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import sys
+from collections.abc import Iterator
+from typing import Annotated, NamedTuple
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from kafkalab.brokers.container import ContainerBackend
+from kafkalab.brokers.distribution import Distribution, find_java, require_writable
+from kafkalab.brokers.embedded import EmbeddedBackend
+from kafkalab.brokers.errors import BrokerError
+from kafkalab.brokers.prepared import Prepared
+from kafkalab.config import KNOBS, Settings
+
+CacheOption = Annotated[str | None, typer.Option("--kafka-cache", help=KNOBS["cache"].help)]
+ImageOption = Annotated[str | None, typer.Option("--kafka-image", help=KNOBS["image"].help)]
+
+OLDEST_PYTHON = (3, 11)
+
+
+class Bar:
+    """A progress bar for what is fetched, and a line for each step."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._progress = Progress(
+            TextColumn("  "),
+            BarColumn(),
+            DownloadColumn(),
+            TimeRemainingColumn(),
+            console=console,
+        )
+        self._task = self._progress.add_task("fetch", visible=False)
+
+    def __enter__(self) -> Bar:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def step(self, text: str) -> None:
+        self._console.print(text, highlight=False)
+
+    def total(self, size: int) -> None:
+        self._progress.update(self._task, total=size, visible=True)
+
+    def advance(self, size: int) -> None:
+        self._progress.advance(self._task, size)
+
+
+def prepare(
+    again: Annotated[
+        bool, typer.Option("--again", help="Throw away what was prepared, and make it anew.")
+    ] = False,
+    cache: CacheOption = None,
+    image: ImageOption = None,
+) -> None:
+    """Fetch and prepare Kafka, once: about 45 MB, and 15 seconds."""
+    settings = Settings.from_environment(cache=cache, image=image)
+    console = Console()
+    embedded = EmbeddedBackend(settings.cache)
+    if again:
+        shutil.rmtree(embedded.prepared.folder, ignore_errors=True)
+    with Bar(console) as bar:
+        embedded.prepare(bar)
+    console.print(f"Ready: {embedded.describe()}.", highlight=False)
+    _pull_image(console, ContainerBackend(settings.image))
+
+
+def _pull_image(console: Console, container: ContainerBackend) -> None:
+    """Containers are one of two ways: without them a lesson goes on with the other."""
+    if not container.engine_answers():
+        console.print("No Docker engine answers; none is needed.", highlight=False)
+        return
+    try:
+        with Bar(console) as bar:
+            container.prepare(bar)
+    except BrokerError as error:
+        console.print(f"Going on without containers: {error}", highlight=False, markup=False)
+        return
+    console.print(f"Ready: {container.describe()}.", highlight=False)
+
+
+class Finding(NamedTuple):
+    """One line of the doctor's report."""
+
+    what: str
+    is_well: bool
+    found: str
+    remedy: str = ""
+
+
+def doctor(cache: CacheOption = None, image: ImageOption = None) -> None:
+    """Tell what this machine can do, and what to do about what is missing.
+
+    Exit code 0 when at least one backend can start Kafka.
+    """
+    settings = Settings.from_environment(cache=cache, image=image)
+    embedded = list(_embedded(settings))
+    container = list(_container(settings))
+    table = Table(box=None, pad_edge=False)
+    for heading in ("", "what", "found", "to do"):
+        table.add_column(heading, overflow="fold")
+    for finding in [_python(), *embedded, *container]:
+        sign = "[green]ok[/]" if finding.is_well else "[yellow]--[/]"
+        table.add_row(sign, finding.what, finding.found, finding.remedy)
+    console = Console()
+    console.print(table, highlight=False)
+    console.print(highlight=False)
+    ready = [
+        name
+        for name, findings in (("embedded", embedded), ("container", container))
+        if all(finding.is_well for finding in findings)
+    ]
+    console.print(
+        f"Ready to start Kafka: {', '.join(ready)}." if ready else "Not ready to start Kafka yet.",
+        style="bold",
+        highlight=False,
+    )
+    raise typer.Exit(0 if ready else 1)
+
+
+def _python() -> Finding:
+    is_new_enough = sys.version_info[:2] >= OLDEST_PYTHON
+    return Finding(
+        "Python",
+        is_new_enough,
+        f"{platform.python_version()} on {platform.system()} {platform.machine()}",
+        "" if is_new_enough else "use Python 3.11 or newer",
+    )
+
+
+def _embedded(settings: Settings) -> Iterator[Finding]:
+    try:
+        require_writable(settings.cache)
+        yield Finding("cache folder", True, str(settings.cache))
+    except BrokerError as error:
+        yield _trouble("cache folder", error)
+    try:
+        java = find_java()
+    except BrokerError as error:
+        yield _trouble("Java", error)
+        return
+    yield Finding("Java", True, f"{java.build} ({java.origin})")
+    distribution = Distribution(settings.cache, java)
+    missing = distribution.missing_jars()
+    if missing:
+        size = sum(jar.size for jar in missing) / 1e6
+        found = f"{len(missing)} of {len(distribution.jars)} missing, {size:.0f} MB"
+        yield Finding("Kafka jars", False, found, "kafkalab prepare")
+    else:
+        yield _jars(distribution)
+    yield _prepared(Prepared(distribution))
+
+
+def _jars(distribution: Distribution) -> Finding:
+    try:
+        distribution.verify()
+    except BrokerError as error:
+        return _trouble("Kafka jars", error)
+    return Finding("Kafka jars", True, f"{distribution.version}, all sha256 sums are right")
+
+
+def _prepared(prepared: Prepared) -> Finding:
+    if not prepared.is_there:
+        return Finding("prepared Kafka", False, "not yet", "kafkalab prepare")
+    start = f"starts in about {prepared.measured_start:.1f} s"
+    if not prepared.distribution.java.has_aot_cache:
+        return Finding("prepared Kafka", True, f"{start}; Java 25 would make that faster")
+    if not prepared.aot_cache.exists():
+        return Finding("prepared Kafka", True, "the AOT cache is gone", "kafkalab prepare --again")
+    size = prepared.aot_cache.stat().st_size / 1e6
+    return Finding("prepared Kafka", True, f"{start}, AOT cache of {size:.0f} MB")
+
+
+def _container(settings: Settings) -> Iterator[Finding]:
+    backend = ContainerBackend(settings.image)
+    if not backend.engine_answers():
+        yield Finding("Docker engine", False, "none answers", "start Docker, if you want containers")
+        return
+    yield Finding("Docker engine", True, backend.client.version()["Version"])
+    has_image = backend.has_image()
+    yield Finding(
+        "image",
+        has_image,
+        settings.image if has_image else f"{settings.image} is not there",
+        "" if has_image else "kafkalab prepare, or build one (docker/README.md)",
+    )
+
+
+def _trouble(what: str, error: BrokerError) -> Finding:
+    happened, _, remedy = str(error).splitlines()[0].partition(" To do: ")
+    return Finding(what, False, happened, remedy)
