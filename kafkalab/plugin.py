@@ -64,8 +64,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         raise pytest.UsageError(
             "python -O drops assertions, so nothing would be checked: run without -O"
         )
-    if problems := lab.curriculum.problems():
-        raise pytest.UsageError("kafkalab's curriculum: " + "\n  ".join(problems))
+    _check_curriculum(lab)
     if lab.settings.solutions and not lab.settings.solutions.is_dir():
         raise pytest.UsageError(
             f"--solutions: there is no folder {lab.settings.solutions}: check the path"
@@ -77,6 +76,15 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         lab.backend.prepare(recorder)
     except BrokerError as error:
         raise pytest.UsageError(str(error)) from error
+
+
+def _check_curriculum(lab: Lab) -> None:
+    try:
+        problems = lab.curriculum.problems()
+    except BadManifest as error:
+        problems = [str(error)]
+    if problems:
+        raise pytest.UsageError("kafkalab's curriculum: " + "\n  ".join(problems))
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:

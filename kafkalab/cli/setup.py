@@ -185,7 +185,8 @@ def _prepared(prepared: Prepared) -> Finding:
 def _container(settings: Settings) -> Iterator[Finding]:
     backend = ContainerBackend(settings.image)
     if not backend.engine_answers():
-        yield Finding("Docker engine", False, "none answers", "start Docker, if you want containers")
+        remedy = "start Docker, if you want containers"
+        yield Finding("Docker engine", False, "none answers", remedy)
         return
     yield Finding("Docker engine", True, backend.client.version()["Version"])
     has_image = backend.has_image()

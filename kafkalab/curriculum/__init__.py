@@ -21,7 +21,7 @@ Role = Literal["fact", "control"]
 
 
 class BadManifest(Exception):
-    """A curriculum manifest cannot be read; the text names file and place."""
+    """A manifest, or a test module it names, cannot be read; the text names file and place."""
 
 
 @dataclass(frozen=True)
@@ -157,7 +157,10 @@ def _task(data: Mapping[str, Any]) -> Task:
 
 
 def _statements_in(path: Path, task: Task) -> Iterator[Statement]:
-    tree = ast.parse(path.read_text("utf-8"), str(path))
+    try:
+        tree = ast.parse(path.read_text("utf-8"), str(path))
+    except SyntaxError as error:
+        raise BadManifest(f"{path}:{error.lineno}: {error.msg}") from error
     for node in tree.body:
         if not isinstance(node, ast.FunctionDef):
             continue

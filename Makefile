@@ -1,0 +1,39 @@
+# Everything needs Python 3.11 or newer with venv, and nothing else.
+# make lab      sets up, and proves Module A on a real Kafka
+# make test     the tool's own tests, then Module A in parallel and random order
+# make lint     style and types
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.PHONY: lab test lint prepare clean
+
+lab: prepare
+	@$(BIN)/pytest tests_module_a; status=$$?; \
+	  echo; echo "Your report: $(CURDIR)/reports/run.html"; exit $$status
+
+# Facts mostly wait, so more workers than cores pay off.
+test: prepare
+	$(BIN)/pytest tests -n 4
+	$(BIN)/pytest tests_module_a -n 4 --kafka-backend=embedded
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+prepare: $(INSTALLED)
+	@$(BIN)/kafkalab prepare
+
+$(INSTALLED): pyproject.toml requirements-dev.txt kafkalab/__init__.py
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "kafkalab needs Python 3.11 or newer; name one: make lab PYTHON=python3.12"; exit 1; }
+	@echo "Installing into $(VENV): Kafka's client, a Java runtime, pytest and friends, about 100 MB"
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --requirement requirements-dev.txt --editable .
+	@touch $(INSTALLED)
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache reports/runs reports/run.html

@@ -1,0 +1,161 @@
+"""What the tool's own tests share: a project of facts, with a broker that is only played."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest_plugins = ["pytester"]
+
+MANIFEST = """
+[module]
+id = "T"
+title = "A module for tests"
+package = "."
+
+[[task]]
+id = "9.1"
+title = "Things"
+question = "What is a thing?"
+module = "test_task_9_1_things"
+component = "topics"
+"""
+
+# Loaded by the controller and by each worker: kafkalab's broker is replaced by one that
+# runs no Kafka, lives while a file is there, and writes down how often it was started.
+PLAYED_BROKER = """
+from pathlib import Path
+
+import kafkalab.facts
+import kafkalab.lab
+from kafkalab.brokers.errors import BrokerDied, StartFailed
+
+HERE = Path(__file__).parent
+
+
+class Played:
+    bootstrap, node_ids, version = "127.0.0.1:1", (1,), "0.0.0"
+    capabilities = frozenset()
+
+    def client_properties(self):
+        return {"bootstrap.servers": self.bootstrap}
+
+    def check_alive(self):
+        if (HERE / "dead").exists():
+            raise BrokerDied(
+                "The broker died: node 1 is gone.",
+                suspect="the play.",
+                remedy="run again.",
+                log="the last words of the log",
+            )
+
+    def log_tail(self, lines=15):
+        return "the last words of the log"
+
+    def state(self):
+        return {"nodes": [], "version": "0.0.0", "start_seconds": 0.25, "notes": ["a note"]}
+
+    def close(self):
+        pass
+
+
+class PlayedBackend:
+    name, capabilities = "played", frozenset()
+
+    def describe(self):
+        return "a played broker"
+
+    def prepare(self, say):
+        pass
+
+    def launch(self, topology, home):
+        if (HERE / "fails").exists():
+            raise StartFailed("It did not start.", suspect="the play.", remedy="run again.")
+        with (HERE / "launches").open("a") as launches:
+            launches.write("x")
+        return Played()
+
+    def attach(self, state):
+        return Played()
+
+
+class Answering:
+    def __init__(self, bootstrap):
+        pass
+
+    def brokers(self, limit):
+        return 1
+
+
+kafkalab.facts.MetadataProbe = Answering
+kafkalab.lab.choose = lambda settings: (PlayedBackend(), "")
+kafkalab.lab.backend_named = lambda *_: PlayedBackend()
+"""
+
+
+class Project:
+    """A folder with facts of one task, to be run by pytest in a process of its own."""
+
+    def __init__(self, pytester: pytest.Pytester) -> None:
+        self._pytester = pytester
+        self.folder = pytester.path
+        pytester.makepyprojecttoml("[tool.pytest.ini_options]\nkafkalab_curriculum = 'module.toml'")
+        pytester.makeconftest(PLAYED_BROKER)
+
+    def teach(self, tests: str, facts: dict[str, str] | None = None) -> None:
+        """Write the task's module, and a manifest of these slugs with why they lack a control."""
+        head = "import os\nimport pathlib\nimport pytest\nfrom kafkalab.observe.waiting import wait_until\n\n"
+        module = head + textwrap.dedent(tests)
+        (self.folder / "test_task_9_1_things.py").write_text(module, "utf-8")
+        rows = [MANIFEST, "[task.facts]"]
+        for slug, no_control in (facts or {"thing": ""}).items():
+            why = f", no_control = '{no_control}'" if no_control else ""
+            rows.append(f"{slug} = {{hint = 'Look.'{why}}}")
+        (self.folder / "module.toml").write_text("\n".join(rows), "utf-8")
+
+    def run(self, *arguments: str) -> pytest.RunResult:
+        """Run pytest there, in file order unless told otherwise."""
+        # 60 s: such a run takes about a second; a hang must not hang these tests.
+        return self._pytester.runpytest_subprocess("-p", "no:randomly", *arguments, timeout=60)
+
+    def record(self) -> dict[str, Any]:
+        """The record of the only, or last, run."""
+        path = sorted((self.folder / "reports" / "runs").glob("*.json"))[-1]
+        record: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        return record
+
+    def verdicts(self) -> dict[str, str]:
+        """The verdict of each fact, by slug."""
+        return {fact["slug"]: fact["verdict"] for fact in self.record()["facts"]}
+
+    @property
+    def launches(self) -> int:
+        """How often the broker was started."""
+        path = self.folder / "launches"
+        return len(path.read_text("utf-8")) if path.exists() else 0
+
+
+@pytest.fixture
+def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A project with a played broker and a cache folder of its own."""
+    monkeypatch.setenv("KAFKALAB_CACHE", str(pytester.path / "cache"))
+    monkeypatch.delenv("KAFKALAB_BACKEND", raising=False)
+    monkeypatch.delenv("KAFKALAB_IMAGE", raising=False)
+    return Project(pytester)
+
+
+@pytest.fixture
+def lines() -> Callable[[pytest.RunResult], str]:
+    """All that a run printed, stdout and stderr."""
+    return lambda result: f"{result.stdout.str()}\n{result.stderr.str()}"
+
+
+@pytest.fixture
+def repository() -> Path:
+    """The root of this repository."""
+    return Path(__file__).parents[1]

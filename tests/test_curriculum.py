@@ -1,0 +1,411 @@
+"""The curriculum checks itself: manifest and tests' own text must fit together."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from kafkalab.curriculum import BadManifest, Curriculum, load
+
+MANIFEST = """\
+[module]
+id = "T"
+title = "A small module"
+package = "lessons"
+
+[[task]]
+id = "1.1"
+title = "Topics"
+question = "What is a topic made of?"
+module = "test_topics"
+component = "topics"
+
+[task.facts.has-partitions]
+hint = "Describe it."
+
+[[task]]
+id = "1.2"
+title = "Routing"
+question = "Where does a record go?"
+module = "test_routing"
+component = "routing"
+
+[task.facts.key-decides]
+hint = "Send two keys."
+no_control = "a fact about a component"
+"""
+
+TOPICS = '''\
+import pytest
+
+
+@pytest.mark.fact("has-partitions", scope="any client")
+@pytest.mark.parametrize("partitions", [1, 3])
+def test_a_topic_has_partitions(partitions):
+    """A topic has the partitions that were asked for.
+
+    Why it matters comes after.
+    """
+
+
+@pytest.mark.control("has-partitions", changes="nothing was created")
+def test_an_unknown_topic_has_none():
+    """A topic that nobody created has no partitions."""
+
+
+def test_that_states_nothing():
+    """Checks a helper"""
+'''
+
+ROUTING = '''\
+import pytest
+
+
+@pytest.mark.fact("key-decides", scope="librdkafka")
+def test_the_key_decides():
+    """Records with the same key land in the same partition."""
+'''
+
+
+class Course:
+    """A small module of a course, written to a folder, in which one thing can be changed."""
+
+    def __init__(self, folder: Path) -> None:
+        self.manifest = folder / "module.toml"
+        self._lessons = folder / "lessons"
+        self._lessons.mkdir()
+        self.manifest.write_text(MANIFEST, "utf-8")
+        self.lesson("test_topics").write_text(TOPICS, "utf-8")
+        self.lesson("test_routing").write_text(ROUTING, "utf-8")
+
+    def lesson(self, module: str) -> Path:
+        return self._lessons / f"{module}.py"
+
+    def change(self, path: Path, old: str, new: str) -> None:
+        text = path.read_text("utf-8")
+        assert old in text, "the change fits the text"
+        path.write_text(text.replace(old, new), "utf-8")
+
+    def load(self) -> Curriculum:
+        return load(self.manifest)
+
+
+@pytest.fixture
+def course(tmp_path: Path) -> Course:
+    return Course(tmp_path)
+
+
+def test_module_a_has_no_problem() -> None:
+    """The curriculum that kafkalab brings is whole."""
+    assert load().problems() == []
+
+
+def test_a_good_curriculum_has_no_problem(course: Course) -> None:
+    """The course that the tests below break is whole before."""
+    assert course.load().problems() == []
+
+
+# What a curriculum knows
+
+
+def test_a_manifest_is_read_as_it_is_written(course: Course) -> None:
+    """Module, tasks and facts have the manifest's words and its order."""
+    curriculum = course.load()
+
+    assert (curriculum.id, curriculum.title) == ("T", "A small module")
+    assert [task.id for task in curriculum.tasks] == ["1.1", "1.2"]
+    assert curriculum.task("1.2").question == "Where does a record go?"
+    assert curriculum.task("1.2").facts["key-decides"].no_control == "a fact about a component"
+
+
+def test_a_statement_is_read_off_its_test(course: Course) -> None:
+    """The sentence is the docstring's first line; marks give the rest."""
+    fact, control, _ = course.load().statements
+
+    assert (fact.slug, fact.role, fact.task) == ("has-partitions", "fact", "1.1")
+    assert fact.sentence == "A topic has the partitions that were asked for."
+    assert (fact.scope, fact.changes) == ("any client", "")
+    assert (fact.function, fact.line) == ("test_a_topic_has_partitions", 6)
+    assert (control.slug, control.role) == ("has-partitions", "control")
+    assert (control.scope, control.changes) == ("", "nothing was created")
+
+
+def test_statements_stand_in_the_order_of_tasks_and_tests(course: Course) -> None:
+    """The course is taught in this order."""
+    statements = course.load().statements
+
+    assert [(each.slug, each.role) for each in statements] == [
+        ("has-partitions", "fact"),
+        ("has-partitions", "control"),
+        ("key-decides", "fact"),
+    ]
+
+
+def test_no_test_is_imported(course: Course) -> None:
+    """A module that cannot be imported here can still be read."""
+    course.change(course.lesson("test_topics"), "import pytest", "import there_is_no_such_module")
+
+    assert len(course.load().statements) == 3
+
+
+@pytest.mark.parametrize(
+    ("nodeid", "function"),
+    [
+        pytest.param(
+            "tests/test_topics.py::test_an_unknown_topic_has_none",
+            "test_an_unknown_topic_has_none",
+            id="plain",
+        ),
+        pytest.param(
+            "test_topics.py::test_a_topic_has_partitions[3]",
+            "test_a_topic_has_partitions",
+            id="parametrised",
+        ),
+        pytest.param(
+            "test_topics.py::test_a_topic_has_partitions[a::b-[c]]",
+            "test_a_topic_has_partitions",
+            id="colons and brackets in a parameter",
+        ),
+        pytest.param(
+            "../site-packages/lessons/test_topics.py::test_a_topic_has_partitions[1]",
+            "test_a_topic_has_partitions",
+            id="an installed copy",
+        ),
+    ],
+)
+def test_a_node_id_leads_to_its_statement(course: Course, nodeid: str, function: str) -> None:
+    """Only the end of a node id counts: a clone and an installed copy differ before."""
+    statement = course.load().statement_of(nodeid)
+
+    assert statement is not None
+    assert statement.function == function
+
+
+@pytest.mark.parametrize(
+    "nodeid",
+    [
+        "test_topics.py::test_that_states_nothing",
+        "test_topics.py::test_of_nobody",
+        "test_other.py::test_the_key_decides",
+        "test_topics.py",
+    ],
+    ids=["without a mark", "unknown function", "function of another module", "a module"],
+)
+def test_a_node_id_of_anything_else_leads_to_none(course: Course, nodeid: str) -> None:
+    """A test that states nothing is no fact, whatever lies beside it."""
+    assert course.load().statement_of(nodeid) is None
+
+
+# What can be wrong with the tests
+
+
+NO_SENTENCE = "the docstring's first line is not a sentence that ends in a full stop"
+NOT_A_FACT = "the first line tells what the test does, not what is so"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        pytest.param(
+            '"""Records with the same key land in the same partition."""',
+            "assert True",
+            f"test_routing.py:5: {NO_SENTENCE}",
+            id="no docstring",
+        ),
+        pytest.param(
+            "in the same partition.",
+            "in the same partition",
+            f"test_routing.py:5: {NO_SENTENCE}",
+            id="no full stop",
+        ),
+        pytest.param(
+            "land in the same",
+            "land\n    in the same",
+            f"test_routing.py:5: {NO_SENTENCE}",
+            id="sentence over two lines",
+        ),
+        pytest.param(
+            "Records with",
+            "Test that records with",
+            f"test_routing.py:5: {NOT_A_FACT}",
+            id="test that",
+        ),
+        pytest.param(
+            "Records with",
+            "Verifies that records with",
+            f"test_routing.py:5: {NOT_A_FACT}",
+            id="verifies that",
+        ),
+        pytest.param(
+            ', scope="librdkafka"',
+            "",
+            "test_routing.py:5: a fact names its scope",
+            id="no scope",
+        ),
+    ],
+)
+def test_a_flaw_of_a_test_is_told_with_its_place(
+    course: Course, old: str, new: str, problem: str
+) -> None:
+    """File and line lead to the flaw; nothing else is complained of."""
+    course.change(course.lesson("test_routing"), old, new)
+
+    assert course.load().problems() == [problem]
+
+
+def test_a_control_names_what_it_changes(course: Course) -> None:
+    """A control without its one factor is no experiment."""
+    course.change(course.lesson("test_topics"), ', changes="nothing was created"', "")
+
+    assert course.load().problems() == [
+        "test_topics.py:14: a control names the one factor that it changes"
+    ]
+
+
+def test_a_slug_that_the_manifest_does_not_know_is_told(course: Course) -> None:
+    """A mistyped slug is told from both sides."""
+    course.change(course.lesson("test_routing"), '"key-decides"', '"key-decidse"')
+
+    assert course.load().problems() == [
+        "test_routing.py:5: the manifest does not know 'key-decidse'",
+        "key-decides: no test states it",
+    ]
+
+
+def test_a_fact_in_another_tasks_module_is_told(course: Course) -> None:
+    """A slug belongs to one task, and so do the tests that state it."""
+    course.change(course.lesson("test_routing"), '"key-decides"', '"has-partitions"')
+
+    assert course.load().problems() == [
+        "test_routing.py:5: has-partitions belongs to task 1.1",
+        "key-decides: no test states it",
+    ]
+
+
+def test_a_fact_without_control_needs_a_reason(course: Course) -> None:
+    """Either a control makes it false, or the manifest says why none can."""
+    course.change(course.manifest, 'no_control = "a fact about a component"\n', "")
+
+    assert course.load().problems() == [
+        "key-decides: no control makes it false, and the manifest gives no reason"
+    ]
+
+
+def test_a_fact_with_control_needs_no_reason(course: Course) -> None:
+    """A reason that is not true any more is told."""
+    course.change(
+        course.manifest, 'hint = "Describe it."', 'hint = "Describe it."\nno_control = "no way"'
+    )
+
+    assert course.load().problems() == [
+        "has-partitions: has a control, and a reason why there is none"
+    ]
+
+
+@pytest.mark.parametrize("hint", ["", 'hint = ""'], ids=["no hint", "empty hint"])
+def test_a_fact_without_hint_is_told(course: Course, hint: str) -> None:
+    """Whoever is stuck gets a hint, for every fact."""
+    course.change(course.manifest, 'hint = "Send two keys."', hint)
+
+    assert course.load().problems() == ["key-decides: has no hint"]
+
+
+def test_a_fact_of_two_tasks_is_told(course: Course) -> None:
+    """A slug is an id: two tasks cannot both own it."""
+    course.change(
+        course.manifest,
+        "[task.facts.key-decides]",
+        "[task.facts.has-partitions]\nhint = 'x'\n[task.facts.key-decides]",
+    )
+
+    assert "has-partitions: belongs to two tasks, 1.1 and 1.2" in course.load().problems()
+
+
+def test_a_module_that_is_not_there_is_told(course: Course) -> None:
+    """The manifest names a file that nobody wrote."""
+    course.lesson("test_routing").unlink()
+
+    assert course.load().problems() == [
+        "task 1.2: test_routing.py does not exist",
+        "key-decides: no test states it",
+    ]
+
+
+# What can be wrong with the manifest
+
+
+def test_a_manifest_that_is_not_there_is_named(tmp_path: Path) -> None:
+    """The text names the file and the system's reason."""
+    with pytest.raises(BadManifest, match=r"absent\.toml: No such file or directory$"):
+        load(tmp_path / "absent.toml")
+
+
+def test_a_folder_is_no_manifest(tmp_path: Path) -> None:
+    """What cannot be read as a file is named, too."""
+    with pytest.raises(BadManifest, match=f"^{re.escape(str(tmp_path))}: Is a directory$"):
+        load(tmp_path)
+
+
+def test_a_slip_in_the_toml_is_told_with_its_line(course: Course) -> None:
+    """The text names file, line and column."""
+    course.change(course.manifest, 'title = "Topics"', "title = Topics")
+
+    with pytest.raises(BadManifest, match=r"module\.toml: .*\(at line 8, column 9\)$"):
+        course.load()
+
+
+@pytest.mark.parametrize(
+    ("line", "missing"),
+    [
+        ('title = "A small module"\n', "title"),
+        ('package = "lessons"\n', "package"),
+        ('id = "1.1"\n', "id"),
+        ('question = "What is a topic made of?"\n', "question"),
+        ('module = "test_topics"\n', "module"),
+        ('component = "topics"\n', "component"),
+        ('[task.facts.has-partitions]\nhint = "Describe it."\n', "facts"),
+    ],
+    ids=lambda value: value if "=" not in value else "without",
+)
+def test_what_is_missing_in_a_manifest_is_named(course: Course, line: str, missing: str) -> None:
+    """The text names the file and the missing word."""
+    course.change(course.manifest, line, "")
+
+    with pytest.raises(BadManifest, match=rf"module\.toml: '{missing}' is missing$"):
+        course.load()
+
+
+@pytest.mark.parametrize("package", ["no_such_lessons", "no_such.lessons"])
+def test_a_package_that_is_nowhere_is_told_with_the_manifest(course: Course, package: str) -> None:
+    """The text names the manifest, as for every other flaw, and the package."""
+    course.change(course.manifest, 'package = "lessons"', f'package = "{package}"')
+
+    with pytest.raises(BadManifest, match=rf"module\.toml: .*{package}"):
+        course.load()
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        pytest.param("[[task]]", "[task]", id="a task that is no list"),
+        pytest.param("[task.facts.has-partitions]\nhint =", "facts =", id="facts without slugs"),
+    ],
+)
+def test_a_manifest_of_another_shape_is_named(tmp_path: Path, old: str, new: str) -> None:
+    """TOML that is not a manifest is a bad manifest, told with its file."""
+    one_task = MANIFEST[: MANIFEST.rindex("[[task]]")]
+    (tmp_path / "lessons").mkdir()
+    (tmp_path / "module.toml").write_text(one_task.replace(old, new), "utf-8")
+
+    with pytest.raises(BadManifest, match=r"module\.toml"):
+        load(tmp_path / "module.toml")
+
+
+def test_a_manifest_that_is_not_utf_8_is_named(course: Course) -> None:
+    """TOML is UTF-8: anything else is a bad manifest, told with its file."""
+    course.manifest.write_bytes(MANIFEST.replace("Topics", "Thémes").encode("latin-1"))
+
+    with pytest.raises(BadManifest, match=r"module\.toml"):
+        course.load()

@@ -1,0 +1,373 @@
+"""The plugin in whole runs of pytest, with a broker that is only played."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from kafkalab.brokers.runs import clear_dead_runs
+
+Lines = Callable[[pytest.RunResult], str]
+
+ONE_THING = """
+    @pytest.mark.fact("thing", scope="any")
+    def test_a_thing_is(evidence):
+        '''A thing is a thing.'''
+        evidence.table("Seen", [{"what": b"thing", "size": 1}])
+        assert 1 == 1
+
+    @pytest.mark.control("thing", changes="it is not a thing")
+    def test_no_thing_is_not():
+        '''What is no thing is not.'''
+        assert 0 == 0
+"""
+
+WORKERS = pytest.mark.parametrize("workers", ["-n0", "-n2"], ids=["one process", "two workers"])
+
+
+@WORKERS
+def test_facts_read_as_sentences_with_verdict_and_controls(project: Any, workers: str) -> None:
+    """The terminal shows each fact's sentence under its task, its controls beneath."""
+    project.teach(ONE_THING)
+
+    result = project.run(workers)
+
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(
+        [
+            "kafka: a played broker",
+            "*= Module T: A module for tests =*",
+            "9.1 Things: What is a thing?",
+            "  demonstrated * s A thing is a thing.",
+            "    control * s What is no thing is not.",
+            "  1 of 1 facts demonstrated",
+            "*page*run.html",
+            "*record*.json",
+        ]
+    )
+
+
+VERDICTS = {
+    "demonstrated": "assert 1 == 1",
+    "refuted": "assert 1 == 2, 'one is not two'",
+    "refuted by a wait": "wait_until(lambda: 0, limit=0, what='a one')",
+    "invalid": "raise OSError('the disk is full')",
+    "not run": "pytest.skip('not here')",
+}
+
+
+@WORKERS
+@pytest.mark.parametrize("body", VERDICTS.values(), ids=VERDICTS)
+def test_what_happened_becomes_the_verdict(
+    project: Any, request: pytest.FixtureRequest, workers: str, body: str
+) -> None:
+    """What happened to a fact becomes its verdict, in one process and in workers."""
+    project.teach(ONE_THING.replace("assert 1 == 1", body))
+
+    project.run(workers)
+
+    expected = next(name for name, each in VERDICTS.items() if each == body)
+    assert project.verdicts() == {"thing": expected.removesuffix(" by a wait")}
+    assert project.record()["tests"][0]["evidence"][0]["rows"] == [["thing", 1]]
+    assert request.node is not None
+
+
+@WORKERS
+@pytest.mark.parametrize(
+    ("body", "verdict"),
+    [
+        ("assert 0 == 1", "unsupported"),
+        ("pytest.skip('not here')", "unsupported"),
+        ("raise OSError('the disk is full')", "invalid"),
+    ],
+    ids=["control refuted", "control skipped", "control invalid"],
+)
+def test_a_fact_needs_its_control(project: Any, workers: str, body: str, verdict: str) -> None:
+    """A fact that passed is not demonstrated when its control did not support it."""
+    project.teach(ONE_THING.replace("assert 0 == 0", body))
+
+    project.run(workers)
+
+    assert project.verdicts() == {"thing": verdict}
+
+
+def test_a_control_left_out_leaves_the_fact_unsupported(project: Any) -> None:
+    """A run of the fact alone says 'unsupported', and why."""
+    project.teach(ONE_THING)
+
+    project.run("test_task_9_1_things.py::test_a_thing_is")
+
+    (fact,) = project.record()["facts"]
+    assert (fact["verdict"], fact["reason"]) == ("unsupported", "control not run")
+
+
+def test_a_crashed_worker_interrupts_its_fact_only(project: Any) -> None:
+    """The fact whose worker died is interrupted; the others have their verdicts."""
+    more = ONE_THING.replace('"thing"', '"other"').replace("_thing", "_other")
+    project.teach(
+        ONE_THING.replace("assert 1 == 1", "os._exit(1)") + more, {"thing": "", "other": ""}
+    )
+
+    result = project.run("-n2")
+
+    assert result.ret != 0
+    assert project.verdicts() == {"thing": "interrupted", "other": "demonstrated"}
+
+
+@WORKERS
+@pytest.mark.parametrize("word", ["two-words", "two_words"], ids=["hyphened", "underscores"])
+def test_a_slug_selects_a_fact_with_its_controls(project: Any, workers: str, word: str) -> None:
+    """`-k` with a slug selects the fact and its controls, and nothing else."""
+    more = ONE_THING.replace('"thing"', '"two-words"').replace("_thing", "_other")
+    project.teach(ONE_THING + more, {"thing": "", "two-words": ""})
+
+    result = project.run(workers, "-k", word)
+
+    result.assert_outcomes(passed=2)
+    assert project.verdicts() == {"two-words": "demonstrated"}
+
+
+@WORKERS
+def test_evidence_stays_out_of_junit_xml(project: Any, workers: str) -> None:
+    """Evidence travels with the reports, and is taken off before JUnit XML is written."""
+    project.teach(ONE_THING)
+
+    project.run(workers, "--junitxml=junit.xml")
+
+    cases = list(ET.parse(project.folder / "junit.xml").iter("testcase"))  # noqa: S314 - ours
+    assert len(cases) == 2
+    assert not list(ET.parse(project.folder / "junit.xml").iter("property"))  # noqa: S314
+
+
+@WORKERS
+def test_hostile_content_is_shown_as_text(project: Any, workers: str) -> None:
+    """Evidence, sentences and ids with markup in them reach the page as text."""
+    project.teach(
+        """
+        @pytest.mark.fact("thing", scope="any <b>client</b>")
+        @pytest.mark.parametrize("given", ["<script>alert(1)</script>"])
+        def test_hostile(evidence, given):
+            '''A <script>alert(2)</script> is text.'''
+            evidence.table("<script>alert(3)</script>", [{"<i>": "<script>alert(4)</script>"}])
+            evidence.note("nul \\0, \\x1b[31mred\\x1b[0m, \\u202e, \\U0001f600")
+        """,
+        {"thing": "a <script>alert(5)</script> of a reason"},
+    )
+
+    result = project.run(workers)
+
+    assert result.ret == 0
+    page = (project.folder / "reports" / "run.html").read_text("utf-8")
+    assert not any(f"<script>alert({number})" in page for number in range(1, 6))
+    assert "alert(4)" in page
+
+
+def test_the_page_goes_where_the_user_wants_it(project: Any) -> None:
+    """With `--html` of one's own the page is written there, and only there."""
+    project.teach(ONE_THING)
+
+    result = project.run("--html=elsewhere/mine.html", "--self-contained-html")
+
+    assert result.ret == 0
+    assert (project.folder / "elsewhere" / "mine.html").exists()
+    assert not (project.folder / "reports" / "run.html").exists()
+
+
+# The broker
+
+
+@WORKERS
+def test_one_broker_serves_the_whole_run(project: Any, workers: str) -> None:
+    """However many workers ask, the broker is started once."""
+    project.teach(
+        """
+        @pytest.mark.fact("thing", scope="any")
+        @pytest.mark.parametrize("number", range(8))
+        def test_a_thing_is(broker, number):
+            '''A thing is a thing.'''
+        """,
+        {"thing": "there is none"},
+    )
+
+    result = project.run(workers)
+
+    result.assert_outcomes(passed=8)
+    assert project.launches == 1
+    assert project.record()["broker"]["start_seconds"] == 0.25
+    result.stdout.fnmatch_lines(["  note *a note"])
+
+
+def test_no_broker_is_started_when_nothing_needs_one(project: Any) -> None:
+    """Facts without a broker start none, and leave no run folder."""
+    project.teach(ONE_THING)
+
+    project.run()
+
+    assert project.launches == 0
+    assert not (project.folder / "cache").exists()
+
+
+@WORKERS
+def test_a_broker_that_does_not_start_ends_the_run(
+    project: Any, workers: str, lines: Lines
+) -> None:
+    """One clear line, no verdict on Kafka, an exit code, and no second try."""
+    project.teach(USES_THE_BROKER, {"thing": "there is none"})
+    (project.folder / "fails").touch()
+
+    result = project.run(workers)
+
+    assert result.ret != 0
+    assert "It did not start. Suspected: the play. To do: run again." in lines(result)
+    assert project.verdicts() == {"thing": "invalid"}
+
+
+@WORKERS
+def test_a_broker_that_dies_ends_the_run(project: Any, workers: str, lines: Lines) -> None:
+    """Its facts become invalid with the tail of its log, and the run ends."""
+    body = "(pathlib.Path(__file__).parent / 'dead').touch()\n            assert 1 == 2"
+    project.teach(USES_THE_BROKER.replace("pass", body), {"thing": "none"})
+
+    result = project.run(workers)
+
+    assert result.ret != 0
+    assert "the run ends: The broker died: node 1 is gone." in lines(result)
+    (fact,) = project.record()["facts"]
+    assert fact["verdict"] == "invalid"
+    assert "the last words of the log" in fact["reason"]
+
+
+def test_a_wait_ends_early_when_the_broker_dies(project: Any) -> None:
+    """A test that waits for Kafka does not wait for a broker that is gone."""
+    body = (
+        "(pathlib.Path(__file__).parent / 'dead').touch()\n"
+        "            wait_until(lambda: 0, limit=50, what='nothing')"
+    )
+    project.teach(USES_THE_BROKER.replace("pass", body), {"thing": "none"})
+
+    result = project.run()
+
+    assert result.duration < 30
+    assert project.verdicts() == {"thing": "invalid"}
+
+
+def test_a_need_that_the_backend_lacks_is_a_skip(project: Any) -> None:
+    """An unmet need skips the fact, with reason and remedy."""
+    marked = USES_THE_BROKER.replace("def test", "@pytest.mark.needs('log_dirs')\n    def test")
+    project.teach(marked, {"thing": "there is none"})
+
+    project.run()
+
+    (fact,) = project.record()["facts"]
+    assert fact["verdict"] == "not run"
+    assert fact["reason"].startswith("needs log_dirs, which the played backend does not have: use")
+
+
+USES_THE_BROKER = """
+    @pytest.mark.fact("thing", scope="any")
+    @pytest.mark.parametrize("number", range(8))
+    def test_a_thing_is(broker, number):
+            '''A thing is a thing.'''
+            pass
+"""
+
+
+# What is wrong is said in one line
+
+
+@WORKERS
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (
+            ["--solutions=nowhere"],
+            "ERROR: --solutions: there is no folder *nowhere: check the path",
+        ),
+        (
+            ["--curriculum=nowhere.toml"],
+            "ERROR: kafkalab's curriculum: *nowhere.toml: No such file*",
+        ),
+    ],
+    ids=["no solutions", "no curriculum"],
+)
+def test_a_wrong_option_is_one_line(
+    project: Any, workers: str, arguments: list[str], said: str
+) -> None:
+    """A wrong option is one line on stderr and exit code 4, before any worker starts."""
+    project.teach(ONE_THING)
+
+    result = project.run(workers, *arguments)
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([said])
+    assert "Traceback" not in result.stderr.str()
+
+
+@WORKERS
+def test_a_curriculum_with_a_gap_is_refused(project: Any, workers: str) -> None:
+    """The curriculum is checked whatever is selected: each gap is a line."""
+    project.teach(ONE_THING, {"thing": "", "forgotten": ""})
+
+    result = project.run(workers, "-k", "nothing")
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["ERROR: *forgotten: no test states it"])
+
+
+def test_a_module_with_a_syntax_error_is_refused(project: Any) -> None:
+    """A test module that Python cannot read is named with its line."""
+    project.teach("def broken(:\n    pass")
+
+    result = project.run()
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["ERROR: *test_task_9_1_things.py:*: invalid syntax"])
+
+
+def test_python_without_assertions_is_refused(
+    project: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under `python -O` nothing would be checked, so nothing is run."""
+    project.teach(ONE_THING)
+    monkeypatch.setenv("PYTHONOPTIMIZE", "2")
+
+    result = project.run()
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["ERROR: python -O drops assertions*: run without -O"])
+
+
+# Elsewhere
+
+
+def test_another_project_does_not_notice_the_plugin(pytester: pytest.Pytester) -> None:
+    """In a project without facts: no header, no report, no client imported."""
+    pytester.makepyfile(
+        """
+        import sys
+
+        def test_something_else():
+            assert not {"confluent_kafka", "jgo", "docker"} & set(sys.modules)
+        """
+    )
+
+    result = pytester.runpytest_subprocess(timeout=60)
+
+    result.assert_outcomes(passed=1)
+    result.stdout.no_fnmatch_line("kafka:*")
+    assert not (pytester.path / "reports").exists()
+
+
+def test_a_killed_run_leaves_a_record_that_says_so(project: Any) -> None:
+    """The record is there from the start of the run, and says that it was not completed."""
+    project.teach(ONE_THING.replace("assert 1 == 1", "os._exit(0)"))
+
+    result = project.run()
+
+    assert result.ret == 0, "the exit code of a process that ended itself says nothing"
+    assert project.record()["completed"] is False
+    assert project.verdicts() == {"thing": "not run"}
+    clear_dead_runs(project.folder / "cache")

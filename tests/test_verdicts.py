@@ -1,0 +1,364 @@
+"""The design's table of verdicts, row by row: first one test's outcome, then a fact's verdict."""
+
+from __future__ import annotations
+
+import json
+import runpy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pytest_timeout import PYTEST_FAILURE_MESSAGE
+
+from kafkalab.brokers.errors import BrokerDied, BrokerError, NoImage, StartFailed
+from kafkalab.learning_log.verdicts import Outcome, Verdict, judge, verdict, worst
+from kafkalab.observe.waiting import wait_until
+
+PASSED, SKIPPED, NOT_RUN = Outcome.PASSED, Outcome.SKIPPED, Outcome.NOT_RUN
+REFUTED, INVALID, INTERRUPTED = Outcome.REFUTED, Outcome.INVALID, Outcome.INTERRUPTED
+
+NO_SOLUTIONS = Path("/nowhere/my_lab")
+
+
+def healthy() -> None:
+    """A health probe that finds nothing wrong."""
+
+
+def broken() -> str:
+    """A health probe that finds the broker gone."""
+    return "The broker died: node 1 is gone."
+
+
+def error_of(action: Callable[[], object]) -> BaseException:
+    """The exception that an action ends with."""
+    try:
+        action()
+    except BaseException as error:  # noqa: BLE001
+        return error
+    raise LookupError("the action raised nothing")
+
+
+def raising(error: BaseException) -> Callable[[], None]:
+    """An action of the harness that ends with this exception."""
+
+    def action() -> None:
+        raise error
+
+    return action
+
+
+# What happened to one test
+
+
+def fail_an_assertion() -> None:
+    partitions = 2
+    assert partitions == 3, "three partitions were asked for"
+
+
+def run_out_of_time() -> None:
+    wait_until(lambda: 0, limit=0, what="a leader for every partition")
+
+
+def fail_by_word() -> None:
+    pytest.fail("the group rebalanced")
+
+
+def miss_an_exception() -> None:
+    with pytest.raises(KeyError):
+        pass
+
+
+def raise_with_another_text() -> None:
+    with pytest.raises(KeyError, match="UNKNOWN_TOPIC"):
+        raise KeyError("TOPIC_EXISTS")
+
+
+FAILED_EXPECTATIONS = pytest.mark.parametrize(
+    ("action", "reason"),
+    [
+        pytest.param(fail_an_assertion, "three partitions were asked for", id="assertion"),
+        pytest.param(run_out_of_time, "a leader for every partition", id="wait ran out"),
+        pytest.param(fail_by_word, "the group rebalanced", id="pytest.fail"),
+        pytest.param(miss_an_exception, "DID NOT RAISE", id="did not raise"),
+        pytest.param(raise_with_another_text, "TOPIC_EXISTS", id="raised with another text"),
+    ],
+)
+
+
+@FAILED_EXPECTATIONS
+def test_a_failed_expectation_refutes(action: Callable[[], None], reason: str) -> None:
+    """On a healthy broker, what does not hold is refuted, in the expectation's own words."""
+    error = error_of(action)
+
+    outcome, said = judge(error, NO_SOLUTIONS, healthy)
+
+    assert outcome is REFUTED
+    assert reason in said
+
+
+@FAILED_EXPECTATIONS
+def test_a_failed_expectation_on_a_broken_broker_is_invalid(
+    action: Callable[[], None], reason: str
+) -> None:
+    """Where the health probe fails, the reason is the probe's text, not the expectation's."""
+    error = error_of(action)
+
+    outcome, said = judge(error, NO_SOLUTIONS, broken)
+
+    assert outcome is INVALID
+    assert said == broken()
+    assert reason not in said
+
+
+@pytest.mark.parametrize("kind", [BrokerError, BrokerDied, StartFailed, NoImage])
+def test_a_broker_error_is_invalid(kind: type[BrokerError]) -> None:
+    """Whichever way the broker failed, its error is no verdict on Kafka."""
+    error = kind("It did not start.", suspect="a setting.", remedy="run again.", log="the log")
+
+    outcome, said = judge(error, NO_SOLUTIONS, healthy)
+
+    assert outcome is INVALID
+    assert said == "It did not start. Suspected: a setting. To do: run again.\nthe log"
+
+
+def test_a_broker_error_keeps_its_own_words() -> None:
+    """The broker's error says more than a probe that finds the same broker gone."""
+    error = BrokerDied("Node 2 ran out of disk.", suspect="the disk.", remedy="make room.")
+
+    _, said = judge(error, NO_SOLUTIONS, broken)
+
+    assert said.startswith("Node 2 ran out of disk.")
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        pytest.param(OSError("disk full"), "OSError: disk full", id="operating system"),
+        pytest.param(TimeoutError("no answer"), "TimeoutError: no answer", id="timeout"),
+        pytest.param(TypeError("no such thing"), "TypeError: no such thing", id="a bug"),
+        pytest.param(RuntimeError(), "RuntimeError: no message", id="without a text"),
+    ],
+)
+def test_any_other_exception_of_the_harness_is_invalid(error: Exception, reason: str) -> None:
+    """The apparatus failed: that is no verdict on Kafka or on the learner."""
+    outcome, said = judge(error_of(raising(error)), NO_SOLUTIONS, healthy)
+
+    assert (outcome, said) == (INVALID, reason)
+
+
+def test_a_test_that_hangs_is_invalid() -> None:
+    """The limit of pytest-timeout ends the apparatus; it is no expectation about Kafka."""
+    text = PYTEST_FAILURE_MESSAGE % 1.0
+
+    outcome, said = judge(error_of(lambda: pytest.fail(text)), NO_SOLUTIONS, healthy)
+
+    assert text == "Timeout (>1.0s) from pytest-timeout.", "pytest-timeout's words are known"
+    assert (outcome, said) == (INVALID, text)
+
+
+# A learner's component
+
+COMPONENT = """
+import json
+import sys
+
+
+def raise_an_error():
+    return 1 / 0
+
+
+def use_a_library_wrongly():
+    return json.loads("{")
+
+
+def leave():
+    sys.exit(3)
+
+
+def call(other):
+    return other()
+"""
+
+
+@pytest.fixture
+def my_lab(tmp_path: Path) -> Path:
+    """A learner's folder with one component."""
+    folder = tmp_path / "my_lab"
+    folder.mkdir()
+    (folder / "topics.py").write_text(COMPONENT, "utf-8")
+    return folder
+
+
+@pytest.fixture
+def component(my_lab: Path) -> dict[str, Any]:
+    """The names of the learner's component."""
+    return runpy.run_path(str(my_lab / "topics.py"))
+
+
+@pytest.mark.parametrize(
+    ("function", "reason"),
+    [
+        pytest.param("raise_an_error", "ZeroDivisionError: division by zero", id="own error"),
+        pytest.param("use_a_library_wrongly", "JSONDecodeError: ", id="a library's error"),
+        pytest.param("leave", "SystemExit: 3", id="sys.exit"),
+    ],
+)
+def test_an_exception_out_of_learner_code_refutes(
+    my_lab: Path, component: dict[str, Any], function: str, reason: str
+) -> None:
+    """A component that raises where its task promises a result is refuted."""
+    error = error_of(component[function])
+
+    outcome, said = judge(error, my_lab, healthy)
+
+    assert outcome is REFUTED
+    assert said.startswith(reason)
+
+
+def test_an_exception_through_learner_code_refutes(my_lab: Path, component: dict[str, Any]) -> None:
+    """What comes from far below, as from a client, and the component lets through, counts."""
+    error = error_of(lambda: component["call"](raising(OSError("refused"))))
+
+    outcome, said = judge(error, my_lab, healthy)
+
+    assert (outcome, said) == (REFUTED, "OSError: refused")
+
+
+def test_an_exception_out_of_learner_code_on_a_broken_broker_is_invalid(
+    my_lab: Path, component: dict[str, Any]
+) -> None:
+    """Nobody's component works without a broker."""
+    error = error_of(component["raise_an_error"])
+
+    outcome, said = judge(error, my_lab, broken)
+
+    assert (outcome, said) == (INVALID, broken())
+
+
+def test_an_exception_out_of_another_folder_is_not_the_learners(
+    my_lab: Path, component: dict[str, Any]
+) -> None:
+    """A folder's name counts as a whole: what lies in `my_lab` does not lie in `my`."""
+    error = error_of(component["raise_an_error"])
+
+    outcome, _ = judge(error, my_lab.with_name("my"), healthy)
+
+    assert outcome is INVALID
+
+
+def test_an_error_that_the_learner_caught_is_not_the_learners(
+    my_lab: Path, component: dict[str, Any]
+) -> None:
+    """Only the exception that ended the test counts, not one that was handled before it."""
+    caught = error_of(component["raise_an_error"])
+    bug = RuntimeError("a bug in the harness")
+    bug.__context__ = caught
+
+    outcome, _ = judge(error_of(raising(bug)), my_lab, healthy)
+
+    assert outcome is INVALID
+
+
+# What may be said of a fact
+
+
+@pytest.mark.parametrize(
+    ("fact", "expected"),
+    [
+        (REFUTED, Verdict.REFUTED),
+        (INVALID, Verdict.INVALID),
+        (INTERRUPTED, Verdict.INTERRUPTED),
+        (SKIPPED, Verdict.NOT_RUN),
+        (NOT_RUN, Verdict.NOT_RUN),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize(
+    "controls",
+    [(), (PASSED,), (REFUTED,), (INVALID,), (NOT_RUN,)],
+    ids=lambda controls: f"control {controls[0]}" if controls else "no control",
+)
+def test_a_fact_that_did_not_pass_is_judged_by_itself(
+    fact: Outcome, controls: tuple[Outcome, ...], expected: Verdict
+) -> None:
+    """No control can make more, or less, of a fact that did not pass."""
+    assert verdict(fact, controls) is expected
+
+
+@pytest.mark.parametrize(
+    ("controls", "expected"),
+    [
+        pytest.param((), Verdict.DEMONSTRATED, id="there can be no control"),
+        pytest.param((PASSED,), Verdict.DEMONSTRATED, id="control passed"),
+        pytest.param((PASSED, PASSED), Verdict.DEMONSTRATED, id="both controls passed"),
+        pytest.param((REFUTED,), Verdict.UNSUPPORTED, id="control refuted"),
+        pytest.param((SKIPPED,), Verdict.UNSUPPORTED, id="control skipped"),
+        pytest.param((NOT_RUN,), Verdict.UNSUPPORTED, id="control not run"),
+        pytest.param((INVALID,), Verdict.INVALID, id="control invalid"),
+        pytest.param((INTERRUPTED,), Verdict.INTERRUPTED, id="control interrupted"),
+        pytest.param((PASSED, REFUTED), Verdict.UNSUPPORTED, id="one of two refuted"),
+        pytest.param((SKIPPED, PASSED), Verdict.UNSUPPORTED, id="one of two skipped"),
+        pytest.param((PASSED, NOT_RUN), Verdict.UNSUPPORTED, id="one of two not run"),
+        pytest.param((INVALID, PASSED), Verdict.INVALID, id="one of two invalid"),
+        pytest.param((SKIPPED, INVALID), Verdict.INVALID, id="invalid outweighs skipped"),
+        pytest.param((NOT_RUN, INTERRUPTED), Verdict.INTERRUPTED, id="interrupted, other not run"),
+    ],
+)
+def test_a_fact_that_passed_is_as_good_as_its_controls(
+    controls: tuple[Outcome, ...], expected: Verdict
+) -> None:
+    """A fact that held is demonstrated only if every control made it false."""
+    assert verdict(PASSED, controls) is expected
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "expected"),
+    [
+        pytest.param([], NOT_RUN, id="none"),
+        pytest.param([PASSED, PASSED], PASSED, id="all passed"),
+        pytest.param([PASSED, SKIPPED], SKIPPED, id="one skipped"),
+        pytest.param([SKIPPED, NOT_RUN], NOT_RUN, id="one not run"),
+        pytest.param([NOT_RUN, INTERRUPTED], INTERRUPTED, id="one interrupted"),
+        pytest.param([INTERRUPTED, INVALID], INVALID, id="one invalid"),
+        pytest.param([INVALID, REFUTED], REFUTED, id="one refuted"),
+    ],
+)
+def test_of_a_parametrised_test_the_worst_counts(
+    outcomes: list[Outcome], expected: Outcome
+) -> None:
+    """Each outcome outweighs those below it; nothing at all is not run."""
+    assert worst(outcomes) is expected
+
+
+OUTCOMES = st.sampled_from(Outcome)
+
+
+@given(st.lists(OUTCOMES))
+def test_the_worst_does_not_depend_on_the_order(outcomes: list[Outcome]) -> None:
+    """However workers interleave, the same outcome counts."""
+    assert worst(outcomes) is worst(sorted(outcomes))
+
+
+@given(st.sampled_from([each for each in Outcome if each is not PASSED]), st.lists(OUTCOMES))
+def test_a_fact_that_did_not_pass_is_never_taught(fact: Outcome, controls: list[Outcome]) -> None:
+    """Neither demonstrated nor unsupported, which both say that the fact held."""
+    assert verdict(fact, controls) not in (Verdict.DEMONSTRATED, Verdict.UNSUPPORTED)
+
+
+@given(OUTCOMES, st.lists(OUTCOMES))
+def test_demonstrated_means_that_everything_passed(fact: Outcome, controls: list[Outcome]) -> None:
+    """There is no other way to demonstrated."""
+    everything_passed = all(each is PASSED for each in [fact, *controls])
+
+    assert (verdict(fact, controls) is Verdict.DEMONSTRATED) == everything_passed
+
+
+@given(OUTCOMES, st.lists(OUTCOMES))
+def test_a_verdict_is_a_word_in_json(fact: Outcome, controls: list[Outcome]) -> None:
+    """Records keep verdicts as the words that people read."""
+    said = verdict(fact, controls)
+
+    assert json.loads(json.dumps(said)) == str(said)
