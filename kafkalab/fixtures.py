@@ -32,6 +32,8 @@ LAB_CLIENT: Settings = {
     # A broker that comes back after a fault is found within this, not after seconds.
     "reconnect.backoff.ms": 20,
     "reconnect.backoff.max.ms": 50,
+    # Into CLIENT_LOG, which pytest shows when a test fails.
+    "log_level": 6,
 }
 
 LAB_CONSUMER: Settings = {
@@ -92,7 +94,7 @@ def new_admin(broker: Broker) -> AdminClient:
     """An admin client of a broker."""
     from confluent_kafka.admin import AdminClient
 
-    return AdminClient({**LAB_CLIENT, **broker.client_properties()}, logger=CLIENT_LOG)
+    return AdminClient({**broker.client_properties(), **LAB_CLIENT}, logger=CLIENT_LOG)
 
 
 @pytest.fixture
@@ -103,7 +105,7 @@ def producer(broker: Broker) -> Iterator[ProducerMaker]:
     made: list[Producer] = []
 
     def make(settings: Settings | None = None) -> Producer:
-        config = {**LAB_CLIENT, **broker.client_properties(), **(settings or {})}
+        config = {**broker.client_properties(), **LAB_CLIENT, **(settings or {})}
         made.append(Producer(config, logger=CLIENT_LOG))
         return made[-1]
 
@@ -124,9 +126,9 @@ def consumer(broker: Broker, group: str) -> Iterator[ConsumerMaker]:
 
     def make(settings: Settings | None = None) -> Consumer:
         config = {
+            **broker.client_properties(),
             **LAB_CLIENT,
             **LAB_CONSUMER,
-            **broker.client_properties(),
             "group.id": group,
             **(settings or {}),
         }

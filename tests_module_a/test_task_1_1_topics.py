@@ -288,7 +288,7 @@ def test_one_partition_keeps_the_order_of_all(
         ("", "", KafkaError.TOPIC_ALREADY_EXISTS),
         (".shop", "_shop", KafkaError.TOPIC_EXCEPTION),
     ],
-    ids=["the same name", "a name that differs in . and _ only"],
+    ids=["same name", "dot and underscore"],
 )
 def test_creating_under_a_taken_name_changes_nothing(
     admin: AdminClient, topic: TopicMaker, evidence: Evidence, taken: str, asked: str, code: int
@@ -993,7 +993,7 @@ def test_provision_returns_when_every_broker_knows(
     client that asks a broker too early is told that there is no such topic.
     """
     onlookers = {
-        address: AdminClient({"bootstrap.servers": address})
+        address: AdminClient({**private_broker.client_properties(), "bootstrap.servers": address})
         for address in private_broker.bootstrap.split(",")
     }
     for onlooker in onlookers.values():

@@ -62,7 +62,11 @@ class Broker(Protocol):
         ...
 
     def client_properties(self) -> dict[str, str]:
-        """Properties that every client needs, in librdkafka's names. A fresh dict."""
+        """Properties that every client needs, in librdkafka's names. A fresh dict.
+
+        Silence is among them: librdkafka would write to stderr whenever a broker
+        is ended on purpose. Who wants its log gives a `log_level` and a logger.
+        """
         ...
 
     def kill(self, node_id: int, how: Termination) -> None:

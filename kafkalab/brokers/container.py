@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Mapping
@@ -75,7 +76,7 @@ class ContainerBroker:
         return ContainerBackend.capabilities
 
     def client_properties(self) -> dict[str, str]:
-        return {"bootstrap.servers": self.bootstrap}
+        return {"bootstrap.servers": self.bootstrap, "log_level": "0"}
 
     def kill(self, node_id: int, how: Termination) -> None:
         self._should_run.discard(node_id)
@@ -145,10 +146,13 @@ class ContainerBroker:
         }
 
     def close(self) -> None:
+        import docker.errors
+
         for container in self._containers.values():
             remove_container(container)
         if self._network:
-            self._client.networks.get(self._network).remove()
+            with contextlib.suppress(docker.errors.NotFound):
+                self._client.networks.get(self._network).remove()
 
     def wait_until_ready(self) -> None:
         """Wait until a client sees every node.

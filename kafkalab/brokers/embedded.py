@@ -58,7 +58,7 @@ class EmbeddedBroker:
         return EmbeddedBackend.capabilities
 
     def client_properties(self) -> dict[str, str]:
-        return {"bootstrap.servers": self.bootstrap}
+        return {"bootstrap.servers": self.bootstrap, "log_level": "0"}
 
     def kill(self, node_id: int, how: Termination) -> None:
         self._should_run.discard(node_id)

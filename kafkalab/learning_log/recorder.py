@@ -70,6 +70,16 @@ class Recorder:
 
     # Hooks.
 
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        try:
+            from pytest_metadata.plugin import metadata_key
+        except ImportError:
+            return
+        # pytest-html shows these rows as the run's environment.
+        rows = session.config.stash.get(metadata_key, None)
+        if rows is not None and not session.config.option.collectonly:
+            rows["Kafka"] = self._lab.backend.describe()
+
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         self._select(item.nodeid for item in session.items)
 
@@ -141,6 +151,10 @@ class Recorder:
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_results_table_row(self, report: Any, cells: list[str]) -> None:
         run_report.change_row(cells, self._lab.curriculum.statement_of(report.nodeid))
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_html_results_table_html(self, data: list[str]) -> None:
+        run_report.drop_empty_log(data)
 
     def _make_record(self, *, completed: bool) -> RunRecord:
         tests = tuple(self._tests.values())

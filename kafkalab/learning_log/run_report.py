@@ -51,6 +51,12 @@ def change_row(cells: list[str], statement: Statement | None) -> None:
     cells.pop()
 
 
+def drop_empty_log(log: list[str]) -> None:
+    """Leave out the box that says that nothing was logged."""
+    if log == ["No log output captured."]:
+        log.clear()
+
+
 def _stated(statement: Statement | None) -> Markup:
     if statement is None:
         return Markup("")

@@ -64,7 +64,7 @@ def _admin_of_one(broker: Broker, address: str) -> AdminClient:
     """A client that asks this one node for metadata: it connects to no other."""
     from confluent_kafka.admin import AdminClient
 
-    return AdminClient({**broker.client_properties(), "bootstrap.servers": address, "log_level": 0})
+    return AdminClient({**broker.client_properties(), "bootstrap.servers": address})
 
 
 def partitions_with_leader(admin: AdminClient, topic: str) -> int:
