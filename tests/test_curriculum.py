@@ -234,6 +234,12 @@ NOT_A_FACT = "the first line tells what the test does, not what is so"
         ),
         pytest.param(
             "Records with",
+            "Tests that records with",
+            f"test_routing.py:5: {NOT_A_FACT}",
+            id="tests that",
+        ),
+        pytest.param(
+            "Records with",
             "Verifies that records with",
             f"test_routing.py:5: {NOT_A_FACT}",
             id="verifies that",
@@ -333,6 +339,14 @@ def test_a_module_that_is_not_there_is_told(course: Course) -> None:
     ]
 
 
+def test_a_module_that_is_no_python_is_told_with_its_line(course: Course) -> None:
+    """A slip in a test is told as a line, not as a crash of the curriculum's check."""
+    course.change(course.lesson("test_routing"), "def test_the_key_decides():", "def (:")
+
+    with pytest.raises(BadManifest, match=r"test_routing\.py:5: invalid syntax"):
+        course.load().problems()
+
+
 # What can be wrong with the manifest
 
 
@@ -382,7 +396,7 @@ def test_a_package_that_is_nowhere_is_told_with_the_manifest(course: Course, pac
     """The text names the manifest, as for every other flaw, and the package."""
     course.change(course.manifest, 'package = "lessons"', f'package = "{package}"')
 
-    with pytest.raises(BadManifest, match=rf"module\.toml: .*{package}"):
+    with pytest.raises(BadManifest, match=r"module\.toml: .*no_such"):
         course.load()
 
 

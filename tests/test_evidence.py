@@ -109,6 +109,13 @@ def test_text_up_to_the_longest_is_whole(length: int) -> None:
     assert plain("x" * length) == "x" * length
 
 
+def test_text_beyond_the_longest_is_cut() -> None:
+    """One character more, and the text is cut."""
+    shown = plain("x" * (LONGEST_TEXT + 1))
+
+    assert shown == "x" * LONGEST_TEXT + f"... ({LONGEST_TEXT + 1} characters)"
+
+
 @pytest.mark.parametrize(
     "make", [str, lambda text: text.encode(), lambda text: [text]], ids=["text", "bytes", "object"]
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -188,11 +190,19 @@ def test_no_two_of_the_labs_settings_share_a_variable() -> None:
 def as_java_reads(text: str) -> dict[str, str]:
     """What `java.util.Properties.load(InputStream)` makes of a file that is written in UTF-8.
 
-    Java reads the bytes as Latin-1, and ends a line at a carriage return, too.
+    Java reads the bytes as Latin-1, and ends a line at a carriage return, too. It knows
+    the escapes of unescaped() and takes a backslash before any other letter away.
     """
-    lines = text.encode("utf-8").decode("latin-1").replace("\r", "\n").splitlines()
-    pairs = [line.partition("=") for line in lines]
-    return {key: value.encode("latin-1").decode("unicode_escape") for key, _, value in pairs}
+    lines = text.encode("utf-8").decode("latin-1").replace("\r", "\n").split("\n")
+    pairs = [line.partition("=") for line in lines if line]
+    return {key: re.sub(r"\\(u[0-9A-Fa-f]{4}|.)", unescaped, value) for key, _, value in pairs}
+
+
+def unescaped(escape: re.Match[str]) -> str:
+    letter = escape[1]
+    if len(letter) > 1:
+        return chr(int(letter[1:], 16))
+    return {"n": "\n", "r": "\r", "t": "\t", "f": "\f"}.get(letter, letter)
 
 
 @pytest.mark.parametrize(

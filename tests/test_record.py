@@ -209,7 +209,7 @@ def test_one_of_two_controls_is_not_enough(curriculum: Curriculum) -> None:
     """Every control counts; the record shows which one is missing."""
     fact = the_fact(curriculum, ran("test_growing", PASSED), ran("test_new_topic", PASSED))
 
-    assert fact.verdict is Verdict.UNSUPPORTED
+    assert (fact.verdict, fact.reason) == (Verdict.UNSUPPORTED, "control not run")
     assert [control.outcome for control in fact.controls] == [PASSED, Outcome.NOT_RUN]
 
 

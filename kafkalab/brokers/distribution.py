@@ -306,4 +306,4 @@ def _check(jar: Jar, path: Path) -> None:
 
 def _one_line(problem: object) -> str:
     lines = [line.strip() for line in str(problem).splitlines() if line.strip()]
-    return lines[-1][:200] if lines else type(problem).__name__
+    return lines[0][:200] if lines else type(problem).__name__

@@ -138,7 +138,9 @@ class Prepared:
         port, controller_port = free_ports(2)
         node = Node(node_id, workshop, port, controller_port)
         endpoint = endpoint_of(node)
-        settings = node_properties(Topology(), [endpoint], node_id, restartable=False)
+        # A controller, whatever it will be later: a quorum needs one to be formatted.
+        topology = Topology(brokers=node_id, controllers=node_id)
+        settings = node_properties(topology, [endpoint], node_id, restartable=False)
         node.properties_file.write_text(
             as_properties_file({**settings, "log.dirs": str(node.data)}), "utf-8"
         )

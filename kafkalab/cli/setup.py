@@ -85,7 +85,8 @@ def _pull_image(console: Console, container: ContainerBackend) -> None:
         with Bar(console) as bar:
             container.prepare(bar)
     except BrokerError as error:
-        console.print(f"Going on without containers: {error}", highlight=False, markup=False)
+        happened = str(error).partition(" Suspected:")[0]
+        console.print(f"Going on without containers: {happened}", highlight=False, markup=False)
         return
     console.print(f"Ready: {container.describe()}.", highlight=False)
 

@@ -92,9 +92,19 @@ def describe_topic(admin: AdminClient, name: str) -> TopicDescription:
     return description
 
 
-def topic_id(admin: AdminClient, name: str) -> str:
-    """The id that the topic got when it was created; a later one has another (KIP-516)."""
-    return str(describe_topic(admin, name).topic_id)
+def topic_id(admin: AdminClient, name: str) -> str | None:
+    """The id that the topic got when it was created; a later one has another (KIP-516).
+
+    None where there is no such topic.
+    """
+    from confluent_kafka import KafkaError, KafkaException
+
+    try:
+        return str(describe_topic(admin, name).topic_id)
+    except KafkaException as error:
+        if error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+            return None
+        raise
 
 
 def refusal(future: Future[Any]) -> KafkaError | None:

@@ -69,4 +69,4 @@ def wait_until(
         waited = time.monotonic() - started
         if waited >= limit:
             raise Expired(f"waited {waited:.1f} s for {what}; last seen: {seen!r}")
-        time.sleep(interval)
+        time.sleep(min(interval, limit - waited))
