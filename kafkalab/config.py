@@ -54,7 +54,7 @@ KNOBS = {
         "KAFKALAB_REPORTS",
         "kafkalab_reports",
         "reports",
-        "folder for the run's page and record, relative to the root folder (default: reports)",
+        "folder for the run's page and record (default: reports, in the root folder)",
     ),
     "cache": Knob(
         "--kafka-cache",
@@ -86,10 +86,11 @@ class Settings:
 
     @classmethod
     def from_pytest(cls, config: pytest.Config) -> Settings:
-        """Read the settings of a pytest run; relative paths are relative to its root folder.
+        """Read the settings of a pytest run.
 
-        `--solutions` and the other paths on the command line are relative to
-        the folder that pytest was called in, as a shell user expects.
+        Paths from the command line and the environment are relative to the folder
+        that pytest was called in, as a shell user expects; those from the ini
+        file, and the defaults, to the root folder.
         """
         options = {
             name: config.getoption(knob.flag, default=None) or "" for name, knob in KNOBS.items()

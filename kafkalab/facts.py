@@ -92,10 +92,12 @@ def phase_of(
     if report.skipped or call.excinfo is None:
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else "skipped"
         return PhaseData(Outcome.SKIPPED, reason.removeprefix("Skipped: "), observed)
+    given = getattr(item, "funcargs", {})
     outcome, reason = judge(
         call.excinfo.value,
         lab.solutions_folder,
-        lambda: _what_fails(getattr(item, "funcargs", {}).get("broker")),
+        lambda: _what_fails(given.get("broker")),
+        item.path if "solutions" in given else None,
     )
     if outcome is Outcome.INVALID and (problem := _shared_broker_is_gone(lab)):
         item.session.shouldstop = f"the run ends: {problem.splitlines()[0]}"

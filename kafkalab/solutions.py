@@ -25,6 +25,8 @@ class Component:
         self._path = path
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
         try:
             return getattr(self._module, name)
         except AttributeError:
@@ -65,5 +67,6 @@ class Solutions:
         try:
             spec.loader.exec_module(module)
         except SyntaxError as error:
-            raise BrokenContract(f"{path}:{error.lineno}: {error.msg}") from None
+            place = f"{error.filename or path}:{error.lineno or 1}"
+            raise BrokenContract(f"{place}: {error.msg}") from None
         return Component(module, path)

@@ -792,53 +792,40 @@ def test_without_compaction_all_records_stay(
 
 
 @pytest.mark.fact("retention-by-time-and-size", scope="cleanup.policy=delete")
-def test_retention_by_time_empties_even_the_active_segment(
-    topic: TopicMaker, producer: ProducerMaker, consumer: ConsumerMaker, evidence: Evidence
+@pytest.mark.parametrize(
+    ("limit", "start"),
+    [({"retention.ms": "3600000"}, 5), ({"retention.ms": "-1", "retention.bytes": "2500"}, 2)],
+    ids=["by time", "by size"],
+)
+def test_retention_drops_whole_segments(
+    topic: TopicMaker,
+    producer: ProducerMaker,
+    consumer: ConsumerMaker,
+    evidence: Evidence,
+    limit: dict[str, str],
+    start: int,
 ) -> None:
     """Retention drops expired segments, the active one too, and closed ones beyond the size.
 
-    By time: two records of long ago are all there is, in the active segment;
-    it is rolled and deleted. Offsets continue where they stood.
+    By time all five segments are expired, and gone, though one was active. The
+    size is a floor: of five segments of 1,070 bytes, 2,500 bytes keep three.
+    Either way offsets continue where they stood.
     """
-    name, writer, reader = topic(settings={"retention.ms": "3600000"}), producer(), consumer()
-
-    send(writer, name, [Record(b"x", timestamp_ms=LONG_AGO_MS)] * 2)
-
-    ends = wait_until(
-        lambda: watermarks(reader, name),
-        lambda seen: seen[0] > 0,
-        limit=CLEANING_LIMIT,
-        what="retention to drop the expired records",
-    )
-    (following,) = send(writer, name, [b"young"])
-    evidence.table("Start and end offset", [{"after retention": ends}])
-    assert ends == (2, 2), "the log is empty, and its end is where it was"
-    assert following.offset == 2, "the next record counts on"
-
-
-@pytest.mark.fact("retention-by-time-and-size", scope="cleanup.policy=delete")
-def test_retention_by_size_keeps_at_least_that_much(
-    topic: TopicMaker, producer: ProducerMaker, consumer: ConsumerMaker, evidence: Evidence
-) -> None:
-    """`retention.bytes` drops the oldest segments while at least so many bytes remain.
-
-    It is a floor, not a ceiling: of five segments of about 1,070 bytes, 2,500
-    bytes keep three.
-    """
-    name = topic(settings={"retention.ms": "-1", "retention.bytes": "2500"})
-    writer, reader = producer(), consumer()
+    name, writer, reader = topic(settings=limit), producer(), consumer()
 
     for record in FIVE_SEGMENTS:
         send(writer, name, [record])
 
     ends = wait_until(
         lambda: watermarks(reader, name),
-        lambda seen: seen[0] >= 2,
+        lambda seen: seen[0] >= start,
         limit=CLEANING_LIMIT,
-        what="retention to drop two segments",
+        what=f"retention to drop {start} segments",
     )
+    (following,) = send(writer, name, [b"young"])
     evidence.table("Start and end offset", [{"after retention": ends}])
-    assert ends == (2, 5), "three segments, 3,210 bytes, remain: two would be below 2,500"
+    assert ends == (start, 5), "the start moved, the end did not"
+    assert following.offset == 5, "the next record counts on"
 
 
 @pytest.mark.control("retention-by-time-and-size", changes="retention.ms=-1 and no retention.bytes")

@@ -69,5 +69,9 @@ class BrokerDied(BrokerError):
     """A broker that had been ready ended, or stopped answering, during the run."""
 
 
+class EndFailed(BrokerError):
+    """A process that was killed does not go."""
+
+
 class RunIsOver(BrokerError):
     """A broker was asked for after its run had ended."""

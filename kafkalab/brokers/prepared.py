@@ -28,6 +28,9 @@ from kafkalab.brokers.properties import (
 )
 from kafkalab.brokers.runs import Run
 
+# Lessons use up to three brokers; folders for more are made when they are asked for.
+USUAL_NODES = 3
+
 
 class Prepared:
     """The prepared folder of one Kafka, runtime and kind of CPU.
@@ -122,6 +125,8 @@ class Prepared:
             _drop_what_starts_rebuild(node.data)
             shutil.rmtree(self.folder / "single", ignore_errors=True)
             node.data.rename(self.folder / "single")
+        for node_id in range(1, USUAL_NODES + 1):
+            self._blank(node_id)
         self._facts_file.write_text(json.dumps({"start_seconds": round(start_seconds, 2)}), "utf-8")
 
     @contextlib.contextmanager

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 import psutil
 
-from kafkalab.observe.waiting import wait_until
+from kafkalab.brokers.errors import EndFailed
+from kafkalab.observe.waiting import Expired, wait_until
 
 # A killed process is gone at once, unless the disk it writes to hangs.
 END_LIMIT = 30.0
@@ -41,8 +42,19 @@ def wait_for_end(processes: Sequence[psutil.Process], limit: float = END_LIMIT) 
 
 
 def kill(processes: Sequence[psutil.Process]) -> None:
-    """Kill processes and wait until they are gone; one that is gone already is fine."""
+    """Kill processes and wait until they are gone; one that is gone already is fine.
+
+    Raises:
+        EndFailed: one still runs after END_LIMIT.
+    """
     for process in processes:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
-    wait_for_end(processes)
+    try:
+        wait_for_end(processes)
+    except Expired as error:
+        raise EndFailed(
+            f"A killed process still runs after {END_LIMIT:.0f} s ({error}).",
+            suspect="a disk or file system that hangs.",
+            remedy="look at the process, then run again.",
+        ) from error

@@ -111,12 +111,24 @@ def node_properties(
 
 
 def as_properties_file(properties: Mapping[str, str]) -> str:
-    """The text of a Java properties file; backslashes and line ends are escaped."""
-    lines = (
-        f"{key}={value.replace(chr(92), chr(92) * 2).replace(chr(10), chr(92) + 'n')}"
-        for key, value in properties.items()
-    )
-    return "\n".join(lines) + "\n"
+    """The text of a Java properties file, ASCII only, as java.util.Properties reads it."""
+    return "".join(f"{key}={_escaped(value)}\n" for key, value in properties.items())
+
+
+def _escaped(value: str) -> str:
+    r"""Backslashes, line ends and leading blanks escaped; what is not ASCII as \\uXXXX.
+
+    Java reads such files as Latin-1, so UTF-8 would name other folders.
+    """
+    text = value.translate({ord("\\"): "\\\\", ord("\n"): "\\n", ord("\r"): "\\r"})
+    blanks = len(text) - len(text.lstrip(" \t\f"))
+    text = "".join(f"\\{blank}" for blank in text[:blanks]) + text[blanks:]
+    return "".join(each if each.isascii() else _as_utf_16(each) for each in text)
+
+
+def _as_utf_16(character: str) -> str:
+    units = character.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2))
 
 
 def as_environment(properties: Mapping[str, str]) -> dict[str, str]:

@@ -7,6 +7,7 @@ that mark alone, whoever started it and however that process went.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -115,8 +116,10 @@ class Run:
 
     def close(self) -> None:
         """End all brokers of the run and remove its folder; the shared broker's log is kept."""
-        self._keep_logs()
         self._end_brokers()
+        # A log that cannot be kept must not keep a broker running.
+        with contextlib.suppress(OSError):
+            self._keep_logs()
         shutil.rmtree(self.folder, ignore_errors=True)
         self.lock_file.unlink(missing_ok=True)
         # A worker may have been starting one more while the folder went.

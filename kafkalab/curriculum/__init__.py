@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import importlib.util
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import resources
@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 Role = Literal["fact", "control"]
+
+WHAT_A_TEST_DOES = ("test ", "tests ", "check ", "checks ", "verify ", "verifies ")
 
 
 class BadManifest(Exception):
@@ -120,10 +122,12 @@ def load(manifest: Path | None = None) -> Curriculum:
         return _curriculum(data, manifest)
     except OSError as error:
         raise BadManifest(f"{source}: {error.strerror or error}") from error
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, ImportError) as error:
         raise BadManifest(f"{source}: {error}") from error
     except KeyError as error:
         raise BadManifest(f"{source}: {error} is missing") from error
+    except (TypeError, AttributeError) as error:
+        raise BadManifest(f"{source}: it has not the shape of a manifest ({error})") from error
 
 
 def _curriculum(data: Mapping[str, Any], manifest: Path | None) -> Curriculum:
@@ -142,7 +146,7 @@ def _folder_of(package: str, manifest: Path | None) -> Path:
         return beside.resolve()
     found = importlib.util.find_spec(package)
     if found is None or not found.submodule_search_locations:
-        raise BadManifest(f"there is no package {package} beside the manifest or installed")
+        raise ImportError(f"there is no package {package} beside the manifest or installed")
     return Path(found.submodule_search_locations[0]).resolve()
 
 
@@ -165,7 +169,11 @@ def _statements_in(path: Path, task: Task) -> Iterator[Statement]:
         if not isinstance(node, ast.FunctionDef):
             continue
         for decorator in node.decorator_list:
-            mark = _mark(decorator)
+            try:
+                mark = _mark(decorator)
+            except ValueError as error:
+                line = f"{path.name}:{decorator.lineno}"
+                raise BadManifest(f"{line}: write slug and words out as strings") from error
             if mark is None:
                 continue
             role, slug, words = mark
@@ -205,6 +213,7 @@ def _problems(curriculum: Curriculum) -> Iterator[str]:
                 yield f"{slug}: belongs to two tasks, {task.id} and {owners[slug]}"
     for statement in curriculum.statements:
         yield from _problems_of(statement, owners)
+    yield from _repeated(curriculum.statements)
     stated = {(each.slug, each.role) for each in curriculum.statements}
     for task in curriculum.tasks:
         for slug, note in task.facts.items():
@@ -218,6 +227,21 @@ def _problems(curriculum: Curriculum) -> Iterator[str]:
                 yield f"{slug}: has no hint"
 
 
+def _repeated(statements: Sequence[Statement]) -> Iterator[str]:
+    """A fact has one sentence, a function states one thing, a name stands for one function."""
+    facts: dict[tuple[str, str], Statement] = {}
+    functions: dict[tuple[str, str], Statement] = {}
+    for statement in statements:
+        place = f"{statement.module}.py:{statement.line}"
+        same_function = functions.setdefault((statement.module, statement.function), statement)
+        if same_function is not statement:
+            yield f"{place}: {statement.function} is there twice, or states two things"
+        if statement.role == "fact":
+            first = facts.setdefault((statement.module, statement.slug), statement)
+            if first is not statement and same_function is statement:
+                yield f"{place}: {statement.slug} is stated already, in line {first.line}"
+
+
 def _problems_of(statement: Statement, owners: Mapping[str, str]) -> Iterator[str]:
     place = f"{statement.module}.py:{statement.line}"
     if statement.slug not in owners:
@@ -227,7 +251,7 @@ def _problems_of(statement: Statement, owners: Mapping[str, str]) -> Iterator[st
     sentence = statement.sentence
     if not sentence.endswith("."):
         yield f"{place}: the docstring's first line is not a sentence that ends in a full stop"
-    if sentence.lower().startswith(("test ", "tests ", "check", "verif")):
+    if sentence.lower().startswith(WHAT_A_TEST_DOES):
         yield f"{place}: the first line tells what the test does, not what is so"
     if statement.role == "control" and not statement.changes:
         yield f"{place}: a control names the one factor that it changes"

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 # A page must stay readable, and small enough to open at once.
 LONGEST_TEXT = 400
 MOST_ROWS = 200
+
+# Offsets and timestamps are 64 bits wide; what is beyond is shown by its size.
+HUGE = 2**64
 
 
 class Evidence:
@@ -29,7 +33,7 @@ class Evidence:
             {
                 "kind": "table",
                 "title": title,
-                "columns": columns,
+                "columns": [str(plain(column)) for column in columns],
                 "rows": body,
                 "left_out": left_out,
             }
@@ -37,7 +41,9 @@ class Evidence:
 
     def number(self, name: str, value: float, unit: str = "") -> None:
         """Record one measured or counted value."""
-        self.items.append({"kind": "number", "name": name, "value": plain(value), "unit": unit})
+        self.items.append(
+            {"kind": "number", "name": plain(name), "value": plain(value), "unit": plain(unit)}
+        )
 
     def note(self, text: str) -> None:
         """Record a sentence, such as the words of an error."""
@@ -48,14 +54,31 @@ def plain(value: object) -> str | int | float | bool | None:
     """A value as JSON takes it: bytes and objects as text, long text cut with a word.
 
     Bytes are shown as Python writes them, so that binary content stays
-    unmistakable; UTF-8 without control characters is shown as text.
+    unmistakable; UTF-8 without control characters is shown as text. Numbers
+    that JSON does not know (not a number, infinity, huge ones) become text.
     """
-    if value is None or isinstance(value, bool | int | float):
+    if value is None or isinstance(value, bool):
         return value
-    text = _readable(value) if isinstance(value, bytes) else str(value)
+    if isinstance(value, int) and abs(value) < HUGE:
+        return int(value)
+    if isinstance(value, float) and math.isfinite(value):
+        return float(value)
+    text = _as_text(value)
     if len(text) > LONGEST_TEXT:
         return f"{text[:LONGEST_TEXT]}... ({len(text)} characters)"
     return text
+
+
+def _as_text(value: object) -> str:
+    if isinstance(value, int):
+        return f"an integer of {value.bit_length()} bits"
+    if isinstance(value, bytes | bytearray | memoryview):
+        return _readable(bytes(value))
+    try:
+        text = str(value)
+    except Exception as error:  # noqa: BLE001 - whatever an observed object does, the test goes on
+        return f"a {type(value).__name__} that cannot be shown ({type(error).__name__})"
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _readable(value: bytes) -> str:

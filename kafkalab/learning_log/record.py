@@ -18,6 +18,9 @@ SCHEMA = 1
 class TestRecord:
     """What happened to one test item."""
 
+    # Its name begins like a test's; pytest must not take it for one.
+    __test__ = False
+
     nodeid: str
     slug: str
     role: str
@@ -85,7 +88,9 @@ class RunRecord:
         """Write the record as JSON, in one step: a reader never sees half of it."""
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = path.with_suffix(".tmp")
-        draft.write_text(json.dumps(asdict(self), indent=1, ensure_ascii=False), "utf-8")
+        text = json.dumps(asdict(self), indent=1, ensure_ascii=False, allow_nan=False)
+        # A lone surrogate, as in an undecodable file name, becomes an escape that JSON knows.
+        draft.write_bytes(text.encode("utf-8", "backslashreplace"))
         draft.replace(path)
 
 
@@ -101,14 +106,13 @@ def facts_of(curriculum: Curriculum, tests: Sequence[TestRecord]) -> tuple[FactR
     def ran(statement: Statement) -> list[TestRecord]:
         return by_statement.get((statement.module, statement.function), [])
 
-    records: list[FactRecord] = []
-    for statement in curriculum.statements:
-        if statement.role != "fact" or statement.slug not in selected:
-            continue
-        if any(record.slug == statement.slug for record in records):
-            continue
-        records.append(_fact_record(curriculum, statement, ran))
-    return tuple(records)
+    stated = {each.slug: each for each in reversed(curriculum.statements) if each.role == "fact"}
+    return tuple(
+        _fact_record(curriculum, stated[slug], ran)
+        for task in curriculum.tasks
+        for slug in task.facts
+        if slug in selected and slug in stated
+    )
 
 
 def _fact_record(curriculum: Curriculum, fact: Statement, ran: Any) -> FactRecord:

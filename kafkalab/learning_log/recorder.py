@@ -42,7 +42,7 @@ class Recorder:
         Called before pytest-html is configured.
         """
         option = self._config.option
-        if not hasattr(option, "htmlpath"):
+        if not hasattr(option, "htmlpath") or option.collectonly:
             return
         if option.htmlpath is None:
             option.htmlpath = str(self._lab.settings.reports / PAGE)

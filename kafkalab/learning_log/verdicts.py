@@ -15,6 +15,10 @@ from kafkalab.brokers.errors import BrokerError
 # pytest-timeout ends a test by pytest.fail with this text; it has no class of its own.
 TIMEOUT_TEXT = "Timeout ("
 
+# What Python raises where a component is called, or its result used, in another way than
+# it was written for.
+MISFITS = (TypeError, AttributeError, ValueError, KeyError)
+
 
 class Outcome(StrEnum):
     """What happened to one test, a fact's or a control's."""
@@ -82,7 +86,10 @@ def verdict(fact: Outcome, controls: Sequence[Outcome]) -> Verdict:
 
 
 def judge(
-    error: BaseException, solutions: Path, broker_fails: Callable[[], str | None]
+    error: BaseException,
+    solutions: Path,
+    broker_fails: Callable[[], str | None],
+    component_test: Path | None = None,
 ) -> tuple[Outcome, str]:
     """What an exception that ended a test says, and its reason in one line or more.
 
@@ -91,22 +98,27 @@ def judge(
         solutions: the folder of the components under test; an exception that
             comes out of their code refutes.
         broker_fails: the health probe: what is wrong with the broker, or None.
+        component_test: the file of the test, if it judges a component: a misfit
+            that shows there, such as None where a list was asked for, is the
+            component's.
     """
     if isinstance(error, BrokerError):
         return Outcome.INVALID, _reason(error)
     if failure := broker_fails():
         return Outcome.INVALID, failure
+    files = _files_of(error.__traceback__)
     is_expectation = isinstance(error, AssertionError | pytest.fail.Exception)
-    timed_out = is_expectation and str(error).startswith(TIMEOUT_TEXT)
-    if (is_expectation and not timed_out) or _passes_through(error.__traceback__, solutions):
+    timed_out = isinstance(error, pytest.fail.Exception) and str(error).startswith(TIMEOUT_TEXT)
+    if (is_expectation and not timed_out) or any(file.parent == solutions for file in files):
         return Outcome.REFUTED, _reason(error)
+    if isinstance(error, MISFITS) and files[-1:] == [component_test]:
+        return Outcome.REFUTED, f"what the component takes or returns does not fit: {error}"
     return Outcome.INVALID, _reason(error)
 
 
-def _passes_through(traceback: TracebackType | None, folder: Path) -> bool:
-    return any(
-        Path(frame.f_code.co_filename).is_relative_to(folder) for frame, _ in walk_tb(traceback)
-    )
+def _files_of(traceback: TracebackType | None) -> list[Path]:
+    """The files that an exception came through, the one that raised it last."""
+    return [Path(frame.f_code.co_filename) for frame, _ in walk_tb(traceback)]
 
 
 def _reason(error: BaseException) -> str:

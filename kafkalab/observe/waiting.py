@@ -12,6 +12,9 @@ from typing import TypeVar
 
 Seen = TypeVar("Seen")
 
+# An observation may be a whole log; a message must stay readable.
+LONGEST_SEEN = 1000
+
 _guards: list[Callable[[], None]] = []
 
 
@@ -68,5 +71,7 @@ def wait_until(
             return seen
         waited = time.monotonic() - started
         if waited >= limit:
-            raise Expired(f"waited {waited:.1f} s for {what}; last seen: {seen!r}")
+            last = f"{seen!r}"
+            shown = last if len(last) <= LONGEST_SEEN else f"{last[:LONGEST_SEEN]}..."
+            raise Expired(f"waited {waited:.1f} s for {what}; last seen: {shown}")
         time.sleep(min(interval, limit - waited))
