@@ -28,7 +28,16 @@ from kafkalab.brokers import Broker
 from kafkalab.fixtures import ConsumerMaker, ProducerMaker, TopicMaker
 from kafkalab.learning_log.evidence import Evidence
 from kafkalab.observe.groups import commit_offset, committed_offset
-from kafkalab.observe.records import BY_KEY, Delivery, Record, error_of, read, send, watermarks
+from kafkalab.observe.records import (
+    BY_KEY,
+    Delivery,
+    Record,
+    error_of,
+    read,
+    send,
+    take,
+    watermarks,
+)
 from kafkalab.observe.topics import (
     describe_topic,
     grow,
@@ -593,6 +602,67 @@ def test_a_sibling_topics_offsets_stay(
     assert kept == 7, "the sibling's offset is as committed"
 
 
+@pytest.mark.fact("recreated-topic-trap", scope="librdkafka, classic and KIP-848 groups")
+@pytest.mark.parametrize("protocol", ["classic", "consumer"])
+def test_a_recreated_topic_is_read_on_at_the_old_position(
+    admin: AdminClient,
+    topic: TopicMaker,
+    producer: ProducerMaker,
+    consumer: ConsumerMaker,
+    evidence: Evidence,
+    protocol: str,
+) -> None:
+    """A topic deleted and created again at once makes a live consumer skip its first records.
+
+    To the consumer it is the same name, so it goes on at its old position. What
+    was written below that is never read, and nobody is told.
+    """
+    name, writer, reader = topic(), producer(), consumer({"group.protocol": protocol})
+    send(writer, name, [b"old"] * 5)
+    reader.subscribe([name])
+    take(reader, 5)
+
+    recreate(admin, name)
+    send(producer(), name, [b"new"] * 8)
+
+    seen = [each.offset() for each in take(reader, 3)]
+    evidence.table("Offsets", [{"written anew": "0 to 7", "read": seen}])
+    assert seen == [5, 6, 7], "the consumer went on at 5; 0 to 4 of the new topic are skipped"
+
+
+@pytest.mark.control("recreated-topic-trap", changes="the consumer learns of the deletion first")
+def test_a_consumer_that_learns_of_the_deletion_starts_anew(
+    admin: AdminClient,
+    topic: TopicMaker,
+    producer: ProducerMaker,
+    consumer: ConsumerMaker,
+    evidence: Evidence,
+) -> None:
+    """A consumer that learns of the deletion in between reads the new topic from its start."""
+    name, writer, reader = topic(), producer(), consumer({"topic.metadata.refresh.interval.ms": 50})
+    send(writer, name, [b"old"] * 5)
+    reader.subscribe([name])
+    take(reader, 5)
+
+    admin.delete_topics([name])[name].result(20)
+    told = wait_until(
+        lambda: error_of(reader.poll(0.1)), limit=20, what="the consumer to learn of the deletion"
+    )
+    wait_until(
+        lambda: (reader.poll(0.1), reader.assignment())[1],
+        lambda assigned: not assigned,
+        limit=20,
+        what="the consumer to have nothing assigned",
+    )
+    create_again(admin, name)
+    send(producer(), name, [b"new"] * 8)
+
+    seen = [each.offset() for each in take(reader, 8)]
+    evidence.note(f"The consumer was told: {told}")
+    evidence.table("Offsets", [{"written anew": "0 to 7", "read": seen}])
+    assert seen == [0, 1, 2, 3, 4, 5, 6, 7], "nothing is skipped"
+
+
 @pytest.mark.fact("delete-records-moves-the-start", scope="any client")
 def test_deleting_records_moves_the_start(
     admin: AdminClient,
@@ -1144,6 +1214,25 @@ def partition_by_key(writer: Producer, topic: str, keys: list[bytes]) -> dict[by
     """Where the producer's partitioner puts each key."""
     deliveries = send(writer, topic, [Record(b"x", key=key) for key in keys], partition=BY_KEY)
     return {each.key or b"": each.partition for each in deliveries}
+
+
+def recreate(admin: AdminClient, topic: str) -> None:
+    """Delete a topic and create it again at once."""
+    admin.delete_topics([topic])[topic].result(20)
+    create_again(admin, topic)
+
+
+def create_again(admin: AdminClient, topic: str) -> None:
+    """Create a topic of a name that has just become free, with a leader on return."""
+    wait_until(
+        lambda: refusal(admin.create_topics([NewTopic(topic, 1, 1)])[topic]),
+        lambda refused: refused is None,
+        limit=20,
+        what=f"{topic} to be created again",
+    )
+    wait_until(
+        lambda: partitions_with_leader(admin, topic), limit=20, what="the new topic's leader"
+    )
 
 
 def own_settings(admin: AdminClient, topic: str) -> dict[str, str]:

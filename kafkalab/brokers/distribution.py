@@ -52,6 +52,8 @@ LOGGING_FLAGS = (
     # push what matters out of a log's tail, and cost a tenth of a start.
     "-Dorg.slf4j.simpleLogger.log.org.apache.kafka.common.config=warn",
     "-Dorg.slf4j.simpleLogger.log.state.change.logger=warn",
+    "-Dorg.slf4j.simpleLogger.log.org.apache.kafka.common.metrics=warn",
+    "-Dorg.slf4j.simpleLogger.log.org.apache.kafka.server.util.timer=warn",
 )
 
 

@@ -68,24 +68,37 @@ class Prepared:
     @property
     def measured_start(self) -> float | None:
         """Seconds from process to first metadata, measured when this was prepared."""
-        if not self.is_there:
-            return None
-        return float(json.loads(self._facts_file.read_text("utf-8"))["start_seconds"])
+        seconds: float | None = self._facts().get("start_seconds")
+        return seconds
 
     def aot_flags(self, log: Path) -> list[str]:
         """The flags that use the AOT cache; its complaints go to a log of their own.
 
-        The JVM checks the cache's checksum, and starts without it when it is
-        truncated, changed or made by another runtime.
+        The JVM starts without the cache when it is truncated or made by another
+        runtime. That it is unchanged in its middle too costs a tenth of a start
+        to check, so this is done only when the file is not as it was left.
         """
         if not self.distribution.java.has_aot_cache:
             return ["-Xlog:disable"]
-        return [
+        flags = [
             f"-XX:AOTCache={self.aot_cache}",
-            "-XX:+VerifySharedSpaces",
             "-Xlog:disable",
             f"-Xlog:aot*=warning:file={log}",
         ]
+        is_as_left = self._facts().get("aot_stamp") == self._aot_stamp()
+        return flags if is_as_left else [*flags, "-XX:+VerifySharedSpaces"]
+
+    def _aot_stamp(self) -> list[int] | None:
+        if not self.aot_cache.exists():
+            return None
+        status = self.aot_cache.stat()
+        return [status.st_size, status.st_mtime_ns]
+
+    def _facts(self) -> dict[str, Any]:
+        if not self.is_there:
+            return {}
+        facts: dict[str, Any] = json.loads(self._facts_file.read_text("utf-8"))
+        return facts
 
     def copy_data(self, node: Node, brokers: int) -> None:
         """Give a node its formatted data folder.
@@ -127,7 +140,8 @@ class Prepared:
             node.data.rename(self.folder / "single")
         for node_id in range(1, USUAL_NODES + 1):
             self._blank(node_id)
-        self._facts_file.write_text(json.dumps({"start_seconds": round(start_seconds, 2)}), "utf-8")
+        facts = {"start_seconds": round(start_seconds, 2), "aot_stamp": self._aot_stamp()}
+        self._facts_file.write_text(json.dumps(facts), "utf-8")
 
     @contextlib.contextmanager
     def _workshop(self) -> Iterator[Path]:

@@ -11,6 +11,12 @@ from dataclasses import dataclass
 from kafkalab.brokers import Topology
 
 LAB_SETTINGS: Mapping[str, str] = {
+    # A lab serves a handful of clients: threads for hundreds would only slow the start.
+    "num.network.threads": "1",
+    "num.io.threads": "2",
+    "background.threads": "2",
+    "group.coordinator.threads": "1",
+    "share.coordinator.threads": "1",
     # A mistyped topic name must fail, not create a topic.
     "auto.create.topics.enable": "false",
     # Nobody else will join: do not wait 3 s for them.
@@ -116,7 +122,7 @@ def as_properties_file(properties: Mapping[str, str]) -> str:
 
 
 def _escaped(value: str) -> str:
-    r"""Backslashes, line ends and leading blanks escaped; what is not ASCII as \\uXXXX.
+    r"""Backslashes, line ends and leading blanks escaped; what is not ASCII as \uXXXX.
 
     Java reads such files as Latin-1, so UTF-8 would name other folders.
     """
