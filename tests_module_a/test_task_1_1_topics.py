@@ -41,6 +41,8 @@ from kafkalab.observe.records import (
 from kafkalab.observe.topics import (
     describe_topic,
     grow,
+    look_at,
+    onlookers,
     partitions_with_leader,
     refusal,
     settings_of,
@@ -1049,24 +1051,23 @@ def test_provision_returns_when_every_broker_knows(
     The controller decides first and the brokers learn one after another; a
     client that asks a broker too early is told that there is no such topic.
     """
-    onlookers = {
-        address: AdminClient({**private_broker.client_properties(), "bootstrap.servers": address})
-        for address in private_broker.bootstrap.split(",")
-    }
-    for onlooker in onlookers.values():
-        onlooker.list_topics(timeout=20)
-
     looks = []
-    for _ in range(ROUNDS):
-        name = topic.name()
-        wanted = TopicDefinition(name, partitions=6, replicas=2)
-        solutions.topics.provision(private_broker.client_properties(), [wanted])
-        looks += [partitions_with_leader(each, name) for each in onlookers.values()]
 
-    evidence.number("looks, at once after the return", len(looks))
-    evidence.number("looks that saw less than six partitions", sum(seen < 6 for seen in looks))
-    assert len(looks) == ROUNDS * 2
-    assert set(looks) == {6}, "every broker knew all six partitions at the first look"
+    for _ in range(ROUNDS):
+        wanted, clients = TopicDefinition(topic.name(), 6, 2), onlookers(private_broker)
+        solutions.topics.provision(private_broker.client_properties(), [wanted])
+        looks += [look_at(client, wanted.name) for client in clients]
+
+    addresses = private_broker.bootstrap.split(",")
+    seen_by = {
+        each: [look.partitions for look in looks if look.address == each] for each in addresses
+    }
+    evidence.table(
+        "Partitions seen at once after each return",
+        [{"broker": address, "partitions": seen} for address, seen in seen_by.items()],
+    )
+    assert all(seen_by.values()), "every broker was looked at"
+    assert {look.partitions for look in looks} == {6}, "each knew all six partitions at once"
 
 
 @pytest.mark.fact("provision-names-what-failed", scope="the component topics")

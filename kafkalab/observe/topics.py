@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from concurrent.futures import Future
-from functools import partial
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kafkalab.brokers import Broker
@@ -13,7 +13,12 @@ from kafkalab.observe.waiting import wait_until
 
 if TYPE_CHECKING:
     from confluent_kafka import KafkaError
-    from confluent_kafka.admin import AdminClient, ConfigEntry, TopicDescription
+    from confluent_kafka.admin import (
+        AdminClient,
+        ClusterMetadata,
+        ConfigEntry,
+        TopicDescription,
+    )
 
 # Creating takes 20 ms on an idle broker; this is for a machine under heavy load.
 ADMIN_LIMIT = 20.0
@@ -50,33 +55,82 @@ def create_topic(
 
     new = NewTopic(name, partitions, replicas, config=dict(settings))
     admin.create_topics([new], operation_timeout=ADMIN_LIMIT)[name].result(ADMIN_LIMIT)
-    for address in broker.bootstrap.split(","):
-        known_to = admin if address == broker.bootstrap else _admin_of_one(broker, address)
-        wait_until(
-            partial(partitions_with_leader, known_to, name),
-            lambda ready: ready == partitions,
-            limit=ADMIN_LIMIT,
-            what=f"all partitions of {name} to have a leader, as {address} sees it",
-        )
+    addresses = set(broker.bootstrap.split(","))
+    known_to: set[str] = set()
+
+    def ask_one_more() -> set[str]:
+        look = look_at(admin if len(addresses) == 1 else _new_client(broker), name)
+        if look.partitions == partitions:
+            known_to.add(look.address)
+        return known_to
+
+    wait_until(
+        ask_one_more,
+        addresses.issubset,
+        limit=ADMIN_LIMIT,
+        what=f"every broker of {', '.join(addresses)} to know all partitions of {name}",
+    )
 
 
-def _admin_of_one(broker: Broker, address: str) -> AdminClient:
-    """A client that asks this one node for metadata: it connects to no other."""
-    from confluent_kafka.admin import AdminClient
+@dataclass(frozen=True)
+class Look:
+    """What one broker knows of a topic."""
 
-    return AdminClient({**broker.client_properties(), "bootstrap.servers": address})
+    address: str
+    """`host:port` of the broker that answered"""
+    partitions: int
+    """how many partitions have a leader; 0 when the topic is unknown there"""
+
+
+def look_at(admin: AdminClient, topic: str) -> Look:
+    """What the broker that answers knows of a topic.
+
+    Asks for the whole list: asking for one topic by name would create it where
+    the broker lets clients do so. A client asks any broker that it is connected
+    to, whatever its bootstrap servers are: the answer tells which it was.
+    """
+    metadata = admin.list_topics(timeout=ADMIN_LIMIT)
+    known = metadata.topics.get(topic)
+    if known is None or known.error is not None:
+        return Look(answered_by(metadata), 0)
+    return Look(answered_by(metadata), sum(p.leader >= 0 for p in known.partitions.values()))
+
+
+def answered_by(metadata: ClusterMetadata) -> str:
+    """`host:port` of the broker that answered; librdkafka tells it as `host:port/id`."""
+    return (metadata.orig_broker_name or "").rpartition("/")[0]
 
 
 def partitions_with_leader(admin: AdminClient, topic: str) -> int:
-    """How many partitions of the topic have a leader, as the asked broker knows; 0 if unknown.
+    """How many partitions of the topic have a leader, as the broker that answers knows."""
+    return look_at(admin, topic).partitions
 
-    Asks for the whole list: asking for one topic by name would create it where
-    the broker lets clients do so.
-    """
-    known = admin.list_topics(timeout=ADMIN_LIMIT).topics.get(topic)
-    if known is None or known.error is not None:
-        return 0
-    return sum(partition.leader >= 0 for partition in known.partitions.values())
+
+def onlookers(broker: Broker) -> list[AdminClient]:
+    """For each broker a client that is connected to it, and so asks it for now."""
+    found: dict[str, AdminClient] = {}
+
+    def connect_one_more() -> set[str]:
+        client = _new_client(broker)
+        metadata = client.list_topics(timeout=ADMIN_LIMIT)
+        # A connection made for bootstrapping is given up later; one to a known node lasts.
+        if metadata.orig_broker_id >= 0:
+            found.setdefault(answered_by(metadata), client)
+        return set(found)
+
+    wait_until(
+        connect_one_more,
+        set(broker.bootstrap.split(",")).issubset,
+        limit=ADMIN_LIMIT,
+        what="a client for each broker",
+    )
+    return list(found.values())
+
+
+def _new_client(broker: Broker) -> AdminClient:
+    from confluent_kafka.admin import AdminClient
+
+    return AdminClient(dict(broker.client_properties()))
 
 
 def describe_topic(admin: AdminClient, name: str) -> TopicDescription:

@@ -10,12 +10,12 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import partial
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import (
     AdminClient,
+    ClusterMetadata,
     ConfigResource,
     ConfigSource,
     NewPartitions,
@@ -272,7 +272,11 @@ def _wait_until_known_everywhere(
     definitions: Sequence[TopicDefinition],
     results: Mapping[str, Provisioned],
 ) -> None:
-    """Ask each broker by a client of its own: brokers learn of a topic one after another."""
+    """Brokers learn of a topic one after another: ask until each has said that it knows.
+
+    A client asks whichever broker it is connected to, so each question is put
+    by a new one, and the answer tells who gave it.
+    """
     changed = {
         each.name: each.partitions
         for each in definitions
@@ -280,18 +284,28 @@ def _wait_until_known_everywhere(
     }
     if not changed:
         return
-    for node in admin.describe_cluster(request_timeout=REQUEST_LIMIT).result().nodes:
-        one = AdminClient({**config, "bootstrap.servers": f"{node.host}:{node.port}"})
-        wait_until(
-            partial(_knows_all, one, changed),
-            limit=REQUEST_LIMIT,
-            what=f"broker {node.id} to know {', '.join(changed)}",
-        )
+    cluster = admin.describe_cluster(request_timeout=REQUEST_LIMIT).result()
+    brokers = {f"{node.host}:{node.port}" for node in cluster.nodes}
+    knowing: set[str] = set()
+
+    def ask_one_more() -> set[str]:
+        metadata = AdminClient(dict(config)).list_topics(timeout=REQUEST_LIMIT)
+        if _knows_all(metadata, changed):
+            # librdkafka tells it as host:port/id.
+            knowing.add((metadata.orig_broker_name or "").rpartition("/")[0])
+        return knowing
+
+    wait_until(
+        ask_one_more,
+        brokers.issubset,
+        limit=REQUEST_LIMIT,
+        what=f"each of {', '.join(brokers)} to know {', '.join(changed)}",
+    )
 
 
-def _knows_all(admin: AdminClient, changed: Mapping[str, int]) -> bool:
-    # The whole list: asking for a topic by name can create it.
-    topics = admin.list_topics(timeout=REQUEST_LIMIT).topics
+def _knows_all(metadata: ClusterMetadata, changed: Mapping[str, int]) -> bool:
+    # Read off the whole list: asking for a topic by name can create it.
+    topics = metadata.topics
     return all(
         name in topics
         and len(topics[name].partitions) >= partitions
