@@ -35,7 +35,6 @@ from kafkalab.observe.records import (
     error_of,
     read,
     send,
-    take,
     watermarks,
 )
 from kafkalab.observe.topics import (
@@ -543,8 +542,8 @@ def test_where_the_broker_says_no_nobody_creates(
     admin: AdminClient, topic: TopicMaker, producer: ProducerMaker, evidence: Evidence
 ) -> None:
     """Where the broker says no, a producer creates nothing: its record fails."""
-    # 0.3 s, where the default waits 30 s for a topic that may be about to appear.
-    writer, name = producer({"topic.metadata.propagation.max.ms": 300}), topic.name()
+    # 0.1 s, where the default waits 30 s for a topic that may be about to appear.
+    writer, name = producer({"topic.metadata.propagation.max.ms": 100}), topic.name()
 
     (delivery,) = send(writer, name, [b"x"])
 
@@ -602,67 +601,6 @@ def test_a_sibling_topics_offsets_stay(
     kept = committed_offset(admin, group, sibling)
     evidence.number("the sibling's committed offset", kept if kept is not None else -1)
     assert kept == 7, "the sibling's offset is as committed"
-
-
-@pytest.mark.fact("recreated-topic-trap", scope="librdkafka, classic and KIP-848 groups")
-@pytest.mark.parametrize("protocol", ["classic", "consumer"])
-def test_a_recreated_topic_is_read_on_at_the_old_position(
-    admin: AdminClient,
-    topic: TopicMaker,
-    producer: ProducerMaker,
-    consumer: ConsumerMaker,
-    evidence: Evidence,
-    protocol: str,
-) -> None:
-    """A topic deleted and created again at once makes a live consumer skip its first records.
-
-    To the consumer it is the same name, so it goes on at its old position. What
-    was written below that is never read, and nobody is told.
-    """
-    name, writer, reader = topic(), producer(), consumer({"group.protocol": protocol})
-    send(writer, name, [b"old"] * 5)
-    reader.subscribe([name])
-    take(reader, 5)
-
-    recreate(admin, name)
-    send(producer(), name, [b"new"] * 8)
-
-    seen = [each.offset() for each in take(reader, 3)]
-    evidence.table("Offsets", [{"written anew": "0 to 7", "read": seen}])
-    assert seen == [5, 6, 7], "the consumer went on at 5; 0 to 4 of the new topic are skipped"
-
-
-@pytest.mark.control("recreated-topic-trap", changes="the consumer learns of the deletion first")
-def test_a_consumer_that_learns_of_the_deletion_starts_anew(
-    admin: AdminClient,
-    topic: TopicMaker,
-    producer: ProducerMaker,
-    consumer: ConsumerMaker,
-    evidence: Evidence,
-) -> None:
-    """A consumer that learns of the deletion in between reads the new topic from its start."""
-    name, writer, reader = topic(), producer(), consumer({"topic.metadata.refresh.interval.ms": 50})
-    send(writer, name, [b"old"] * 5)
-    reader.subscribe([name])
-    take(reader, 5)
-
-    admin.delete_topics([name])[name].result(20)
-    told = wait_until(
-        lambda: error_of(reader.poll(0.1)), limit=20, what="the consumer to learn of the deletion"
-    )
-    wait_until(
-        lambda: (reader.poll(0.1), reader.assignment())[1],
-        lambda assigned: not assigned,
-        limit=20,
-        what="the consumer to have nothing assigned",
-    )
-    create_again(admin, name)
-    send(producer(), name, [b"new"] * 8)
-
-    seen = [each.offset() for each in take(reader, 8)]
-    evidence.note(f"The consumer was told: {told}")
-    evidence.table("Offsets", [{"written anew": "0 to 7", "read": seen}])
-    assert seen == [0, 1, 2, 3, 4, 5, 6, 7], "nothing is skipped"
 
 
 @pytest.mark.fact("delete-records-moves-the-start", scope="any client")
@@ -961,6 +899,7 @@ def test_provision_again_changes_nothing(
     """Provisioning a second time changes nothing: not the topic, its settings or its records."""
     wanted = TopicDefinition(topic.name(), partitions=2, settings={"retention.ms": "-1"})
     solutions.topics.provision(broker.client_properties(), [wanted])
+    assert partitions_with_leader(admin, wanted.name) == 2, "the first run creates the topic"
     send(producer(), wanted.name, [b"kept"])
     before = topic_id(admin, wanted.name)
 
@@ -1042,7 +981,8 @@ def test_provision_grows_only_when_asked(
 
 
 @pytest.mark.fact("provision-returns-when-all-know", scope="the component topics, two brokers")
-@pytest.mark.cluster(brokers=2)
+# With the lab's short session a broker that stalls for a second is not asked at all.
+@pytest.mark.cluster(brokers=2, settings={"broker.session.timeout.ms": "9000"})
 def test_provision_returns_when_every_broker_knows(
     private_broker: Broker, topic: TopicMaker, solutions: Solutions, evidence: Evidence
 ) -> None:
@@ -1051,11 +991,12 @@ def test_provision_returns_when_every_broker_knows(
     The controller decides first and the brokers learn one after another; a
     client that asks a broker too early is told that there is no such topic.
     """
-    looks = []
+    looks, actions = [], []
 
     for _ in range(ROUNDS):
-        wanted, clients = TopicDefinition(topic.name(), 6, 2), onlookers(private_broker)
-        solutions.topics.provision(private_broker.client_properties(), [wanted])
+        wanted, clients = TopicDefinition(topic.name(), MANY, 2), onlookers(private_broker)
+        (result,) = solutions.topics.provision(private_broker.client_properties(), [wanted])
+        actions.append(result.action)
         looks += [look_at(client, wanted.name) for client in clients]
 
     addresses = private_broker.bootstrap.split(",")
@@ -1066,8 +1007,9 @@ def test_provision_returns_when_every_broker_knows(
         "Partitions seen at once after each return",
         [{"broker": address, "partitions": seen} for address, seen in seen_by.items()],
     )
+    assert actions == ["created"] * ROUNDS
     assert all(seen_by.values()), "every broker was looked at"
-    assert {look.partitions for look in looks} == {6}, "each knew all six partitions at once"
+    assert {look.partitions for look in looks} == {MANY}, "each knew all partitions at once"
 
 
 @pytest.mark.fact("provision-names-what-failed", scope="the component topics")
@@ -1114,6 +1056,8 @@ def test_provision_leaves_other_topics_alone(
 
     solutions.topics.provision(broker.client_properties(), [TopicDefinition(topic.name())])
 
+    # A broker that knows a topic made now has applied whatever was done before.
+    topic()
     after = topic_id(admin, bystander)
     evidence.table("Topic id", [{"before": before, "after": after}])
     assert after == before, "the topic that nobody named is the same"
@@ -1149,8 +1093,10 @@ def test_describe_tells_what_is_there(
 
 # What the tests above share
 
-# Every look is a chance to catch a broker that has not heard yet.
-ROUNDS = 5
+# While brokers still make the logs of a large topic, they hear late of the next: the
+# first round keeps them busy, the second shows who returns too early.
+MANY = 60
+ROUNDS = 2
 
 # Records of long ago are beyond the default retention of a week.
 KEEP_FOR_EVER = {"retention.ms": "-1"}
@@ -1215,25 +1161,6 @@ def partition_by_key(writer: Producer, topic: str, keys: list[bytes]) -> dict[by
     """Where the producer's partitioner puts each key."""
     deliveries = send(writer, topic, [Record(b"x", key=key) for key in keys], partition=BY_KEY)
     return {each.key or b"": each.partition for each in deliveries}
-
-
-def recreate(admin: AdminClient, topic: str) -> None:
-    """Delete a topic and create it again at once."""
-    admin.delete_topics([topic])[topic].result(20)
-    create_again(admin, topic)
-
-
-def create_again(admin: AdminClient, topic: str) -> None:
-    """Create a topic of a name that has just become free, with a leader on return."""
-    wait_until(
-        lambda: refusal(admin.create_topics([NewTopic(topic, 1, 1)])[topic]),
-        lambda refused: refused is None,
-        limit=20,
-        what=f"{topic} to be created again",
-    )
-    wait_until(
-        lambda: partitions_with_leader(admin, topic), limit=20, what="the new topic's leader"
-    )
 
 
 def own_settings(admin: AdminClient, topic: str) -> dict[str, str]:

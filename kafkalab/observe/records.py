@@ -108,30 +108,6 @@ def watermarks(consumer: Consumer, topic: str, partition: int = 0) -> tuple[int,
     return low, high
 
 
-def take(consumer: Consumer, count: int) -> list[Message]:
-    """Poll until so many records came; errors that poll returns meanwhile are passed over.
-
-    Raises:
-        Expired: they did not come within READ_LIMIT.
-    """
-    messages: list[Message] = []
-
-    def records_after_poll() -> int:
-        message = consumer.poll(0.1)
-        if message is not None and message.error() is None:
-            messages.append(message)
-        return len(messages)
-
-    wait_until(
-        records_after_poll,
-        lambda seen: seen == count,
-        limit=READ_LIMIT,
-        what=f"{count} records from poll",
-        interval=0,
-    )
-    return messages
-
-
 def read(consumer: Consumer, topic: str, *partitions: int) -> list[Message]:
     """Read partitions from start to end, one after another, in the order named.
 
