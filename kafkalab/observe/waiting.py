@@ -46,7 +46,7 @@ def wait_until(
     *,
     limit: float,
     what: str,
-    interval: float = 0.01,
+    interval: float = 0.02,
 ) -> Seen:
     """Look again and again until `until(look())` holds; return what was seen then.
 
