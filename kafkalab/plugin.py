@@ -74,6 +74,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     recorder: Recorder = config.pluginmanager.getplugin("kafkalab-recorder")
     try:
         lab.backend.prepare(recorder)
+        recorder.tell_environment()
     except BrokerError as error:
         raise pytest.UsageError(str(error)) from error
 

@@ -15,9 +15,15 @@ END_LIMIT = 30.0
 
 
 def is_running(process: psutil.Process) -> bool:
-    """Whether the process lives. A zombie, ended but not reaped yet, does not."""
+    """Whether the process lives. A zombie, ended but not reaped yet, does not.
+
+    But one whose other threads are still on their way out does: it holds its
+    ports and files until the last is gone.
+    """
     try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+        if not process.is_running():
+            return False
+        return process.status() != psutil.STATUS_ZOMBIE or process.num_threads() > 1
     except psutil.NoSuchProcess:
         return False
 

@@ -55,6 +55,16 @@ class Recorder:
         path = getattr(self._config.option, "htmlpath", None)
         return self._config.invocation_params.dir / path if path else None
 
+    def tell_environment(self) -> None:
+        """Name the Kafka of this run among what pytest-html shows as its environment."""
+        try:
+            from pytest_metadata.plugin import metadata_key
+        except ImportError:
+            return
+        rows = self._config.stash.get(metadata_key, None)
+        if rows is not None:
+            rows["Kafka"] = self._lab.backend.describe()
+
     # How preparation tells what it does (kafkalab.brokers.Progress): lines in the terminal.
 
     def step(self, text: str) -> None:
@@ -69,16 +79,6 @@ class Recorder:
         """A bar would not survive in a log; `kafkalab prepare` shows one."""
 
     # Hooks.
-
-    def pytest_sessionstart(self, session: pytest.Session) -> None:
-        try:
-            from pytest_metadata.plugin import metadata_key
-        except ImportError:
-            return
-        # pytest-html shows these rows as the run's environment.
-        rows = session.config.stash.get(metadata_key, None)
-        if rows is not None and not session.config.option.collectonly:
-            rows["Kafka"] = self._lab.backend.describe()
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         self._select(item.nodeid for item in session.items)

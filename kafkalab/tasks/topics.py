@@ -169,7 +169,8 @@ def _describe(admin: AdminClient, names: Sequence[str]) -> list[TopicDescription
             partitions=tuple(_partition(each) for each in known[name].partitions),
             settings=settings[name],
         )
-        if name in known
+        # A topic that is being deleted can be known to one answer and not to the next.
+        if name in known and name in settings
         else TopicDescription(name, exists=False)
         for name in names
     ]
@@ -203,10 +204,11 @@ def _own_settings(admin: AdminClient, names: Sequence[str]) -> dict[str, dict[st
     return {
         resource.name: {
             entry.name: entry.value
-            for entry in future.result().values()
+            for entry in entries.values()
             if ConfigSource(entry.source) is ConfigSource.DYNAMIC_TOPIC_CONFIG
         }
         for resource, future in asked.items()
+        if (entries := _if_known(future)) is not None
     }
 
 
