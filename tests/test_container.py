@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -27,19 +28,23 @@ pytestmark = pytest.mark.skipif(
 
 Launch = Callable[..., ContainerBroker]
 
-RUN = "tool-tests"
-
 # As for the embedded backend: the watchdog looks twice a second.
 GONE_WITHIN = 5.0
 
 
 @pytest.fixture
-def launch() -> Iterator[Launch]:
+def run() -> str:
+    """The name of a run of this test's own: others may run beside it."""
+    return f"tool-tests-{uuid.uuid4().hex[:8]}"
+
+
+@pytest.fixture
+def launch(run: str) -> Iterator[Launch]:
     """Launches brokers in containers and closes them at the end."""
     launched: list[ContainerBroker] = []
 
     def start(**topology: object) -> ContainerBroker:
-        broker = BACKEND.launch(Topology(**topology), Path(RUN) / "home")  # type: ignore[arg-type]
+        broker = BACKEND.launch(Topology(**topology), Path(run) / "home")  # type: ignore[arg-type]
         launched.append(broker)
         return broker
 
@@ -105,15 +110,15 @@ def test_a_dead_container_is_noticed_with_its_last_words(launch: Launch) -> None
     assert "Kafka Server started" in text
 
 
-def test_a_setting_that_kafka_refuses_is_told(launch: Launch) -> None:
+def test_a_setting_that_kafka_refuses_is_told(launch: Launch, run: str) -> None:
     """A container that does not start says why, from its log, and is removed."""
     with pytest.raises(StartFailed, match=r"num\.network\.threads"):
         launch(settings={"num.network.threads": "none"})
 
-    assert containers_of(RUN) == []
+    assert containers_of(run) == []
 
 
-def test_several_containers_form_one_cluster_and_go_together(launch: Launch) -> None:
+def test_several_containers_form_one_cluster_and_go_together(launch: Launch, run: str) -> None:
     """Two brokers find each other in a network of their own; closing removes all of it."""
     broker = launch(brokers=2)
 
@@ -121,7 +126,7 @@ def test_several_containers_form_one_cluster_and_go_together(launch: Launch) -> 
     broker.close()
 
     assert sorted(known) == [1, 2]
-    assert containers_of(RUN) == []
+    assert containers_of(run) == []
 
 
 HOLDS_A_BROKER = """
@@ -160,10 +165,10 @@ def test_no_container_is_left_after_a_kill(tmp_path: Path) -> None:
     )
 
 
-def test_only_the_runs_own_containers_are_removed(launch: Launch) -> None:
+def test_only_the_runs_own_containers_are_removed(launch: Launch, run: str) -> None:
     """Clearing another run's containers leaves this one alone."""
     launch()
 
     remove_containers_of("another-run")
 
-    assert len(containers_of(RUN)) == 1
+    assert len(containers_of(run)) == 1
