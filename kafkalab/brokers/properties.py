@@ -17,6 +17,8 @@ LAB_SETTINGS: Mapping[str, str] = {
     "background.threads": "2",
     "group.coordinator.threads": "1",
     "share.coordinator.threads": "1",
+    # Each decision of the controller would wait 25 ms for others to be written with it.
+    "controller.quorum.append.linger.ms": "0",
     # A mistyped topic name must fail, not create a topic.
     "auto.create.topics.enable": "false",
     # Nobody else will join: do not wait 3 s for them.
