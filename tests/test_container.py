@@ -14,6 +14,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from kafkalab.brokers import Termination, Topology
 from kafkalab.brokers.container import ContainerBackend, ContainerBroker, remove_containers_of
 from kafkalab.brokers.errors import BrokerDied, StartFailed
+from kafkalab.brokers.properties import RESTART_SETTINGS
 from kafkalab.brokers.runs import RUN_LABEL
 from kafkalab.config import Settings
 from kafkalab.observe.topics import partitions_with_leader
@@ -64,7 +65,7 @@ def containers_of(run: str) -> list[str]:
 @pytest.mark.parametrize("how", list(Termination), ids=lambda how: how.value)
 def test_a_restarted_container_keeps_its_port_and_data(launch: Launch, how: Termination) -> None:
     """A node that was ended and started again is there under the same address, with its topics."""
-    broker = launch()
+    broker = launch(settings=RESTART_SETTINGS)
     admin = AdminClient({**broker.client_properties(), "log_level": 0})
     address = broker.bootstrap
     admin.create_topics([NewTopic("kept", 3)])["kept"].result(20)

@@ -20,6 +20,7 @@ from kafkalab.brokers.embedded import EmbeddedBackend, EmbeddedBroker
 from kafkalab.brokers.errors import BrokerDied, PortTaken, StartFailed
 from kafkalab.brokers.ports import free_ports
 from kafkalab.brokers.prepared import Prepared
+from kafkalab.brokers.properties import RESTART_SETTINGS
 from kafkalab.brokers.runs import clear_dead_runs
 from kafkalab.config import Settings
 from kafkalab.observe.topics import partitions_with_leader
@@ -70,7 +71,7 @@ def admin_of(broker: EmbeddedBroker) -> AdminClient:
 @pytest.mark.parametrize("how", list(Termination), ids=lambda how: how.value)
 def test_a_restarted_node_keeps_its_port_and_data(launch: Launch, how: Termination) -> None:
     """A node that was ended and started again is there under the same address, with its records."""
-    broker = launch()
+    broker = launch(settings=RESTART_SETTINGS)
     admin, address = admin_of(broker), broker.bootstrap
     admin.create_topics([NewTopic("kept", 3)])["kept"].result(20)
     producer = Producer({**broker.client_properties(), "log_level": 0})

@@ -40,7 +40,7 @@ from kafkalab.observe.records import (
 from kafkalab.observe.topics import (
     describe_topic,
     grow,
-    look_at,
+    look_everywhere,
     onlookers,
     partitions_with_leader,
     refusal,
@@ -558,20 +558,24 @@ def test_where_the_broker_says_no_nobody_creates(
 
 @pytest.mark.fact("deleting-forgets-offsets", scope="any client")
 def test_deleting_a_topic_forgets_offsets(
-    admin: AdminClient, topic: TopicMaker, group: str, evidence: Evidence
+    admin: AdminClient,
+    topic: TopicMaker,
+    group: str,
+    consumer: ConsumerMaker,
+    evidence: Evidence,
 ) -> None:
     """Deleting a topic drops the offsets that groups have committed for it.
 
     A topic of the same name that is created later is read as new.
     """
-    name = topic()
+    name, observer = topic(), consumer()
     commit_offset(admin, group, name, 7)
-    before = committed_offset(admin, group, name)
+    before = committed_offset(observer, name)
 
     admin.delete_topics([name])[name].result(20)
 
     after = wait_until(
-        lambda: committed_offset(admin, group, name),
+        lambda: committed_offset(observer, name),
         lambda offset: offset is None,
         limit=20,
         what="the group's offset to be dropped",
@@ -583,22 +587,26 @@ def test_deleting_a_topic_forgets_offsets(
 
 @pytest.mark.control("deleting-forgets-offsets", changes="a sibling topic is deleted")
 def test_a_sibling_topics_offsets_stay(
-    admin: AdminClient, topic: TopicMaker, group: str, evidence: Evidence
+    admin: AdminClient,
+    topic: TopicMaker,
+    group: str,
+    consumer: ConsumerMaker,
+    evidence: Evidence,
 ) -> None:
     """The same group's offsets for another topic stay."""
-    deleted, sibling = topic(), topic()
+    deleted, sibling, observer = topic(), topic(), consumer()
     for name in (deleted, sibling):
         commit_offset(admin, group, name, 7)
 
     admin.delete_topics([deleted])[deleted].result(20)
     wait_until(
-        lambda: committed_offset(admin, group, deleted),
+        lambda: committed_offset(observer, deleted),
         lambda offset: offset is None,
         limit=20,
         what="the deleted topic's offset to be dropped",
     )
 
-    kept = committed_offset(admin, group, sibling)
+    kept = committed_offset(observer, sibling)
     evidence.number("the sibling's committed offset", kept if kept is not None else -1)
     assert kept == 7, "the sibling's offset is as committed"
 
@@ -930,7 +938,7 @@ def test_provision_reports_drift_and_destroys_nothing(
     To delete and create again would be the quick way to the defined state, and
     the end of the data.
     """
-    name = topic(partitions=3, settings={"retention.ms": "1000", "max.message.bytes": "5000"})
+    name = topic(partitions=3, settings={"retention.ms": "3600000", "max.message.bytes": "5000"})
     send(producer(), name, [b"kept"])
     before = topic_id(admin, name)
     wanted = TopicDefinition(name, 2, settings={"retention.ms": "-1", "segment.ms": "100000"})
@@ -947,7 +955,7 @@ def test_provision_reports_drift_and_destroys_nothing(
     assert result.action == "drifted"
     assert drifts == {
         "partitions": ("2", "3"),
-        "retention.ms": ("-1", "1000"),
+        "retention.ms": ("-1", "3600000"),
         "segment.ms": ("100000", None),
         "max.message.bytes": (None, "5000"),
     }, "each difference, by name"
@@ -981,8 +989,7 @@ def test_provision_grows_only_when_asked(
 
 
 @pytest.mark.fact("provision-returns-when-all-know", scope="the component topics, two brokers")
-# With the lab's short session a broker that stalls for a second is not asked at all.
-@pytest.mark.cluster(brokers=2, settings={"broker.session.timeout.ms": "9000"})
+@pytest.mark.cluster(brokers=2)
 def test_provision_returns_when_every_broker_knows(
     private_broker: Broker, topic: TopicMaker, solutions: Solutions, evidence: Evidence
 ) -> None:
@@ -997,7 +1004,7 @@ def test_provision_returns_when_every_broker_knows(
         wanted, clients = TopicDefinition(topic.name(), MANY, 2), onlookers(private_broker)
         (result,) = solutions.topics.provision(private_broker.client_properties(), [wanted])
         actions.append(result.action)
-        looks += [look_at(client, wanted.name) for client in clients]
+        looks += look_everywhere(private_broker, clients, wanted.name)
 
     addresses = private_broker.bootstrap.split(",")
     seen_by = {

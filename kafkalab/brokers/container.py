@@ -283,7 +283,7 @@ class ContainerBackend:
         try:
             endpoints = [self._endpoint(node_id, port, network) for node_id, port in ports.items()]
             for node_id in ports:
-                properties = node_properties(topology, endpoints, node_id, restartable=True)
+                properties = node_properties(topology, endpoints, node_id)
                 broker._containers[node_id] = self._run(
                     run, ports[node_id], node_id, properties, network
                 )

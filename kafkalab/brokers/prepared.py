@@ -159,7 +159,7 @@ class Prepared:
         endpoint = endpoint_of(node)
         # A controller, whatever it will be later: a quorum needs one to be formatted.
         topology = Topology(brokers=node_id, controllers=node_id)
-        settings = node_properties(topology, [endpoint], node_id, restartable=False)
+        settings = node_properties(topology, [endpoint], node_id)
         node.properties_file.write_text(
             as_properties_file({**settings, "log.dirs": str(node.data)}), "utf-8"
         )

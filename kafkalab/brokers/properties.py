@@ -52,6 +52,8 @@ LAB_SETTINGS: Mapping[str, str] = {
     "transaction.abort.timed.out.transaction.cleanup.interval.ms": "200",
 }
 
+# For the topology of a test that kills nodes and starts them again, and for no other: on a
+# loaded machine a broker can stall for a second, and then nothing has a leader.
 RESTART_SETTINGS: Mapping[str, str] = {
     # A node that comes back is refused until its old session is over: 9 s by default.
     "broker.session.timeout.ms": "1000",
@@ -78,7 +80,7 @@ class Endpoint:
 
 
 def node_properties(
-    topology: Topology, endpoints: Sequence[Endpoint], node_id: int, *, restartable: bool
+    topology: Topology, endpoints: Sequence[Endpoint], node_id: int
 ) -> dict[str, str]:
     """All server properties of one node, the topology's own settings last.
 
@@ -113,7 +115,6 @@ def node_properties(
         ),
         "inter.broker.listener.name": "PEER" if "PEER" in listeners else "PLAINTEXT",
         **LAB_SETTINGS,
-        **(RESTART_SETTINGS if restartable else {}),
         **topology.settings,
     }
 

@@ -1,4 +1,4 @@
-"""Consumer groups, seen and set through the admin client, without being a member."""
+"""Consumer groups, seen and set by an observer that is not a member."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from kafkalab.observe.topics import ADMIN_LIMIT
 
 if TYPE_CHECKING:
+    from confluent_kafka import Consumer
     from confluent_kafka.admin import AdminClient
 
 
@@ -25,13 +26,14 @@ def commit_offset(
     admin.alter_consumer_group_offsets(request)[group].result(ADMIN_LIMIT)
 
 
-def committed_offset(admin: AdminClient, group: str, topic: str, partition: int = 0) -> int | None:
-    """A group's committed offset; None where there is no commit."""
-    from confluent_kafka import ConsumerGroupTopicPartitions
+def committed_offset(observer: Consumer, topic: str, partition: int = 0) -> int | None:
+    """The committed offset of a consumer's group; None where there is no commit.
 
-    request = [ConsumerGroupTopicPartitions(group)]
-    committed = admin.list_consumer_group_offsets(request)[group].result(ADMIN_LIMIT)
-    for each in committed.topic_partitions:
-        if (each.topic, each.partition) == (topic, partition) and each.offset >= 0:
-            return int(each.offset)
-    return None
+    The observer is a consumer that is not subscribed, and so no member. An admin
+    client is not asked: librdkafka's crashes when the broker answers that it is
+    not the coordinator just now (librdkafka #5040).
+    """
+    from confluent_kafka import TopicPartition
+
+    (committed,) = observer.committed([TopicPartition(topic, partition)], timeout=ADMIN_LIMIT)
+    return int(committed.offset) if committed.offset >= 0 else None

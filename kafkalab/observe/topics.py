@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -125,6 +125,30 @@ def onlookers(broker: Broker) -> list[AdminClient]:
         what="a client for each broker",
     )
     return list(found.values())
+
+
+def look_everywhere(broker: Broker, clients: Sequence[AdminClient], topic: str) -> list[Look]:
+    """What each broker knows of a topic just now.
+
+    The clients, one for each broker, are connected already and so are the
+    quickest to ask. Where another broker than theirs answers all the same, new
+    clients are asked until each broker has told.
+    """
+    looks = [look_at(client, topic) for client in clients]
+    addresses = set(broker.bootstrap.split(","))
+
+    def ask_one_more() -> set[str]:
+        if addresses != {look.address for look in looks}:
+            looks.append(look_at(_new_client(broker), topic))
+        return {look.address for look in looks}
+
+    wait_until(
+        ask_one_more,
+        addresses.issubset,
+        limit=ADMIN_LIMIT,
+        what=f"an answer of each of {', '.join(addresses)}",
+    )
+    return looks
 
 
 def _new_client(broker: Broker) -> AdminClient:
