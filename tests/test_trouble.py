@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
@@ -13,6 +12,9 @@ from kafkalab.brokers.distribution import Distribution, Jar, find_java, pinned_j
 from kafkalab.brokers.embedded import EmbeddedBackend
 from kafkalab.brokers.errors import JarMismatch, NoJava
 from kafkalab.config import Settings
+
+# Read before any test runs: pytester gives tests a home of their own, and so another cache.
+CACHE = Settings.from_environment().cache
 
 NEEDS_A_BROKER = """
 import pytest
@@ -134,12 +136,11 @@ def test_a_java_that_is_too_old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 @pytest.fixture
 def tampered(tmp_path: Path) -> tuple[Path, Jar]:
     """A cache folder with all jars, of which one has a byte more."""
-    ours = Settings.from_environment().cache / "jars"
     cache = tmp_path / "cache"
     (cache / "jars").mkdir(parents=True)
     jars = pinned_jars()
     for jar in jars:
-        os.link(ours / jar.file_name, cache / "jars" / jar.file_name)
+        (cache / "jars" / jar.file_name).symlink_to(CACHE / "jars" / jar.file_name)
     changed = cache / "jars" / jars[0].file_name
     content = changed.read_bytes()
     changed.unlink()
