@@ -25,6 +25,7 @@ FACT_LIMIT = 60
 REMEDIES = {
     "restart": "use --kafka-backend=embedded or container",
     "log_dirs": "use --kafka-backend=embedded, whose files are on this machine",
+    "jars": "use --kafka-backend=embedded, which has Java's client at hand",
 }
 
 evidence_key = pytest.StashKey[Evidence]()

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 Settings = Mapping[str, Any]
 ProducerMaker = Callable[..., "Producer"]
 ConsumerMaker = Callable[..., "Consumer"]
+JavaDefaults = Callable[[str], Mapping[str, str]]
 
 # librdkafka writes its log to stderr unless it is given a logger.
 CLIENT_LOG = logging.getLogger("kafkalab.librdkafka")
@@ -193,6 +194,17 @@ def evidence(request: pytest.FixtureRequest) -> Evidence:
     """Where a test records what it observed, before it asserts."""
     collected: Evidence = request.node.stash.setdefault(evidence_key, Evidence())
     return collected
+
+
+@pytest.fixture
+def java_defaults(_lab: Lab) -> JavaDefaults:
+    """Reads the defaults of a class of Java's client; for tests that need `jars`."""
+    from kafkalab.brokers.embedded import EmbeddedBackend
+    from kafkalab.observe.defaults import java_defaults
+
+    assert isinstance(_lab.backend, EmbeddedBackend)
+    distribution = _lab.backend.prepared.distribution
+    return lambda config_class: java_defaults(distribution, config_class)
 
 
 @pytest.fixture(scope="session")

@@ -47,6 +47,16 @@ class Solutions:
         """The component of task 1.1."""
         return self._component("topics")
 
+    @property
+    def routing(self) -> Component:
+        """The component of task 1.2."""
+        return self._component("routing")
+
+    @property
+    def partition_log(self) -> Component:
+        """The component of task 1.3."""
+        return self._component("partition_log")
+
     def _component(self, name: str) -> Component:
         if name not in self._loaded:
             self._loaded[name] = self._load(name)

@@ -165,7 +165,7 @@ class EmbeddedBackend:
     """Starts Kafka from the cache folder (see `kafkalab.brokers.Backend`)."""
 
     name = "embedded"
-    capabilities = frozenset({"restart", "log_dirs"})
+    capabilities = frozenset({"restart", "log_dirs", "jars"})
 
     def __init__(self, cache: Path) -> None:
         self.cache = cache

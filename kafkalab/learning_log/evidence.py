@@ -39,6 +39,19 @@ class Evidence:
             }
         )
 
+    def shares(self, title: str, counts: Mapping[Any, int | Mapping[str, int]]) -> None:
+        """Record how much each place got, such as records per partition; shown as a picture.
+
+        A place's count may be split by what it consists of, such as the keys.
+        """
+        parts = {
+            str(plain(place)): {str(plain(part)): int(n) for part, n in count.items()}
+            if isinstance(count, Mapping)
+            else {"": int(count)}
+            for place, count in counts.items()
+        }
+        self.items.append({"kind": "shares", "title": plain(title), "counts": parts})
+
     def number(self, name: str, value: float, unit: str = "") -> None:
         """Record one measured or counted value."""
         self.items.append(

@@ -10,6 +10,7 @@ import pytest
 from markupsafe import Markup, escape
 
 from kafkalab.curriculum import Curriculum, Statement
+from kafkalab.learning_log import plots
 from kafkalab.learning_log.record import FactRecord, RunRecord
 
 STYLE = Path(__file__).with_name("run_report.css")
@@ -105,6 +106,10 @@ def _item(item: dict[str, Any]) -> Markup:
         table = _table(item["columns"], item["rows"])
         return Markup("<figure><figcaption>{}</figcaption>{}{}</figure>").format(
             item["title"], table, more
+        )
+    if item["kind"] == "shares":
+        return Markup("<figure><figcaption>{}</figcaption>{}</figure>").format(
+            item["title"], plots.shares(item["title"], item["counts"])
         )
     if item["kind"] == "number":
         return Markup("<p>{}: <b>{}</b> {}</p>").format(item["name"], item["value"], item["unit"])
