@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -149,3 +149,57 @@ def _read_one(consumer: Consumer, topic: str, partition: int) -> list[Message]:
     )
     consumer.unassign()
     return [message for message in messages if (message.offset() or 0) < end]
+
+
+def events_until(
+    consumer: Consumer,
+    enough: Callable[[list[Message]], bool],
+    *,
+    what: str,
+    limit: float = READ_LIMIT,
+) -> list[Message]:
+    """Poll until `enough(events)`; return all that came: records, errors, ends of partitions.
+
+    Raises:
+        Expired: it was not enough within the limit.
+    """
+    events: list[Message] = []
+
+    def poll_once() -> list[Message]:
+        event = consumer.poll(0.05)
+        if event is not None:
+            events.append(event)
+        return events
+
+    return wait_until(poll_once, enough, limit=limit, what=what, interval=0)
+
+
+def poll_until(
+    consumer: Consumer, enough: Callable[[list[Message]], bool], *, what: str
+) -> list[Message]:
+    """Poll until `enough(records)`; return the records, without errors and ends of partitions.
+
+    Raises:
+        Expired: it was not enough within READ_LIMIT.
+    """
+
+    def records(events: list[Message]) -> list[Message]:
+        return [event for event in events if event.error() is None]
+
+    return records(events_until(consumer, lambda events: enough(records(events)), what=what))
+
+
+def values_until(consumer: Consumer, last: bytes) -> list[bytes | None]:
+    """The values that a consumer polls, up to and without a sentinel: the value `last`.
+
+    That a record does not come is shown by one that was written later and does.
+
+    Raises:
+        Expired: the sentinel did not come within READ_LIMIT.
+    """
+    polled = poll_until(
+        consumer,
+        lambda records: bool(records) and records[-1].value() == last,
+        what=f"the sentinel {last!r}",
+    )
+    return [each.value() for each in polled[:-1]]

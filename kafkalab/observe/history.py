@@ -1,0 +1,148 @@
+"""What clients did and saw, as data: recorded while a test runs, judged afterwards."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from confluent_kafka import KafkaError, Message
+
+
+class Kind(StrEnum):
+    """What was done, or happened to whom."""
+
+    SEND = "send"
+    POLL = "poll"
+    COMMIT = "commit"
+    ASSIGN = "assign"
+    REVOKE = "revoke"
+    LOST = "lost"
+    CRASH = "crash"
+    TRANSACTION = "transaction"
+
+
+class State(StrEnum):
+    """How far it came. Info means unknown: it may have happened.
+
+    A send that timed out may be in the log, a commit whose reply was lost may count.
+    """
+
+    INVOKE = "invoke"
+    OK = "ok"
+    FAIL = "fail"
+    INFO = "info"
+
+
+@dataclass(frozen=True)
+class Event:
+    """One thing that one client did or saw."""
+
+    kind: Kind
+    state: State
+    actor: str
+    """who: a producer's or a member's name"""
+    topic: str = ""
+    partition: int | None = None
+    offset: int | None = None
+    key: bytes | None = None
+    value: bytes | None = None
+    epoch: int = 0
+    """The ownership epoch: how often the actor was assigned this partition before, or was
+    repositioned on purpose. Within one epoch polls may neither skip nor go back."""
+    time: float = 0.0
+    """seconds on the monotonic clock"""
+
+    @property
+    def place(self) -> tuple[str, int]:
+        """Topic and partition.
+
+        Raises:
+            ValueError: the event has no partition.
+        """
+        if self.partition is None:
+            raise ValueError(f"no partition is known of {self}")
+        return self.topic, self.partition
+
+
+class History:
+    """Events in the order recorded; clients in several threads may add to it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._events: list[Event] = []
+
+    def add(self, event: Event) -> None:
+        with self._lock:
+            self._events.append(event)
+
+    def of(self, kind: Kind, *states: State) -> list[Event]:
+        """The events of this kind, in these states or, where none is named, in any."""
+        return [
+            event for event in self if event.kind is kind and (not states or event.state in states)
+        ]
+
+    def __len__(self) -> int:
+        with self._lock:
+            return len(self._events)
+
+    def __iter__(self) -> Iterator[Event]:
+        """Iterate over what is recorded now; what is added meanwhile is left out."""
+        with self._lock:
+            return iter(tuple(self._events))
+
+
+def polled(actor: str, message: Message, *, epoch: int = 0, time: float = 0.0) -> Event:
+    """The event of a poll that returned this record."""
+    return Event(
+        Kind.POLL,
+        State.OK,
+        actor,
+        topic=message.topic() or "",
+        partition=message.partition(),
+        offset=message.offset(),
+        key=message.key(),
+        value=message.value(),
+        epoch=epoch,
+        time=time,
+    )
+
+
+def acknowledged(actor: str, error: KafkaError | None, message: Message) -> Event:
+    """The event of a delivery report: ok, fail, or info where the record may be in the log.
+
+    Without acknowledgements (`acks=0`) a report is ok and carries no offset.
+    """
+    return Event(
+        Kind.SEND,
+        _state_after(error),
+        actor,
+        topic=message.topic() or "",
+        partition=message.partition(),
+        # The offset that a failed report carries means nothing.
+        offset=None if error else message.offset(),
+        key=message.key(),
+        value=message.value(),
+    )
+
+
+def _state_after(error: KafkaError | None) -> State:
+    from confluent_kafka import KafkaError
+
+    if error is None:
+        return State.OK
+    # Errors of which librdkafka says that the message is "possibly persisted": the request
+    # was on its way, or written by the leader, and no good answer came.
+    open_ended = {
+        KafkaError._MSG_TIMED_OUT,
+        KafkaError._PURGE_INFLIGHT,
+        KafkaError._TRANSPORT,
+        KafkaError._SSL,
+        KafkaError._BAD_MSG,
+        KafkaError.REQUEST_TIMED_OUT,
+        KafkaError.NOT_ENOUGH_REPLICAS_AFTER_APPEND,
+    }
+    return State.INFO if error.code() in open_ended else State.FAIL

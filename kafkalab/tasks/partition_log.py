@@ -1,0 +1,353 @@
+"""Task 1.3: read a topic as what it is, logs; show them, and check their order.
+
+Looking is not consuming: these readers join no group and commit nothing, so
+nobody who works on the topic is disturbed.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from confluent_kafka import (
+    TIMESTAMP_NOT_AVAILABLE,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    TopicPartition,
+)
+
+from kafkalab.observe.checks import Checked, order_per_key, order_per_partition
+
+ClientConfig = Mapping[str, Any]
+"""Properties of a client, in librdkafka's names; `bootstrap.servers` at least."""
+
+Place = tuple[str, int]
+"""a topic and one of its partitions"""
+
+Message = Any
+"""A record as the client hands it over: its own type says that a record may lack an offset."""
+
+# Seconds of silence. Records come in milliseconds; a cluster that elects leaders may take some.
+READ_LIMIT = 30.0
+# The client hands records over by the hundred; one by one, a log would take four times as long.
+BATCH = 500
+BATCH_WAIT = 0.05
+
+# A line must stay readable, whatever a record holds.
+LONGEST_SHOWN = 200
+
+
+class LogRecord(NamedTuple):
+    """A record as it stands in the log."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    timestamp_ms: int | None
+    """milliseconds since the epoch; None where the record has none"""
+    headers: tuple[tuple[str, bytes | None], ...] = ()
+
+
+class ReadFailed(Exception):
+    """A topic could not be read: it is unknown, or nothing came for too long."""
+
+
+# Reading
+
+
+def read_to_end(
+    config: ClientConfig, topics: Sequence[str], *, limit: float = READ_LIMIT
+) -> Iterator[LogRecord]:
+    """Read topics from their start to where they end when the reading begins.
+
+    Partitions are read side by side, so records of several come interleaved.
+    What is appended meanwhile is left out. Offsets may have gaps, from
+    compaction and from transactions; they do not end the reading, nor does a
+    poll that brings nothing.
+
+    Args:
+        config: how to reach the cluster. `isolation.level` decides whether
+            records of aborted transactions are read; by default they are not.
+        topics: their names.
+        limit: seconds of silence after which the reading is given up.
+
+    Raises:
+        ReadFailed: a topic is unknown, or the limit has passed.
+        KafkaException: the cluster refused or cannot be reached.
+    """
+    with closing(_looker(config)) as consumer:
+        ends = _assign_all(consumer, topics, limit)
+        if not ends:
+            return
+        for message in _messages(consumer, limit):
+            place = (message.topic(), message.partition())
+            if place not in ends:
+                continue
+            at_end = _is_end(message)
+            if not at_end and message.offset() < ends[place]:
+                yield _record(message)
+            # The end that the broker tells lies behind gaps, where no record shows it.
+            if message.offset() + (not at_end) >= ends[place]:
+                del ends[place]
+                consumer.pause([TopicPartition(*place)])
+            if not ends:
+                return
+    left = ", ".join(f"{topic}-{partition}" for topic, partition in ends)
+    raise ReadFailed(f"nothing was heard for {limit:.0f} s before the end of {left}")
+
+
+def follow(
+    config: ClientConfig, topics: Sequence[str], *, quiet: float = READ_LIMIT
+) -> Iterator[LogRecord]:
+    """Read topics from their start and go on as records arrive.
+
+    Ends after `quiet` seconds without a record.
+
+    Raises:
+        ReadFailed: a topic is unknown.
+        KafkaException: the cluster refused or cannot be reached.
+    """
+    with closing(_looker(config)) as consumer:
+        _assign_all(consumer, topics, quiet)
+        for message in _messages(consumer, quiet):
+            if not _is_end(message):
+                yield _record(message)
+
+
+def _looker(config: ClientConfig) -> Consumer:
+    return Consumer(
+        {
+            # The client asks for a group's name; without subscribe and commit there is no group.
+            "group.id": "kafkalab-partition-log",
+            "auto.offset.reset": "earliest",
+            **config,
+            "enable.auto.commit": False,
+            "enable.partition.eof": True,
+        }
+    )
+
+
+def _assign_all(consumer: Consumer, topics: Sequence[str], limit: float) -> dict[Place, int]:
+    """Assign all partitions, from their start; return the ends of those that are not empty."""
+    ends: dict[Place, int] = {}
+    starts = []
+    for topic in topics:
+        metadata = consumer.list_topics(topic, timeout=limit).topics[topic]
+        if metadata.error is not None:
+            raise ReadFailed(f"{topic} cannot be read: {metadata.error.str()}")
+        for partition in sorted(metadata.partitions):
+            place = TopicPartition(topic, partition)
+            start, end = consumer.get_watermark_offsets(place, timeout=limit)
+            starts.append(TopicPartition(topic, partition, start))
+            if start < end:
+                ends[topic, partition] = end
+    consumer.assign(starts)
+    return ends
+
+
+def _messages(consumer: Consumer, silence: float) -> Iterator[Message]:
+    """Records and ends of partitions as they come, until nothing came for so many seconds."""
+    heard = time.monotonic()
+    while time.monotonic() - heard <= silence:
+        batch = consumer.consume(BATCH, BATCH_WAIT)
+        for message in batch:
+            error = message.error()
+            if error is not None and error.code() != KafkaError._PARTITION_EOF:
+                raise KafkaException(error)
+            yield message
+        # After the batch: whoever takes the records may take their time.
+        if batch:
+            heard = time.monotonic()
+
+
+def _is_end(message: Message) -> bool:
+    return message.error() is not None
+
+
+def _record(message: Message) -> LogRecord:
+    kind, timestamp_ms = message.timestamp()
+    return LogRecord(
+        message.topic(),
+        message.partition(),
+        message.offset(),
+        message.key(),
+        message.value(),
+        None if kind == TIMESTAMP_NOT_AVAILABLE else timestamp_ms,
+        tuple(message.headers() or ()),
+    )
+
+
+# Showing
+
+
+def log_line(record: LogRecord) -> str:
+    """A record in one line, for people.
+
+    Text stands in quotes with everything unprintable escaped, what is not UTF-8
+    as 0x and hexadecimal digits, a missing key or value as null. Long content
+    is cut, and its size told.
+    """
+    headers = ", ".join(f"{_quoted(name)}: {_shown(value)}" for name, value in record.headers)
+    return (
+        f"{record.topic}-{record.partition} @{record.offset} {_time(record.timestamp_ms)} "
+        f"key={_shown(record.key)} value={_shown(record.value)} headers=[{headers}]"
+    )
+
+
+def _time(timestamp_ms: int | None) -> str:
+    if timestamp_ms is None:
+        return "no-timestamp"
+    try:
+        when = datetime.fromtimestamp(timestamp_ms / 1000, UTC)
+    except (OverflowError, ValueError, OSError):
+        # A producer may write any number of 64 bits; the calendar ends earlier.
+        return f"{timestamp_ms}ms"
+    return when.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _shown(content: bytes | None) -> str:
+    if content is None:
+        return "null"
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError:
+        cut, shown = len(content) > LONGEST_SHOWN, f"0x{content[:LONGEST_SHOWN].hex()}"
+    else:
+        cut, shown = len(text) > LONGEST_SHOWN, _quoted(text[:LONGEST_SHOWN])
+    return f"{shown}...({len(content)} bytes)" if cut else shown
+
+
+def _quoted(text: str) -> str:
+    return '"' + "".join(map(_escaped, text)) + '"'
+
+
+def _escaped(character: str) -> str:
+    if character in '"\\':
+        return f"\\{character}"
+    if character.isprintable():
+        return character
+    # As Python writes it: \n, \x1b, \u202e.
+    return character.encode("unicode_escape").decode("ascii")
+
+
+def to_json(record: LogRecord) -> str:
+    """A record in one line of JSON; `from_json` makes the same record of it.
+
+    Keys, values and headers' values are null, {"text": ...} for UTF-8, or
+    {"base64": ...} for anything else.
+    """
+    return json.dumps(
+        {
+            **record._asdict(),
+            "key": _to_json(record.key),
+            "value": _to_json(record.value),
+            "headers": [[name, _to_json(value)] for name, value in record.headers],
+        }
+    )
+
+
+def from_json(line: str) -> LogRecord:
+    """The record that `to_json` wrote.
+
+    Raises:
+        ValueError: the line is not of that form.
+    """
+    try:
+        data = json.loads(line)
+        headers = tuple((name, _from_json(value)) for name, value in data["headers"])
+        return LogRecord(
+            data["topic"],
+            data["partition"],
+            data["offset"],
+            _from_json(data["key"]),
+            _from_json(data["value"]),
+            data["timestamp_ms"],
+            headers,
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"not a record as to_json writes it: {line[:LONGEST_SHOWN]}") from error
+
+
+def _to_json(content: bytes | None) -> dict[str, str] | None:
+    if content is None:
+        return None
+    try:
+        return {"text": content.decode("utf-8")}
+    except UnicodeDecodeError:
+        return {"base64": base64.b64encode(content).decode("ascii")}
+
+
+def _from_json(data: Mapping[str, str] | None) -> bytes | None:
+    if data is None:
+        return None
+    if "text" in data:
+        return data["text"].encode("utf-8")
+    return base64.b64decode(data["base64"], validate=True)
+
+
+# Checking
+
+
+def sequence_of(record: LogRecord) -> int:
+    """The number that the demo generators give each record of a key, counted from 0."""
+    return int(json.loads(record.value or b"")["sequence"])
+
+
+def check_order(
+    records: Sequence[LogRecord], sequence: Callable[[LogRecord], int] = sequence_of
+) -> Checked:
+    """Whether records that were read are in order, per partition and per key.
+
+    Offsets ascend within each partition, and the producer's own numbers within
+    each key. Across partitions there is no order, so none is asked for.
+
+    Args:
+        records: in the order of reading.
+        sequence: the number that the producer gave a record, ascending per key.
+    """
+    per_partition, per_key = order_per_partition(records), order_per_key(records, sequence)
+    return Checked(
+        per_partition.violations + per_key.violations, per_partition.compared + per_key.compared
+    )
+
+
+class Progress(NamedTuple):
+    """How far a consumer is in one partition: what comes next, and what would after a crash."""
+
+    topic: str
+    partition: int
+    position: int | None
+    """the offset of the next record that it gets; None before the first"""
+    committed: int | None
+    """the offset that its group has committed; None where there is no commit, which is not 0"""
+
+
+def progress(consumer: Consumer, *, limit: float = READ_LIMIT) -> list[Progress]:
+    """Positions beside committed offsets, for each partition that the consumer is assigned.
+
+    Raises:
+        KafkaException: the committed offsets could not be had within the limit.
+    """
+    assigned: Iterable[TopicPartition] = sorted(consumer.assignment())
+    places = [TopicPartition(each.topic, each.partition) for each in assigned]
+    if not places:
+        return []
+    positions = consumer.position(places)
+    committed = consumer.committed(places, timeout=limit)
+    return [
+        Progress(at.topic, at.partition, _offset(at.offset), _offset(kept.offset))
+        for at, kept in zip(positions, committed, strict=True)
+    ]
+
+
+def _offset(offset: int) -> int | None:
+    # Negative numbers are signs of the client: -1001 says that there is no offset.
+    return offset if offset >= 0 else None
