@@ -11,16 +11,13 @@ the others' files out of the page cache. Prints medians and ratios to stock.
 
 from __future__ import annotations
 
-import argparse
-import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 
+import side_by_side
 from rich.console import Console
-from rich.table import Table
 
 from kafkalab.brokers import Termination, Topology
 from kafkalab.brokers.container import ContainerBackend
@@ -30,7 +27,6 @@ from kafkalab.brokers.node import Node, wait_until_ready
 from kafkalab.brokers.ports import free_ports
 from kafkalab.brokers.prepared import endpoint_of
 from kafkalab.brokers.properties import as_properties_file, node_properties
-from kafkalab.cli.setup import Bar
 from kafkalab.config import Settings
 
 # What bin/kafka-run-class.sh and kafka-server-start.sh of Apache Kafka 4 pass to the JVM.
@@ -48,8 +44,6 @@ STOCK_FLAGS = (
 
 # The promise: a prepared start takes at most this share of a stock one.
 MOST_OF_STOCK = 0.30
-
-SMOKE_ROUNDS = 3
 
 
 def unprepared(distribution: Distribution, flags: tuple[str, ...]) -> float:
@@ -92,60 +86,24 @@ def contained(backend: ContainerBackend) -> float:
 
 def main() -> int:
     """Run the benchmark; the exit code is 1 when the promise does not hold."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--rounds", type=int, default=5, help="counted rounds (default: 5)")
-    parser.add_argument(
-        "--smoke", action="store_true", help="three rounds, of which the best counts, as CI runs it"
-    )
-    options = parser.parse_args()
-    settings = Settings.from_environment()
+    options = side_by_side.options(__doc__)
+    rounds = side_by_side.SMOKE_ROUNDS if options.smoke else options.rounds
     console = Console()
-    embedded = EmbeddedBackend(settings.cache)
-    with Bar(console) as bar:
-        embedded.prepare(bar)
+    embedded = side_by_side.embedded(console)
     distribution = embedded.prepared.distribution
-    arms: dict[str, Callable[[], float]] = {
-        "stock": lambda: unprepared(distribution, STOCK_FLAGS),
-        "lean flags": lambda: unprepared(distribution, LEAN_FLAGS),
-        "prepared": lambda: prepared(embedded),
-    }
-    seconds = measure(arms, SMOKE_ROUNDS if options.smoke else options.rounds)
-    container = ContainerBackend(settings.image)
+    seconds = side_by_side.measure(
+        {
+            "stock": lambda: unprepared(distribution, STOCK_FLAGS),
+            "lean flags": lambda: unprepared(distribution, LEAN_FLAGS),
+            "prepared": lambda: prepared(embedded),
+        },
+        rounds,
+    )
+    container = ContainerBackend(Settings.from_environment().image)
     if container.engine_answers() and container.has_image():
-        seconds |= measure({"container": lambda: contained(container)}, SMOKE_ROUNDS)
-    return report(console, seconds, least_disturbed if options.smoke else statistics.median)
-
-
-def measure(arms: dict[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:
-    """Seconds of each arm, one figure a round; a first round warms up and is not counted."""
-    seconds: dict[str, list[float]] = {name: [] for name in arms}
-    for _ in range(rounds + 1):
-        for name, run in arms.items():
-            seconds[name].append(run())
-    return {name: figures[1:] for name, figures in seconds.items()}
-
-
-def least_disturbed(shares: list[float]) -> float:
-    """What counts where a few rounds must do, on a machine with other work: the best of them."""
-    return min(shares)
-
-
-def report(
-    console: Console, seconds: dict[str, list[float]], judge: Callable[[list[float]], float]
-) -> int:
-    """Print the table and the promise; 0 when it holds for what `judge` makes of the rounds."""
-    table = Table("way", "median s", "min", "max", "of stock", box=None)
-    stock = statistics.median(seconds["stock"])
-    for name, figures in seconds.items():
-        median = statistics.median(figures)
-        numbers = (median, min(figures), max(figures), median / stock)
-        table.add_row(name, *(f"{number:.2f}" for number in numbers))
-    console.print(table)
-    rounds = zip(seconds["prepared"], seconds["stock"], strict=True)
-    share = judge([each / stock for each, stock in rounds])
-    verdict = "holds" if share <= MOST_OF_STOCK else "does not hold"
-    console.print(f"prepared is {share:.2f} of stock; at most {MOST_OF_STOCK:.2f} {verdict}")
-    return 0 if share <= MOST_OF_STOCK else 1
+        seconds |= side_by_side.measure({"container": lambda: contained(container)}, rounds)
+    side_by_side.show(console, seconds)
+    return side_by_side.judge(console, seconds, "prepared", MOST_OF_STOCK, smoke=options.smoke)
 
 
 if __name__ == "__main__":

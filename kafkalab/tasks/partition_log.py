@@ -87,17 +87,18 @@ def read_to_end(
         ends = _assign_all(consumer, topics, limit)
         if not ends:
             return
-        for message in _messages(consumer, limit):
-            place = (message.topic(), message.partition())
-            if place not in ends:
-                continue
-            at_end = _is_end(message)
-            if not at_end and message.offset() < ends[place]:
-                yield _record(message)
-            # The end that the broker tells lies behind gaps, where no record shows it.
-            if message.offset() + (not at_end) >= ends[place]:
-                del ends[place]
-                consumer.pause([TopicPartition(*place)])
+        for batch in _batches(consumer, limit):
+            for message in batch:
+                place = (message.topic(), message.partition())
+                offset, at_end = message.offset(), _is_end(message)
+                if place not in ends:
+                    continue
+                if not at_end and offset < ends[place]:
+                    yield _record(place, offset, message)
+                # The end that the broker tells lies behind gaps, where no record shows it.
+                if offset + (not at_end) >= ends[place]:
+                    del ends[place]
+                    consumer.pause([TopicPartition(*place)])
             if not ends:
                 return
     left = ", ".join(f"{topic}-{partition}" for topic, partition in ends)
@@ -117,9 +118,11 @@ def follow(
     """
     with closing(_looker(config)) as consumer:
         _assign_all(consumer, topics, quiet)
-        for message in _messages(consumer, quiet):
-            if not _is_end(message):
-                yield _record(message)
+        for batch in _batches(consumer, quiet):
+            for message in batch:
+                if not _is_end(message):
+                    place = (message.topic(), message.partition())
+                    yield _record(place, message.offset(), message)
 
 
 def _looker(config: ClientConfig) -> Consumer:
@@ -153,35 +156,41 @@ def _assign_all(consumer: Consumer, topics: Sequence[str], limit: float) -> dict
     return ends
 
 
-def _messages(consumer: Consumer, silence: float) -> Iterator[Message]:
+def _batches(consumer: Consumer, silence: float) -> Iterator[list[Message]]:
     """Records and ends of partitions as they come, until nothing came for so many seconds."""
     heard = time.monotonic()
     while time.monotonic() - heard <= silence:
         batch = consumer.consume(BATCH, BATCH_WAIT)
-        for message in batch:
-            error = message.error()
-            if error is not None and error.code() != KafkaError._PARTITION_EOF:
-                raise KafkaException(error)
-            yield message
-        # After the batch: whoever takes the records may take their time.
         if batch:
+            yield batch
+            # After the batch: whoever takes the records may take their time.
             heard = time.monotonic()
 
 
 def _is_end(message: Message) -> bool:
-    return message.error() is not None
+    """Whether an event tells the end of a partition, and is no record.
+
+    Raises:
+        KafkaException: it tells any other error.
+    """
+    error = message.error()
+    if error is None:
+        return False
+    if error.code() != KafkaError._PARTITION_EOF:
+        raise KafkaException(error)
+    return True
 
 
-def _record(message: Message) -> LogRecord:
+def _record(place: Place, offset: int, message: Message) -> LogRecord:
     kind, timestamp_ms = message.timestamp()
+    headers = message.headers()
     return LogRecord(
-        message.topic(),
-        message.partition(),
-        message.offset(),
+        *place,
+        offset,
         message.key(),
         message.value(),
         None if kind == TIMESTAMP_NOT_AVAILABLE else timestamp_ms,
-        tuple(message.headers() or ()),
+        tuple(headers) if headers else (),
     )
 
 

@@ -7,11 +7,13 @@ without a word. This one reports every record once, and fails when one failed.
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import json
 import random
 import time
 from binascii import crc32
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -172,62 +174,79 @@ def publish(
     producer = Producer(dict(config))
     deadline = time.monotonic() + limit
     reports: list[Report] = []
+    failed: list[Report] = []
+
+    def fail(topic: str, key: bytes | None, error: KafkaError) -> None:
+        failed.append(Report(topic, key, None, None, None, error))
+        reports.append(failed[-1])
 
     def on_delivery(error: KafkaError | None, message: Any) -> None:
-        if error is None:
-            reports.append(
-                Report(
-                    message.topic(),
-                    message.key(),
-                    message.partition(),
-                    message.offset(),
-                    message.timestamp()[1],
-                )
-            )
-        else:
-            # A failed message carries an offset too; it means nothing.
-            reports.append(Report(message.topic(), message.key(), None, None, None, error))
-
-    for number, record in enumerate(records):
-        key = encode_key(record.key)
-        error = _hand_over(producer, record, key, on_delivery, deadline)
         if error is not None:
-            reports.append(Report(record.topic, key, None, None, None, error))
-        if one_by_one:
-            producer.flush(_left(deadline))
-        elif number % LOOK_EVERY == 0:
-            producer.poll(0)
-    producer.flush(_left(deadline))
-    if len(producer):
-        producer.purge()
-        producer.flush(GIVE_UP_LIMIT)
-    if any(report.error is not None for report in reports):
+            # A failed message carries an offset too; it means nothing.
+            fail(message.topic(), message.key(), error)
+            return
+        reports.append(
+            Report(
+                message.topic(),
+                message.key(),
+                message.partition(),
+                message.offset(),
+                message.timestamp()[1],
+            )
+        )
+
+    with _no_garbage_collection():
+        for number, record in enumerate(records):
+            # produce() encodes text as encode_key does.
+            headers: Any = list(record.headers) if record.headers else None
+            try:
+                while True:
+                    try:
+                        producer.produce(
+                            record.topic,
+                            record.value,
+                            record.key,
+                            on_delivery=on_delivery,
+                            headers=headers,
+                        )
+                        break
+                    except BufferError:
+                        _make_room(producer, deadline)
+            except KafkaException as refused:
+                fail(record.topic, encode_key(record.key), refused.args[0])
+            if one_by_one:
+                producer.flush(_left(deadline))
+            elif number % LOOK_EVERY == 0:
+                producer.poll(0)
+        producer.flush(_left(deadline))
+        if len(producer):
+            producer.purge()
+            producer.flush(GIVE_UP_LIMIT)
+    if failed:
         raise PublishFailed(reports)
     return reports
 
 
-def _hand_over(
-    producer: Producer, record: KeyedRecord, key: bytes | None, on_delivery: Any, deadline: float
-) -> KafkaError | None:
-    """Put a record into the producer's queue; its error when that was refused at once."""
-    while True:
-        try:
-            producer.produce(
-                record.topic,
-                record.value,
-                key,
-                on_delivery=on_delivery,
-                headers=list(record.headers),
-            )
-        except BufferError:
-            # The queue is full until reports are served, so waiting is polling.
-            if producer.poll(min(0.1, _left(deadline))) == 0 and _left(deadline) == 0:
-                return KafkaError(KafkaError._QUEUE_FULL)
-        except KafkaException as error:
-            refused: KafkaError = error.args[0]
-            return refused
-        else:
-            return None
+@contextlib.contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    """Reports form no cycles; to look for some in a hundred thousand takes as long as sending."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def _make_room(producer: Producer, deadline: float) -> None:
+    """Wait for reports: a record leaves the queue when its report is served.
+
+    Raises:
+        KafkaException: there was none until the deadline.
+    """
+    if producer.poll(_left(deadline)) == 0:
+        raise KafkaException(KafkaError(KafkaError._QUEUE_FULL))
 
 
 def _left(deadline: float) -> float:

@@ -1,0 +1,81 @@
+"""Another client sees what kafkalab says it sees: kcat, where it is installed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from confluent_kafka.admin import AdminClient
+
+from kafkalab.brokers import Topology
+from kafkalab.brokers.embedded import EmbeddedBackend, EmbeddedBroker
+from kafkalab.config import Settings
+from kafkalab.observe.topics import create_topic
+from kafkalab.tasks.partition_log import read_to_end
+from kafkalab.tasks.routing import KeyedRecord, crc32_partition, publish, user_events
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("kcat") is None, reason="kcat is not installed: apt-get install kcat"
+)
+
+# kcat reads 30 records in a moment; on a loaded machine it may take some seconds.
+KCAT_LIMIT = 60
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[EmbeddedBroker]:
+    """A broker with a topic `seen` of three partitions."""
+    backend = EmbeddedBackend(Settings.from_environment().cache)
+    launched = backend.launch(Topology(), tmp_path / "home")
+    admin = AdminClient({**launched.client_properties()})
+    try:
+        create_topic(launched, admin, "seen", 3, 1, {})
+        yield launched
+    finally:
+        launched.close()
+
+
+def kcat(broker: EmbeddedBroker, *arguments: str, text: str = "") -> str:
+    """What kcat prints."""
+    command = ["kcat", "-b", broker.bootstrap, "-q", *arguments]
+    ended = subprocess.run(
+        command, input=text, capture_output=True, text=True, timeout=KCAT_LIMIT, check=True
+    )
+    return ended.stdout
+
+
+def test_kcat_reads_the_same_log(broker: EmbeddedBroker) -> None:
+    """What the publisher wrote and the reader reads, kcat reads too: place, key and value."""
+    config = broker.client_properties()
+    publish(config, user_events(topic="seen"))
+
+    ours = {
+        (each.partition, each.offset, each.key, each.value)
+        for each in read_to_end(config, ["seen"])
+    }
+
+    rows = [json.loads(line) for line in kcat(broker, "-C", "-t", "seen", "-e", "-J").splitlines()]
+    theirs = {
+        (row["partition"], row["offset"], row["key"].encode(), row["payload"].encode())
+        for row in rows
+    }
+    assert len(theirs) == 30
+    assert ours == theirs
+
+
+def test_kcat_places_keys_as_predicted(broker: EmbeddedBroker) -> None:
+    """Keys that kcat publishes are where the partition function says, as the publisher's are."""
+    keys = [f"user-{number}" for number in range(50)]
+    config = broker.client_properties()
+
+    kcat(broker, "-P", "-t", "seen", "-K", ":", text="".join(f"{key}:kcat\n" for key in keys))
+    publish(config, [KeyedRecord("seen", key, b"publish") for key in keys])
+
+    places: dict[str, set[int]] = {}
+    for each in read_to_end(config, ["seen"]):
+        places.setdefault((each.key or b"").decode(), set()).add(each.partition)
+    assert places == {key: {crc32_partition(key, 3)} for key in keys}

@@ -1,0 +1,90 @@
+"""Task 1.3's component where it needs no broker."""
+
+from __future__ import annotations
+
+import pytest
+
+from kafkalab.tasks.partition_log import LogRecord, check_order, from_json, log_line, to_json
+
+NEW_YEAR_MS = 1_704_067_200_000
+
+
+def record(
+    value: bytes | None, *, offset: int = 17, timestamp: int | None = NEW_YEAR_MS
+) -> LogRecord:
+    """A record of user-1 in orders-4."""
+    return LogRecord("orders", 4, offset, b"user-1", value, timestamp)
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (None, "null"),
+        (b"", '""'),
+        (b"null", '"null"'),
+        ("Jürgen, 東京".encode(), '"Jürgen, 東京"'),
+        (b'say "hi"\\', r'"say \"hi\"\\"'),
+        (b"two\nlines\t\x1b[31mred", r'"two\nlines\t\x1b[31mred"'),
+        ("\u202eright to left".encode(), r'"\u202eright to left"'),
+        (b"\xff\x00", "0xff00"),
+        (b"0xff00", '"0xff00"'),
+        (b"x" * 1000, f'"{"x" * 200}"...(1000 bytes)'),
+    ],
+    ids=[
+        "null",
+        "empty",
+        "the word null",
+        "text",
+        "quotes",
+        "control",
+        "rtl",
+        "binary",
+        "hex",
+        "long",
+    ],
+)
+def test_a_value_is_shown_unmistakably(value: bytes | None, shown: str) -> None:
+    """Each kind of value has a form of its own."""
+    line = log_line(record(value))
+
+    assert line == f'orders-4 @17 2024-01-01T00:00:00.000Z key="user-1" value={shown} headers=[]'
+
+
+@pytest.mark.parametrize(
+    ("timestamp", "shown"),
+    [(None, "no-timestamp"), (0, "1970-01-01T00:00:00.000Z"), (2**62, f"{2**62}ms")],
+    ids=["none", "zero", "beyond the calendar"],
+)
+def test_any_timestamp_is_shown(timestamp: int | None, shown: str) -> None:
+    """A producer may write any number as a timestamp: the line shows it."""
+    assert f" {shown} " in log_line(record(b"x", timestamp=timestamp))
+
+
+def test_headers_are_shown_in_order() -> None:
+    """Headers keep their order, and may repeat a name."""
+    headers = (("trace", b"1"), ("trace", None), ("a\n", b"\xff"))
+
+    line = log_line(record(b"x")._replace(headers=headers))
+
+    assert line.endswith(r'headers=["trace": "1", "trace": null, "a\n": 0xff]')
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["", "not json", "[]", "{}", to_json(record(b"x")).replace('"offset"', '"place"')],
+    ids=["empty", "no JSON", "a list", "empty object", "no offset"],
+)
+def test_what_is_no_record_is_refused(line: str) -> None:
+    """A line that to_json did not write is refused in words."""
+    with pytest.raises(ValueError, match="not a record as to_json writes it"):
+        from_json(line)
+
+
+def test_the_order_check_names_what_it_found() -> None:
+    """A record that came again is named with its place, and with its key."""
+    numbered = [record(b'{"sequence": %d}' % n, offset=n) for n in (0, 1, 0)]
+
+    seen = check_order(numbered)
+
+    assert {each.where for each in seen.violations} == {"orders-4", "key b'user-1' of orders"}
+    assert seen.compared == 4, "two neighbours in the partition, two of the key"

@@ -1,0 +1,119 @@
+"""Task 1.2's component where it needs no broker."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+
+import confluent_kafka
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kafkalab.tasks.routing import (
+    Distribution,
+    crc32_partition,
+    distribution,
+    encode_key,
+    murmur2,
+    murmur2_partition,
+    orders,
+    publish,
+    user_events,
+)
+
+# What Java's client computes, as signed numbers: from UtilsTest of Apache Kafka.
+OF_JAVA = {
+    b"21": -973932308,
+    b"foobar": -790332482,
+    b"a-little-bit-long-string": -985981536,
+    b"a-little-bit-longer-string": -1486304829,
+    b"lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8": -58897971,
+    b"abc": 479470107,
+}
+
+
+@pytest.mark.parametrize(("key", "signed"), OF_JAVA.items())
+def test_murmur2_is_javas(key: bytes, signed: int) -> None:
+    """The hash is the one that Java's own tests name."""
+    assert murmur2(key) == signed % 2**32
+
+
+@given(key=st.binary(), partitions=st.integers(1, 10_000))
+def test_partition_functions_agree_with_the_clients(key: bytes, partitions: int) -> None:
+    """Both functions are what confluent-kafka computes in C."""
+    assert murmur2_partition(key, partitions) == confluent_kafka.murmur2(key, partitions)
+    assert crc32_partition(key, partitions) == confluent_kafka.consistent(key, partitions)
+
+
+@pytest.mark.parametrize("function", [crc32_partition, murmur2_partition])
+def test_a_partition_needs_a_key_and_partitions(function: object) -> None:
+    """No partitions, and no key, are errors that say so."""
+    assert callable(function)
+    with pytest.raises(ValueError, match="at least one partition, not 0"):
+        function(b"key", 0)
+    with pytest.raises(TypeError, match="without a key"):
+        function(None, 3)
+
+
+def test_only_bytes_and_text_are_keys() -> None:
+    """A number is refused: there are too many ways to write it."""
+    with pytest.raises(TypeError, match="bytes or text, not int"):
+        encode_key(7)  # type: ignore[arg-type]
+
+
+def test_publishing_nothing_needs_no_broker() -> None:
+    """No records, no reports, and no waiting for a broker that is not there."""
+    assert publish({"bootstrap.servers": "127.0.0.1:1", "log_level": "0"}, []) == []
+
+
+@pytest.mark.parametrize(
+    ("records", "keys", "per_key"),
+    [(user_events(), 3, 10), (user_events(users=50, per_user=12), 50, 12), (orders(), 20, 10)],
+    ids=["three users", "fifty users", "orders"],
+)
+def test_demo_data_has_its_keys_in_order(records: list[object], keys: int, per_key: int) -> None:
+    """Each key has as many records as were asked for, numbered in their order."""
+    seen: dict[str, list[int]] = {}
+    for record in records:
+        payload = json.loads(record.value)  # type: ignore[attr-defined]
+        assert payload["key"] == record.key  # type: ignore[attr-defined]
+        seen.setdefault(payload["key"], []).append(payload["sequence"])
+
+    assert len(seen) == keys
+    assert all(numbers == list(range(per_key)) for numbers in seen.values())
+
+
+def test_demo_data_is_the_same_for_a_seed() -> None:
+    """A seed stands for its data, and another seed for other data."""
+    assert user_events(seed=7) == user_events(seed=7) != user_events(seed=8)
+
+
+@given(placed=st.lists(st.integers(0, 5), max_size=200))
+def test_a_distribution_adds_up(placed: list[int]) -> None:
+    """Counts are those of the records, empty partitions included; shares add up to 1, or to 0."""
+    seen = distribution(placed, 6)
+
+    assert list(seen.counts) == [Counter(placed)[partition] for partition in range(6)]
+    assert seen.total == len(placed)
+    assert sum(seen.shares) == pytest.approx(1 if placed else 0)
+    assert 1 <= seen.skew <= 6
+
+
+def test_chi_square_tells_even_from_skewed() -> None:
+    """An even spread has statistic 0 and p-value 1; all in one partition is next to impossible."""
+    assert Distribution((5, 5, 5)).chi_square() == pytest.approx((0, 1))
+    assert Distribution((30, 0, 0)).chi_square()[1] < 1e-10
+
+
+@pytest.mark.parametrize("counts", [(0, 0), (5,)], ids=["no records", "one partition"])
+def test_chi_square_needs_something_to_compare(counts: tuple[int, ...]) -> None:
+    """Without records, or with one partition, there is nothing to compare."""
+    with pytest.raises(ValueError, match="at least two partitions"):
+        Distribution(counts).chi_square()
+
+
+def test_a_partition_that_is_not_there_is_refused() -> None:
+    """A record cannot have landed where there is no partition."""
+    with pytest.raises(ValueError, match="partition 3 is not among 0 to 2"):
+        distribution([3], 3)
