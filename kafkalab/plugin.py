@@ -6,8 +6,10 @@ options, markers and fixtures, and imports no client.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Generator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,7 +29,7 @@ HYPOTHESIS = "hypothesispytest"
 MARKERS = (
     "fact(slug, scope): a sentence about Kafka, or about a component, that this test demonstrates",
     "control(slug, changes): the same apparatus with one factor changed; the fact's opposite",
-    "needs(*capabilities): what the broker must be able to do (restart, log_dirs)",
+    "needs(*capabilities): what the broker must be able to do (restart, log_dirs, jars)",
     "cluster(brokers=1, settings={}): the broker that private_broker starts for this test",
 )
 
@@ -47,6 +49,8 @@ def pytest_configure(config: pytest.Config) -> None:
     try:
         lab = config.stash[lab_key] = Lab(config)
         if lab.is_active and not lab.is_worker:
+            if not config.option.collectonly:
+                _check_reports(lab.settings.reports)
             recorder = Recorder(config, lab)
             recorder.ask_for_page()
             config.pluginmanager.register(recorder, "kafkalab-recorder")
@@ -77,6 +81,19 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         recorder.tell_environment()
     except BrokerError as error:
         raise pytest.UsageError(str(error)) from error
+
+
+def _check_reports(folder: Path) -> None:
+    try:
+        (folder / "runs").mkdir(parents=True, exist_ok=True)
+        is_writable = os.access(folder / "runs", os.W_OK)
+    except OSError:
+        is_writable = False
+    if not is_writable:
+        raise pytest.UsageError(
+            f"the folder for reports, {folder}, cannot be written to: check its rights, "
+            "or name another with --reports"
+        )
 
 
 def _check_curriculum(lab: Lab) -> None:

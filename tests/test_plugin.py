@@ -371,3 +371,57 @@ def test_a_killed_run_leaves_a_record_that_says_so(project: Any) -> None:
     assert project.record()["completed"] is False
     assert project.verdicts() == {"thing": "not run"}
     clear_dead_runs(project.folder / "cache")
+
+
+def test_a_refuted_fact_tells_what_was_expected_and_seen(project: Any) -> None:
+    """A refuted fact tells its expectation, what was not so, and how to run it again."""
+    project.teach(
+        """
+        @pytest.mark.fact("thing", scope="any")
+        def test_a_thing_is():
+            '''A thing is a thing.'''
+            assert 1 + 1 == 3, "one and one are three"
+        """,
+        {"thing": "there is none"},
+    )
+
+    result = project.run()
+
+    result.stdout.fnmatch_lines(
+        ["*expected: one and one are three", "*not so:   (1 + 1) == 3", "*pytest -k thing"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("keyword", "said"),
+    [
+        ("thingg", "no fact matches -k thingg; did you mean thing?"),
+        ("zebra", "no fact matches -k zebra"),
+    ],
+)
+def test_a_mistyped_keyword_is_answered(project: Any, keyword: str, said: str) -> None:
+    """When no fact is selected the run says so, names what is near, and keeps the last page."""
+    project.teach(ONE_THING)
+    project.run()
+    page = project.folder / "reports" / "run.html"
+    before = page.read_text("utf-8")
+
+    result = project.run("-k", keyword)
+
+    result.stdout.fnmatch_lines([f"kafkalab: {said}"])
+    assert result.ret == pytest.ExitCode.NO_TESTS_COLLECTED
+    assert page.read_text("utf-8") == before
+
+
+@WORKERS
+def test_a_folder_for_reports_that_cannot_be(project: Any, workers: str) -> None:
+    """Where no report can be written the run says so in one line, before anything runs."""
+    project.teach(ONE_THING)
+    in_the_way = project.folder / "file"
+    in_the_way.write_text("", "utf-8")
+
+    result = project.run("--reports", str(in_the_way), workers)
+
+    result.stderr.fnmatch_lines(["ERROR: the folder for reports, *file, cannot be written to: *"])
+    result.stderr.no_fnmatch_line("*Traceback*")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR

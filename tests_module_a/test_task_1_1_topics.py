@@ -889,8 +889,7 @@ def test_provision_creates_what_is_missing(
     assert [each.name for each in results] == [each.name for each in demo], "one result for each"
     assert {each.action for each in results} == {"created"}, "each is reported as created"
     for each in demo:
-        found = partitions_with_leader(admin, each.name)
-        assert found == each.partitions, f"{each.name}: partitions as defined, each with a leader"
+        wait_for_partitions(admin, each.name, each.partitions)
         assert own_settings(admin, each.name) == each.settings, f"{each.name}: settings as defined"
 
 
@@ -907,7 +906,7 @@ def test_provision_again_changes_nothing(
     """Provisioning a second time changes nothing: not the topic, its settings or its records."""
     wanted = TopicDefinition(topic.name(), partitions=2, settings={"retention.ms": "-1"})
     solutions.topics.provision(broker.client_properties(), [wanted])
-    assert partitions_with_leader(admin, wanted.name) == 2, "the first run creates the topic"
+    wait_for_partitions(admin, wanted.name, 2)
     send(producer(), wanted.name, [b"kept"])
     before = topic_id(admin, wanted.name)
 
@@ -1061,10 +1060,11 @@ def test_provision_leaves_other_topics_alone(
     send(producer(), bystander, [b"kept"])
     before = topic_id(admin, bystander)
 
-    solutions.topics.provision(broker.client_properties(), [TopicDefinition(topic.name())])
+    wanted = TopicDefinition(topic.name())
 
-    # A broker that knows a topic made now has applied whatever was done before.
-    topic()
+    solutions.topics.provision(broker.client_properties(), [wanted])
+
+    wait_for_partitions(admin, wanted.name, 1)
     after = topic_id(admin, bystander)
     evidence.table("Topic id", [{"before": before, "after": after}])
     assert after == before, "the topic that nobody named is the same"
@@ -1128,6 +1128,16 @@ FIVE_SEGMENTS = [
 ]
 
 SHOWN_SETTINGS = ("retention.ms", "max.message.bytes", "cleanup.policy")
+
+
+def wait_for_partitions(admin: AdminClient, topic: str, partitions: int) -> None:
+    """Wait for a topic that must have been created: who returns too early fails elsewhere."""
+    wait_until(
+        lambda: partitions_with_leader(admin, topic),
+        lambda seen: seen == partitions,
+        limit=20,
+        what=f"{topic} to be there with {partitions} partitions",
+    )
 
 
 def delivery_rows(deliveries: list[Delivery]) -> list[dict[str, object]]:

@@ -63,6 +63,11 @@ class FactRecord:
     controls: tuple[ControlRecord, ...]
     no_control: str
 
+    @property
+    def is_about_component(self) -> bool:
+        """Whether it judges a component; all others are about Kafka."""
+        return self.scope.startswith("the component")
+
 
 @dataclass(frozen=True)
 class RunRecord:

@@ -82,6 +82,8 @@ class Recorder:
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         self._select(item.nodeid for item in session.items)
+        if self._keyword_without_facts() and not self._config.option.collectonly:
+            self._keep_last_page()
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, ids: Sequence[str]) -> None:
@@ -128,10 +130,24 @@ class Recorder:
             self.record.write(self.record_path)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if keyword := self._keyword_without_facts():
+            near = terminal.like(keyword, [each.slug for each in self._lab.curriculum.statements])
+            terminalreporter.write_line(f"kafkalab: no fact matches -k {keyword}{near}", red=True)
         if self.record is not None and self.record.facts:
             terminal.show(
                 terminalreporter, self.record, self._lab.curriculum, self.page, self.record_path
             )
+
+    def _keep_last_page(self) -> None:
+        """Do not write an empty page over that of the last run."""
+        plugins = self._config.pluginmanager
+        for plugin in plugins.get_plugins():
+            if type(plugin).__module__.startswith("pytest_html."):
+                plugins.unregister(plugin)
+
+    def _keyword_without_facts(self) -> str:
+        """What was asked for with -k, when no fact was selected; else empty."""
+        return "" if self._tests else str(self._config.option.keyword or "")
 
     # Hooks of pytest-html.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,14 @@ import pytest
 from markupsafe import Markup, escape
 
 from kafkalab.curriculum import Curriculum, Statement
-from kafkalab.learning_log import plots
+from kafkalab.learning_log import plots, terminal
 from kafkalab.learning_log.record import FactRecord, RunRecord
 
 STYLE = Path(__file__).with_name("run_report.css")
 
 RESULT, TEST = 0, 1
+
+WORKER = re.compile(r"\[gw\d+\] .*\s*")
 
 
 def attach_evidence(report: pytest.TestReport, evidence: Sequence[dict[str, Any]]) -> None:
@@ -53,8 +56,8 @@ def change_row(cells: list[str], statement: Statement | None) -> None:
 
 
 def drop_empty_log(log: list[str]) -> None:
-    """Leave out the box that says that nothing was logged."""
-    if log == ["No log output captured."]:
+    """Leave out the box that says that nothing was logged, or only which worker ran the test."""
+    if all(line == "No log output captured." or WORKER.fullmatch(line) for line in log):
         log.clear()
 
 
@@ -72,12 +75,15 @@ def _stated(statement: Statement | None) -> Markup:
 def summary(record: RunRecord, curriculum: Curriculum) -> str:
     """All facts of the run with their verdicts, a table for each task."""
     parts = [Markup('<div class="kafkalab-summary">')]
+    if record.solutions:
+        parts.append(Markup("<p>Judged: the components in <b>{}</b></p>").format(record.solutions))
     for task in curriculum.tasks:
         facts = [fact for fact in record.facts if fact.task == task.id]
         if facts:
             parts.append(
                 Markup("<h2>{} {}</h2><p>{}</p>").format(task.id, task.title, task.question)
             )
+            parts.append(Markup("<p>{}</p>").format(terminal.count(facts)))
             parts.append(_table(("Verdict", "Fact", "Scope", "Controls"), map(_fact_row, facts)))
     parts.append(Markup("</div>"))
     return str(Markup("").join(parts))
@@ -87,8 +93,8 @@ def _fact_row(fact: FactRecord) -> list[object]:
     verdict = Markup('<span class="verdict {}">{}</span>').format(
         fact.verdict.replace(" ", "-"), fact.verdict
     )
-    reason = (
-        Markup("<br><small>{}</small>").format(fact.reason.splitlines()[0]) if fact.reason else ""
+    reason = Markup("").join(
+        Markup("<br><small>{}</small>").format(line) for line in terminal.why(fact.reason)
     )
     controls: object = fact.no_control
     if fact.controls:

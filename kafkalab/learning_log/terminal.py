@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import textwrap
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -42,7 +44,7 @@ def show(
             for fact in facts:
                 _show_fact(reporter, fact)
             reporter.write_line("")
-            reporter.write_line(f"  {_count(facts)}", bold=True)
+            reporter.write_line(f"  {count(facts)}", bold=True)
     reporter.write_line("")
     for label, text in _footer(record, page, record_path):
         reporter.write_line(f"  {label:<8} {text}")
@@ -53,10 +55,29 @@ def _show_fact(reporter: pytest.TerminalReporter, fact: FactRecord) -> None:
     reporter.write(f"  {fact.verdict:<12}", **colour)
     reporter.write(f" {fact.seconds:5.2f} s ")
     _sentence(reporter, fact.sentence, MARGIN)
-    if fact.verdict is not Verdict.DEMONSTRATED and fact.reason:
-        _sentence(reporter, fact.reason.splitlines()[0], MARGIN, indent_first=True)
+    if fact.verdict is not Verdict.DEMONSTRATED:
+        for line in (*why(fact.reason), f"pytest -k {fact.slug.replace('-', '_')}"):
+            _sentence(reporter, line, MARGIN, indent_first=True)
     for control in fact.controls:
         _show_control(reporter, control)
+
+
+def why(reason: str) -> list[str]:
+    """A reason for people who read no Python: what was expected, and what was seen instead.
+
+    An assertion's reason is its message, then the comparison that failed.
+    """
+    first, *rest = reason.splitlines() or [""]
+    seen = next((line for line in rest if line.startswith("assert ")), "")
+    if not seen:
+        return [first] if first else []
+    return [f"expected: {first}", f"not so:   {seen.removeprefix('assert ')}"]
+
+
+def like(keyword: str, slugs: Sequence[str]) -> str:
+    """What a mistyped keyword may have meant, to end a line with; empty when nothing is near."""
+    near = difflib.get_close_matches(keyword.replace("_", "-"), set(slugs), n=3)
+    return f"; did you mean {' or '.join(near)}?" if near else ""
 
 
 def _show_control(reporter: pytest.TerminalReporter, control: ControlRecord) -> None:
@@ -84,7 +105,12 @@ def _sentence(
         reporter.write_line(" " * margin + line, **markup)
 
 
-def _count(facts: list[FactRecord]) -> str:
+def count(facts: Sequence[FactRecord]) -> str:
+    """How many facts have which verdict; those about a component apart, where there are both."""
+    own = [fact for fact in facts if fact.is_about_component]
+    if 0 < len(own) < len(facts):
+        others = [fact for fact in facts if not fact.is_about_component]
+        return f"Kafka: {count(others)}; the component: {count(own)}"
     counts = Counter(fact.verdict for fact in facts)
     demonstrated = counts.pop(Verdict.DEMONSTRATED, 0)
     rest = "".join(f", {count} {verdict}" for verdict, count in counts.items())

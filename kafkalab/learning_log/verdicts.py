@@ -106,23 +106,32 @@ def judge(
         return Outcome.INVALID, _reason(error)
     if failure := broker_fails():
         return Outcome.INVALID, failure
-    files = _files_of(error.__traceback__)
+    places = _places_of(error.__traceback__)
+    files = [path for path, _ in places]
+    own = [f"{path.name}:{line}" for path, line in places if path.parent == solutions]
     is_expectation = isinstance(error, AssertionError | pytest.fail.Exception)
     timed_out = isinstance(error, pytest.fail.Exception) and str(error).startswith(TIMEOUT_TEXT)
-    if (is_expectation and not timed_out) or any(file.parent == solutions for file in files):
+    if own:
+        return Outcome.REFUTED, f"{own[-1]}: {_reason(error)}"
+    if is_expectation and not timed_out:
         return Outcome.REFUTED, _reason(error)
     if isinstance(error, MISFITS) and files[-1:] == [component_test]:
-        return Outcome.REFUTED, f"what the component takes or returns does not fit: {error}"
+        text = f"what the component takes or returns does not fit: {_named(error)}"
+        return Outcome.REFUTED, text
     return Outcome.INVALID, _reason(error)
 
 
-def _files_of(traceback: TracebackType | None) -> list[Path]:
-    """The files that an exception came through, the one that raised it last."""
-    return [Path(frame.f_code.co_filename) for frame, _ in walk_tb(traceback)]
+def _places_of(traceback: TracebackType | None) -> list[tuple[Path, int]]:
+    """The files and lines that an exception came through, the one that raised it last."""
+    return [(Path(frame.f_code.co_filename), line) for frame, line in walk_tb(traceback)]
 
 
 def _reason(error: BaseException) -> str:
     text = str(error).strip() or "no message"
     if isinstance(error, AssertionError | pytest.fail.Exception | BrokerError):
         return text
-    return f"{type(error).__name__}: {text}"
+    return _named(error)
+
+
+def _named(error: BaseException) -> str:
+    return f"{type(error).__name__}: {str(error).strip() or 'no message'}"
