@@ -32,7 +32,7 @@ prepare: $(INSTALLED)
 $(INSTALLED): pyproject.toml requirements-dev.txt kafkalab/__init__.py
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "kafkalab needs Python 3.11 or newer; name one: make lab PYTHON=python3.12"; exit 1; }
-	@echo "Installing into $(VENV): Kafka's client, a Java runtime, pytest and friends, about 100 MB"
+	@echo "Installing into $(VENV): Kafka's client, a Java runtime, pytest and friends, about 180 MB"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --requirement requirements-dev.txt --editable .
 	@touch $(INSTALLED)
