@@ -39,7 +39,7 @@ HERE = Path(__file__).parent
 
 
 class Played:
-    bootstrap, node_ids, version = "127.0.0.1:1", (1,), "0.0.0"
+    bootstrap, node_ids, running_ids, version = "127.0.0.1:1", (1,), (1,), "0.0.0"
     capabilities = frozenset()
 
     def client_properties(self):

@@ -79,6 +79,7 @@ def test_a_restarted_node_keeps_its_port_and_data(launch: Launch, how: Terminati
     assert producer.flush(20) == 0
 
     broker.kill(1, how)
+    assert broker.running_ids == ()
     with pytest.raises(OSError, match="refused"):
         socket.create_connection(("127.0.0.1", int(address.split(":")[1])), timeout=1)
     broker.start(1)

@@ -364,3 +364,12 @@ def test_a_verdict_is_a_word_in_json(fact: Outcome, controls: list[Outcome]) -> 
     said = verdict(fact, controls)
 
     assert json.loads(json.dumps(said)) == str(said)
+
+
+def test_of_several_failures_the_worst_counts(my_lab: Path) -> None:
+    """hypothesis can find two failures at once: an expectation outweighs a harness error."""
+    failures = [OSError("the disk is full"), AssertionError("one is not two")]
+
+    outcome, said = judge(ExceptionGroup("two failures", failures), my_lab, healthy)
+
+    assert (outcome, said) == (REFUTED, "one is not two")

@@ -10,34 +10,44 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from kafkalab.curriculum import load
+from kafkalab.curriculum import Statement, Task, load
 from kafkalab.solutions import REFERENCE
 
 REPOSITORY = Path(__file__).parents[1]
 WRONG = sorted((REPOSITORY / "tests" / "wrong").glob("*/"))
 
+CURRICULUM = load()
+TASKS = {task.component: task for task in CURRICULUM.tasks}
+
 # Named by the project as the three that must leave the facts about Kafka unharmed.
 ON_THE_WHOLE_MODULE = ("recreates_on_drift", "returns_early", "swallows_failures")
 
 # How the reason of an exception begins; that of an expectation is a sentence.
-CRASH = re.compile(r"\w+(Error|Exception): ")
-
-COMPONENT_FACTS = "provision or describe_tells"
+CRASH = re.compile(r"(\S+\.py:\d+: )?\w+(Error|Exception): ")
 
 # A whole module takes about ten seconds, several times that on a loaded machine.
 RUN_LIMIT = 240
 
 
-def judged(solutions: Path, reports: Path, *arguments: str) -> tuple[int, dict[str, Any]]:
-    """Have the facts judge a solution; return pytest's exit code and the record's facts by slug."""
-    module = REPOSITORY / "tests_module_a" / "test_task_1_1_topics.py"
-    command = [sys.executable, "-m", "pytest", str(module), "--kafka-backend=embedded"]
-    command += ["--solutions", str(solutions), "--reports", str(reports), *arguments]
+def judged(
+    task: Task, solutions: Path, reports: Path, *arguments: str, only: Sequence[str] = ()
+) -> tuple[int, dict[str, Any]]:
+    """Have a task's facts judge a solution, all or only some.
+
+    Returns:
+        pytest's exit code, and the record's facts by slug.
+    """
+    module = CURRICULUM.folder / f"{task.module}.py"
+    tests = [f"{module}::{each.function}" for each in statements(task) if each.slug in only]
+    command = [sys.executable, "-m", "pytest", *(tests or [str(module)])]
+    command += ["--kafka-backend=embedded", "--solutions", str(solutions)]
+    command += ["--reports", str(reports), *arguments]
     ended = subprocess.run(
         command, cwd=REPOSITORY, capture_output=True, timeout=RUN_LIMIT, check=False
     )
@@ -46,14 +56,26 @@ def judged(solutions: Path, reports: Path, *arguments: str) -> tuple[int, dict[s
     return ended.returncode, {fact["slug"]: fact for fact in facts}
 
 
-def is_about_the_component(fact: dict[str, Any]) -> bool:
-    """Whether a fact judges a component; all others are about Kafka."""
-    return str(fact["scope"]).startswith("the component")
+def statements(task: Task) -> list[Statement]:
+    """What a task's tests state."""
+    return [each for each in CURRICULUM.statements if each.task == task.id]
+
+
+def component_facts(task: Task) -> list[str]:
+    """The slugs of a task's facts about its component; all others are about Kafka."""
+    return [each.slug for each in statements(task) if each.scope.startswith("the component")]
+
+
+def task_of(solution: Path) -> Task:
+    """The task whose component a wrong solution offers: its one file has the name."""
+    (file,) = solution.glob("*.py")
+    return TASKS[file.stem]
 
 
 def named_by(solution: Path) -> str:
     """The slug of the fact that must refute a wrong solution."""
-    spec = importlib.util.spec_from_file_location(f"wrong_{solution.name}", solution / "topics.py")
+    (file,) = solution.glob("*.py")
+    spec = importlib.util.spec_from_file_location(f"wrong_{solution.name}", file)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -63,43 +85,47 @@ def named_by(solution: Path) -> str:
 
 @pytest.mark.parametrize("solution", WRONG, ids=lambda path: path.name)
 def test_a_wrong_solution_is_refuted_by_its_fact(solution: Path, tmp_path: Path) -> None:
-    """The fact that a wrong solution names refutes it; the facts about Kafka are unharmed."""
+    """The fact that a wrong solution names refutes it, for what it does; three run with all.
+
+    Those three leave the facts about Kafka unharmed.
+    """
+    task, slug = task_of(solution), named_by(solution)
     whole = solution.name in ON_THE_WHOLE_MODULE
-    selection = ["-n", "4"] if whole else ["-k", COMPONENT_FACTS]
+    assert slug in component_facts(task)
 
-    exit_code, facts = judged(solution, tmp_path, *selection)
+    if whole:
+        exit_code, facts = judged(task, solution, tmp_path, "-n", "4")
+    else:
+        exit_code, facts = judged(task, solution, tmp_path, only=[slug])
 
-    caught = facts[named_by(solution)]
-    verdicts = {slug: fact["verdict"] for slug, fact in facts.items()}
-    assert caught["verdict"] == "refuted", verdicts
+    caught = facts[slug]
+    verdicts = {each: fact["verdict"] for each, fact in facts.items()}
+    assert caught["verdict"] == "refuted", facts if not whole else verdicts
     assert not CRASH.match(caught["reason"]), "caught for a crash, not for what it does"
     assert exit_code == pytest.ExitCode.TESTS_FAILED
     assert not {"invalid", "interrupted"} & set(verdicts.values()), facts
-    kafka = {s: f["verdict"] for s, f in facts.items() if not is_about_the_component(f)}
+    kafka = {each: verdicts[each] for each in verdicts if each not in component_facts(task)}
     assert set(kafka.values()) == ({"demonstrated"} if whole else set()), kafka
 
 
-def test_the_reference_passes_by_the_same_way(tmp_path: Path) -> None:
+@pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
+def test_the_reference_passes_by_the_same_way(task: Task, tmp_path: Path) -> None:
     """Given with `--solutions`, the reference passes every component fact."""
-    exit_code, facts = judged(REFERENCE, tmp_path, "-k", COMPONENT_FACTS)
+    exit_code, facts = judged(task, REFERENCE, tmp_path, only=component_facts(task))
 
     assert exit_code == pytest.ExitCode.OK
+    assert set(facts) == set(component_facts(task))
     assert {fact["verdict"] for fact in facts.values()} == {"demonstrated"}
 
 
-def test_each_component_fact_has_a_wrong_solution() -> None:
+@pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
+def test_each_component_fact_has_a_wrong_solution(task: Task) -> None:
     """Every component fact is named by a wrong solution, and by the curriculum's reason."""
-    component = {
-        statement.slug
-        for statement in load().statements
-        if statement.scope.startswith("the component")
-    }
-    named = {named_by(solution): solution.name for solution in WRONG}
+    named = {named_by(each): each.name for each in WRONG if task_of(each) is task}
 
-    assert set(named) == component
-    for task in load().tasks:
-        for slug in component & set(task.facts):
-            assert f"tests/wrong/{named[slug]}/" in task.facts[slug].no_control
+    assert set(named) == set(component_facts(task))
+    for slug, folder in named.items():
+        assert f"tests/wrong/{folder}/" in task.facts[slug].no_control
 
 
 MISFITS = {
@@ -119,17 +145,22 @@ def test_code_that_does_not_fit_is_refuted(code: str, tmp_path: Path) -> None:
     (tmp_path / "lab").mkdir()
     (tmp_path / "lab" / "topics.py").write_text(code, "utf-8")
 
-    exit_code, facts = judged(tmp_path / "lab", tmp_path, "-k", "describe_tells or what_failed")
+    slugs = ["describe-tells-what-is-there", "provision-names-what-failed"]
+    exit_code, facts = judged(TASKS["topics"], tmp_path / "lab", tmp_path, only=slugs)
 
     assert exit_code == pytest.ExitCode.TESTS_FAILED
     assert {fact["verdict"] for fact in facts.values()} == {"refuted"}, facts
 
 
-def test_a_missing_component_is_a_skip_with_a_remedy(tmp_path: Path) -> None:
+@pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
+def test_a_missing_component_is_a_skip_with_a_remedy(task: Task, tmp_path: Path) -> None:
     """A folder without the task's file skips its component facts, and says what to do."""
-    exit_code, facts = judged(tmp_path, tmp_path, "-k", "describe_tells")
+    *_, slug = component_facts(task)
+
+    exit_code, facts = judged(task, tmp_path, tmp_path, only=[slug])
 
     (fact,) = facts.values()
+    remedy = f"{task.component}.py is not there: write it, or leave --solutions out"
     assert exit_code == pytest.ExitCode.OK
     assert fact["verdict"] == "not run"
-    assert "topics.py is not there: write it, or leave --solutions out" in fact["reason"]
+    assert remedy in fact["reason"]

@@ -1135,7 +1135,7 @@ def wait_for_partitions(admin: AdminClient, topic: str, partitions: int) -> None
     wait_until(
         lambda: partitions_with_leader(admin, topic),
         lambda seen: seen == partitions,
-        limit=20,
+        limit=10,
         what=f"{topic} to be there with {partitions} partitions",
     )
 

@@ -52,13 +52,18 @@ class Broker(Protocol):
         ...
 
     @property
+    def running_ids(self) -> tuple[int, ...]:
+        """The ids of the nodes that should run: all but those that a test has killed."""
+        ...
+
+    @property
     def version(self) -> str:
         """The version of Apache Kafka, as in `4.4.0`."""
         ...
 
     @property
     def capabilities(self) -> frozenset[str]:
-        """What tests may need of it: `restart`, `log_dirs`."""
+        """What tests may need of it: `restart`, `log_dirs`, `jars`."""
         ...
 
     def client_properties(self) -> dict[str, str]:

@@ -68,6 +68,10 @@ class ContainerBroker:
         return tuple(self._ports)
 
     @property
+    def running_ids(self) -> tuple[int, ...]:
+        return tuple(sorted(self._should_run))
+
+    @property
     def version(self) -> str:
         return self._version
 

@@ -50,6 +50,10 @@ class EmbeddedBroker:
         return tuple(self._nodes)
 
     @property
+    def running_ids(self) -> tuple[int, ...]:
+        return tuple(sorted(self._should_run))
+
+    @property
     def version(self) -> str:
         return self._prepared.distribution.version
 
@@ -67,7 +71,7 @@ class EmbeddedBroker:
     def start(self, node_id: int) -> None:
         self._spawn(self._nodes[node_id])
         self._should_run.add(node_id)
-        wait_until_ready([self._nodes[running] for running in sorted(self._should_run)])
+        wait_until_ready([self._nodes[running] for running in self.running_ids])
 
     def log_dir(self, node_id: int) -> Path:
         return self._nodes[node_id].data

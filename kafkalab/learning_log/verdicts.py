@@ -102,6 +102,10 @@ def judge(
             that shows there, such as None where a list was asked for, is the
             component's.
     """
+    if isinstance(error, BaseExceptionGroup):
+        # hypothesis found several failures: of these too the worst counts.
+        said = [judge(each, solutions, broker_fails, component_test) for each in error.exceptions]
+        return min(said, key=lambda each: SEVERITY.index(each[0]))
     if isinstance(error, BrokerError):
         return Outcome.INVALID, _reason(error)
     if failure := broker_fails():

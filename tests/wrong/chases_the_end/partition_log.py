@@ -1,0 +1,65 @@
+"""Asks for the end anew before it stops, and so reads whatever is appended meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
+
+from kafkalab.tasks.partition_log import (
+    READ_LIMIT,
+    ClientConfig,
+    LogRecord,
+    check_order,
+    from_json,
+    log_line,
+    progress,
+    to_json,
+)
+
+__all__ = [
+    "CAUGHT_BY",
+    "check_order",
+    "from_json",
+    "log_line",
+    "progress",
+    "read_to_end",
+    "to_json",
+]
+
+CAUGHT_BY = "reader-stops-at-the-end-it-saw"
+
+
+def read_to_end(
+    config: ClientConfig, topics: Sequence[str], *, limit: float = READ_LIMIT
+) -> Iterator[LogRecord]:
+    consumer = Consumer({"group.id": "reader", **config, "enable.auto.commit": False})
+    places = [
+        TopicPartition(topic, partition, OFFSET_BEGINNING)
+        for topic in topics
+        for partition in consumer.list_topics(topic, timeout=limit).topics[topic].partitions
+    ]
+    consumer.assign(places)
+    while True:
+        message = consumer.poll(0.1)
+        if message is None:
+            if not any(is_behind(consumer, place, limit) for place in places):
+                break
+            continue
+        yield LogRecord(
+            message.topic(),
+            message.partition(),
+            message.offset(),
+            message.key(),
+            message.value(),
+            message.timestamp()[1],
+            tuple(message.headers() or ()),
+        )
+    consumer.close()
+
+
+def is_behind(consumer: Consumer, place: TopicPartition, limit: float) -> bool:
+    """Whether there is something to read, now."""
+    start, end = consumer.get_watermark_offsets(place, timeout=limit)
+    (position,) = consumer.position([place])
+    return max(start, position.offset) < end

@@ -1,0 +1,36 @@
+"""Demands that offsets ascend over all that was read, as if a topic were one log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from kafkalab.observe.checks import Checked, ascending, order_per_key
+from kafkalab.tasks.partition_log import (
+    LogRecord,
+    from_json,
+    log_line,
+    progress,
+    read_to_end,
+    sequence_of,
+    to_json,
+)
+
+__all__ = [
+    "CAUGHT_BY",
+    "check_order",
+    "from_json",
+    "log_line",
+    "progress",
+    "read_to_end",
+    "to_json",
+]
+
+CAUGHT_BY = "order-is-checked-where-it-holds"
+
+
+def check_order(
+    records: Sequence[LogRecord], sequence: Callable[[LogRecord], int] = sequence_of
+) -> Checked:
+    offsets = ascending(((each.topic, each.offset) for each in records), name="disorder in a topic")
+    keys = order_per_key(records, sequence)
+    return Checked(offsets.violations + keys.violations, offsets.compared + keys.compared)

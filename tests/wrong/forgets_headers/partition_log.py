@@ -1,0 +1,29 @@
+"""Shows a record without its headers."""
+
+from __future__ import annotations
+
+from kafkalab.tasks import partition_log as right
+from kafkalab.tasks.partition_log import (
+    LogRecord,
+    check_order,
+    from_json,
+    progress,
+    read_to_end,
+    to_json,
+)
+
+__all__ = [
+    "CAUGHT_BY",
+    "check_order",
+    "from_json",
+    "log_line",
+    "progress",
+    "read_to_end",
+    "to_json",
+]
+
+CAUGHT_BY = "a-line-tells-everything"
+
+
+def log_line(record: LogRecord) -> str:
+    return right.log_line(record._replace(headers=()))

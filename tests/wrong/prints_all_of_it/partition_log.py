@@ -1,0 +1,31 @@
+"""Shows a value in full, however long it is."""
+
+from __future__ import annotations
+
+from kafkalab.tasks.partition_log import (
+    LogRecord,
+    check_order,
+    from_json,
+    progress,
+    read_to_end,
+    to_json,
+)
+
+__all__ = [
+    "CAUGHT_BY",
+    "check_order",
+    "from_json",
+    "log_line",
+    "progress",
+    "read_to_end",
+    "to_json",
+]
+
+CAUGHT_BY = "a-long-value-is-cut"
+
+
+def log_line(record: LogRecord) -> str:
+    return (
+        f"{record.topic}-{record.partition} @{record.offset} {record.timestamp_ms} "
+        f"key={record.key!r} value={record.value!r} headers={record.headers!r}"
+    )

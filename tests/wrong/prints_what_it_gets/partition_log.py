@@ -1,0 +1,29 @@
+"""Prints a value as it comes: none looks like an empty one, and a line end breaks the line."""
+
+from __future__ import annotations
+
+from kafkalab.tasks.partition_log import (
+    LogRecord,
+    check_order,
+    from_json,
+    progress,
+    read_to_end,
+    to_json,
+)
+
+__all__ = [
+    "CAUGHT_BY",
+    "check_order",
+    "from_json",
+    "log_line",
+    "progress",
+    "read_to_end",
+    "to_json",
+]
+
+CAUGHT_BY = "a-line-is-unmistakable"
+
+
+def log_line(record: LogRecord) -> str:
+    value = (record.value or b"").decode(errors="replace")
+    return f"{record.topic}-{record.partition} @{record.offset} {record.timestamp_ms} {value}"

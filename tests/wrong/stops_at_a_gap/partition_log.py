@@ -1,0 +1,40 @@
+"""Takes a gap between two offsets for the end of a partition."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from kafkalab.tasks import partition_log as right
+from kafkalab.tasks.partition_log import (
+    READ_LIMIT,
+    ClientConfig,
+    LogRecord,
+    check_order,
+    from_json,
+    log_line,
+    progress,
+    to_json,
+)
+
+__all__ = [
+    "CAUGHT_BY",
+    "check_order",
+    "from_json",
+    "log_line",
+    "progress",
+    "read_to_end",
+    "to_json",
+]
+
+CAUGHT_BY = "reader-reads-past-gaps"
+
+
+def read_to_end(
+    config: ClientConfig, topics: Sequence[str], *, limit: float = READ_LIMIT
+) -> Iterator[LogRecord]:
+    expected: dict[tuple[str, int], int] = {}
+    for record in right.read_to_end(config, topics, limit=limit):
+        place = (record.topic, record.partition)
+        if record.offset == expected.setdefault(place, record.offset):
+            expected[place] += 1
+            yield record
