@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from confluent_kafka.admin import AdminClient
+
+from kafkalab.brokers import Topology
+from kafkalab.brokers.embedded import EmbeddedBackend, EmbeddedBroker
+from kafkalab.config import Settings
+from kafkalab.observe.topics import create_topic
 
 pytest_plugins = ["pytester"]
 
@@ -148,6 +154,18 @@ def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Proje
     monkeypatch.delenv("KAFKALAB_BACKEND", raising=False)
     monkeypatch.delenv("KAFKALAB_IMAGE", raising=False)
     return Project(pytester)
+
+
+@pytest.fixture
+def real_broker(tmp_path: Path) -> Iterator[EmbeddedBroker]:
+    """A broker that runs Kafka, with a topic `seen` of three partitions."""
+    backend = EmbeddedBackend(Settings.from_environment().cache)
+    broker = backend.launch(Topology(), tmp_path / "home")
+    try:
+        create_topic(broker, AdminClient(broker.client_properties()), "seen", 3, 1, {})
+        yield broker
+    finally:
+        broker.close()
 
 
 @pytest.fixture

@@ -5,16 +5,10 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from confluent_kafka.admin import AdminClient
 
-from kafkalab.brokers import Topology
-from kafkalab.brokers.embedded import EmbeddedBackend, EmbeddedBroker
-from kafkalab.config import Settings
-from kafkalab.observe.topics import create_topic
+from kafkalab.brokers.embedded import EmbeddedBroker
 from kafkalab.tasks.partition_log import read_to_end
 from kafkalab.tasks.routing import KeyedRecord, crc32_partition, publish, user_events
 
@@ -26,31 +20,18 @@ pytestmark = pytest.mark.skipif(
 KCAT_LIMIT = 60
 
 
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[EmbeddedBroker]:
-    """A broker with a topic `seen` of three partitions."""
-    backend = EmbeddedBackend(Settings.from_environment().cache)
-    launched = backend.launch(Topology(), tmp_path / "home")
-    admin = AdminClient({**launched.client_properties()})
-    try:
-        create_topic(launched, admin, "seen", 3, 1, {})
-        yield launched
-    finally:
-        launched.close()
-
-
-def kcat(broker: EmbeddedBroker, *arguments: str, text: str = "") -> str:
+def kcat(real_broker: EmbeddedBroker, *arguments: str, text: str = "") -> str:
     """What kcat prints."""
-    command = ["kcat", "-b", broker.bootstrap, "-q", *arguments]
+    command = ["kcat", "-b", real_broker.bootstrap, "-q", *arguments]
     ended = subprocess.run(
         command, input=text, capture_output=True, text=True, timeout=KCAT_LIMIT, check=True
     )
     return ended.stdout
 
 
-def test_kcat_reads_the_same_log(broker: EmbeddedBroker) -> None:
+def test_kcat_reads_the_same_log(real_broker: EmbeddedBroker) -> None:
     """What the publisher wrote and the reader reads, kcat reads too: place, key and value."""
-    config = broker.client_properties()
+    config = real_broker.client_properties()
     publish(config, user_events(topic="seen"))
 
     ours = {
@@ -58,7 +39,9 @@ def test_kcat_reads_the_same_log(broker: EmbeddedBroker) -> None:
         for each in read_to_end(config, ["seen"])
     }
 
-    rows = [json.loads(line) for line in kcat(broker, "-C", "-t", "seen", "-e", "-J").splitlines()]
+    rows = [
+        json.loads(line) for line in kcat(real_broker, "-C", "-t", "seen", "-e", "-J").splitlines()
+    ]
     theirs = {
         (row["partition"], row["offset"], row["key"].encode(), row["payload"].encode())
         for row in rows
@@ -67,12 +50,12 @@ def test_kcat_reads_the_same_log(broker: EmbeddedBroker) -> None:
     assert ours == theirs
 
 
-def test_kcat_places_keys_as_predicted(broker: EmbeddedBroker) -> None:
+def test_kcat_places_keys_as_predicted(real_broker: EmbeddedBroker) -> None:
     """Keys that kcat publishes are where the partition function says, as the publisher's are."""
     keys = [f"user-{number}" for number in range(50)]
-    config = broker.client_properties()
+    config = real_broker.client_properties()
 
-    kcat(broker, "-P", "-t", "seen", "-K", ":", text="".join(f"{key}:kcat\n" for key in keys))
+    kcat(real_broker, "-P", "-t", "seen", "-K", ":", text="".join(f"{key}:kcat\n" for key in keys))
     publish(config, [KeyedRecord("seen", key, b"publish") for key in keys])
 
     places: dict[str, set[int]] = {}

@@ -1,10 +1,24 @@
-"""Task 1.3's component where it needs no broker."""
+"""Task 1.3's component, beyond what its facts ask for."""
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
-from kafkalab.tasks.partition_log import LogRecord, check_order, from_json, log_line, to_json
+from kafkalab.brokers import Termination
+from kafkalab.brokers.embedded import EmbeddedBroker
+from kafkalab.tasks.partition_log import (
+    LogRecord,
+    ReadFailed,
+    check_order,
+    follow,
+    from_json,
+    log_line,
+    read_to_end,
+    to_json,
+)
+from kafkalab.tasks.routing import KeyedRecord, publish
 
 NEW_YEAR_MS = 1_704_067_200_000
 
@@ -88,3 +102,42 @@ def test_the_order_check_names_what_it_found() -> None:
 
     assert {each.where for each in seen.violations} == {"orders-4", "key b'user-1' of orders"}
     assert seen.compared == 4, "two neighbours in the partition, two of the key"
+
+
+def test_following_goes_on_as_records_arrive(real_broker: EmbeddedBroker) -> None:
+    """Who follows a topic gets what is there, then what comes, and ends when it is quiet."""
+    config = real_broker.client_properties()
+    publish(config, [KeyedRecord("seen", "a", b"there")])
+
+    following = follow(config, ["seen"], quiet=1)
+    first = next(following)
+    publish(config, [KeyedRecord("seen", "b", b"came")])
+    second = next(following)
+    started = time.monotonic()
+    rest = list(following)
+
+    assert (first.value, second.value, rest) == (b"there", b"came", [])
+    assert time.monotonic() - started >= 1, "it waited as long as it was told to"
+
+
+def test_an_unknown_topic_is_told_and_not_created(real_broker: EmbeddedBroker) -> None:
+    """Reading a topic that does not exist fails at once, by its name."""
+    config = real_broker.client_properties()
+
+    for _ in range(2):
+        with pytest.raises(ReadFailed, match=r"^nowhere cannot be read: .*Unknown topic"):
+            next(read_to_end(config, ["nowhere"]))
+
+
+def test_a_silent_cluster_ends_the_reading(real_broker: EmbeddedBroker) -> None:
+    """When nothing is heard any more the reading fails within its limit, naming what is left."""
+    config = {**real_broker.client_properties(), "fetch.wait.max.ms": 20}
+    publish(config, [KeyedRecord("seen", None, b"x" * 1000)] * 2000)
+    reading = read_to_end({**config, "fetch.message.max.bytes": 1000}, ["seen"], limit=1)
+
+    next(reading)
+    for node_id in real_broker.node_ids:
+        real_broker.kill(node_id, Termination.ABRUPT)
+
+    with pytest.raises(ReadFailed, match=r"^nothing was heard for 1 s before the end of seen-\d"):
+        list(reading)
