@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from confluent_kafka.admin import AdminClient
+from hypothesis import HealthCheck, settings
 
 from kafkalab.brokers import Topology
 from kafkalab.brokers.embedded import EmbeddedBackend, EmbeddedBroker
@@ -17,6 +18,12 @@ from kafkalab.config import Settings
 from kafkalab.observe.topics import create_topic
 
 pytest_plugins = ["pytester"]
+
+# A loaded machine is slow, which says nothing about the code.
+settings.register_profile(
+    "at any speed", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("at any speed")
 
 MANIFEST = """
 [module]

@@ -18,7 +18,7 @@ import confluent_kafka
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kafkalab.brokers import Broker, Termination
@@ -31,6 +31,9 @@ from kafkalab.observe.topics import grow
 from kafkalab.observe.waiting import wait_until
 from kafkalab.solutions import Solutions
 from kafkalab.tasks.routing import KeyedRecord, PublishFailed, Report, orders, user_events
+
+# A loaded machine is slow, which says nothing about the code.
+AT_ANY_SPEED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 # What produce() does
 
@@ -602,7 +605,7 @@ def test_crc32_partition_predicts_the_default(
 
     missed = mispredicted(deliveries, solutions.routing.crc32_partition, partitions)
     evidence.number("keys elsewhere than predicted", len(missed), f"of {len(deliveries)}")
-    assert missed == [], "each key is where the function said; key, said, found"
+    assert missed == [], "no key is elsewhere than said: (key, said, found)"
 
 
 @pytest.mark.fact("murmur2-partition-predicts", scope="the component routing")
@@ -625,10 +628,11 @@ def test_murmur2_partition_predicts_java(
 
     missed = mispredicted(deliveries, solutions.routing.murmur2_partition, partitions)
     evidence.number("keys elsewhere than predicted", len(missed), f"of {len(deliveries)}")
-    assert missed == [], "each key is where the function said; key, said, found"
+    assert missed == [], "no key is elsewhere than said: (key, said, found)"
 
 
 @pytest.mark.fact("partition-functions-agree", scope="the component routing")
+@AT_ANY_SPEED
 @given(key=st.binary(max_size=100) | st.text(max_size=30), partitions=st.integers(1, 1_000))
 def test_partition_functions_agree_with_the_clients_own(
     solutions: Solutions, key: bytes | str, partitions: int

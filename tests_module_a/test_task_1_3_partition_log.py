@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 import pytest
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kafkalab.brokers import Broker
@@ -38,6 +38,9 @@ from kafkalab.observe.waiting import wait_until
 from kafkalab.solutions import Solutions
 from kafkalab.tasks.partition_log import LogRecord
 from kafkalab.tasks.routing import user_events
+
+# A loaded machine is slow, which says nothing about the code.
+AT_ANY_SPEED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 # Written last: when it was read, all that was written before it was read, or never will be.
 SENTINEL = b"sentinel"
@@ -339,8 +342,8 @@ def test_a_fetch_waits_for_bytes(
 
     seconds = seconds_to_first(consumer({**PATIENT, "fetch.min.bytes": 1_000_000}), name)
 
-    evidence.table("Waited", [{"fetch.wait.max.ms": 1000, "seconds": round(seconds, 3)}])
-    assert seconds > 0.9, "the record was there, and was held back for a second"
+    evidence.table("Waited", [{"fetch.wait.max.ms": 1500, "seconds": round(seconds, 3)}])
+    assert seconds > 1.4, "the record was there, and was held back until the time was up"
 
 
 @pytest.mark.control("fetch-waits-for-bytes", changes="fetch.min.bytes=1, the default")
@@ -353,8 +356,8 @@ def test_a_fetch_that_wants_one_byte_is_answered_at_once(
 
     seconds = seconds_to_first(consumer({**PATIENT, "fetch.min.bytes": 1}), name)
 
-    evidence.table("Waited", [{"fetch.wait.max.ms": 1000, "seconds": round(seconds, 3)}])
-    assert seconds < 0.9, "nobody waited for the time to pass"
+    evidence.table("Waited", [{"fetch.wait.max.ms": 1500, "seconds": round(seconds, 3)}])
+    assert seconds < 1.4, "nobody waited for the time to pass"
 
 
 @pytest.mark.fact("pause-silences-one-partition", scope="any client")
@@ -862,6 +865,7 @@ def test_a_line_tells_everything(solutions: Solutions, evidence: Evidence) -> No
 
 
 @pytest.mark.fact("a-line-is-unmistakable", scope="the component partition_log")
+@AT_ANY_SPEED
 @given(first=st.none() | st.binary(max_size=12), second=st.none() | st.binary(max_size=12))
 def test_different_values_make_different_lines(
     solutions: Solutions, first: bytes | None, second: bytes | None
@@ -894,6 +898,7 @@ def test_a_long_value_is_cut(solutions: Solutions, evidence: Evidence, value: by
 
 
 @pytest.mark.fact("json-round-trips", scope="the component partition_log")
+@AT_ANY_SPEED
 @given(
     key=st.none() | st.binary(),
     value=st.none() | st.binary() | st.text().map(str.encode),
@@ -1002,7 +1007,7 @@ KNOWS_ENDS = {"enable.partition.eof": True}
 READER_LIMIT, IN_TIME = 16, 8
 
 # How long the broker may hold an answer back.
-PATIENT = {"fetch.wait.max.ms": 1000}
+PATIENT = {"fetch.wait.max.ms": 1500}
 
 
 def numbered(key: bytes, start: int, end: int) -> list[Record]:
@@ -1058,6 +1063,8 @@ def read_by(consumer: Consumer, count: int) -> list[bytes]:
 
 def seconds_to_first(consumer: Consumer, topic: str) -> float:
     """Seconds from the first fetch to the first record."""
+    # Asking for the watermarks connects the consumer, which is not to be measured.
+    watermarks(consumer, topic)
     started = time.monotonic()
     consumer.assign([TopicPartition(topic, 0, 0)])
     poll_until(consumer, bool, what="the first record")
