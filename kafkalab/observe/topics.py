@@ -42,10 +42,11 @@ def create_topic(
     replicas: int,
     settings: Mapping[str, str],
 ) -> None:
-    """Create a topic; on return every broker names every partition with a leader.
+    """Create a topic; on return every broker names every partition's leader, and each answers.
 
     The result of a creation says that the controller has decided, not that the
-    brokers know: a client that looks at once can miss the topic.
+    brokers know: a client that looks at once can miss the topic. And a broker
+    names itself as leader a moment before it serves the partition.
 
     Raises:
         KafkaException: the broker refused it.
@@ -70,6 +71,25 @@ def create_topic(
         limit=ADMIN_LIMIT,
         what=f"every broker of {', '.join(addresses)} to know all partitions of {name}",
     )
+    wait_until(
+        lambda: _leaders_that_answer(admin, name, partitions),
+        lambda count: count == partitions,
+        limit=ADMIN_LIMIT,
+        what=f"the leaders of all partitions of {name} to answer",
+        # A matter of milliseconds, for each of a hundred topics of a run.
+        interval=0.003,
+    )
+
+
+def _leaders_that_answer(admin: AdminClient, topic: str, partitions: int) -> int:
+    """For how many partitions the leader tells the end offset, when it is asked once."""
+    from confluent_kafka import TopicPartition
+    from confluent_kafka.admin import OffsetSpec
+
+    end = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+    asked = {TopicPartition(topic, each): end for each in range(partitions)}
+    answers = admin.list_offsets(asked, request_timeout=ADMIN_LIMIT)
+    return sum(refusal(future) is None for future in answers.values())
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from confluent_kafka import (
     TIMESTAMP_NOT_AVAILABLE,
@@ -23,6 +23,7 @@ from confluent_kafka import (
 )
 
 from kafkalab.observe.checks import Checked, order_per_key, order_per_partition
+from kafkalab.observe.waiting import wait_until
 
 ClientConfig = Mapping[str, Any]
 """Properties of a client, in librdkafka's names; `bootstrap.servers` at least."""
@@ -38,6 +39,9 @@ READ_LIMIT = 30.0
 # The client hands records over by the hundred; one by one, a log would take four times as long.
 BATCH = 500
 BATCH_WAIT = 0.05
+
+# A broker tells a partition's leader a moment before the leader serves it.
+NOT_YET_LEADING = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE)
 
 # A line must stay readable, whatever a record holds.
 LONGEST_SHOWN = 200
@@ -81,6 +85,7 @@ def read_to_end(
 
     Raises:
         ReadFailed: a topic is unknown, or the limit has passed.
+        Expired: a partition had no leader within the limit.
         KafkaException: the cluster refused or cannot be reached.
     """
     with closing(_looker(config)) as consumer:
@@ -148,12 +153,27 @@ def _assign_all(consumer: Consumer, topics: Sequence[str], limit: float) -> dict
             raise ReadFailed(f"{topic} cannot be read: {metadata.error.str()}")
         for partition in sorted(metadata.partitions):
             place = TopicPartition(topic, partition)
-            start, end = consumer.get_watermark_offsets(place, timeout=limit)
+            start, end = _bounds(consumer, place, limit)
             starts.append(TopicPartition(topic, partition, start))
             if start < end:
                 ends[topic, partition] = end
     consumer.assign(starts)
     return ends
+
+
+def _bounds(consumer: Consumer, place: TopicPartition, limit: float) -> tuple[int, int]:
+    """Start and end offset; a leader that was only just elected is asked again."""
+
+    def ask() -> tuple[int, int] | None:
+        try:
+            return consumer.get_watermark_offsets(place, timeout=limit)
+        except KafkaException as error:
+            if error.args[0].code() in NOT_YET_LEADING:
+                return None
+            raise
+
+    what = f"a leader of {place.topic}-{place.partition} that answers"
+    return cast(tuple[int, int], wait_until(ask, limit=limit, what=what))
 
 
 def _batches(consumer: Consumer, silence: float) -> Iterator[list[Message]]:
