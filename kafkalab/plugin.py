@@ -7,6 +7,7 @@ options, markers and fixtures, and imports no client.
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Generator
 from pathlib import Path
@@ -22,6 +23,8 @@ from kafkalab.lab import WORKER_INPUT, Lab, lab_key
 from kafkalab.learning_log.recorder import Recorder
 
 pytest_plugins = ["kafkalab.fixtures"]
+
+TASK_NAME = re.compile(r"task_\d+_\d+")
 
 HYPOTHESIS = "hypothesispytest"
 """the name of hypothesis's own pytest plugin"""
@@ -115,6 +118,16 @@ def pytest_report_header(config: pytest.Config) -> str | None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
     node.workerinput[WORKER_INPUT] = node.config.stash[lab_key].worker_input()
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    # `-k task_1_3` can only mean one module: to import the others, in every worker, would
+    # take as long as several of its facts.
+    named = TASK_NAME.fullmatch(config.option.keyword or "")
+    lab = config.stash[lab_key]
+    if named is None or not lab.is_active or not lab.curriculum.is_task_module(collection_path):
+        return None
+    return True if named[0] not in collection_path.stem else None
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

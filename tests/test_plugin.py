@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from typing import Any
@@ -425,3 +426,14 @@ def test_a_folder_for_reports_that_cannot_be(project: Any, workers: str) -> None
     result.stderr.fnmatch_lines(["ERROR: the folder for reports, *file, cannot be written to: *"])
     result.stderr.no_fnmatch_line("*Traceback*")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
+
+
+@WORKERS
+def test_a_tasks_name_leaves_other_modules_alone(project: Any, workers: str) -> None:
+    """`-k task_9_2` does not even import the module of task 9.1; any other word does."""
+    project.teach("raise OSError('imported')" + textwrap.dedent(ONE_THING))
+
+    named, other = project.run(workers, "-k", "task_9_2"), project.run(workers, "-k", "things")
+
+    named.stdout.no_fnmatch_line("*imported*")
+    other.stdout.fnmatch_lines(["*OSError: imported*"])

@@ -92,6 +92,10 @@ class Curriculum:
     def _by_place(self) -> dict[tuple[str, str], Statement]:
         return {(each.module, each.function): each for each in self.statements}
 
+    def is_task_module(self, path: Path) -> bool:
+        """Whether a file is the test module of one of the tasks."""
+        return path.parent == self.folder and path.stem in {task.module for task in self.tasks}
+
     def statement_at(self, module: str, function: str) -> Statement | None:
         """The statement of a test function; None when it states nothing."""
         return self._by_place.get((module, function))
