@@ -94,8 +94,9 @@ def read_to_end(
             return
         for batch in _batches(consumer, limit):
             for message in batch:
-                place = (message.topic(), message.partition())
-                offset, at_end = message.offset(), _is_end(message)
+                error = message.error()
+                at_end = error is not None and _tells_an_end(error)
+                place, offset = (message.topic(), message.partition()), message.offset()
                 if place not in ends:
                     continue
                 if not at_end and offset < ends[place]:
@@ -125,7 +126,8 @@ def follow(
         _assign_all(consumer, topics, quiet)
         for batch in _batches(consumer, quiet):
             for message in batch:
-                if not _is_end(message):
+                error = message.error()
+                if error is None or not _tells_an_end(error):
                     place = (message.topic(), message.partition())
                     yield _record(place, message.offset(), message)
 
@@ -187,15 +189,12 @@ def _batches(consumer: Consumer, silence: float) -> Iterator[list[Message]]:
             heard = time.monotonic()
 
 
-def _is_end(message: Message) -> bool:
-    """Whether an event tells the end of a partition, and is no record.
+def _tells_an_end(error: KafkaError) -> bool:
+    """Whether an event tells the end of a partition.
 
     Raises:
         KafkaException: it tells any other error.
     """
-    error = message.error()
-    if error is None:
-        return False
     if error.code() != KafkaError._PARTITION_EOF:
         raise KafkaException(error)
     return True
@@ -205,7 +204,8 @@ def _record(place: Place, offset: int, message: Message) -> LogRecord:
     kind, timestamp_ms = message.timestamp()
     headers = message.headers()
     return LogRecord(
-        *place,
+        place[0],
+        place[1],
         offset,
         message.key(),
         message.value(),
