@@ -137,8 +137,10 @@ def consumer(broker: Broker, group: str) -> Iterator[ConsumerMaker]:
         return made[-1]
 
     yield make
+    from kafkalab.observe.groups import leave
+
     for each in made:
-        each.close()
+        leave(each)
 
 
 class TopicMaker:
