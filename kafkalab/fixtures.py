@@ -19,11 +19,15 @@ if TYPE_CHECKING:
     from confluent_kafka import Consumer, Producer
     from confluent_kafka.admin import AdminClient
 
+    from kafkalab.observe.children import Child
+    from kafkalab.observe.groups import Members
     from kafkalab.solutions import Solutions
 
 Settings = Mapping[str, Any]
 ProducerMaker = Callable[..., "Producer"]
 ConsumerMaker = Callable[..., "Consumer"]
+MembersMaker = Callable[..., "Members"]
+ChildStarter = Callable[..., "Child"]
 JavaDefaults = Callable[[str], Mapping[str, str]]
 
 # librdkafka writes its log to stderr unless it is given a logger.
@@ -141,6 +145,45 @@ def consumer(broker: Broker, group: str) -> Iterator[ConsumerMaker]:
 
     for each in made:
         leave(each)
+
+
+@pytest.fixture
+def members(broker: Broker, admin: AdminClient, group: str) -> Iterator[MembersMaker]:
+    """Makes groups whose members live in threads or processes; they are closed at the end.
+
+    `members(EAGER, name, partitions=3)` is the test's group on one topic; more
+    topics may be named, and another `group`.
+    """
+    from kafkalab.observe.groups import Members
+
+    made: list[Members] = []
+
+    def make(
+        protocol: Settings, *topics: str, partitions: int, group: str = group, **settings: object
+    ) -> Members:
+        config = {
+            **broker.client_properties(),
+            **LAB_CLIENT,
+            **LAB_CONSUMER,
+            "log_level": 0,
+            **protocol,
+            **settings,
+        }
+        made.append(Members(admin, group, topics, partitions, config))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()
+
+
+@pytest.fixture
+def child() -> Iterator[ChildStarter]:
+    """Starts processes, `child(program, ...)`; those that still run are killed at the end."""
+    from kafkalab.observe.children import children
+
+    with children() as start:
+        yield start
 
 
 class TopicMaker:

@@ -40,6 +40,9 @@ LAB_SETTINGS: Mapping[str, str] = {
     "group.consumer.heartbeat.interval.ms": "100",
     "group.consumer.min.session.timeout.ms": "500",
     "group.consumer.session.timeout.ms": "1000",
+    # And it assigns at most once a second, to spare itself what a lab does not have.
+    "group.consumer.min.assignment.interval.ms": "0",
+    "group.consumer.assignment.interval.ms": "0",
     # Retention and compaction are checked by a timer: tick often, and soon after the start.
     "log.retention.check.interval.ms": "200",
     "log.initial.task.delay.ms": "100",

@@ -8,9 +8,10 @@ history.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import NamedTuple, Protocol, TypeVar
 
 from kafkalab.observe.history import Event, Kind, State
@@ -309,15 +310,335 @@ def poll_skip(polls: Iterable[Event], log: Sequence[LogRow]) -> Checked:
     return Checked(tuple(violations), len(pairs))
 
 
+def duplicate_delivery(polls: Iterable[Event]) -> Checked:
+    """No offset of a partition is polled more than once, by whomever.
+
+    Distinct offsets of partitions are what is compared.
+
+    Args:
+        polls: the polls of one group, since each group gets every record.
+    """
+    pollers: dict[tuple[str, int], Counter[str]] = defaultdict(Counter)
+    for event, offset in _records_of(polls):
+        pollers[_where(event), offset][event.actor] += 1
+    violations = tuple(
+        Violation(
+            "duplicate delivery",
+            where,
+            f"expected offset {offset} once, saw it {by.total()} times: "
+            + ", ".join(f"{times} by {actor}" for actor, times in by.items()),
+        )
+        for (where, offset), by in pollers.items()
+        if by.total() > 1
+    )
+    return Checked(violations, len(pollers))
+
+
+def undelivered(sends: Iterable[Event], polls: Iterable[Event]) -> Checked:
+    """Whatever was acknowledged is polled, up to the last offset polled of its partition.
+
+    Those acknowledged sends are what is compared; what stands further on may still be
+    polled. Only for topics from which nothing was removed meanwhile, and that are read
+    from their beginning.
+
+    Args:
+        sends: the sends, in any state; without those of aborted transactions, where
+            the polls pass over them.
+        polls: the polls, of whichever members.
+    """
+    seen = {(event.place, offset) for event, offset in _records_of(polls)}
+    last: dict[tuple[str, int], int] = {}
+    for place, offset in seen:
+        last[place] = max(offset, last.get(place, offset))
+    due = [
+        (event, offset)
+        for event, offset in _with_offset(sends, Kind.SEND)
+        if event.place in last and offset <= last[event.place]
+    ]
+    violations = tuple(
+        Violation(
+            "lost write",
+            _where(event),
+            f"expected a poll of offset {offset}, as acknowledged, "
+            f"saw none and one of {last[event.place]}: {_shown(event)}",
+        )
+        for event, offset in due
+        if (event.place, offset) not in seen
+    )
+    return Checked(violations, len(due))
+
+
+def everything_seen(log: Sequence[LogRow], polls: Iterable[Event]) -> Checked:
+    """Every record of the log is polled by somebody; for use once all had time to be.
+
+    The records of the log are what is compared.
+
+    Args:
+        log: what could be polled, read with the isolation level of the polls.
+        polls: the polls, of whichever members, up to the end of a final drain.
+    """
+    seen = {(_where(event), offset) for event, offset in _records_of(polls)}
+    violations = tuple(
+        Violation(
+            "never seen",
+            _where(row),
+            f"expected a poll of offset {row.offset}, saw none: {_shown(row)}",
+        )
+        for row in log
+        if (_where(row), row.offset) not in seen
+    )
+    return Checked(violations, len(log))
+
+
+def aborted_reads(polls: Iterable[Event], aborted: Collection[bytes]) -> Checked:
+    """No poll brings a value that was written only in aborted transactions.
+
+    Polls with a value are what is compared; none, where nothing was aborted, since
+    nothing could have been caught.
+
+    Args:
+        polls: the polls, made with the isolation level `read_committed`.
+        aborted: those values.
+    """
+    unwanted = frozenset(aborted)
+    valued = [
+        (event, offset)
+        for event, offset in _records_of(polls)
+        if unwanted and event.value is not None
+    ]
+    violations = tuple(
+        Violation(
+            "aborted read",
+            _where(event),
+            f"expected nowhere, since it was aborted, "
+            f"polled by {event.actor} at offset {offset}: {_shown(event)}",
+        )
+        for event, offset in valued
+        if event.value in unwanted
+    )
+    return Checked(violations, len(valued))
+
+
 def _records_of(events: Iterable[Event]) -> Iterator[tuple[Event, int]]:
     """The polls that brought a record, each with the record's offset."""
+    return _with_offset(events, Kind.POLL)
+
+
+def _with_offset(events: Iterable[Event], *kinds: Kind) -> Iterator[tuple[Event, int]]:
+    """What came about of these kinds and has an offset, each with its offset."""
     for event in events:
-        if event.kind is Kind.POLL and event.state is State.OK and event.offset is not None:
+        if event.kind in kinds and event.state is State.OK and event.offset is not None:
             yield event, event.offset
 
 
 def _ownership(event: Event) -> _Ownership:
     return _Ownership(*event.place, event.actor, event.epoch)
+
+
+# Ownership
+
+
+class _Span(NamedTuple):
+    """A member's time with a partition, from its assignment on."""
+
+    begin: int
+    """the position of the assignment in the history"""
+    end: int
+    """the position of what ended it, or that behind the last event"""
+    assigned: Event
+    ended: Event | None
+
+    @property
+    def fenced(self) -> bool:
+        """Whether it ended without the member's consent, perhaps before the member knew."""
+        return self.ended is not None and self.ended.kind in (Kind.LOST, Kind.CRASH)
+
+    def __str__(self) -> str:
+        until = f"{self.ended.time:.3f} s" if self.ended else "the end"
+        return f"{self.assigned.actor} from {self.assigned.time:.3f} s until {until}"
+
+
+def _spans(history: Sequence[Event]) -> Iterator[_Span]:
+    """Who owned which partition when; a partition assigned to its owner again stays its own."""
+    begun: dict[tuple[str, tuple[str, int]], int] = {}
+    for position, event in enumerate(history):
+        if event.kind is Kind.ASSIGN and event.partition is not None:
+            begun.setdefault((event.actor, event.place), position)
+        elif event.kind in (Kind.REVOKE, Kind.LOST, Kind.CRASH):
+            for owned in list(begun):
+                actor, place = owned
+                # A crash names no partition: it ends all that its actor owned.
+                ends = event.kind is Kind.CRASH or place == (event.topic, event.partition)
+                if ends and actor == event.actor:
+                    begin = begun.pop(owned)
+                    yield _Span(begin, position, history[begin], event)
+    for begin in begun.values():
+        yield _Span(begin, len(history), history[begin], None)
+
+
+def exclusive_ownership(events: Iterable[Event]) -> Checked:
+    """No two members own a partition at the same time, in the order recorded.
+
+    A member owns it from its assignment until it is revoked or lost, or the member
+    crashes; else until the end of the history. One that was fenced may believe in its
+    partition for a while after the group gave it to another: a span that ends with a
+    loss or a crash may reach into later ones. Hence members that are killed at the end
+    of a test prove less than those that are closed. Assigned partitions are what is
+    compared.
+
+    Args:
+        events: a history of the members of one group.
+    """
+    history = list(events)
+    owners: dict[str, list[_Span]] = defaultdict(list)
+    for span in sorted(_spans(history), key=lambda span: span.begin):
+        owners[_where(span.assigned)].append(span)
+    violations = tuple(
+        Violation("overlap", where, f"expected one owner at a time, saw {first} and {second}")
+        for where, spans in owners.items()
+        for first, second in combinations(spans, 2)
+        if second.begin < first.end and not first.fenced
+    )
+    assigned = [e for e in history if e.kind is Kind.ASSIGN and e.partition is not None]
+    return Checked(violations, len(assigned))
+
+
+def activity_on_owned(events: Iterable[Event]) -> Checked:
+    """Members poll and commit what they own at that moment, in the order recorded.
+
+    A commit in the callback of a revocation counts as owned if it is recorded before the
+    revocation. Polls that brought a record, and commits that succeeded, are what is
+    compared: those of actors that were ever assigned anything, be it nothing. Others
+    chose their partitions themselves.
+    """
+    history = list(events)
+    members = {event.actor for event in history if event.kind is Kind.ASSIGN}
+    owned: dict[tuple[str, str], list[_Span]] = defaultdict(list)
+    for span in _spans(history):
+        owned[span.assigned.actor, _where(span.assigned)].append(span)
+    acts = [
+        (position, event, offset)
+        for position, each in enumerate(history)
+        for event, offset in _with_offset([each], Kind.POLL, Kind.COMMIT)
+        if event.actor in members
+    ]
+    violations = tuple(
+        Violation(
+            "activity without ownership",
+            f"{_where(event)} by {event.actor}",
+            f"expected it to own the partition at {event.time:.3f} s, "
+            f"saw only its {event.kind} of offset {offset}",
+        )
+        for position, event, offset in acts
+        if not any(span.begin < position < span.end for span in owned[event.actor, _where(event)])
+    )
+    return Checked(violations, len(acts))
+
+
+def committed_at_most_position(events: Iterable[Event]) -> Checked:
+    """A commit goes no further than the offset after the last one that its actor polled.
+
+    The last one is the highest of that partition so far, in whichever epoch. An actor
+    that polled nothing there may only commit 0: nothing is read. Successful commits are
+    what is compared. Not for clients whose position passes over transaction markers and
+    the records of aborted transactions, since nothing of that is polled.
+    """
+    following: dict[tuple[str, str], int] = {}
+    violations: list[Violation] = []
+    commits = 0
+    for event, offset in _with_offset(events, Kind.POLL, Kind.COMMIT):
+        reader = event.actor, _where(event)
+        position = following.get(reader, 0)
+        if event.kind is Kind.POLL:
+            following[reader] = max(position, offset + 1)
+            continue
+        commits += 1
+        if offset > position:
+            text = f"expected at most {position}, the next offset after its polls, saw {offset}"
+            where = f"{_where(event)} by {event.actor}"
+            violations.append(Violation("commit beyond the position", where, text))
+    return Checked(tuple(violations), commits)
+
+
+@dataclass(frozen=True)
+class Rebalances:
+    """How often a member was told of a change: callbacks are counted, not partitions."""
+
+    assigned: int
+    revoked: int
+    lost: int
+
+
+def rebalances(events: Iterable[Event]) -> dict[str, Rebalances]:
+    """How often each member was assigned, revoked and lost partitions, be it none.
+
+    What happened to one member at the same time belongs to one callback. Members to
+    which nothing of this happened are left out.
+    """
+    told = (Kind.ASSIGN, Kind.REVOKE, Kind.LOST)
+    callbacks = {(event.actor, event.kind, event.time) for event in events if event.kind in told}
+    often = Counter((actor, kind) for actor, kind, _ in callbacks)
+    return {
+        member: Rebalances(*(often[member, kind] for kind in told))
+        for member in sorted({actor for actor, _ in often})
+    }
+
+
+# Copies
+
+
+def exact_copy(source: Sequence[LogRow], copy: Sequence[LogRow]) -> Checked:
+    """The values of the copy are those of the source, each once and in the order of its key.
+
+    - not copied: a value of the source is not in the copy.
+    - copied more than once: a value of the source is in the copy again.
+    - never in the source: a value is in the copy and not in the source.
+    - copied out of order: of two values of one key of the source, which follow one
+      another in the copy, the second comes first in the source. Where a value is in
+      the copy again, its first place counts. Records without a key have no order.
+
+    Rows of the source are what is compared, to their values only: topics, partitions
+    and keys of the copy may be others.
+
+    Args:
+        source: records in the order read, each with a value of its own.
+        copy: records in the order read.
+
+    Raises:
+        ValueError: a value stands in the source twice, so copies cannot be told apart.
+    """
+    positions = {row.value: position for position, row in enumerate(source)}
+    if len(positions) < len(source):
+        raise ValueError("a value stands in the source twice")
+    copies: dict[bytes | None, list[LogRow]] = defaultdict(list)
+    for row in copy:
+        copies[row.value].append(row)
+    violations = [
+        Violation("not copied", _where(row), f"expected a copy, saw none: {_shown(row)}")
+        for row in source
+        if row.value not in copies
+    ]
+    for value, rows in copies.items():
+        at = ", ".join(f"{_where(row)} offset {row.offset}" for row in rows)
+        if value not in positions:
+            text = f"expected nowhere in the copy, seen at {at}"
+            violations.append(Violation("never in the source", f"value {value!r}", text))
+        elif len(rows) > 1:
+            text = f"expected once in the copy, seen at {at}"
+            violations.append(Violation("copied more than once", f"value {value!r}", text))
+    # As they first appear in the copy.
+    originals = [source[positions[value]] for value in copies if value in positions]
+    of_keys = (
+        (f"key {row.key!r} of {row.topic}", positions[row.value])
+        for row in originals
+        if row.key is not None
+    )
+    for where, before, position in _neighbours(of_keys):
+        if position < before:
+            first, second = source[position].value, source[before].value
+            text = f"expected {first!r} before {second!r}, as in the source, saw it after"
+            violations.append(Violation("copied out of order", where, text))
+    return Checked(tuple(violations), len(source))
 
 
 # Words

@@ -1,17 +1,62 @@
-"""Consumer groups, seen and set by an observer that is not a member."""
+"""Consumer groups: seen and set by an observer that is no member, and run member by member."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+import queue
+import struct
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from itertools import count
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from kafkalab.observe.children import Child, Say
+from kafkalab.observe.history import Event, History, Kind, State, polled
 from kafkalab.observe.topics import ADMIN_LIMIT
 from kafkalab.observe.waiting import wait_until
 
 if TYPE_CHECKING:
-    from confluent_kafka import Consumer
+    from confluent_kafka import Consumer, Message, TopicPartition
     from confluent_kafka.admin import AdminClient
+
+Result = TypeVar("Result")
+Settings = Mapping[str, Any]
+Place = tuple[str, int]
+"""a topic and one of its partitions"""
+
+# Lessons cannot wait for defaults: a member that dies is missed after 45 s, a change of the
+# group is heard of with the next heartbeat, after 3 s. Under KIP-848 the broker sets both.
+_CLASSIC: Settings = {
+    "group.protocol": "classic",
+    "session.timeout.ms": 1000,
+    "heartbeat.interval.ms": 150,
+    # librdkafka's main thread sleeps until something is due: without this it is late with
+    # heartbeats, and a cooperative rebalance of 0.5 s takes 3 s.
+    "topic.metadata.refresh.interval.ms": 50,
+}
+EAGER: Settings = {**_CLASSIC, "partition.assignment.strategy": "range"}
+"""classic, and everybody gives up everything at each rebalance"""
+COOPERATIVE: Settings = {**_CLASSIC, "partition.assignment.strategy": "cooperative-sticky"}
+"""classic, and only what moves is given up (KIP-429)"""
+KIP_848: Settings = {"group.protocol": "consumer", "topic.metadata.refresh.interval.ms": 50}
+"""the broker assigns, and tells with its heartbeats"""
+
+PROTOCOLS: Mapping[str, Settings] = {
+    "eager": EAGER,
+    "cooperative": COOPERATIVE,
+    "KIP-848": KIP_848,
+}
+
+# Seconds. A rebalance takes 0.1 to 0.5, after a death a session more; the rest is for a
+# machine under heavy load.
+STABLE_LIMIT = 30.0
+COMMAND_LIMIT = 30.0
+# How long a poll waits for a record, and so a command for its turn.
+POLL = 0.02
 
 # Joining takes 0.1 s, on a broker's first group a second, several on a loaded machine.
 JOIN_LIMIT = 30.0
@@ -118,3 +163,351 @@ def describe_group(admin: AdminClient, group: str) -> Group:
             for member in described.members
         ),
     )
+
+
+Handle = Callable[["Consumer", "Message"], None]
+"""What a member does with a record, in its polling thread."""
+
+OnRebalance = Callable[["Consumer", "list[TopicPartition]"], None]
+"""What a member does when partitions come or go, in its polling thread."""
+
+
+def _nothing(*_: object) -> None:
+    pass
+
+
+class Member:
+    """A member of a group: a consumer that polls in a thread of its own.
+
+    What happens to it goes into the history: each partition that it is assigned
+    or gives up, each record, each error. Whatever is asked of the consumer is
+    done inside the polling thread, since a consumer is locked while it polls.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        config: Settings,
+        topics: Sequence[str],
+        history: History,
+        *,
+        handle: Handle = _nothing,
+        on_assign: OnRebalance = _nothing,
+        on_revoke: OnRebalance = _nothing,
+        on_lost: OnRebalance = _nothing,
+    ) -> None:
+        self.name = name
+        self.assignment: set[Place] = set()
+        """what it was told to be its own"""
+        self._config = config
+        self._topics = list(topics)
+        self._history = history
+        self._handle = handle
+        self._told = {Kind.ASSIGN: on_assign, Kind.REVOKE: on_revoke, Kind.LOST: on_lost}
+        self._epochs: Counter[Place] = Counter()
+        self._commands: queue.SimpleQueue[Callable[[Consumer], None]] = queue.SimpleQueue()
+        self._polling = True
+        self._running = True
+        self._thread = threading.Thread(target=self.run, name=name, daemon=True)
+        self._failure: BaseException | None = None
+
+    def start(self) -> Member:
+        """Begin to poll, in a thread; the joining goes on in the background."""
+        self._thread.start()
+        return self
+
+    def run(self) -> None:
+        """Poll and do as commanded until the member is closed."""
+        try:
+            self._run()
+        except Exception as error:  # noqa: BLE001 - a thread has nobody else to tell
+            self._failure = error
+
+    def do(self, command: Callable[[Consumer], Result]) -> Result:
+        """Have something done by the polling thread; return what it returns.
+
+        Raises:
+            TimeoutError: the member did not come to it within COMMAND_LIMIT.
+        """
+        done: Future[Result] = Future()
+
+        def work(consumer: Consumer) -> None:
+            try:
+                done.set_result(command(consumer))
+            except Exception as error:  # noqa: BLE001 - it is the asker's
+                done.set_exception(error)
+
+        self._commands.put(work)
+        wait_until(
+            lambda: done.done() or self._failure is not None,
+            limit=COMMAND_LIMIT,
+            what=f"member {self.name} to do as it was told",
+            interval=0.005,
+        )
+        if self._failure is not None:
+            raise self._failure
+        return done.result()
+
+    def hang(self) -> None:
+        """Stop polling, as a member does whose code is stuck; heartbeats go on."""
+        self.do(lambda _: setattr(self, "_polling", False))
+
+    def wake(self) -> None:
+        """Poll again after a hang."""
+        self.do(lambda _: setattr(self, "_polling", True))
+
+    def close(self) -> None:
+        """Leave the group and stop; return when it has.
+
+        Raises:
+            Exception: what ended the polling before, if anything did.
+        """
+        self._commands.put(lambda _: setattr(self, "_running", False))
+        self._thread.join(COMMAND_LIMIT)
+        if self._failure is not None:
+            failure, self._failure = self._failure, None
+            raise failure
+
+    def _run(self) -> None:
+        from confluent_kafka import Consumer
+
+        consumer = Consumer(dict(self._config))
+        try:
+            consumer.subscribe(
+                self._topics,
+                on_assign=self._rebalanced(Kind.ASSIGN),
+                on_revoke=self._rebalanced(Kind.REVOKE),
+                on_lost=self._rebalanced(Kind.LOST),
+            )
+            while self._running:
+                self._obey(consumer)
+                if self._polling and self._running:
+                    self._poll(consumer)
+        finally:
+            leave(consumer)
+
+    def _obey(self, consumer: Consumer) -> None:
+        with contextlib.suppress(queue.Empty):
+            while True:
+                # Who does not poll has nothing else to do than to wait for commands.
+                self._commands.get(block=not self._polling, timeout=POLL)(consumer)
+
+    def _poll(self, consumer: Consumer) -> None:
+        message = consumer.poll(POLL)
+        if message is None:
+            return
+        error = message.error()
+        if error is not None:
+            self._history.add(
+                Event(Kind.POLL, State.FAIL, self.name, value=error.name().encode(), time=_now())
+            )
+            return
+        place = (message.topic() or "", message.partition() or 0)
+        self._history.add(polled(self.name, message, epoch=self._epochs[place], time=_now()))
+        self._handle(consumer, message)
+
+    def _rebalanced(self, kind: Kind) -> OnRebalance:
+        def told(consumer: Consumer, partitions: list[TopicPartition]) -> None:
+            places = [(each.topic, each.partition) for each in partitions]
+            if kind is Kind.ASSIGN:
+                self._epochs.update(places)
+                self.assignment |= set(places)
+            else:
+                # Its last chance, such as to commit: it still owns them.
+                self._told[kind](consumer, partitions)
+                self.assignment -= set(places)
+            # While it closes the group may be gone already, which is not to be asked (see leave).
+            self._record(kind, places, generation_of(consumer) if self._running else None)
+            if kind is Kind.ASSIGN:
+                self._told[kind](consumer, partitions)
+
+        return told
+
+    def _record(self, kind: Kind, places: Sequence[Place], generation: int | None) -> None:
+        # One time for all that one callback told; an empty one is an event without a place.
+        told: Sequence[tuple[str, int | None]] = places or [("", None)]
+        now = _now()
+        for topic, partition in told:
+            epoch = self._epochs[topic, partition] if partition is not None else 0
+            self._history.add(
+                Event(
+                    kind,
+                    State.OK,
+                    self.name,
+                    topic=topic,
+                    partition=partition,
+                    epoch=epoch,
+                    time=now,
+                    generation=generation,
+                )
+            )
+
+
+class MemberProcess:
+    """A member in a process of its own, which can be killed."""
+
+    def __init__(
+        self, name: str, config: Settings, topics: Sequence[str], history: History
+    ) -> None:
+        self.name = name
+        self.assignment: set[Place] = set()
+        self._history = history
+        self._child = Child(_member_program, name, dict(config), list(topics))
+        self._heard = 0
+
+    def listen(self) -> None:
+        """Take what it said into the history."""
+        said = self._child.said()
+        for event in said[self._heard :]:
+            if event.partition is not None:
+                if event.kind is Kind.ASSIGN:
+                    self.assignment.add(event.place)
+                elif event.kind in (Kind.REVOKE, Kind.LOST):
+                    self.assignment.discard(event.place)
+            self._history.add(event)
+        self._heard = len(said)
+
+    def kill(self) -> None:
+        """SIGKILL: nothing is said to the group, which misses it after its session."""
+        self._child.kill()
+        self.listen()
+        self._history.add(Event(Kind.CRASH, State.OK, self.name, time=_now()))
+        self.assignment.clear()
+
+    def close(self) -> None:
+        """End the process if it still runs."""
+        self._child.kill()
+
+
+class _Telling(History):
+    """A history that is kept by somebody else."""
+
+    def __init__(self, say: Say) -> None:
+        super().__init__()
+        self._say = say
+
+    def add(self, event: Event) -> None:
+        self._say(event)
+
+
+def _member_program(say: Say, name: str, config: Settings, topics: Sequence[str]) -> None:
+    Member(name, config, topics, _Telling(say)).run()
+
+
+class Members:
+    """The members of one group: made, closed, killed, and waited for."""
+
+    def __init__(
+        self,
+        admin: AdminClient,
+        group: str,
+        topics: Sequence[str],
+        partitions: int,
+        config: Settings,
+    ) -> None:
+        """A group without members.
+
+        Args:
+            admin: the observer; it is no member.
+            group: the group's name.
+            topics: what all members subscribe to.
+            partitions: of all topics together.
+            config: the settings of all members, one of PROTOCOLS among them.
+        """
+        self.history = History()
+        self.partitions = partitions
+        self._admin = admin
+        self._group = group
+        self._topics = topics
+        self._config = {**config, "group.id": group}
+        self._names = count(1)
+        self._live: list[Member | MemberProcess] = []
+
+    def grow(self, settings: Settings | None = None, **told: Any) -> Member:
+        """Add a member in a thread.
+
+        Args:
+            settings: in addition to those of all.
+            told: `handle`, `on_assign`, `on_revoke`, `on_lost`, as Member takes them.
+        """
+        name = f"member-{next(self._names)}"
+        config = {**self._config, "client.id": name, **(settings or {})}
+        member = Member(name, config, self._topics, self.history, **told).start()
+        self._live.append(member)
+        return member
+
+    def grow_process(self, settings: Settings | None = None) -> MemberProcess:
+        """Add a member in a process of its own."""
+        name = f"member-{next(self._names)}"
+        config = {**self._config, "client.id": name, **(settings or {})}
+        member = MemberProcess(name, config, self._topics, self.history)
+        self._live.append(member)
+        return member
+
+    def shrink(self, member: Member) -> None:
+        """Close a member: it leaves the group, and is gone on return."""
+        self._live.remove(member)
+        member.close()
+
+    def crash(self, member: MemberProcess) -> None:
+        """Kill a member's process."""
+        self._live.remove(member)
+        member.kill()
+
+    def forget(self, member: Member) -> None:
+        """Expect no longer that the group has this member, who hangs; it is closed at the end."""
+        self._live.remove(member)
+
+    def wait_for_stable(self, limit: float = STABLE_LIMIT) -> Group:
+        """Wait until the group is stable, and return it as its coordinator describes it.
+
+        Stable means: the coordinator says so; it knows as many members as live
+        here; together they have every partition once; and each was told what
+        the coordinator says of it.
+
+        Raises:
+            Expired: it did not come to that within the limit, in seconds.
+        """
+
+        def look() -> tuple[Group, list[list[Place]]]:
+            for each in self._live:
+                if isinstance(each, MemberProcess):
+                    each.listen()
+            told = sorted(sorted(each.assignment) for each in self._live)
+            return describe_group(self._admin, self._group), told
+
+        def stable(seen: tuple[Group, list[list[Place]]]) -> bool:
+            group, told = seen
+            known = sorted(sorted(each) for each in group.assignments)
+            owned = [place for places in known for place in places]
+            return (
+                group.state == "STABLE"
+                and known == told
+                and len(owned) == len(set(owned)) == self.partitions
+            )
+
+        what = f"{len(self._live)} members of {self._group} to be stable"
+        return wait_until(look, stable, limit=limit, what=what)[0]
+
+    def close(self) -> None:
+        """Close all members that still live."""
+        for each in self._live:
+            each.close()
+        self._live.clear()
+
+
+def generation_of(consumer: Consumer) -> int | None:
+    """The group's generation that a member knows, or its epoch under KIP-848.
+
+    None before it has joined. The client tells it only in the metadata that it
+    hands to transactions: `CGMDv2:`, then 32 bits.
+    """
+    metadata: Any = consumer.consumer_group_metadata()
+    if metadata is None:
+        return None
+    (generation,) = struct.unpack_from("<i", metadata, len(b"CGMDv2:"))
+    return int(generation) if generation >= 0 else None
+
+
+def _now() -> float:
+    return time.monotonic()

@@ -54,7 +54,9 @@ class Event:
     """The ownership epoch: how often the actor was assigned this partition before, or was
     repositioned on purpose. Within one epoch polls may neither skip nor go back."""
     time: float = 0.0
-    """seconds on the monotonic clock"""
+    """seconds on the monotonic clock, which all processes of a machine share"""
+    generation: int | None = None
+    """The group's generation (classic) or the member's epoch (KIP-848), where it is known."""
 
     @property
     def place(self) -> tuple[str, int]:

@@ -1,0 +1,109 @@
+"""Processes of a test's own, for what only a process can do: die.
+
+A crash in a lesson is a process that is killed, with all that it had in memory.
+A consumer that is merely forgotten goes on sending heartbeats.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Iterator
+from multiprocessing.connection import Connection
+from typing import Any
+
+from kafkalab.observe.waiting import wait_until
+
+# A child is forked in 20 ms from a server that is ready after half a second.
+CHILD_LIMIT = 30.0
+
+Say = Callable[[object], None]
+"""Tells the parent something, at once: what was said is known even if the next line kills."""
+
+# Its children are forked from a process that has no clients, so they inherit no client's threads.
+_context = multiprocessing.get_context("forkserver")
+_context.set_forkserver_preload(["confluent_kafka", "kafkalab.observe.groups"])
+
+
+class Child:
+    """A process that runs a function, and what it said."""
+
+    def __init__(self, program: Callable[..., None], *arguments: object) -> None:
+        """Start it.
+
+        Args:
+            program: a function of a module, called with Say and the arguments.
+            arguments: anything that pickles.
+        """
+        self._ear, mouth = _context.Pipe(duplex=False)
+        self._process = _context.Process(
+            target=_run, args=(program, mouth, *arguments), name=program.__name__, daemon=True
+        )
+        self._process.start()
+        mouth.close()
+        self._said: list[Any] = []
+
+    def said(self) -> list[Any]:
+        """All that it has said until now."""
+        # The end of the pipe is the end of the process.
+        with contextlib.suppress(EOFError, OSError):
+            while self._ear.poll():
+                self._said.append(self._ear.recv())
+        return self._said
+
+    def wait(self, limit: float = CHILD_LIMIT) -> list[Any]:
+        """Wait until it has ended by itself; return all that it said.
+
+        Raises:
+            Expired: it did not end within the limit, in seconds.
+        """
+        wait_until(
+            lambda: (self.said(), self._process.exitcode)[1],
+            lambda code: code is not None,
+            limit=limit,
+            what=f"the process of {self._process.name} to end",
+        )
+        return self.said()
+
+    def wait_for(self, enough: Callable[[list[Any]], bool], what: str) -> list[Any]:
+        """Wait until it has said enough.
+
+        Raises:
+            Expired: it did not within CHILD_LIMIT.
+        """
+        return wait_until(self.said, enough, limit=CHILD_LIMIT, what=what)
+
+    @property
+    def was_killed(self) -> bool:
+        """Whether a signal ended it, so that it could do nothing more."""
+        return self._process.exitcode == -signal.SIGKILL
+
+    def kill(self) -> None:
+        """End it as a crash would (SIGKILL); it is gone on return."""
+        self._process.kill()
+        self._process.join(CHILD_LIMIT)
+
+
+def crash() -> None:
+    """End this process as a power cut would: nothing is closed, sent, committed or said."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@contextlib.contextmanager
+def children() -> Iterator[Callable[..., Child]]:
+    """Starts children; those that still run are killed at the end."""
+    started: list[Child] = []
+
+    def start(program: Callable[..., None], *arguments: object) -> Child:
+        started.append(Child(program, *arguments))
+        return started[-1]
+
+    yield start
+    for each in started:
+        each.kill()
+
+
+def _run(program: Callable[..., None], mouth: Connection, *arguments: object) -> None:
+    program(mouth.send, *arguments)

@@ -1,0 +1,86 @@
+"""Lag while it changes: sampled by an observer that is no member of the group."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kafkalab.observe.records import watermarks
+from kafkalab.observe.topics import ADMIN_LIMIT
+from kafkalab.observe.waiting import wait_until
+
+if TYPE_CHECKING:
+    from confluent_kafka import Consumer
+
+Place = tuple[str, int]
+"""a topic and one of its partitions"""
+
+# A sample asks each partition's leader and the coordinator: a few milliseconds.
+EVERY = 0.02
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The lag of each partition at one moment."""
+
+    time: float
+    """seconds on the monotonic clock"""
+    lag: dict[Place, int | None]
+    """in records; None where nothing is committed"""
+
+
+def lag_of(observer: Consumer, places: Sequence[Place]) -> dict[Place, int | None]:
+    """End offset minus committed offset of the observer's group; None without a commit.
+
+    Offsets, not records: transaction markers and compacted records count too.
+    """
+    from confluent_kafka import TopicPartition
+
+    asked = [TopicPartition(*place) for place in places]
+    committed = observer.committed(asked, timeout=ADMIN_LIMIT)
+    return {
+        (each.topic, each.partition): (
+            watermarks(observer, each.topic, each.partition)[1] - each.offset
+            if each.offset >= 0
+            else None
+        )
+        for each in committed
+    }
+
+
+@contextmanager
+def sampled_lag(observer: Consumer, places: Sequence[Place]) -> Iterator[list[Sample]]:
+    """Sample a group's lag in the background, as long as the block runs.
+
+    Args:
+        observer: a consumer with the group's name that is not subscribed. It
+            belongs to the sampling until the block ends.
+        places: the partitions to look at.
+
+    Yields:
+        The samples, in order; more are added meanwhile.
+    """
+    samples: list[Sample] = []
+    done = threading.Event()
+
+    def sample() -> bool:
+        samples.append(Sample(time.monotonic(), lag_of(observer, places)))
+        return done.is_set()
+
+    thread = threading.Thread(
+        target=wait_until,
+        args=(sample,),
+        # No test samples for so long; the thread would end then, and the samples with it.
+        kwargs={"limit": 120, "what": "the end of the sampling", "interval": EVERY},
+        daemon=True,
+    )
+    thread.start()
+    try:
+        yield samples
+    finally:
+        done.set()
+        thread.join(ADMIN_LIMIT)
