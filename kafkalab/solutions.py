@@ -57,6 +57,16 @@ class Solutions:
         """The component of task 1.3."""
         return self._component("partition_log")
 
+    @property
+    def rebalance(self) -> Component:
+        """The component of task 1.4."""
+        return self._component("rebalance")
+
+    @property
+    def delivery(self) -> Component:
+        """The component of task 1.5."""
+        return self._component("delivery")
+
     def _component(self, name: str) -> Component:
         if name not in self._loaded:
             self._loaded[name] = self._load(name)

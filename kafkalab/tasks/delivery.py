@@ -1,0 +1,235 @@
+"""Task 1.5: three promises, and the code that keeps each; a fourth that promises nothing.
+
+A processor is given a consumer that knows its partitions, reads record after
+record, and hands each to the processing. What it promises lies in one thing
+only: when it commits. It takes the consumer over, and closes it at the end,
+whatever ends it. An error in the processing ends it too: a record that fails
+is told, and not passed over.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+
+if TYPE_CHECKING:
+    from confluent_kafka import Message
+
+Process = Callable[["Message"], None]
+"""Does what is to be done with a record: the effect in the world outside of Kafka."""
+
+Stop = Callable[[], bool]
+"""Asked between two records: whether it is time to stop."""
+
+
+class Output(NamedTuple):
+    """A record to be written."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+
+
+Transform = Callable[["Message"], Iterable[Output]]
+"""Makes of a record those to be written for it."""
+
+SETTINGS: Mapping[str, Mapping[str, Any]] = {
+    "at_most_once": {"enable.auto.commit": False},
+    "at_least_once": {"enable.auto.commit": False},
+    "exactly_once": {"enable.auto.commit": False, "isolation.level": "read_committed"},
+    "auto_commit": {"enable.auto.commit": True},
+}
+"""What the consumer of each processor must be told."""
+
+# Seconds. How long one look for records takes, and so a stop may wait for its turn.
+POLL = 0.1
+# Records of one transaction at most: each costs two round trips to the coordinator.
+BATCH = 100
+# Seconds for a request of a transaction; a cluster that elects a coordinator may take some.
+TRANSACTION_LIMIT = 30.0
+
+
+def at_most_once(consumer: Consumer, process: Process, stop: Stop) -> int:
+    """Commit a record before it is processed: a crash in between loses it, none comes twice.
+
+    Args:
+        consumer: it has or will get its partitions; made with SETTINGS. It is
+            closed at the end.
+        process: what to do with a record.
+        stop: asked between two records.
+
+    Returns:
+        How many records were processed.
+
+    Raises:
+        KafkaException: Kafka refused something.
+        Exception: whatever `process` raised.
+    """
+    done = 0
+    with closing(consumer):
+        for message in _records(consumer, stop):
+            consumer.commit(message=message, asynchronous=False)
+            process(message)
+            done += 1
+    return done
+
+
+def at_least_once(consumer: Consumer, process: Process, stop: Stop) -> int:
+    """Commit a record when it is processed: a crash in between repeats it, none is lost.
+
+    Arguments, result and errors are those of `at_most_once`.
+    """
+    done = 0
+    with closing(consumer):
+        for message in _records(consumer, stop):
+            process(message)
+            consumer.commit(message=message, asynchronous=False)
+            done += 1
+    return done
+
+
+def auto_commit(consumer: Consumer, process: Process, stop: Stop) -> int:
+    """Let the client commit by its clock: a crash may lose records, and may repeat others.
+
+    What the client commits is what it has handed over (`enable.auto.offset.store`),
+    processed or not. It stands here to be compared, not to be used.
+
+    Arguments, result and errors are those of `at_most_once`.
+    """
+    done = 0
+    with closing(consumer):
+        for message in _records(consumer, stop):
+            process(message)
+            done += 1
+    return done
+
+
+def _records(consumer: Consumer, stop: Stop) -> Iterator[Message]:
+    while not stop():
+        message = consumer.poll(POLL)
+        if message is not None and _is_record(message):
+            yield message
+
+
+def _is_record(message: Message) -> bool:
+    """Whether it is a record; the end of a partition is none.
+
+    Raises:
+        KafkaException: it is an error.
+    """
+    error = message.error()
+    if error is not None and error.code() != KafkaError._PARTITION_EOF:
+        raise KafkaException(error)
+    return error is None
+
+
+def exactly_once(consumer: Consumer, producer: Producer, transform: Transform, stop: Stop) -> int:
+    """Write the outputs and commit the inputs in one transaction: both happen, or neither.
+
+    It holds inside of Kafka, for readers of committed records. A transaction
+    that the broker does not let through is aborted, and its records are read
+    again: an abort takes back what was written, but not where the consumer
+    stands.
+
+    Args:
+        consumer: as for `at_most_once`.
+        producer: with a `transactional.id` that is this processor's own: a
+            later one of the same name fences this one.
+        transform: makes the outputs of a record.
+        stop: asked between two transactions.
+
+    Returns:
+        How many records were processed in transactions that were committed.
+
+    Raises:
+        KafkaException: Kafka refused something for good, as when it fenced this one.
+        Exception: whatever `transform` raised, after the transaction was aborted.
+    """
+    done = 0
+    with closing(consumer):
+        producer.init_transactions(TRANSACTION_LIMIT)
+        while not stop():
+            batch = [each for each in consumer.consume(BATCH, POLL) if _is_record(each)]
+            if batch and _commit(consumer, producer, transform, batch):
+                done += len(batch)
+    return done
+
+
+def _commit(
+    consumer: Consumer, producer: Producer, transform: Transform, batch: Sequence[Message]
+) -> bool:
+    """One transaction for these records; False where it was aborted, to be done again."""
+    producer.begin_transaction()
+    try:
+        for message in batch:
+            for output in transform(message):
+                producer.produce(output.topic, output.value, output.key)
+        producer.send_offsets_to_transaction(
+            _next_offsets(batch), consumer.consumer_group_metadata(), TRANSACTION_LIMIT
+        )
+        producer.commit_transaction(TRANSACTION_LIMIT)
+    except KafkaException as error:
+        if not error.args[0].txn_requires_abort():
+            raise
+        producer.abort_transaction(TRANSACTION_LIMIT)
+        _rewind(consumer, batch)
+        return False
+    except BaseException:
+        producer.abort_transaction(TRANSACTION_LIMIT)
+        raise
+    return True
+
+
+def _next_offsets(batch: Sequence[Message]) -> list[TopicPartition]:
+    """For each partition the offset after its last record, which is what a commit means."""
+    ends = {(each.topic() or "", each.partition() or 0): each.offset() or 0 for each in batch}
+    return [TopicPartition(*place, last + 1) for place, last in ends.items()]
+
+
+def _rewind(consumer: Consumer, batch: Sequence[Message]) -> None:
+    firsts: dict[tuple[str, int], int] = {}
+    for each in batch:
+        firsts.setdefault((each.topic() or "", each.partition() or 0), each.offset() or 0)
+    for place, first in firsts.items():
+        consumer.seek(TopicPartition(*place, first))
+
+
+class IdempotentSink:
+    """Applies the effect of each record once, however often it comes, in a file.
+
+    A record is known by topic, partition and offset: they stay the same each
+    time that it is read. Effect and knowledge are written in one transaction of
+    the database, so that no crash comes between them.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open the file, or begin it."""
+        # The thread that closes it need not be the one that processes.
+        self._database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self._database.execute(
+            "CREATE TABLE IF NOT EXISTS effects ("
+            "topic TEXT, part INTEGER, position INTEGER, value BLOB, "
+            "PRIMARY KEY (topic, part, position))"
+        )
+
+    def apply(self, message: Message) -> bool:
+        """Apply a record; return whether it had an effect, which a repeated one has not."""
+        written = self._database.execute(
+            "INSERT OR IGNORE INTO effects VALUES (?, ?, ?, ?)",
+            (message.topic(), message.partition(), message.offset(), message.value()),
+        )
+        return written.rowcount == 1
+
+    def values(self) -> list[bytes | None]:
+        """The values of all effects, by topic, partition and offset."""
+        rows = self._database.execute("SELECT value FROM effects ORDER BY topic, part, position")
+        return [value for (value,) in rows]
+
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()
