@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from enum import Enum
+from itertools import pairwise
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kafkalab.learning_log.evidence import LONGEST_TEXT, MOST_ROWS, Evidence, plain
+from kafkalab.learning_log.evidence import (
+    LONGEST_TEXT,
+    MOST_LINES,
+    MOST_POINTS,
+    MOST_ROWS,
+    MOST_SPANS,
+    Evidence,
+    plain,
+)
 
 
 def through_json(value: object) -> Any:
@@ -169,6 +179,144 @@ def test_a_long_table_tells_how_much_it_leaves_out(seen: int, left_out: int) -> 
 
     assert len(evidence.items[0]["rows"]) == MOST_ROWS
     assert evidence.items[0]["left_out"] == left_out
+
+
+def test_a_timeline_is_its_spans() -> None:
+    """Names are plain, whatever they were; times are seconds."""
+    evidence = Evidence()
+
+    evidence.timeline("Owners", [{"row": Partition(3), "start": 0, "end": 0.5, "what": b"\xff"}])
+
+    assert through_json(evidence.items) == [
+        {
+            "kind": "timeline",
+            "title": "Owners",
+            "spans": [{"row": "Partition(number=3)", "start": 0.0, "end": 0.5, "what": r"b'\xff'"}],
+            "left_out": 0,
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        pytest.param({"start": math.nan, "end": 1}, id="no number"),
+        pytest.param({"start": 0, "end": math.inf}, id="infinity"),
+        pytest.param({"start": 0, "end": 10**400}, id="huge"),
+        pytest.param({"start": 0, "end": None}, id="none"),
+        pytest.param({"start": 0}, id="no end"),
+        pytest.param({"start": 2, "end": 1}, id="backwards"),
+        pytest.param({"start": "early", "end": 1}, id="text"),
+    ],
+)
+def test_a_span_that_cannot_be_drawn_is_left_out_and_told(times: dict[str, Any]) -> None:
+    """A test does not fail by its evidence, and nothing is lost in silence."""
+    evidence = Evidence()
+
+    evidence.timeline(
+        "T", [{"row": "0", "what": "a", **times}, {"row": "0", "start": 0, "end": 1, "what": "b"}]
+    )
+
+    (timeline,) = through_json(evidence.items)
+    assert [span["what"] for span in timeline["spans"]] == ["b"]
+    assert timeline["left_out"] == 1
+
+
+@pytest.mark.parametrize(("seen", "left_out"), [(0, 0), (MOST_SPANS, 0), (MOST_SPANS + 3, 3)])
+def test_a_long_timeline_tells_how_much_it_leaves_out(seen: int, left_out: int) -> None:
+    """As a table does."""
+    evidence = Evidence()
+
+    evidence.timeline("T", [{"row": 0, "start": n, "end": n, "what": "a"} for n in range(seen)])
+
+    assert len(evidence.items[0]["spans"]) == seen - left_out
+    assert evidence.items[0]["left_out"] == left_out
+
+
+def test_series_are_their_points() -> None:
+    """What could not be measured is none; a point without a time is left out and told."""
+    evidence = Evidence()
+
+    evidence.series(
+        "Lag", {0: [(0, 1), (1, None), (2, math.nan), (3, math.inf), (math.nan, 7)]}, "records"
+    )
+
+    assert through_json(evidence.items) == [
+        {
+            "kind": "series",
+            "title": "Lag",
+            "unit": "records",
+            "lines": {"0": [[0.0, 1.0], [1.0, None], [2.0, None], [3.0, None]]},
+            "lines_left_out": 0,
+            "left_out": 1,
+        }
+    ]
+
+
+@pytest.mark.parametrize("seen", [0, 1, MOST_POINTS, MOST_POINTS + 1, 10_000])
+def test_a_long_series_is_thinned_and_says_so(seen: int) -> None:
+    """First, last and highest point stay; the others are chosen evenly."""
+    evidence = Evidence()
+    points = [(n / 10, 120 if n == seen // 3 else n % 7) for n in range(seen)]
+
+    evidence.series("Lag", {"0": points})
+
+    (item,) = through_json(evidence.items)
+    kept = [tuple(point) for point in item["lines"]["0"]]
+    # The highest may be among the evenly chosen ones.
+    assert min(seen, MOST_POINTS - 1) <= len(kept) <= MOST_POINTS
+    assert item["left_out"] == seen - len(kept)
+    assert kept == sorted(set(kept) & set(points))
+    if seen:
+        assert {points[0], points[-1], points[seen // 3]} <= set(kept)
+    times = [time for time, _ in kept]
+    widest = max((b - a for a, b in pairwise(times)), default=0)
+    assert widest <= seen / (MOST_POINTS - 2) / 10 + 0.11, "no hole"
+
+
+def test_a_thinned_series_stays_broken() -> None:
+    """A line across a time without measurement would be a lie."""
+    evidence = Evidence()
+    points = [(n, None if n in (5001, 5002) else 1) for n in range(10_000)]
+
+    evidence.series("Lag", {"0": points, "nothing": [(n, None) for n in range(10_000)]})
+
+    (item,) = through_json(evidence.items)
+    assert [point for point in item["lines"]["0"] if point[1] is None] == [[5001, None]]
+    assert item["lines"]["nothing"] == []
+    assert item["left_out"] == 9_998 - (len(item["lines"]["0"]) - 1)
+
+
+def test_more_lines_than_can_be_told_apart_are_told() -> None:
+    """The first ones are kept."""
+    evidence = Evidence()
+
+    evidence.series("Lag", {n: [(0, n)] for n in range(MOST_LINES + 2)})
+
+    assert list(evidence.items[0]["lines"]) == [str(n) for n in range(MOST_LINES)]
+    assert evidence.items[0]["lines_left_out"] == 2
+
+
+def test_pictures_can_be_empty() -> None:
+    """That nothing was seen is evidence, too."""
+    evidence = Evidence()
+
+    evidence.timeline("T", [])
+    evidence.series("S", {})
+    evidence.series("S", {"0": []})
+
+    assert [item.get("spans", item.get("lines")) for item in evidence.items] == [[], {}, {"0": []}]
+
+
+@given(st.text() | st.binary(), st.floats() | st.integers() | st.none())
+def test_any_name_and_number_can_be_a_picture(name: str | bytes, number: Any) -> None:
+    """Hostile names and impossible times are data, too."""
+    evidence = Evidence()
+
+    evidence.timeline(str(name), [{"row": name, "start": number, "end": number, "what": name}])
+    evidence.series(str(name), {name: [(0, number), (number, 0)]}, str(name))
+
+    assert through_json(evidence.items) == evidence.items
 
 
 def test_evidence_stands_in_the_order_of_its_recording() -> None:

@@ -9,6 +9,13 @@ from typing import Any
 # A page must stay readable, and small enough to open at once.
 LONGEST_TEXT = 400
 MOST_ROWS = 200
+MOST_SPANS = 200
+# A picture is not wide enough to show more points, nor can more lines be told apart.
+MOST_POINTS = 500
+MOST_LINES = 28
+
+# When and how much; none where nothing could be measured.
+Point = tuple[float, float | None]
 
 # Offsets and timestamps are 64 bits wide; what is beyond is shown by its size.
 HUGE = 2**64
@@ -51,6 +58,50 @@ class Evidence:
             for place, count in counts.items()
         }
         self.items.append({"kind": "shares", "title": plain(title), "counts": parts})
+
+    def timeline(self, title: str, spans: Sequence[Mapping[str, Any]]) -> None:
+        """Record what held each row from when to when, such as the member that owned a partition.
+
+        A span has row, start, end and what; times are seconds since the scenario's start.
+        """
+        drawable = [span for span in map(_span, spans[:MOST_SPANS]) if span is not None]
+        self.items.append(
+            {
+                "kind": "timeline",
+                "title": plain(title),
+                "spans": drawable,
+                "left_out": len(spans) - len(drawable),
+            }
+        )
+
+    def series(
+        self,
+        title: str,
+        series: Mapping[Any, Sequence[tuple[float, float | None]]],
+        unit: str = "",
+    ) -> None:
+        """Record values as they changed, as pairs of seconds and value; none breaks the line."""
+        lines = {}
+        left_out = 0
+        for name, given in list(series.items())[:MOST_LINES]:
+            points = [
+                (time, _measured(value))
+                for time, value in ((_measured(time), value) for time, value in given)
+                if time is not None
+            ]
+            kept = _thinned(points)
+            left_out += len(given) - len(points) + _values(points) - _values(kept)
+            lines[str(plain(name))] = [[time, value] for time, value in kept]
+        self.items.append(
+            {
+                "kind": "series",
+                "title": plain(title),
+                "unit": plain(unit),
+                "lines": lines,
+                "lines_left_out": max(0, len(series) - MOST_LINES),
+                "left_out": left_out,
+            }
+        )
 
     def number(self, name: str, value: float, unit: str = "") -> None:
         """Record one measured or counted value."""
@@ -100,3 +151,44 @@ def _readable(value: bytes) -> str:
     except UnicodeDecodeError:
         return repr(value)
     return text if text.isprintable() else repr(value)
+
+
+def _span(span: Mapping[str, Any]) -> dict[str, Any] | None:
+    """A span as data; none if there is no telling where it starts or ends."""
+    start, end = _measured(span.get("start")), _measured(span.get("end"))
+    if start is None or end is None or end < start:
+        return None
+    row, what = str(plain(span.get("row"))), str(plain(span.get("what")))
+    return {"row": row, "start": start, "end": end, "what": what}
+
+
+def _measured(value: Any) -> float | None:
+    """A number that can be drawn; none for infinite and huge ones, and for what is no number."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return number if abs(number) < HUGE else None
+
+
+def _thinned(points: list[Point]) -> list[Point]:
+    """At most MOST_POINTS values: evenly chosen, and the highest; what was broken stays broken."""
+    if len(points) <= MOST_POINTS:
+        return points
+    values = [at for at, (_, value) in enumerate(points) if value is not None]
+    if len(values) > MOST_POINTS:
+        highest = max(values, key=lambda at: points[at][1] or 0)
+        steps = MOST_POINTS - 2
+        even = (values[step * (len(values) - 1) // steps] for step in range(steps + 1))
+        values = sorted({*even, highest})
+    kept = []
+    after = 0
+    for at in values:
+        kept += [point for point in points[after:at] if point[1] is None][:1]
+        kept.append(points[at])
+        after = at + 1
+    return kept
+
+
+def _values(points: list[Point]) -> int:
+    return sum(value is not None for _, value in points)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import io
+import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
@@ -19,8 +20,27 @@ COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#9
 # More parts than colours would be told apart by nobody.
 OTHERS = "others"
 
+# More lines than colours are told apart by how they are drawn.
+STROKES = ("-", "--", ":", "-.")
+
 # Inches, at 72 to the inch: as wide as a page's column, a bar as high as a line.
 WIDTH, BAR, MARGIN = 6.4, 0.28, 0.75
+# A timeline's row has room for a duration above its bar; a line of a legend, a letter of it.
+ROW, LINE, LETTER = 0.36, 0.19, 0.075
+LINES_HEIGHT = 2.2
+
+# Parts of a timeline's whole: a bar that can be seen, and a gap that is worth a word.
+THINNEST, NOTABLE = 0.005, 0.01
+BAR_OF_ROW = 0.56
+
+# Letters of a name in a picture, spans of a row in words, and letters of all words.
+LONGEST_NAME, MOST_TOLD, LONGEST_TOLD = 40, 4, 1500
+
+# What no XML may contain, not even escaped, and line ends, for which there is no room.
+UNDRAWABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ufffe\uffff]")
+
+# Whole numbers, without a power of ten that would stand in the legend's place.
+TICK = "{x:.10g}"
 
 LEGEND = {"fontsize": 9, "frameon": False, "handlelength": 1, "borderaxespad": 0}
 
@@ -29,11 +49,13 @@ def shares(title: str, counts: Mapping[str, Mapping[str, int]]) -> Markup:
     """A bar for each place, divided by its parts, with its count and its share of the whole."""
     parts = _largest_parts(counts)
     total = sum(sum(each.values()) for each in counts.values())
-    figure, axes = _empty(height=BAR * len(counts) + MARGIN)
+    columns, lines = _legend_size(parts, beside=_width(counts))
+    figure, axes = _empty(height=BAR * len(counts) + LINE * max(0, lines - 1) + MARGIN)
+    handles = []
     started = [0] * len(counts)
     for part, colour in zip(parts, COLOURS, strict=False):
         widths = [_of(part, parts, each) for each in counts.values()]
-        axes.barh(range(len(counts)), widths, left=started, color=colour, label=part)
+        handles.append(axes.barh(range(len(counts)), widths, left=started, color=colour))
         started = [before + width for before, width in zip(started, widths, strict=True)]
     for at, count in enumerate(started):
         share = f"{count / total:.0%}" if total else "0%"
@@ -43,14 +65,176 @@ def shares(title: str, counts: Mapping[str, Mapping[str, int]]) -> Markup:
     axes.set_xlim(0, max([*started, 1]) * 1.2)
     axes.invert_yaxis()
     if len(parts) > 1:
-        axes.legend(ncols=len(parts), loc="lower left", bbox_to_anchor=(0, 1), **LEGEND)
+        _legend(axes, handles, parts, columns)
     told = ", ".join(f"{place}: {count}" for place, count in zip(counts, started, strict=True))
     return _svg(figure, f"{title}. Records of each partition: {told}.")
 
 
-def _largest_parts(counts: Mapping[str, Mapping[str, int]]) -> list[str]:
+def timeline(title: str, spans: Sequence[Mapping[str, Any]]) -> Markup:
+    """A bar for each span in its row, coloured by what held the row; gaps tell their length."""
+    rows: dict[str, list[Mapping[str, Any]]] = {}
+    for span in sorted(spans, key=lambda each: (each["start"], each["end"])):
+        rows.setdefault(span["row"], []).append(span)
+    rows = {row: rows[row] for row in dict.fromkeys(span["row"] for span in spans)}
+    parts = _largest_parts({row: _seconds_of_each(held) for row, held in rows.items()})
+    colours = dict(zip(parts, COLOURS, strict=False))
+    first = min([0.0, *(span["start"] for span in spans)])
+    whole = max([first, *(span["end"] for span in spans)]) - first or 1.0
+
+    beside = _width(rows)
+    columns, lines = _legend_size(parts, beside)
+    figure, axes = _empty(height=ROW * max(1, len(rows)) + LINE * lines + MARGIN)
+    for at, held in enumerate(rows.values()):
+        _bars(axes, at, held, colours, whole)
+        _gaps(axes, at, held, whole, inches=WIDTH - beside)
+    axes.set_yticks(range(len(rows)), labels=map(_short, rows), fontsize=9)
+    axes.set_ylim(len(rows) - 0.5, -0.7)
+    axes.set_xlim(first, first + whole * (1 + THINNEST))
+    _seconds(axes)
+    _legend(axes, [_patch(colours[part]) for part in parts], parts, columns)
+    if not rows:
+        _nothing(axes)
+    told = ". ".join(f"{row}: {_told(held)}" for row, held in rows.items())
+    return _svg(figure, f"{title}. {told or 'Nothing was recorded'}.")
+
+
+def series(
+    title: str, lines: Mapping[str, Sequence[Sequence[float | None]]], unit: str = ""
+) -> Markup:
+    """A line for each name, broken where nothing was measured."""
+    columns, height = _legend_size(list(lines), beside=0.6)
+    figure, axes = _empty(height=LINES_HEIGHT + LINE * height + MARGIN)
+    handles = []
+    for at, points in enumerate(lines.values()):
+        colour = COLOURS[at % len(COLOURS)]
+        stroke = STROKES[at // len(COLOURS) % len(STROKES)]
+        times: list[Any] = [point[0] for point in points]
+        values = [float("nan") if point[1] is None else point[1] for point in points]
+        handles += axes.plot(times, values, stroke, color=colour, linewidth=1.5)
+        axes.plot(*_lonely(points), ".", color=colour)
+    measured = [point[1] for points in lines.values() for point in points if point[1] is not None]
+    if measured and min(measured) >= 0:
+        # Seen from zero, as lengths are; the line at zero is drawn whole.
+        axes.set_ylim(-0.02 * (max(measured) or 1), (max(measured) or 1) * 1.05)
+    axes.set_ylabel(_short(unit), fontsize=9)
+    axes.grid(axis="y", color="#e5e5e5", linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.yaxis.set_major_formatter(TICK)
+    axes.margins(x=0.01)
+    _seconds(axes)
+    # As long as it takes to tell the strokes.
+    _legend(axes, handles, list(lines), columns, handlelength=2.2)
+    if not measured:
+        _nothing(axes)
+    told = ". ".join(f"{name}: {_extremes(points, unit)}" for name, points in lines.items())
+    return _svg(figure, f"{title}. {told or 'Nothing was recorded'}.")
+
+
+def _bars(
+    axes: Axes,
+    at: int,
+    spans: Sequence[Mapping[str, Any]],
+    colours: Mapping[str, str],
+    whole: float,
+) -> None:
+    """The bars of one row; what overlaps stands one above the other, for two may hold one thing."""
+    ends: list[float] = []
+    placed = []
+    for span in spans:
+        # A handover within a bar's least width is no overlap that could be seen.
+        free = (lane for lane, end in enumerate(ends) if end <= span["start"] + whole * THINNEST)
+        lane = next(free, len(ends))
+        if lane == len(ends):
+            ends.append(span["end"])
+        ends[lane] = max(ends[lane], span["end"])
+        placed.append((span, lane))
+    height = BAR_OF_ROW / len(ends)
+    # The shortest come last, so that no long one hides them.
+    for span, lane in sorted(placed, key=lambda each: each[0]["start"] - each[0]["end"]):
+        axes.barh(
+            at - BAR_OF_ROW / 2 + lane * height,
+            max(span["end"] - span["start"], whole * THINNEST),
+            left=span["start"],
+            height=height,
+            align="edge",
+            color=colours.get(span["what"], COLOURS[-1]),
+            edgecolor="white",
+            linewidth=0.4,
+        )
+
+
+def _gaps(
+    axes: Axes, at: int, spans: Sequence[Mapping[str, Any]], whole: float, inches: float
+) -> None:
+    """How long nothing held the row, above each notable gap where no other word stands."""
+    held_until = spans[0]["end"]
+    free_from = spans[0]["start"]
+    for span in spans[1:]:
+        gap = span["start"] - held_until
+        if gap > whole * NOTABLE:
+            middle, text = held_until + gap / 2, _duration(gap)
+            half = len(text) * LETTER * 0.4 / inches * whole
+            if middle - half >= free_from:
+                axes.text(
+                    middle,
+                    at - BAR_OF_ROW / 2 - 0.04,
+                    text,
+                    ha="center",
+                    va="bottom",
+                    fontsize=7,
+                    color="#444444",
+                )
+                free_from = middle + half
+        held_until = max(held_until, span["end"])
+
+
+def _duration(seconds: float) -> str:
+    if seconds >= 1:
+        return f"{seconds:.3g} s"
+    return f"{seconds * 1000:.0f} ms" if seconds >= 0.01 else f"{seconds * 1000:.2g} ms"
+
+
+def _seconds_of_each(spans: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    seconds: dict[str, float] = {}
+    for span in spans:
+        seconds[span["what"]] = seconds.get(span["what"], 0) + span["end"] - span["start"]
+    return seconds
+
+
+def _told(spans: Sequence[Mapping[str, Any]]) -> str:
+    """The spans of a row in words."""
+    told = [
+        f"{span['what']} from {span['start']:.4g} to {span['end']:.4g} s"
+        for span in spans[:MOST_TOLD]
+    ]
+    if len(spans) > MOST_TOLD:
+        told.append(f"and {len(spans) - MOST_TOLD} more")
+    return ", ".join(told)
+
+
+def _extremes(points: Sequence[Sequence[float | None]], unit: str) -> str:
+    """A line in words."""
+    values = [point[1] for point in points if point[1] is not None]
+    if not values:
+        return "no value"
+    told = f"first {values[0]:.6g}, highest {max(values):.6g}, last {values[-1]:.6g}"
+    return f"{told} {unit}".rstrip()
+
+
+def _lonely(points: Sequence[Sequence[float | None]]) -> tuple[list[Any], list[Any]]:
+    """The points without a neighbour, of which no line tells."""
+    values = [None, *(point[1] for point in points), None]
+    lonely = [
+        point
+        for before, point, after in zip(values, points, values[2:], strict=False)
+        if before is None and point[1] is not None and after is None
+    ]
+    return [point[0] for point in lonely], [point[1] for point in lonely]
+
+
+def _largest_parts(counts: Mapping[str, Mapping[str, float]]) -> list[str]:
     """The parts by name; the smallest go together where there are more than colours."""
-    sizes: dict[str, int] = {}
+    sizes: dict[str, float] = {}
     for each in counts.values():
         for part, count in each.items():
             sizes[part] = sizes.get(part, 0) + count
@@ -64,6 +248,60 @@ def _of(part: str, parts: list[str], counts: Mapping[str, int]) -> int:
     if part == OTHERS and part not in counts:
         return sum(count for name, count in counts.items() if name not in parts)
     return counts.get(part, 0)
+
+
+def _patch(colour: str) -> Any:
+    from matplotlib.patches import Patch
+
+    return Patch(color=colour)
+
+
+def _legend_size(names: Sequence[str], beside: float) -> tuple[int, int]:
+    """How many columns and lines a legend has that is as wide as the axes."""
+    if not names:
+        return 1, 0
+    column = _width(names)
+    columns = min(len(names), max(1, int((WIDTH - beside) / column)))
+    return columns, -(-len(names) // columns)
+
+
+def _legend(
+    axes: Axes, handles: Sequence[Any], names: Sequence[str], columns: int, **style: Any
+) -> None:
+    if names:
+        labels = [_short(name) for name in names]
+        style = {**LEGEND, "loc": "lower left", "bbox_to_anchor": (0, 1), **style}
+        axes.legend(handles, labels, ncols=columns, **style)
+
+
+def _width(names: Iterable[str]) -> float:
+    """About as many inches as the longest of the names takes, with a mark beside it."""
+    return max((len(_short(name)) for name in names), default=0) * LETTER + 0.5
+
+
+def _short(name: str) -> str:
+    """A name as a picture has room for it."""
+    name = UNDRAWABLE.sub("\ufffd", name)
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 3]}..."
+
+
+def _seconds(axes: Axes) -> None:
+    axes.set_xlabel("seconds", fontsize=9)
+    axes.xaxis.set_major_formatter(TICK)
+
+
+def _nothing(axes: Axes) -> None:
+    axes.set(xticks=[], yticks=[])
+    axes.text(
+        0.5,
+        0.5,
+        "nothing was recorded",
+        transform=axes.transAxes,
+        ha="center",
+        va="center",
+        fontsize=9,
+        color="#444444",
+    )
 
 
 def _empty(height: float) -> tuple[Figure, Axes]:
@@ -94,6 +332,9 @@ def _svg(figure: Figure, told: str) -> Markup:
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
     svg = buffer.getvalue()
     svg = svg[svg.index("<svg") :]
+    told = UNDRAWABLE.sub("\ufffd", told)
+    if len(told) > LONGEST_TOLD:
+        told = f"{told[:LONGEST_TOLD]}..."
     return Markup('<div class="picture" role="img" aria-label="{}">{}</div>').format(
         told,
         Markup(svg),  # noqa: S704 - matplotlib escapes every text that it draws

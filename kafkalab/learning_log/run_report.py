@@ -117,9 +117,28 @@ def _item(item: dict[str, Any]) -> Markup:
         return Markup("<figure><figcaption>{}</figcaption>{}</figure>").format(
             item["title"], plots.shares(item["title"], item["counts"])
         )
+    if item["kind"] == "timeline":
+        return Markup("<figure><figcaption>{}</figcaption>{}{}</figure>").format(
+            item["title"],
+            plots.timeline(item["title"], item["spans"]),
+            _left_out(span=item["left_out"]),
+        )
+    if item["kind"] == "series":
+        return Markup("<figure><figcaption>{}</figcaption>{}{}</figure>").format(
+            item["title"],
+            plots.series(item["title"], item["lines"], item["unit"]),
+            _left_out(line=item["lines_left_out"], point=item["left_out"]),
+        )
     if item["kind"] == "number":
         return Markup("<p>{}: <b>{}</b> {}</p>").format(item["name"], item["value"], item["unit"])
     return Markup("<p>{}</p>").format(item["text"])
+
+
+def _left_out(**counts: int) -> Markup:
+    told = ", ".join(
+        f"{count} {thing}{'s' if count > 1 else ''}" for thing, count in counts.items() if count
+    )
+    return Markup("<p>Left out of the picture: {}</p>").format(told) if told else Markup("")
 
 
 def _table(columns: Sequence[str], rows: Any) -> Markup:

@@ -321,49 +321,44 @@ def duplicate_delivery(polls: Iterable[Event]) -> Checked:
     pollers: dict[tuple[str, int], Counter[str]] = defaultdict(Counter)
     for event, offset in _records_of(polls):
         pollers[_where(event), offset][event.actor] += 1
-    violations = tuple(
-        Violation(
-            "duplicate delivery",
-            where,
-            f"expected offset {offset} once, saw it {by.total()} times: "
-            + ", ".join(f"{times} by {actor}" for actor, times in by.items()),
-        )
-        for (where, offset), by in pollers.items()
-        if by.total() > 1
-    )
-    return Checked(violations, len(pollers))
+    violations: list[Violation] = []
+    for (where, offset), by in pollers.items():
+        if by.total() > 1:
+            whom = ", ".join(f"{times} by {actor}" for actor, times in by.items())
+            text = f"expected offset {offset} once, saw it {by.total()} times: {whom}"
+            violations.append(Violation("duplicate delivery", where, text))
+    return Checked(tuple(violations), len(pollers))
 
 
 def undelivered(sends: Iterable[Event], polls: Iterable[Event]) -> Checked:
     """Whatever was acknowledged is polled, up to the last offset polled of its partition.
 
-    Those acknowledged sends are what is compared; what stands further on may still be
-    polled. Only for topics from which nothing was removed meanwhile, and that are read
-    from their beginning.
+    Those sends are what is compared; what stands further on may still be polled. Only for
+    topics that are read from the beginning, and from which nothing was removed meanwhile.
 
     Args:
-        sends: the sends, in any state; without those of aborted transactions, where
-            the polls pass over them.
+        sends: the sends, in any state; if the polls pass over aborted transactions,
+            without theirs.
         polls: the polls, of whichever members.
     """
-    seen = {(event.place, offset) for event, offset in _records_of(polls)}
-    last: dict[tuple[str, int], int] = {}
-    for place, offset in seen:
-        last[place] = max(offset, last.get(place, offset))
+    seen = _seen(polls)
+    last: dict[str, int] = {}
+    for where, offset in seen:
+        last[where] = max(offset, last.get(where, offset))
     due = [
         (event, offset)
         for event, offset in _with_offset(sends, Kind.SEND)
-        if event.place in last and offset <= last[event.place]
+        if offset <= last.get(_where(event), -1)
     ]
     violations = tuple(
         Violation(
             "lost write",
             _where(event),
             f"expected a poll of offset {offset}, as acknowledged, "
-            f"saw none and one of {last[event.place]}: {_shown(event)}",
+            f"saw none and one of {last[_where(event)]}: {_shown(event)}",
         )
         for event, offset in due
-        if (event.place, offset) not in seen
+        if (_where(event), offset) not in seen
     )
     return Checked(violations, len(due))
 
@@ -377,13 +372,9 @@ def everything_seen(log: Sequence[LogRow], polls: Iterable[Event]) -> Checked:
         log: what could be polled, read with the isolation level of the polls.
         polls: the polls, of whichever members, up to the end of a final drain.
     """
-    seen = {(_where(event), offset) for event, offset in _records_of(polls)}
+    seen = _seen(polls)
     violations = tuple(
-        Violation(
-            "never seen",
-            _where(row),
-            f"expected a poll of offset {row.offset}, saw none: {_shown(row)}",
-        )
+        Violation("never seen", _where(row), f"expected a poll of {row.offset}: {_shown(row)}")
         for row in log
         if (_where(row), row.offset) not in seen
     )
@@ -391,32 +382,29 @@ def everything_seen(log: Sequence[LogRow], polls: Iterable[Event]) -> Checked:
 
 
 def aborted_reads(polls: Iterable[Event], aborted: Collection[bytes]) -> Checked:
-    """No poll brings a value that was written only in aborted transactions.
+    """No poll brings a value that was written only in aborted transactions: one of `aborted`.
 
     Polls with a value are what is compared; none, where nothing was aborted, since
     nothing could have been caught.
-
-    Args:
-        polls: the polls, made with the isolation level `read_committed`.
-        aborted: those values.
     """
     unwanted = frozenset(aborted)
-    valued = [
-        (event, offset)
-        for event, offset in _records_of(polls)
-        if unwanted and event.value is not None
-    ]
+    valued = [event for event, _ in _records_of(polls) if unwanted and event.value is not None]
     violations = tuple(
         Violation(
             "aborted read",
             _where(event),
-            f"expected nowhere, since it was aborted, "
-            f"polled by {event.actor} at offset {offset}: {_shown(event)}",
+            "expected nowhere, since it was aborted, "
+            f"polled by {event.actor} at offset {event.offset}: {_shown(event)}",
         )
-        for event, offset in valued
+        for event in valued
         if event.value in unwanted
     )
     return Checked(violations, len(valued))
+
+
+def _seen(polls: Iterable[Event]) -> set[tuple[str, int]]:
+    """Partitions and offsets that were polled."""
+    return {(_where(event), offset) for event, offset in _records_of(polls)}
 
 
 def _records_of(events: Iterable[Event]) -> Iterator[tuple[Event, int]]:
@@ -439,18 +427,18 @@ def _ownership(event: Event) -> _Ownership:
 
 
 class _Span(NamedTuple):
-    """A member's time with a partition, from its assignment on."""
+    """A member's time with a partition."""
 
     begin: int
     """the position of the assignment in the history"""
     end: int
-    """the position of what ended it, or that behind the last event"""
+    """the position of what ended it; that behind the last event, if nothing did"""
     assigned: Event
     ended: Event | None
 
     @property
     def fenced(self) -> bool:
-        """Whether it ended without the member's consent, perhaps before the member knew."""
+        """Whether the group may have ended it before the member knew."""
         return self.ended is not None and self.ended.kind in (Kind.LOST, Kind.CRASH)
 
     def __str__(self) -> str:
@@ -459,37 +447,33 @@ class _Span(NamedTuple):
 
 
 def _spans(history: Sequence[Event]) -> Iterator[_Span]:
-    """Who owned which partition when; a partition assigned to its owner again stays its own."""
-    begun: dict[tuple[str, tuple[str, int]], int] = {}
+    """Who owned which partition when; one that is assigned to its owner again stays its own."""
+    begun: dict[tuple[str, str], int] = {}
     for position, event in enumerate(history):
         if event.kind is Kind.ASSIGN and event.partition is not None:
-            begun.setdefault((event.actor, event.place), position)
+            begun.setdefault((event.actor, _where(event)), position)
         elif event.kind in (Kind.REVOKE, Kind.LOST, Kind.CRASH):
-            for owned in list(begun):
-                actor, place = owned
+            for actor, where in list(begun):
                 # A crash names no partition: it ends all that its actor owned.
-                ends = event.kind is Kind.CRASH or place == (event.topic, event.partition)
-                if ends and actor == event.actor:
-                    begin = begun.pop(owned)
+                if actor == event.actor and (event.kind is Kind.CRASH or where == _where(event)):
+                    begin = begun.pop((actor, where))
                     yield _Span(begin, position, history[begin], event)
     for begin in begun.values():
         yield _Span(begin, len(history), history[begin], None)
 
 
 def exclusive_ownership(events: Iterable[Event]) -> Checked:
-    """No two members own a partition at the same time, in the order recorded.
+    """No two members of a group own a partition at the same time.
 
     A member owns it from its assignment until it is revoked or lost, or the member
-    crashes; else until the end of the history. One that was fenced may believe in its
-    partition for a while after the group gave it to another: a span that ends with a
-    loss or a crash may reach into later ones. Hence members that are killed at the end
-    of a test prove less than those that are closed. Assigned partitions are what is
+    crashes, or else until the end. One that was fenced may believe in its partition for
+    a while after the group gave it to another: what ends with a loss or a crash may reach
+    into what began later. So judge before members are killed for being no longer needed,
+    and after those that hang have heard of their loss. Assigned partitions are what is
     compared.
-
-    Args:
-        events: a history of the members of one group.
     """
-    history = list(events)
+    # By the clock: what happened in other processes is recorded late.
+    history = sorted(events, key=lambda event: event.time)
     owners: dict[str, list[_Span]] = defaultdict(list)
     for span in sorted(_spans(history), key=lambda span: span.begin):
         owners[_where(span.assigned)].append(span)
@@ -506,57 +490,50 @@ def exclusive_ownership(events: Iterable[Event]) -> Checked:
 def activity_on_owned(events: Iterable[Event]) -> Checked:
     """Members poll and commit what they own at that moment, in the order recorded.
 
-    A commit in the callback of a revocation counts as owned if it is recorded before the
-    revocation. Polls that brought a record, and commits that succeeded, are what is
-    compared: those of actors that were ever assigned anything, be it nothing. Others
-    chose their partitions themselves.
+    Polls of records and successful commits are what is compared, of those actors that were
+    ever assigned something, or nothing; others chose their partitions themselves.
     """
     history = list(events)
     members = {event.actor for event in history if event.kind is Kind.ASSIGN}
-    owned: dict[tuple[str, str], list[_Span]] = defaultdict(list)
+    owned: dict[str, list[_Span]] = defaultdict(list)
     for span in _spans(history):
-        owned[span.assigned.actor, _where(span.assigned)].append(span)
+        owned[_by(span.assigned)].append(span)
     acts = [
-        (position, event, offset)
-        for position, each in enumerate(history)
-        for event, offset in _with_offset([each], Kind.POLL, Kind.COMMIT)
-        if event.actor in members
+        (position, event)
+        for position, event in enumerate(history)
+        if event.actor in members and any(_with_offset([event], Kind.POLL, Kind.COMMIT))
     ]
     violations = tuple(
         Violation(
             "activity without ownership",
-            f"{_where(event)} by {event.actor}",
-            f"expected it to own the partition at {event.time:.3f} s, "
-            f"saw only its {event.kind} of offset {offset}",
+            _by(event),
+            f"expected none, saw a {event.kind} of offset {event.offset} at {event.time:.3f} s",
         )
-        for position, event, offset in acts
-        if not any(span.begin < position < span.end for span in owned[event.actor, _where(event)])
+        for position, event in acts
+        if not any(span.begin < position < span.end for span in owned[_by(event)])
     )
     return Checked(violations, len(acts))
 
 
 def committed_at_most_position(events: Iterable[Event]) -> Checked:
-    """A commit goes no further than the offset after the last one that its actor polled.
+    """A commit goes no further than to the next offset after all that its actor polled there.
 
-    The last one is the highest of that partition so far, in whichever epoch. An actor
-    that polled nothing there may only commit 0: nothing is read. Successful commits are
-    what is compared. Not for clients whose position passes over transaction markers and
-    the records of aborted transactions, since nothing of that is polled.
+    It may stay behind, and who polled nothing of a partition may commit 0. Successful
+    commits are what is compared. Not for topics with transactions: clients commit the
+    offset after a transaction's marker, which nobody polls (librdkafka #2539).
     """
-    following: dict[tuple[str, str], int] = {}
+    following: dict[str, int] = {}
     violations: list[Violation] = []
     commits = 0
     for event, offset in _with_offset(events, Kind.POLL, Kind.COMMIT):
-        reader = event.actor, _where(event)
-        position = following.get(reader, 0)
+        position = following.get(_by(event), 0)
         if event.kind is Kind.POLL:
-            following[reader] = max(position, offset + 1)
+            following[_by(event)] = max(position, offset + 1)
             continue
         commits += 1
         if offset > position:
             text = f"expected at most {position}, the next offset after its polls, saw {offset}"
-            where = f"{_where(event)} by {event.actor}"
-            violations.append(Violation("commit beyond the position", where, text))
+            violations.append(Violation("commit beyond the position", _by(event), text))
     return Checked(tuple(violations), commits)
 
 
@@ -570,10 +547,10 @@ class Rebalances:
 
 
 def rebalances(events: Iterable[Event]) -> dict[str, Rebalances]:
-    """How often each member was assigned, revoked and lost partitions, be it none.
+    """How often each member was assigned, revoked and lost partitions, or none.
 
-    What happened to one member at the same time belongs to one callback. Members to
-    which nothing of this happened are left out.
+    What happened to a member at the same time belongs to one callback. Members to which
+    nothing of this happened are left out.
     """
     told = (Kind.ASSIGN, Kind.REVOKE, Kind.LOST)
     callbacks = {(event.actor, event.kind, event.time) for event in events if event.kind in told}
@@ -593,12 +570,11 @@ def exact_copy(source: Sequence[LogRow], copy: Sequence[LogRow]) -> Checked:
     - not copied: a value of the source is not in the copy.
     - copied more than once: a value of the source is in the copy again.
     - never in the source: a value is in the copy and not in the source.
-    - copied out of order: of two values of one key of the source, which follow one
-      another in the copy, the second comes first in the source. Where a value is in
-      the copy again, its first place counts. Records without a key have no order.
+    - copied out of order: of two values with one key in the source, the later one comes
+      first in the copy. A value's first place there counts; no key, no order.
 
-    Rows of the source are what is compared, to their values only: topics, partitions
-    and keys of the copy may be others.
+    Rows of the source are what is compared, by value: topics, partitions and keys of the
+    copy may be others.
 
     Args:
         source: records in the order read, each with a value of its own.
@@ -610,33 +586,29 @@ def exact_copy(source: Sequence[LogRow], copy: Sequence[LogRow]) -> Checked:
     positions = {row.value: position for position, row in enumerate(source)}
     if len(positions) < len(source):
         raise ValueError("a value stands in the source twice")
-    copies: dict[bytes | None, list[LogRow]] = defaultdict(list)
+    copies: dict[bytes | None, list[str]] = defaultdict(list)
     for row in copy:
-        copies[row.value].append(row)
+        copies[row.value].append(f"{_where(row)} offset {row.offset}")
     violations = [
-        Violation("not copied", _where(row), f"expected a copy, saw none: {_shown(row)}")
+        Violation("not copied", _where(row), f"expected a copy of offset {row.offset}, saw none")
         for row in source
         if row.value not in copies
     ]
-    for value, rows in copies.items():
-        at = ", ".join(f"{_where(row)} offset {row.offset}" for row in rows)
+    for value, places in copies.items():
+        where, at = f"value {value!r}", ", ".join(places)
         if value not in positions:
             text = f"expected nowhere in the copy, seen at {at}"
-            violations.append(Violation("never in the source", f"value {value!r}", text))
-        elif len(rows) > 1:
+            violations.append(Violation("never in the source", where, text))
+        elif len(places) > 1:
             text = f"expected once in the copy, seen at {at}"
-            violations.append(Violation("copied more than once", f"value {value!r}", text))
-    # As they first appear in the copy.
-    originals = [source[positions[value]] for value in copies if value in positions]
-    of_keys = (
-        (f"key {row.key!r} of {row.topic}", positions[row.value])
-        for row in originals
-        if row.key is not None
-    )
-    for where, before, position in _neighbours(of_keys):
+            violations.append(Violation("copied more than once", where, text))
+    copied = [source[positions[value]] for value in copies if value in positions]
+    keyed = [row for row in copied if row.key is not None]
+    rows = ((f"key {row.key!r} of {row.topic}", positions[row.value]) for row in keyed)
+    for where, before, position in _neighbours(rows):
         if position < before:
             first, second = source[position].value, source[before].value
-            text = f"expected {first!r} before {second!r}, as in the source, saw it after"
+            text = f"expected {first!r} before {second!r}, saw it after"
             violations.append(Violation("copied out of order", where, text))
     return Checked(tuple(violations), len(source))
 
@@ -646,6 +618,10 @@ def exact_copy(source: Sequence[LogRow], copy: Sequence[LogRow]) -> Checked:
 
 def _where(item: Event | LogRow) -> str:
     return f"{item.topic}-{item.partition}"
+
+
+def _by(event: Event) -> str:
+    return f"{_where(event)} by {event.actor}"
 
 
 def _content(item: Event | LogRow) -> tuple[str, bytes | None, bytes | None]:
