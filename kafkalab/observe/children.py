@@ -10,8 +10,10 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import traceback
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 from kafkalab.observe.waiting import wait_until
@@ -25,6 +27,10 @@ Say = Callable[[object], None]
 # Its children are forked from a process that has no clients, so they inherit no client's threads.
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(["confluent_kafka", "kafkalab.observe.groups"])
+
+
+class ChildFailed(AssertionError):
+    """The program raised something; the text says what, and where."""
 
 
 class Child:
@@ -46,17 +52,25 @@ class Child:
         self._said: list[Any] = []
 
     def said(self) -> list[Any]:
-        """All that it has said until now."""
+        """All that it has said until now.
+
+        Raises:
+            ChildFailed: it raised something.
+        """
         # The end of the pipe is the end of the process.
         with contextlib.suppress(EOFError, OSError):
             while self._ear.poll():
                 self._said.append(self._ear.recv())
+        for failure in self._said:
+            if isinstance(failure, ChildFailed):
+                raise failure
         return self._said
 
     def wait(self, limit: float = CHILD_LIMIT) -> list[Any]:
         """Wait until it has ended by itself; return all that it said.
 
         Raises:
+            ChildFailed: it raised something.
             Expired: it did not end within the limit, in seconds.
         """
         wait_until(
@@ -106,4 +120,9 @@ def children() -> Iterator[Callable[..., Child]]:
 
 
 def _run(program: Callable[..., None], mouth: Connection, *arguments: object) -> None:
-    program(mouth.send, *arguments)
+    try:
+        program(mouth.send, *arguments)
+    except Exception as error:  # noqa: BLE001 - the parent is told, and judges
+        *_, last = traceback.extract_tb(error.__traceback__)
+        place = f"{Path(last.filename).name}:{last.lineno}"
+        mouth.send(ChildFailed(f"{place}: {type(error).__name__}: {error}"))

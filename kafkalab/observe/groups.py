@@ -244,9 +244,22 @@ class Member:
             what=f"member {self.name} to do as it was told",
             interval=0.005,
         )
-        if self._failure is not None:
-            raise self._failure
+        self.check()
         return done.result()
+
+    def check(self) -> None:
+        """Tell what ended the polling, if anything did, once.
+
+        Raises:
+            Exception: what the polling or the member's own code raised.
+        """
+        if self._failure is not None:
+            failure, self._failure = self._failure, None
+            raise failure
+
+    def listen(self) -> None:
+        """Hear what a process says, or how a thread has ended; here the latter."""
+        self.check()
 
     def hang(self) -> None:
         """Stop polling, as a member does whose code is stuck; heartbeats go on."""
@@ -264,9 +277,7 @@ class Member:
         """
         self._commands.put(lambda _: setattr(self, "_running", False))
         self._thread.join(COMMAND_LIMIT)
-        if self._failure is not None:
-            failure, self._failure = self._failure, None
-            raise failure
+        self.check()
 
     def _run(self) -> None:
         from confluent_kafka import Consumer
@@ -471,8 +482,7 @@ class Members:
 
         def look() -> tuple[Group, list[list[Place]]]:
             for each in self._live:
-                if isinstance(each, MemberProcess):
-                    each.listen()
+                each.listen()
             told = sorted(sorted(each.assignment) for each in self._live)
             return describe_group(self._admin, self._group), told
 
