@@ -1,0 +1,32 @@
+"""Commits by itself what it leaves to the clock."""
+
+from __future__ import annotations
+
+from confluent_kafka import Consumer
+
+from kafkalab.tasks import delivery as right
+from kafkalab.tasks.delivery import (
+    SETTINGS,
+    IdempotentSink,
+    Process,
+    Stop,
+    at_least_once,
+    at_most_once,
+    exactly_once,
+)
+
+__all__ = [
+    "CAUGHT_BY",
+    "SETTINGS",
+    "IdempotentSink",
+    "at_least_once",
+    "at_most_once",
+    "auto_commit",
+    "exactly_once",
+]
+
+CAUGHT_BY = "auto-commit-promises-neither"
+
+
+def auto_commit(consumer: Consumer, process: Process, stop: Stop) -> int:
+    return right.at_least_once(consumer, process, stop)

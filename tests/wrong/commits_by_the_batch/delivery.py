@@ -1,0 +1,42 @@
+"""Commits when a whole batch is done, so that all of it comes again."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+from confluent_kafka import Consumer
+
+from kafkalab.tasks.delivery import (
+    SETTINGS,
+    IdempotentSink,
+    Process,
+    Stop,
+    at_most_once,
+    auto_commit,
+    exactly_once,
+)
+
+__all__ = [
+    "CAUGHT_BY",
+    "SETTINGS",
+    "IdempotentSink",
+    "at_least_once",
+    "at_most_once",
+    "auto_commit",
+    "exactly_once",
+]
+
+CAUGHT_BY = "delivery-in-one-table"
+
+
+def at_least_once(consumer: Consumer, process: Process, stop: Stop) -> int:
+    done = 0
+    with closing(consumer):
+        while not stop():
+            batch = [each for each in consumer.consume(6, 1) if each.error() is None]
+            for message in batch:
+                process(message)
+            if batch:
+                consumer.commit(asynchronous=False)
+            done += len(batch)
+    return done

@@ -1,0 +1,26 @@
+"""Shows a lag of 0 where nothing was committed, as if all had been read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from kafkalab.tasks import rebalance as right
+from kafkalab.tasks.rebalance import (
+    LAG_LIMIT,
+    ClientConfig,
+    LagUnknown,
+    PartitionLag,
+    RebalanceListener,
+    ownerless,
+)
+
+__all__ = ["CAUGHT_BY", "LagUnknown", "RebalanceListener", "lag", "ownerless"]
+
+CAUGHT_BY = "lag-is-what-is-left"
+
+
+def lag(
+    config: ClientConfig, group: str, topics: Sequence[str], *, limit: float = LAG_LIMIT
+) -> list[PartitionLag]:
+    rows = right.lag(config, group, topics, limit=limit)
+    return [row._replace(lag=row.lag or 0) for row in rows]
