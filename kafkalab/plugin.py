@@ -33,6 +33,7 @@ MARKERS = (
     "fact(slug, scope): a sentence about Kafka, or about a component, that this test demonstrates",
     "control(slug, changes): the same apparatus with one factor changed; the fact's opposite",
     "needs(*capabilities): what the broker must be able to do (restart, log_dirs, jars)",
+    "slow: takes a minute and is left out, unless -m says what to run",
     "cluster(brokers=1, settings={}): the broker that private_broker starts for this test",
 )
 
@@ -108,11 +109,18 @@ def _check_curriculum(lab: Lab) -> None:
         raise pytest.UsageError("kafkalab's curriculum: " + "\n  ".join(problems))
 
 
-def pytest_report_header(config: pytest.Config) -> str | None:
+def pytest_report_header(config: pytest.Config) -> list[str]:
     lab = config.stash[lab_key]
     if not lab.is_active or lab.is_worker:
-        return None
-    return f"kafka: {lab.backend.describe()}" + (f" ({lab.reason})" if lab.reason else "")
+        return []
+    lines = [f"kafka: {lab.backend.describe()}" + (f" ({lab.reason})" if lab.reason else "")]
+    if _leaves_out_slow(config):
+        lines.append("facts that take a minute are left out: -m slow runs them")
+    return lines
+
+
+def _leaves_out_slow(config: pytest.Config) -> bool:
+    return not config.option.markexpr
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -140,6 +148,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             facts.add_keywords(item, statement)
             facts.limit_time(item)
             facts.skip_unmet_needs(item, lab.backend.capabilities, lab.backend.name)
+    slow = [item for item in items if item.get_closest_marker("slow") is not None]
+    if slow and _leaves_out_slow(config):
+        config.hook.pytest_deselected(items=slow)
+        items[:] = [item for item in items if item not in slow]
 
 
 @pytest.hookimpl(wrapper=True)

@@ -7,31 +7,1103 @@ the lag, kafkalab's own or, with `--solutions`, yours.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import pytest
-from confluent_kafka import Consumer, TopicPartition
-from confluent_kafka.admin import AdminClient
+from confluent_kafka import OFFSET_INVALID, Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Producer as KafkaProducer
+from confluent_kafka.admin import (
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    ConfigSource,
+    ResourceType,
+)
 
 from kafkalab.brokers import Broker, Termination
 from kafkalab.fixtures import ConsumerMaker, MembersMaker, ProducerMaker, TopicMaker
 from kafkalab.learning_log.evidence import Evidence
+from kafkalab.observe.checks import duplicate_delivery, exclusive_ownership
+from kafkalab.observe.defaults import librdkafka_defaults
 from kafkalab.observe.groups import (
+    COOPERATIVE,
     EAGER,
+    KIP_848,
     PROTOCOLS,
+    Group,
     Member,
     Members,
     commit_offset,
     committed_offset,
+    describe_group,
     generation_of,
 )
-from kafkalab.observe.history import Kind, State
-from kafkalab.observe.records import send, watermarks
-from kafkalab.observe.topics import grow
+from kafkalab.observe.history import Event, Kind, State
+from kafkalab.observe.lag import Sample, lag_of, sampled_lag
+from kafkalab.observe.records import poll_until, send, watermarks
+from kafkalab.observe.topics import ADMIN_LIMIT, grow
 from kafkalab.observe.waiting import wait_until
 from kafkalab.solutions import Solutions
 from kafkalab.tasks.rebalance import Change, PartitionLag
+
+# Written last: when it was read, all that was written before it was read, or never will be.
+SENTINEL = b"sentinel"
+
+# Seconds after which the group misses a member that it does not hear of: that of PROTOCOLS,
+# and one that never ends in a test.
+SESSION, LONG_SESSION = 1.0, 30.0
+
+# Seconds. Rebalances take half a second, and sessions end after two; the rest is for load.
+LIMIT = 30.0
+
+# The two ways in which a group treats members; how much a rebalance moves does not matter here.
+CLASSIC_AND_KIP_848 = {"classic": EAGER, "KIP-848": KIP_848}
+
+
+# Who owns what
+
+
+@pytest.mark.fact("one-owner-per-partition", scope="any assignor, classic and KIP-848")
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_each_partition_has_one_owner(
+    topic: TopicMaker, members: MembersMaker, evidence: Evidence, protocol: str
+) -> None:
+    """In a group each partition has one owner, at any time, and no partition is left out."""
+    name = topic(partitions=5)
+    team = members(PROTOCOLS[protocol], name, partitions=5)
+
+    team.grow()
+    team.grow()
+    described = team.wait_for_stable()
+
+    evidence.table("Who was told what", told_rows(team))
+    evidence.note(f"The coordinator: {shares(described)} partitions a member")
+    assert owners(described) == dict.fromkeys(range(5), 1), "each has one owner"
+    exclusive_ownership(team.history).require()
+
+
+@pytest.mark.control("one-owner-per-partition", changes="the two members are of different groups")
+def test_between_groups_partitions_are_shared(
+    topic: TopicMaker, members: MembersMaker, group: str, evidence: Evidence
+) -> None:
+    """Groups know nothing of each other: each partition has an owner in each of them."""
+    name = topic(partitions=5)
+    teams = [members(KIP_848, name, partitions=5, group=f"{group}-{n}") for n in range(2)]
+
+    for team in teams:
+        team.grow()
+    described = [team.wait_for_stable() for team in teams]
+
+    evidence.table("Owners of each partition", owner_rows(*described))
+    assert owners(*described) == dict.fromkeys(range(5), 2)
+
+
+@pytest.mark.fact("one-two-three-two", scope="any assignor, classic and KIP-848")
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_a_group_shares_anew_when_members_come_and_go(
+    topic: TopicMaker, members: MembersMaker, evidence: Evidence, protocol: str
+) -> None:
+    """Whenever a member comes or goes, partitions move until all are owned once again.
+
+    Nobody moves them by hand: start a second process with the same group.id and
+    it has its share.
+    """
+    name = topic(partitions=3)
+    team = members(PROTOCOLS[protocol], name, partitions=3)
+
+    team.grow()
+    steps = [shares(team.wait_for_stable())]
+    second = team.grow()
+    steps.append(shares(team.wait_for_stable()))
+    team.grow()
+    steps.append(shares(team.wait_for_stable()))
+    team.shrink(second)
+    steps.append(shares(team.wait_for_stable()))
+
+    evidence.table("Who was told what", told_rows(team))
+    evidence.timeline("Who owned what", ownership(team))
+    evidence.note(f"Partitions of each member, step by step: {steps}")
+    assert steps == [[3], [1, 2], [1, 1, 1], [1, 2]], "shared as evenly as it goes"
+    exclusive_ownership(team.history).require()
+
+
+@pytest.mark.control("one-two-three-two", changes="the new member is of another group")
+@pytest.mark.parametrize("protocol", CLASSIC_AND_KIP_848)
+def test_a_member_of_another_group_moves_nothing(
+    topic: TopicMaker, members: MembersMaker, group: str, evidence: Evidence, protocol: str
+) -> None:
+    """A member of another group moves nothing, though it reads the same topic."""
+    name = topic(partitions=3)
+    team = members(CLASSIC_AND_KIP_848[protocol], name, partitions=3)
+    other = members(CLASSIC_AND_KIP_848[protocol], name, partitions=3, group=f"{group}-other")
+    team.grow()
+    team.grow()
+    before, heard = team.wait_for_stable(), len(team.history)
+
+    other.grow()
+    joined = other.wait_for_stable()
+
+    after = team.wait_for_stable()
+    evidence.table("Who was told what", told_rows(team))
+    evidence.note(f"The other group: {shares(joined)}")
+    assert shares(joined) == [3], "it came, and reads everything"
+    assert after == before, "but here all is as before"
+    assert len(team.history) == heard, "and nobody was told anything"
+
+
+@pytest.mark.fact("more-members-than-partitions", scope="librdkafka, any assignor")
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_a_member_too_many_is_idle(
+    topic: TopicMaker, members: MembersMaker, evidence: Evidence, protocol: str
+) -> None:
+    """A member too many gets nothing and is idle: a partition is never split.
+
+    It is no waste: it takes over when another one goes.
+    """
+    name = topic(partitions=2)
+    team = members(PROTOCOLS[protocol], name, partitions=2)
+
+    for _ in range(3):
+        team.grow()
+    described = team.wait_for_stable()
+
+    evidence.table("Who was told what", told_rows(team))
+    assert shares(described) == [0, 1, 1], "three members, two partitions"
+
+
+@pytest.mark.control("more-members-than-partitions", changes="the topic grows")
+@pytest.mark.parametrize("protocol", CLASSIC_AND_KIP_848)
+def test_the_idle_member_works_when_the_topic_grows(
+    admin: AdminClient,
+    topic: TopicMaker,
+    members: MembersMaker,
+    evidence: Evidence,
+    protocol: str,
+) -> None:
+    """When the topic grows the idle member gets a partition: nobody is idle any more."""
+    name = topic(partitions=2)
+    team = members(CLASSIC_AND_KIP_848[protocol], name, partitions=2)
+    for _ in range(3):
+        team.grow()
+    team.wait_for_stable()
+
+    grow(admin, name, 3)
+    team.partitions = 3
+    described = team.wait_for_stable()
+
+    evidence.table("Who was told what", told_rows(team))
+    assert shares(described) == [1, 1, 1]
+
+
+@pytest.mark.fact("range-against-roundrobin", scope="classic; range is the default")
+def test_range_gives_the_first_member_more_of_each_topic(
+    topic: TopicMaker, members: MembersMaker, evidence: Evidence
+) -> None:
+    """The range assignor divides topic by topic, so the first member has more of each.
+
+    With many topics of few partitions this adds up: one member works, another is idle.
+    """
+    names = topic(partitions=3), topic(partitions=3)
+    team = members(EAGER, *names, partitions=6)
+
+    team.grow()
+    team.grow()
+    described = team.wait_for_stable()
+
+    evidence.table("Who has what", assignment_rows(described))
+    assert shares(described) == [2, 4], "two of three partitions, of both topics"
+
+
+@pytest.mark.control("range-against-roundrobin", changes="another assignor")
+@pytest.mark.parametrize("assignor", ["roundrobin", "cooperative-sticky", "KIP-848"])
+def test_other_assignors_share_evenly(
+    topic: TopicMaker, members: MembersMaker, evidence: Evidence, assignor: str
+) -> None:
+    """Other assignors deal the partitions of all topics out together: as many to each."""
+    names = topic(partitions=3), topic(partitions=3)
+    team = members(ASSIGNORS[assignor], *names, partitions=6)
+
+    team.grow()
+    team.grow()
+    described = team.wait_for_stable()
+
+    evidence.table("Who has what", assignment_rows(described))
+    assert shares(described) == [3, 3]
+
+
+@pytest.mark.fact("partitions-bound-parallelism", scope="any assignor, classic and KIP-848")
+def test_more_members_than_partitions_are_no_faster(
+    topic: TopicMaker,
+    members: MembersMaker,
+    group: str,
+    producer: ProducerMaker,
+    evidence: Evidence,
+) -> None:
+    """The partitions bound how many members can work: a fourth adds nothing to three.
+
+    All is done when the busiest member is done, and its work is what counts here.
+    """
+    name = topic(partitions=3)
+
+    done = work_of_groups(members, group, producer(), name, partitions=3)
+
+    evidence.shares("Records of each member", shares_picture(done))
+    assert done[1] == [12], "one has all the work"
+    assert done[3] == [4, 4, 4], "each of three has a third"
+    assert done[4] == [0, 4, 4, 4], "the busiest of four has as much"
+
+
+@pytest.mark.control("partitions-bound-parallelism", changes="the topic has four partitions")
+def test_with_a_partition_more_the_fourth_member_helps(
+    topic: TopicMaker,
+    members: MembersMaker,
+    group: str,
+    producer: ProducerMaker,
+    evidence: Evidence,
+) -> None:
+    """With a fourth partition the fourth member helps: the busiest of four has half as much."""
+    name = topic(partitions=4)
+
+    done = work_of_groups(members, group, producer(), name, partitions=4)
+
+    evidence.shares("Records of each member", shares_picture(done))
+    assert done[3] == [3, 3, 6], "of three members one has two partitions"
+    assert done[4] == [3, 3, 3, 3], "of four nobody has"
+
+
+@pytest.mark.fact("new-partitions-reach-the-group", scope="librdkafka")
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_new_partitions_reach_the_group(
+    admin: AdminClient,
+    topic: TopicMaker,
+    members: MembersMaker,
+    evidence: Evidence,
+    protocol: str,
+) -> None:
+    """When a topic grows its group takes the new partitions in, without a restart.
+
+    A classic member finds them with its next look at the metadata, every 5
+    minutes by default and every 50 ms here. Under KIP-848 the broker knows.
+    """
+    name = topic(partitions=1)
+    refresh = {} if protocol != "KIP-848" else SELDOM
+    team = members({**PROTOCOLS[protocol], **refresh}, name, partitions=1)
+    team.grow()
+    team.wait_for_stable()
+
+    grow(admin, name, 3)
+    team.partitions = 3
+    described = team.wait_for_stable()
+
+    evidence.table("Who was told what", told_rows(team))
+    assert shares(described) == [3]
+
+
+@pytest.mark.control(
+    "new-partitions-reach-the-group", changes="a classic member looks every 5 minutes"
+)
+def test_who_seldom_looks_does_not_see_new_partitions(
+    admin: AdminClient,
+    topic: TopicMaker,
+    members: MembersMaker,
+    group: str,
+    producer: ProducerMaker,
+    evidence: Evidence,
+) -> None:
+    """With the default of 5 minutes a classic member reads on and misses the new partitions.
+
+    A group beside it, under KIP-848, has them already.
+    """
+    name = topic(partitions=1)
+    settings = {**EAGER, **SELDOM, "session.timeout.ms": 30_000}
+    team = members(settings, name, partitions=1)
+    other = members({**KIP_848, **SELDOM}, name, partitions=1, group=f"{group}-other")
+    for each in (team, other):
+        each.grow()
+        each.wait_for_stable()
+
+    grow(admin, name, 3)
+    other.partitions = 3
+    elsewhere = other.wait_for_stable()
+    send(producer(), name, [SENTINEL])
+    wait_until_polled(team, 1)
+
+    here = team.wait_for_stable()
+    evidence.table("Partitions", [{"KIP-848": shares(elsewhere), "classic": shares(here)}])
+    assert shares(elsewhere) == [3], "the other group has three"
+    assert shares(here) == [1], "this one has one, and reads it"
+
+
+@pytest.mark.fact("regex-differs", scope="librdkafka; KIP-848 with a broker's RE2/J")
+def test_a_pattern_means_a_prefix_or_the_whole_name(
+    topic: TopicMaker, members: MembersMaker, group: str, evidence: Evidence
+) -> None:
+    """Subscribed to `^x-`, a classic member reads all of that prefix, under KIP-848 nothing at all.
+
+    Classic clients look for the pattern in the name; under KIP-848 the broker
+    compares the whole name, and no error tells that none fits.
+    """
+    prefixed, other = topic(ending="-one"), topic()
+    patterns = f"^{prefixed.removesuffix('one')}", f"^{other}$"
+    classic = members(EAGER, *patterns, partitions=2)
+    modern = members(KIP_848, *patterns, partitions=1, group=f"{group}-848")
+
+    for team in (classic, modern):
+        team.grow()
+    seen = {"classic": classic.wait_for_stable(), "KIP-848": modern.wait_for_stable()}
+
+    topics = {protocol: topics_of(described) for protocol, described in seen.items()}
+    evidence.table("Topics", [{"patterns": patterns, **topics}])
+    assert topics["classic"] == {prefixed, other}
+    # The patterns are one to the broker: when one has matched, both were looked for.
+    assert topics["KIP-848"] == {other}, "the pattern of a whole name fits, the prefix does not"
+
+
+@pytest.mark.control("regex-differs", changes="the pattern goes on to the end, as in ^x-.*")
+def test_a_pattern_to_the_end_means_the_same_to_both(
+    topic: TopicMaker, members: MembersMaker, group: str, evidence: Evidence
+) -> None:
+    """A pattern that goes on to the end of the name, such as `^x-.*`, fits under both."""
+    prefixed, other = topic(ending="-one"), topic()
+    patterns = f"^{prefixed.removesuffix('one')}.*", f"^{other}$"
+    classic = members(EAGER, *patterns, partitions=2)
+    modern = members(KIP_848, *patterns, partitions=2, group=f"{group}-848")
+
+    for team in (classic, modern):
+        team.grow()
+    seen = {"classic": classic.wait_for_stable(), "KIP-848": modern.wait_for_stable()}
+
+    topics = {protocol: topics_of(described) for protocol, described in seen.items()}
+    evidence.table("Topics", [{"patterns": patterns, **topics}])
+    assert topics["classic"] == topics["KIP-848"] == {prefixed, other}
+
+
+# Who decides
+
+
+@pytest.mark.fact("server-side-assignment", scope="librdkafka; Kafka >= 4.0")
+def test_under_kip_848_the_broker_decides(
+    admin: AdminClient,
+    topic: TopicMaker,
+    members: MembersMaker,
+    group: str,
+    consumer: ConsumerMaker,
+    evidence: Evidence,
+) -> None:
+    """Under KIP-848 the broker assigns: a client that brings settings for it is refused.
+
+    Session, heartbeat and assignor are the group's, and set at the broker.
+    """
+    name = topic(partitions=2)
+    team = members(KIP_848, name, partitions=2)
+    team.grow()
+    team.wait_for_stable()
+
+    refused = {
+        setting: refusal_of(consumer, {"group.protocol": "consumer", setting: value})
+        for setting, value in OF_THE_CLIENT.items()
+    }
+
+    evidence.note(f"The group: {kind_of(admin, group)}")
+    evidence.table("Refused", [{"setting": s, "error": e.str()} for s, e in refused.items()])
+    assert kind_of(admin, group) == "CONSUMER/uniform", "the broker's assignor"
+    assert {error.code() for error in refused.values()} == {KafkaError._INVALID_ARG}
+
+
+@pytest.mark.control("server-side-assignment", changes="group.protocol=classic")
+def test_under_classic_the_client_decides(
+    admin: AdminClient,
+    topic: TopicMaker,
+    members: MembersMaker,
+    group: str,
+    evidence: Evidence,
+) -> None:
+    """A classic client may bring all of them: one of the members assigns, with its assignor."""
+    name = topic(partitions=2)
+    team = members({"group.protocol": "classic", **OF_THE_CLIENT}, name, partitions=2)
+
+    team.grow()
+    team.wait_for_stable()
+
+    evidence.note(f"The group: {kind_of(admin, group)}")
+    assert kind_of(admin, group) == "CLASSIC/roundrobin", "the client's assignor"
+
+
+@pytest.mark.fact("group-upgrades-itself", scope="Kafka >= 4.0")
+def test_a_group_becomes_what_its_members_are(
+    admin: AdminClient,
+    topic: TopicMaker,
+    members: MembersMaker,
+    group: str,
+    evidence: Evidence,
+) -> None:
+    """The first KIP-848 member turns a classic group into its kind, the last one turns it back.
+
+    So a service moves to KIP-848 by a rolling deployment, and may change its mind.
+    """
+    name = topic(partitions=4)
+    team = members(KIP_848, name, partitions=4)
+
+    team.grow(EAGER)
+    steps = [(shares(team.wait_for_stable()), kind_of(admin, group))]
+    modern = team.grow()
+    steps.append((shares(team.wait_for_stable()), kind_of(admin, group)))
+    team.shrink(modern)
+    steps.append((shares(team.wait_for_stable()), kind_of(admin, group)))
+
+    evidence.table("Step by step", [{"partitions": s, "group": kind} for s, kind in steps])
+    assert [kind for _, kind in steps] == ["CLASSIC/range", "CONSUMER/uniform", "CLASSIC/range"]
+    assert [share for share, _ in steps] == [[4], [2, 2], [4]], "all is owned at each step"
+
+
+@pytest.mark.control("group-upgrades-itself", changes="the second member is classic too")
+def test_a_group_of_classic_members_stays_classic(
+    admin: AdminClient,
+    topic: TopicMaker,
+    members: MembersMaker,
+    group: str,
+    evidence: Evidence,
+) -> None:
+    """A group of classic members stays classic, whatever the broker could do."""
+    name = topic(partitions=4)
+    team = members(KIP_848, name, partitions=4)
+
+    team.grow(EAGER)
+    team.grow(EAGER)
+    team.wait_for_stable()
+
+    evidence.note(f"The group: {kind_of(admin, group)}")
+    assert kind_of(admin, group) == "CLASSIC/range"
+
+
+# What moving costs
+
+
+@pytest.mark.fact("eager-stops-the-world", scope="classic, range and roundrobin")
+def test_under_eager_everything_is_given_up(
+    topic: TopicMaker, members: MembersMaker, evidence: Evidence
+) -> None:
+    """Under an eager assignor a rebalance takes everything from everybody, to give most of it back.
+
+    Nothing is processed meanwhile: the more members, the longer.
+    """
+    name = topic(partitions=4)
+    team = members(EAGER, name, partitions=4)
+    first = team.grow()
+    team.wait_for_stable()
+
+    second = team.grow()
+    team.wait_for_stable()
+
+    evidence.table("Who was told what", told_rows(team))
+    evidence.timeline("Who owned what", ownership(team))
+    assert places(team, first, Kind.REVOKE) == [0, 1, 2, 3], "all was taken"
+    assert places(team, first, Kind.ASSIGN) == [0, 0, 1, 1, 2, 3], "half of it was given back"
+    assert places(team, second, Kind.ASSIGN) == [2, 3], "half of it moved"
+
+
+@pytest.mark.control("eager-stops-the-world", changes="a protocol that rebalances step by step")
+@pytest.mark.parametrize("protocol", ["cooperative", "KIP-848"])
+def test_only_what_moves_is_given_up(
+    topic: TopicMaker, members: MembersMaker, evidence: Evidence, protocol: str
+) -> None:
+    """Under cooperative and KIP-848 a member gives up only what moves, and works on meanwhile."""
+    name = topic(partitions=4)
+    team = members(PROTOCOLS[protocol], name, partitions=4)
+    first = team.grow()
+    team.wait_for_stable()
+
+    second = team.grow()
+    team.wait_for_stable()
+
+    evidence.table("Who was told what", told_rows(team))
+    evidence.timeline("Who owned what", ownership(team))
+    moved = places(team, second, Kind.ASSIGN)
+    assert len(moved) == 2, "half of it moved"
+    assert places(team, first, Kind.REVOKE) == moved, "and that alone was taken"
+    assert places(team, first, Kind.ASSIGN) == [0, 1, 2, 3], "nothing was given again"
+
+
+@pytest.mark.fact("the-lag-spike", scope="classic, range and roundrobin")
+def test_under_eager_lag_jumps_everywhere(
+    topic: TopicMaker,
+    members: MembersMaker,
+    producer: ProducerMaker,
+    consumer: ConsumerMaker,
+    evidence: Evidence,
+) -> None:
+    """Under an eager assignor one slow hand-over stops every partition, and lag jumps everywhere.
+
+    Each member takes 0.6 s to give up, as one does that finishes its work
+    first. All wait for the slowest.
+    """
+    name = topic(partitions=3)
+    team = members(EAGER, name, partitions=3, **COMMITS_OFTEN)
+
+    spike = third_member_joins(team, name, producer(), consumer())
+
+    evidence.table("While the third member joined", spike.rows)
+    evidence.series("Lag", spike.lag, unit="records")
+    evidence.timeline("Who owned what", ownership(team))
+    assert min(spike.silence.values()) >= HAND_OVER, "every partition stood still"
+    assert min(spike.peak.values()) > 2 * CALM, "and its lag jumped"
+
+
+@pytest.mark.control("the-lag-spike", changes="a protocol that rebalances step by step")
+@pytest.mark.parametrize("protocol", ["cooperative", "KIP-848"])
+def test_what_does_not_move_flows_on(
+    topic: TopicMaker,
+    members: MembersMaker,
+    producer: ProducerMaker,
+    consumer: ConsumerMaker,
+    evidence: Evidence,
+    protocol: str,
+) -> None:
+    """Under cooperative and KIP-848 the partition of a member that gives up nothing flows on.
+
+    The others of the member that does give up stand still: its one thread is
+    busy handing over.
+    """
+    name = topic(partitions=3)
+    team = members(PROTOCOLS[protocol], name, partitions=3, **COMMITS_OFTEN)
+
+    spike = third_member_joins(team, name, producer(), consumer())
+
+    evidence.table("While the third member joined", spike.rows)
+    evidence.series("Lag", spike.lag, unit="records")
+    evidence.timeline("Who owned what", ownership(team))
+    (innocent,) = spike.innocent
+    others = set(range(3)) - {innocent}
+    assert min(spike.silence[each] for each in others) >= HAND_OVER, "the donor's stood still"
+    assert spike.silence[innocent] < HAND_OVER, "but this one did not wait for the hand-over"
+    assert spike.peak[innocent] < min(spike.peak[each] for each in others), "nor did its lag jump"
+
+
+@pytest.mark.fact("commit-on-revoke", scope="librdkafka, enable.auto.commit=false")
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_committing_on_revoke_avoids_duplicates(
+    topic: TopicMaker,
+    members: MembersMaker,
+    producer: ProducerMaker,
+    evidence: Evidence,
+    protocol: str,
+) -> None:
+    """A member that commits before it gives a partition up hands over exactly: nothing comes twice.
+
+    The callback of the revocation is the last moment: it still owns the partition.
+    """
+    name = topic(partitions=4)
+    team = members(PROTOCOLS[protocol], name, partitions=4)
+
+    hand_over_halfway(team, name, producer(), on_revoke=commit_position)
+
+    checked = duplicate_delivery(team.history)
+    evidence.table("Polls", [{"records": checked.compared, "twice": len(checked.violations)}])
+    assert checked.compared == 44, "40 records, and a sentinel in each partition"
+    checked.require()
+
+
+@pytest.mark.control("commit-on-revoke", changes="nothing is committed on revoke")
+@pytest.mark.parametrize(
+    ("protocol", "repeated"), [("eager", 40), ("cooperative", 20), ("KIP-848", 20)]
+)
+def test_without_a_commit_what_moves_comes_again(
+    topic: TopicMaker,
+    members: MembersMaker,
+    producer: ProducerMaker,
+    evidence: Evidence,
+    protocol: str,
+    repeated: int,
+) -> None:
+    """Without that commit what is taken away comes again: under eager everything, else what moves.
+
+    The new owner starts at the last commit, and so does the old one under eager.
+    """
+    name = topic(partitions=4)
+    team = members(PROTOCOLS[protocol], name, partitions=4)
+
+    hand_over_halfway(team, name, producer())
+
+    checked = duplicate_delivery(team.history)
+    evidence.table("Polls", [{"records": checked.compared, "twice": len(checked.violations)}])
+    assert len(checked.violations) == repeated, "of 40 records"
+
+
+# Who is a member, and how long
+
+
+@pytest.mark.fact("real-groups-are-patient", scope="librdkafka 2")
+def test_a_real_group_is_patient(evidence: Evidence) -> None:
+    """By default a dead member is missed after 45 s, and a slow one may take 5 minutes for a poll.
+
+    Heartbeats go every 3 s, and a classic member hears of a rebalance with the
+    next one. The assignor is range, which is eager.
+    """
+    defaults = librdkafka_defaults()
+
+    evidence.table("librdkafka", [{"property": p, "default": defaults[p]} for p in PATIENCE])
+    assert defaults["session.timeout.ms"] == "45000"
+    assert defaults["heartbeat.interval.ms"] == "3000"
+    assert defaults["max.poll.interval.ms"] == "300000"
+    assert defaults["partition.assignment.strategy"].split(",")[0] == "range"
+
+
+@pytest.mark.control("real-groups-are-patient", changes="the settings of this lab")
+def test_the_groups_of_this_lab_are_not(
+    broker: Broker, admin: AdminClient, evidence: Evidence
+) -> None:
+    """The groups of this lab are not: it lowers sessions and heartbeats, at clients and broker."""
+    defaults = librdkafka_defaults()
+
+    session = broker_setting(admin, broker, "group.consumer.session.timeout.ms")
+
+    source = ConfigSource(session.source).name
+    rows = [{"property": p, "default": defaults[p], "lab": EAGER.get(p)} for p in PATIENCE]
+    evidence.table("Classic members of this lab", rows)
+    evidence.table("KIP-848", [{"property": session.name, "lab": session.value, "from": source}])
+    assert EAGER["session.timeout.ms"] < int(defaults["session.timeout.ms"])
+    assert EAGER["heartbeat.interval.ms"] < int(defaults["heartbeat.interval.ms"])
+    assert int(session.value or 0) < int(defaults["session.timeout.ms"])
+    assert source != "DEFAULT_CONFIG", "somebody set it"
+
+
+@pytest.mark.fact("heartbeats-are-not-polls", scope="librdkafka, classic and KIP-848")
+def test_a_member_that_does_not_poll_is_still_a_member(
+    admin: AdminClient,
+    topic: TopicMaker,
+    members: MembersMaker,
+    group: str,
+    evidence: Evidence,
+) -> None:
+    """A member that does not poll is still a member long after its session: heartbeats go on.
+
+    A thread of the client sends them, however busy or stuck your own code is.
+    """
+    name = topic(partitions=2)
+    teams = teams_of(CLASSIC_AND_KIP_848, members, group, name)
+    for team in teams.values():
+        member = team.grow()
+        team.wait_for_stable()
+        member.hang()
+
+    wait_for_seconds(1.3 * SESSION)
+
+    seen = {protocol: describe_group(admin, f"{group}-{protocol}") for protocol in teams}
+    evidence.table("After more than a session without a poll", group_rows(seen))
+    assert {each.state for each in seen.values()} == {"STABLE"}
+    assert [shares(each) for each in seen.values()] == [[2], [2]], "each still owns everything"
+
+
+@pytest.mark.control("heartbeats-are-not-polls", changes="its process is killed")
+def test_a_killed_process_is_no_member_after_its_session(
+    admin: AdminClient,
+    topic: TopicMaker,
+    members: MembersMaker,
+    group: str,
+    evidence: Evidence,
+) -> None:
+    """A killed process sends no heartbeats: after its session it is no member any more."""
+    name = topic(partitions=2)
+    teams = teams_of(CLASSIC_AND_KIP_848, members, group, name)
+    processes = {protocol: team.grow_process() for protocol, team in teams.items()}
+    for protocol, team in teams.items():
+        team.wait_for_stable()
+        team.crash(processes[protocol])
+
+    seen = wait_until(
+        lambda: {protocol: describe_group(admin, f"{group}-{protocol}") for protocol in teams},
+        lambda groups: all(each.assignments == () for each in groups.values()),
+        limit=LIMIT,
+        what="the dead to be missed",
+    )
+
+    evidence.table("After the kill", group_rows(seen))
+    assert {each.state for each in seen.values()} == {"EMPTY"}
+
+
+@pytest.mark.fact("leaving-or-dying", scope="librdkafka, any assignor, classic and KIP-848")
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_who_leaves_hands_over_at_once(
+    admin: AdminClient,
+    topic: TopicMaker,
+    members: MembersMaker,
+    group: str,
+    evidence: Evidence,
+    protocol: str,
+) -> None:
+    """A member that closes hands its partitions over at once; nobody waits for its session."""
+    name = topic(partitions=2)
+    settings = with_session(admin, group, PROTOCOLS[protocol], LONG_SESSION)
+    team = members(settings, name, partitions=2)
+    leaver, heir = team.grow(), team.grow()
+    team.wait_for_stable()
+
+    closed = time.monotonic()
+    team.shrink(leaver)
+    team.wait_for_stable()
+
+    seconds = last_assignment(team, heir) - closed
+    evidence.table("Taken over", [{"session": LONG_SESSION, "seconds": round(seconds, 3)}])
+    # A fifth of a second is usual; half a session leaves room for any load.
+    assert seconds < LONG_SESSION / 2, "the session played no part"
+
+
+@pytest.mark.control("leaving-or-dying", changes="it is killed, and its session is 1 s")
+def test_who_dies_keeps_its_partitions_for_a_session(
+    topic: TopicMaker, members: MembersMaker, group: str, evidence: Evidence
+) -> None:
+    """A member that is killed keeps its partitions until its session ends; nobody reads them."""
+    name = topic(partitions=2)
+    teams = teams_of(PROTOCOLS, members, group, name)
+    processes = {protocol: team.grow_process() for protocol, team in teams.items()}
+    heirs = {protocol: team.grow() for protocol, team in teams.items()}
+    for team in teams.values():
+        team.wait_for_stable()
+
+    for protocol, team in teams.items():
+        team.crash(processes[protocol])
+    for team in teams.values():
+        team.wait_for_stable()
+
+    seconds = {
+        each: last_assignment(teams[each], heirs[each]) - crash(teams[each]) for each in teams
+    }
+    evidence.table(
+        "Taken over", [{"protocol": p, "seconds": round(s, 3)} for p, s in seconds.items()]
+    )
+    # The session counts from the last heartbeat, which can be 150 ms old, or more under load.
+    assert min(seconds.values()) > SESSION / 2, "nobody knew before that it was dead"
+
+
+@pytest.mark.fact("slow-processing-loses-partitions", scope="librdkafka, classic and KIP-848")
+def test_who_polls_too_seldom_loses_its_partitions(
+    topic: TopicMaker, members: MembersMaker, group: str, evidence: Evidence
+) -> None:
+    """A member that polls later than `max.poll.interval.ms` loses its partitions to the others.
+
+    It is not told until its next poll, by on_lost. Until then it believes in
+    them, and so does its code that is still busy with a record.
+    """
+    name = topic(partitions=2)
+    teams = teams_of(CLASSIC_AND_KIP_848, members, group, name)
+    slow = {protocol: team.grow(SHORT_INTERVAL) for protocol, team in teams.items()}
+    for team in teams.values():
+        team.grow()
+        team.wait_for_stable()
+
+    stop_polling(teams, slow)
+    after = {protocol: team.wait_for_stable() for protocol, team in teams.items()}
+    believed = {protocol: len(member.assignment) for protocol, member in slow.items()}
+    for protocol, member in slow.items():
+        member.wake()
+        wait_for_kind(teams[protocol], member, Kind.LOST)
+
+    lost = {protocol: len(places(teams[protocol], slow[protocol], Kind.LOST)) for protocol in teams}
+    evidence.table("After the interval", group_rows(after))
+    evidence.table("The slow member believed in so many", [believed])
+    evidence.table("It lost so many at its next poll", [lost])
+    assert [shares(each) for each in after.values()] == [[2], [2]], "the other one has all"
+    assert set(believed.values()) == {1}, "the slow one believed in what it had"
+    assert set(lost.values()) == {1}, "then it was told"
+
+
+@pytest.mark.control("slow-processing-loses-partitions", changes="it polls in time")
+def test_who_polls_in_time_keeps_its_partitions(
+    topic: TopicMaker, members: MembersMaker, group: str, evidence: Evidence
+) -> None:
+    """A member that polls in time keeps its partitions, however long it lives."""
+    name = topic(partitions=2)
+    teams = teams_of(CLASSIC_AND_KIP_848, members, group, name)
+    for team in teams.values():
+        team.grow(SHORT_INTERVAL)
+        team.wait_for_stable()
+
+    wait_for_seconds(1.3 * POLL_INTERVAL)
+
+    seen = {protocol: team.wait_for_stable() for protocol, team in teams.items()}
+    evidence.table("After more than an interval", group_rows(seen))
+    assert [shares(each) for each in seen.values()] == [[2], [2]]
+    assert all(not team.history.of(Kind.LOST, State.OK) for team in teams.values())
+
+
+@pytest.mark.fact("stale-commit-is-refused", scope="librdkafka, classic and KIP-848")
+def test_who_lost_its_partitions_cannot_commit(
+    topic: TopicMaker, members: MembersMaker, group: str, evidence: Evidence
+) -> None:
+    """A member that lost its partitions cannot commit, even before it knows of the loss.
+
+    Else it would set back, or forward, the one who works there now.
+    """
+    name = topic(partitions=2)
+    teams = teams_of(CLASSIC_AND_KIP_848, members, group, name)
+    slow = {protocol: team.grow(SHORT_INTERVAL) for protocol, team in teams.items()}
+    for team in teams.values():
+        team.wait_for_stable()
+
+    stop_polling(teams, slow)
+    for team in teams.values():
+        team.grow()
+        team.wait_for_stable()
+    refused = {protocol: refused_commit(member, name) for protocol, member in slow.items()}
+
+    evidence.table("Its commit", [{"protocol": p, "error": e.str()} for p, e in refused.items()])
+    assert {error.code() for error in refused.values()} == {KafkaError.UNKNOWN_MEMBER_ID}
+
+
+@pytest.mark.control("stale-commit-is-refused", changes="the member polled in time")
+def test_the_owner_can_commit(
+    topic: TopicMaker,
+    members: MembersMaker,
+    group: str,
+    consumer: ConsumerMaker,
+    evidence: Evidence,
+) -> None:
+    """The owner can commit."""
+    name = topic(partitions=2)
+    teams = teams_of(CLASSIC_AND_KIP_848, members, group, name)
+    for team in teams.values():
+        owner = team.grow(SHORT_INTERVAL)
+        team.wait_for_stable()
+        owner.do(commits(name, 0, 7))
+
+    committed = {
+        protocol: committed_offset(consumer({"group.id": f"{group}-{protocol}"}), name)
+        for protocol in teams
+    }
+    evidence.table("Committed", [committed])
+    assert committed == dict.fromkeys(teams, 7)
+
+
+@pytest.mark.fact("nobody-checks-ownership", scope="librdkafka, classic and KIP-848")
+@pytest.mark.parametrize("protocol", CLASSIC_AND_KIP_848)
+def test_a_member_may_commit_what_another_owns(
+    topic: TopicMaker,
+    members: MembersMaker,
+    consumer: ConsumerMaker,
+    evidence: Evidence,
+    protocol: str,
+) -> None:
+    """A member may commit for a partition that another member owns: only membership is checked.
+
+    The owner is not told. The commit counts at the next start.
+    """
+    name = topic(partitions=2)
+    team = members(CLASSIC_AND_KIP_848[protocol], name, partitions=2)
+    first, second = team.grow(), team.grow()
+    team.wait_for_stable()
+    ((_, foreign),) = second.assignment
+
+    first.do(commits(name, foreign, 7))
+
+    committed = committed_offset(consumer(), name, foreign)
+    evidence.table(
+        "Committed by one who does not own it", [{"partition": foreign, "offset": committed}]
+    )
+    assert committed == 7
+
+
+@pytest.mark.control("nobody-checks-ownership", changes="the one who commits is no member")
+@pytest.mark.parametrize("protocol", CLASSIC_AND_KIP_848)
+def test_an_outsider_may_not_commit(
+    topic: TopicMaker,
+    members: MembersMaker,
+    consumer: ConsumerMaker,
+    evidence: Evidence,
+    protocol: str,
+) -> None:
+    """An outsider may not commit while the group has members."""
+    name = topic(partitions=2)
+    team = members(CLASSIC_AND_KIP_848[protocol], name, partitions=2)
+    team.grow()
+    team.wait_for_stable()
+
+    with pytest.raises(KafkaException) as refused:
+        commits(name, 0, 7)(consumer())
+
+    committed = committed_offset(consumer(), name)
+    evidence.note(f"The outsider's commit: {refused.value.args[0].str()}; committed: {committed}")
+    assert refused.value.args[0].code() == KafkaError.UNKNOWN_MEMBER_ID
+    assert committed is None, "nothing was committed"
+
+
+@pytest.mark.fact("static-membership", scope="librdkafka, any assignor, classic and KIP-848")
+def test_a_static_member_restarts_unnoticed(
+    admin: AdminClient,
+    topic: TopicMaker,
+    members: MembersMaker,
+    group: str,
+    evidence: Evidence,
+) -> None:
+    """A member with a `group.instance.id` that restarts in its session disturbs nobody.
+
+    Its partitions wait for it, and nobody reads them meanwhile: a rolling
+    deployment moves nothing.
+    """
+    teams = patient_teams(admin, members, group, topic(partitions=2))
+
+    restarts = restart_one_of_two(teams, {"group.instance.id": "one"})
+
+    evidence.table("Restarted", restart_rows(restarts))
+    assert all(each.after == each.before for each in restarts.values()), "it has its partition back"
+    assert {each.told for each in restarts.values()} == {0}, "the other was told nothing"
+
+
+@pytest.mark.control("static-membership", changes="the member has no group.instance.id")
+def test_a_dynamic_member_restarts_at_the_cost_of_all(
+    admin: AdminClient,
+    topic: TopicMaker,
+    members: MembersMaker,
+    group: str,
+    evidence: Evidence,
+) -> None:
+    """Without an id a restart is a leaving and a joining: the others take over and give up again.
+
+    Under KIP-848 a restart within a heartbeat goes unnoticed all the same.
+    """
+    teams = patient_teams(admin, members, group, topic(partitions=2))
+
+    restarts = restart_one_of_two(teams, {})
+
+    evidence.table("Restarted", restart_rows(restarts))
+    # It took over, and gave up again.
+    assert min(each.told for each in restarts.values()) >= 2, "the other was told of both"
+
+
+@pytest.mark.control("static-membership", changes="the member that has the id still lives")
+@pytest.mark.parametrize("protocol", CLASSIC_AND_KIP_848)
+def test_an_id_is_for_one_member(
+    topic: TopicMaker, members: MembersMaker, evidence: Evidence, protocol: str
+) -> None:
+    """Two members cannot share an id: classic throws the old one out, KIP-848 the new one."""
+    name = topic(partitions=2)
+    team = members(CLASSIC_AND_KIP_848[protocol], name, partitions=2, **{"group.instance.id": "x"})
+    old = team.grow()
+    team.wait_for_stable()
+
+    new = team.grow()
+    thrown_out = wait_until(
+        lambda: team.history.of(Kind.POLL, State.FAIL),
+        limit=LIMIT,
+        what="an error of one of the two",
+    )
+
+    evidence.table("Errors", [{"member": each.actor, "error": each.value} for each in thrown_out])
+    expected = {"classic": old, "KIP-848": new}[protocol]
+    assert [(each.actor, each.value) for each in thrown_out] == [(expected.name, b"_FATAL")]
+
+
+# How far behind
+
+
+@pytest.mark.fact("lag-is-end-minus-committed", scope="any client")
+def test_lag_is_the_end_minus_the_commit(
+    admin: AdminClient,
+    topic: TopicMaker,
+    producer: ProducerMaker,
+    consumer: ConsumerMaker,
+    group: str,
+    evidence: Evidence,
+) -> None:
+    """Lag is the end of the log minus the committed offset: only a commit lowers it.
+
+    What was read and not committed counts as not done.
+    """
+    name, reader, observer = topic(), consumer(), consumer()
+    commit_offset(admin, group, name, 0)
+
+    send(producer(), name, [b"a", b"b", b"c"])
+    produced = lag_of(observer, [(name, 0)])
+    reader.assign([TopicPartition(name, 0)])
+    poll_until(reader, lambda records: len(records) == 3, what="three records")
+    polled = lag_of(observer, [(name, 0)])
+    reader.commit(asynchronous=False)
+    committed = lag_of(observer, [(name, 0)])
+
+    lags = [each[name, 0] for each in (produced, polled, committed)]
+    evidence.table("Lag", [dict(zip(("produced", "polled", "committed"), lags, strict=True))])
+    assert lags == [3, 3, 0], "reading alone lowers nothing"
+
+
+@pytest.mark.control("lag-is-end-minus-committed", changes="the group has no commit")
+def test_without_a_commit_there_is_no_lag(
+    topic: TopicMaker, producer: ProducerMaker, consumer: ConsumerMaker, evidence: Evidence
+) -> None:
+    """Without a commit lag is undefined: the client gives -1001 for the offset, which is none."""
+    name, observer = topic(), consumer()
+    send(producer(), name, [b"a", b"b", b"c"])
+
+    (answer,) = observer.committed([TopicPartition(name, 0)], timeout=20)
+    lag = lag_of(observer, [(name, 0)])[name, 0]
+
+    evidence.table("Without a commit", [{"committed": answer.offset, "lag": lag}])
+    assert answer.offset == OFFSET_INVALID == -1001, "a sign, and no number to count with"
+    assert lag is None, "none, which is neither 0 nor 1004"
+
+
+@pytest.mark.fact("lag-under-a-transaction", scope="librdkafka, whose default is read_committed")
+def test_an_open_transaction_hides_records_from_the_lag(
+    admin: AdminClient,
+    topic: TopicMaker,
+    producer: ProducerMaker,
+    consumer: ConsumerMaker,
+    group: str,
+    evidence: Evidence,
+) -> None:
+    """An open transaction hides its records, and all after them, from a read_committed lag.
+
+    So a lag of 0 does not say that nothing is there.
+    """
+    name, writer = topic(), producer({"transactional.id": topic.name()})
+    commit_offset(admin, group, name, 0)
+    send(producer(), name, [b"a", b"b"])
+
+    writer.init_transactions(20)
+    writer.begin_transaction()
+    send(writer, name, [b"open"] * 7)
+
+    lag = lag_by_isolation(consumer, name)
+    evidence.table("Lag while the transaction is open", [lag])
+    writer.abort_transaction(20)
+    assert lag == {"read_committed": 2, "read_uncommitted": 9}
+
+
+@pytest.mark.control("lag-under-a-transaction", changes="the transaction is committed")
+def test_after_the_commit_both_see_the_same_lag(
+    admin: AdminClient,
+    topic: TopicMaker,
+    producer: ProducerMaker,
+    consumer: ConsumerMaker,
+    group: str,
+    evidence: Evidence,
+) -> None:
+    """After the commit both see the same lag, and it counts the marker too: lag is offsets."""
+    name, writer = topic(), producer({"transactional.id": topic.name()})
+    commit_offset(admin, group, name, 0)
+    send(producer(), name, [b"a", b"b"])
+    writer.init_transactions(20)
+    writer.begin_transaction()
+    send(writer, name, [b"open"] * 7)
+
+    writer.commit_transaction(20)
+    observer = consumer()
+    wait_until(
+        lambda: watermarks(observer, name)[1],
+        lambda end: end == 10,
+        limit=LIMIT,
+        what="the marker, which is written shortly after the commit returned",
+    )
+
+    lag = lag_by_isolation(consumer, name)
+    evidence.table("Lag after the commit", [lag])
+    assert lag == {"read_committed": 10, "read_uncommitted": 10}, "nine records and a marker"
+
 
 # The component: rebalance listener and lag
 
@@ -59,7 +1131,7 @@ def test_the_listener_logs_each_change(
 
     evidence.table("The listener's log", change_rows(team.changes))
     logged = [(each.member, each.kind, sorted(each.partitions)) for each in team.changes]
-    assert logged == callbacks(group), "each callback once, with its partitions, in order"
+    assert logged == told_by_callback(group), "each callback once, with its partitions, in order"
     times = [each.time for each in team.changes]
     assert times == sorted(times), "with the time of each"
 
@@ -128,7 +1200,7 @@ def test_the_listener_commits_before_giving_up(
     group.wait_for_stable()
     for partition in (0, 1):
         send(producer(), name, [b"last"], partition=partition)
-    wait_until_values(group, b"last", 2)
+    wait_until_polled(group, 2, b"last")
 
     offsets = [(each.place[1], each.offset) for each in group.history.of(Kind.POLL, State.OK)]
     evidence.table("Read", [{"records": 8, "polled": len(offsets)}])
@@ -356,6 +1428,524 @@ def test_lag_that_cannot_be_known_is_not_zero(
 
 # What the tests above share
 
+ASSIGNORS: Mapping[str, Mapping[str, Any]] = {
+    "roundrobin": {**EAGER, "partition.assignment.strategy": "roundrobin"},
+    "cooperative-sticky": COOPERATIVE,
+    "KIP-848": KIP_848,
+}
+
+# How often a member looks for changes of its topics, by default.
+SELDOM = {"topic.metadata.refresh.interval.ms": 300_000}
+
+# What KIP-848 took from clients and gave to the broker.
+OF_THE_CLIENT: Mapping[str, Any] = {
+    "session.timeout.ms": 10_000,
+    "heartbeat.interval.ms": 500,
+    "partition.assignment.strategy": "roundrobin",
+}
+
+PATIENCE = (
+    "session.timeout.ms",
+    "heartbeat.interval.ms",
+    "max.poll.interval.ms",
+    "partition.assignment.strategy",
+)
+
+# Seconds between two polls that a slow member may take; classic takes none below the session.
+POLL_INTERVAL = 1.0
+SHORT_INTERVAL = {"max.poll.interval.ms": int(POLL_INTERVAL * 1000)}
+
+# Seconds that a member takes to give partitions up, as one does that finishes its work first.
+HAND_OVER = 0.6
+# Records a second for each partition: 120 come while one hands over.
+RATE = 200
+# Lag of a group that follows: what comes between two commits.
+CALM = 20
+COMMITS_OFTEN = {"enable.auto.commit": True, "auto.commit.interval.ms": 50}
+
+# Seconds that a member that restarts is away: many heartbeats, and a fraction of its session.
+AWAY = 1.0
+
+OWNERSHIP = (Kind.ASSIGN, Kind.REVOKE, Kind.LOST, Kind.CRASH)
+
+
+def shares(group: Group) -> list[int]:
+    """How many partitions the members have, the fewest first."""
+    return sorted(len(each) for each in group.assignments)
+
+
+def owners(*groups: Group) -> dict[int, int]:
+    """How many members own each partition."""
+    return Counter(
+        partition for each in groups for member in each.assignments for _, partition in member
+    )
+
+
+def owner_rows(*groups: Group) -> list[dict[str, object]]:
+    """How many members own each partition, as rows of evidence."""
+    return [{"partition": each, "owners": count} for each, count in owners(*groups).items()]
+
+
+def topics_of(group: Group) -> set[str]:
+    """The topics of which members have partitions."""
+    return {topic for member in group.assignments for topic, _ in member}
+
+
+def kind_of(admin: AdminClient, group: str) -> str:
+    """A group's kind and assignor, as its coordinator tells them."""
+    asked = admin.describe_consumer_groups([group], request_timeout=ADMIN_LIMIT)
+    described = asked[group].result(ADMIN_LIMIT)
+    return f"{described.type.name}/{described.partition_assignor}"
+
+
+def places(team: Members, member: Member, kind: Kind) -> list[int]:
+    """The partitions that a member was told of, sorted; what was told twice stands there twice."""
+    return sorted(
+        each.partition
+        for each in team.history.of(kind)
+        if each.actor == member.name and each.partition is not None
+    )
+
+
+def callbacks(team: Members) -> list[list[Event]]:
+    """What happened to the members' ownership; what one callback told is together."""
+    told: dict[tuple[str, Kind, float], list[Event]] = {}
+    for each in team.history:
+        if each.kind in OWNERSHIP:
+            told.setdefault((each.actor, each.kind, each.time), []).append(each)
+    return sorted(told.values(), key=lambda events: events[0].time)
+
+
+def told_rows(team: Members) -> list[dict[str, object]]:
+    """What the members were told, as rows of evidence."""
+    told = callbacks(team)
+    return [
+        {
+            "seconds": round(first.time - told[0][0].time, 3),
+            "member": first.actor,
+            "kind": first.kind,
+            "partitions": [each.partition for each in (first, *more) if each.topic],
+        }
+        for first, *more in told
+    ]
+
+
+def assignment_rows(group: Group) -> list[dict[str, object]]:
+    """Who has what, as rows of evidence."""
+    return [
+        {"member": number, "partitions": [f"{topic}-{partition}" for topic, partition in each]}
+        for number, each in enumerate(group.assignments, 1)
+    ]
+
+
+def group_rows(groups: Mapping[str, Group]) -> list[dict[str, object]]:
+    """Groups as rows of evidence."""
+    return [
+        {"protocol": protocol, "state": each.state, "partitions of members": shares(each)}
+        for protocol, each in groups.items()
+    ]
+
+
+def ownership(team: Members) -> list[dict[str, object]]:
+    """Who owned which partition from when to when, in seconds, as spans of a picture."""
+    events = list(team.history)
+    start, now = events[0].time, events[-1].time
+    spans: list[dict[str, object]] = []
+    for position, event in enumerate(events):
+        if event.kind is Kind.ASSIGN and event.partition is not None:
+            ends = (later.time for later in events[position:] if takes_away(later, event))
+            spans.append(
+                {
+                    "row": f"partition {event.partition}",
+                    "start": event.time - start,
+                    "end": next(ends, now) - start,
+                    "what": event.actor,
+                }
+            )
+    return spans
+
+
+def takes_away(event: Event, assigned: Event) -> bool:
+    """Whether this ended what that assignment began."""
+    if event.actor != assigned.actor:
+        return False
+    if event.kind is Kind.CRASH:
+        return True
+    same = (event.topic, event.partition) == (assigned.topic, assigned.partition)
+    return event.kind in (Kind.REVOKE, Kind.LOST) and same
+
+
+def teams_of(
+    protocols: Mapping[str, Mapping[str, Any]], members: MembersMaker, group: str, topic: str
+) -> dict[str, Members]:
+    """A group for each protocol, side by side, so that they wait for sessions together."""
+    return {
+        protocol: members(settings, topic, partitions=2, group=f"{group}-{protocol}")
+        for protocol, settings in protocols.items()
+    }
+
+
+def work_of_groups(
+    members: MembersMaker, group: str, producer: KafkaProducer, topic: str, partitions: int
+) -> dict[int, list[int]]:
+    """How many of twelve records each member gets, in groups of one, three and four members."""
+    teams = {
+        size: members(KIP_848, topic, partitions=partitions, group=f"{group}-{size}")
+        for size in (1, 3, 4)
+    }
+    names = {size: [team.grow().name for _ in range(size)] for size, team in teams.items()}
+    for team in teams.values():
+        team.wait_for_stable()
+
+    for partition in range(partitions):
+        send(producer, topic, [b"x"] * (12 // partitions), partition=partition)
+    for team in teams.values():
+        wait_until_polled(team, 12)
+
+    polled = {
+        size: Counter(each.actor for each in team.history.of(Kind.POLL, State.OK))
+        for size, team in teams.items()
+    }
+    return {size: sorted(polled[size][name] for name in names[size]) for size in teams}
+
+
+def shares_picture(done: Mapping[int, Sequence[int]]) -> dict[str, dict[str, int]]:
+    """For each group the work of each member."""
+    return {
+        f"{size} members": {f"member {at}": count for at, count in enumerate(counts, 1)}
+        for size, counts in done.items()
+    }
+
+
+def wait_until_polled(team: Members, count: int, value: bytes | None = None) -> None:
+    """Wait until the members have polled so many records, or so many of that value."""
+    wait_until(
+        lambda: sum(
+            value is None or each.value == value for each in team.history.of(Kind.POLL, State.OK)
+        ),
+        lambda polled: polled == count,
+        limit=LIMIT,
+        what=f"{count} records to be polled",
+    )
+
+
+def wait_for_seconds(seconds: float) -> None:
+    """Let time pass, where time is what the group looks at."""
+    started = time.monotonic()
+    wait_until(
+        lambda: time.monotonic() - started,
+        lambda passed: passed >= seconds,
+        limit=seconds + 1,
+        what=f"{seconds} s to pass",
+    )
+
+
+def wait_for_kind(team: Members, member: Member, kind: Kind) -> None:
+    """Wait until a member was told so."""
+    wait_until(
+        lambda: [each for each in team.history.of(kind) if each.actor == member.name],
+        bool,
+        limit=LIMIT,
+        what=f"{member.name} to be told: {kind}",
+    )
+
+
+def stop_polling(teams: Mapping[str, Members], slow: Mapping[str, Member]) -> None:
+    """Let one member of each team hang; the team is expected to go on without it."""
+    for protocol, member in slow.items():
+        member.hang()
+        teams[protocol].forget(member)
+
+
+def commits(topic: str, partition: int, offset: int) -> Callable[[Consumer], None]:
+    """A commit of that offset, to be done by a consumer."""
+
+    def commit(consumer: Consumer) -> None:
+        consumer.commit(offsets=[TopicPartition(topic, partition, offset)], asynchronous=False)
+
+    return commit
+
+
+def refused_commit(member: Member, topic: str) -> KafkaError:
+    """The error with which a member's commit is refused."""
+    with pytest.raises(KafkaException) as refused:
+        member.do(commits(topic, 0, 7))
+    error: KafkaError = refused.value.args[0]
+    return error
+
+
+def refusal_of(make: ConsumerMaker, settings: Mapping[str, Any]) -> KafkaError:
+    """The error with which a client refuses its settings."""
+    with pytest.raises(KafkaException) as refused:
+        make(settings)
+    error: KafkaError = refused.value.args[0]
+    return error
+
+
+def commit_position(consumer: Consumer, partitions: list[TopicPartition]) -> None:
+    """Commit what was read of these partitions, where anything was."""
+    read = [each for each in consumer.position(partitions) if each.offset >= 0]
+    if read:
+        consumer.commit(offsets=read, asynchronous=False)
+
+
+def hand_over_halfway(team: Members, topic: str, producer: KafkaProducer, **told: Any) -> None:
+    """Let one member read ten records of each of four partitions, and then a second one join."""
+    team.grow(**told)
+    team.wait_for_stable()
+    for partition in range(4):
+        send(producer, topic, [b"%d" % number for number in range(10)], partition=partition)
+    wait_until_polled(team, 40)
+
+    team.grow(**told)
+    team.wait_for_stable()
+    for partition in range(4):
+        send(producer, topic, [SENTINEL], partition=partition)
+    wait_until_polled(team, 4, SENTINEL)
+
+
+def with_session(
+    admin: AdminClient, group: str, protocol: Mapping[str, Any], seconds: float
+) -> Mapping[str, Any]:
+    """The protocol with another session; under KIP-848 that is a setting of the group's."""
+    milliseconds = int(seconds * 1000)
+    if protocol["group.protocol"] == "classic":
+        return {**protocol, "session.timeout.ms": milliseconds}
+    entry = ConfigEntry(
+        "consumer.session.timeout.ms",
+        str(milliseconds),
+        incremental_operation=AlterConfigOpType.SET,
+    )
+    resource = ConfigResource(ResourceType.GROUP, group, incremental_configs=[entry])
+    admin.incremental_alter_configs([resource])[resource].result(ADMIN_LIMIT)
+    return protocol
+
+
+def broker_setting(admin: AdminClient, broker: Broker, name: str) -> ConfigEntry:
+    """A setting of a broker, with its source."""
+    resource = ConfigResource(ResourceType.BROKER, str(broker.node_ids[0]))
+    asked = admin.describe_configs([resource], request_timeout=ADMIN_LIMIT)
+    entry: ConfigEntry = asked[resource].result(ADMIN_LIMIT)[name]
+    return entry
+
+
+def last_assignment(team: Members, member: Member) -> float:
+    """When a member was assigned partitions for the last time."""
+    return max(
+        each.time
+        for each in team.history.of(Kind.ASSIGN)
+        if each.actor == member.name and each.partition is not None
+    )
+
+
+def crash(team: Members) -> float:
+    """When the team's process was killed."""
+    (event,) = team.history.of(Kind.CRASH)
+    return event.time
+
+
+class Restart(NamedTuple):
+    """The restart of one of two members."""
+
+    before: list[int]
+    """its partitions"""
+    after: list[int]
+    told: int
+    """how often the other member was told something"""
+
+
+def patient_teams(
+    admin: AdminClient, members: MembersMaker, group: str, topic: str
+) -> dict[str, Members]:
+    """A group for each protocol, with sessions that outlast the test."""
+    patient = {
+        protocol: with_session(admin, f"{group}-{protocol}", settings, LONG_SESSION)
+        for protocol, settings in PROTOCOLS.items()
+    }
+    return teams_of(patient, members, group, topic)
+
+
+def restart_one_of_two(
+    teams: Mapping[str, Members], identity: Mapping[str, Any]
+) -> dict[str, Restart]:
+    """In each group let one of two members be away, for AWAY or until all others were told."""
+    firsts = {protocol: team.grow(identity) for protocol, team in teams.items()}
+    others = {protocol: team.grow() for protocol, team in teams.items()}
+    for team in teams.values():
+        team.wait_for_stable()
+    before = {protocol: numbers(member) for protocol, member in firsts.items()}
+    heard = {protocol: times_told(teams[protocol], others[protocol]) for protocol in teams}
+
+    for protocol, team in teams.items():
+        team.shrink(firsts[protocol])
+    closed = time.monotonic()
+    wait_until(
+        lambda: [times_told(teams[each], others[each]) > heard[each] for each in teams],
+        lambda told: all(told) or time.monotonic() - closed > AWAY,
+        limit=LIMIT,
+        what="the member to come back",
+    )
+    again = {protocol: team.grow(identity) for protocol, team in teams.items()}
+    for team in teams.values():
+        team.wait_for_stable()
+
+    return {
+        protocol: Restart(
+            before[protocol],
+            numbers(again[protocol]),
+            times_told(teams[protocol], others[protocol]) - heard[protocol],
+        )
+        for protocol in teams
+    }
+
+
+def restart_rows(restarts: Mapping[str, Restart]) -> list[dict[str, object]]:
+    """Restarts as rows of evidence."""
+    return [
+        {"protocol": p, "before": e.before, "after": e.after, "times the other was told": e.told}
+        for p, e in restarts.items()
+    ]
+
+
+def numbers(member: Member) -> list[int]:
+    """The partitions that a member has."""
+    return sorted(partition for _, partition in member.assignment)
+
+
+def times_told(team: Members, member: Member) -> int:
+    """How often a member was told of a change."""
+    return sum(told[0].actor == member.name for told in callbacks(team))
+
+
+def lag_by_isolation(consumer: ConsumerMaker, topic: str) -> dict[str, int | None]:
+    """The lag of partition 0 as readers of committed records see it, and as others do."""
+    return {
+        level: lag_of(consumer({"isolation.level": level}), [(topic, 0)])[topic, 0]
+        for level in ("read_committed", "read_uncommitted")
+    }
+
+
+class Spike(NamedTuple):
+    """What a rebalance with slow hand-overs cost, partition by partition."""
+
+    silence: dict[int, float]
+    """the longest time without a record, in seconds"""
+    peak: dict[int, int]
+    """the highest lag"""
+    innocent: set[int]
+    """the partitions of members that gave nothing up"""
+    lag: dict[str, list[tuple[float, float | None]]]
+    """lag over time"""
+
+    @property
+    def rows(self) -> list[dict[str, object]]:
+        """As rows of evidence."""
+        return [
+            {
+                "partition": each,
+                "longest silence in s": round(self.silence[each], 3),
+                "highest lag": self.peak[each],
+                "of a member that gave up nothing": each in self.innocent,
+            }
+            for each in sorted(self.silence)
+        ]
+
+
+def third_member_joins(
+    team: Members, topic: str, producer: KafkaProducer, observer: Consumer
+) -> Spike:
+    """Let a third member join two that read a stream of records and hand over slowly."""
+    over = threading.Event()
+
+    def hand_over(*_: object) -> None:
+        started = time.monotonic()
+        # At the end of the test nobody hands over any more.
+        wait_until(
+            lambda: over.is_set() or time.monotonic() - started >= HAND_OVER,
+            limit=LIMIT,
+            what="the member to finish its work",
+        )
+
+    places = [(topic, partition) for partition in range(3)]
+    with flowing(producer, topic, 3), sampled_lag(observer, places) as samples:
+        pair = [team.grow(on_revoke=hand_over) for _ in range(2)]
+        team.wait_for_stable()
+        wait_until_calm(samples)
+        joined = time.monotonic()
+        team.grow(on_revoke=hand_over)
+        team.wait_for_stable()
+        wait_until_calm(samples)
+    over.set()
+    gave_up = {event.actor for event in team.history.of(Kind.REVOKE) if event.time > joined}
+    kept = {
+        partition for each in pair if each.name not in gave_up for _, partition in each.assignment
+    }
+    return Spike(
+        {partition: longest_silence(team, partition, joined) for partition in range(3)},
+        {partition: highest(samples, (topic, partition), joined) for partition in range(3)},
+        kept,
+        {
+            f"partition {place[1]}": [
+                (each.time - samples[0].time, each.lag[place]) for each in samples
+            ]
+            for place in places
+        },
+    )
+
+
+@contextmanager
+def flowing(producer: KafkaProducer, topic: str, partitions: int) -> Iterator[None]:
+    """Write RATE records a second to each partition in the background, while the block runs."""
+    done = threading.Event()
+
+    def write() -> bool:
+        for partition in range(partitions):
+            producer.produce(topic, b"x", partition=partition)
+        producer.poll(0)
+        return done.is_set()
+
+    thread = threading.Thread(
+        target=wait_until,
+        args=(write,),
+        kwargs={"limit": 120, "what": "the end of the stream", "interval": 1 / RATE},
+        daemon=True,
+    )
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join(LIMIT)
+
+
+def wait_until_calm(samples: list[Sample]) -> None:
+    """Wait until a new sample tells that the lag of each partition is low."""
+    seen = len(samples)
+    wait_until(
+        lambda: samples[seen + 1 :][-1:],
+        lambda last: (
+            all(lag is not None and lag < CALM for each in last for lag in each.lag.values())
+            and bool(last)
+        ),
+        limit=LIMIT,
+        what=f"the lag to be below {CALM}",
+    )
+
+
+def longest_silence(team: Members, partition: int, since: float) -> float:
+    """The longest time in which no member polled a record of that partition, in seconds."""
+    times = [
+        each.time
+        for each in team.history.of(Kind.POLL, State.OK)
+        if each.partition == partition and each.time >= since
+    ]
+    return max(later - earlier for earlier, later in pairwise(times))
+
+
+def highest(samples: Sequence[Sample], place: tuple[str, int], since: float) -> int:
+    """The highest lag of that partition."""
+    return max(each.lag[place] or 0 for each in samples if each.time >= since)
+
 
 class Team:
     """A group whose members have a listener of the component each, and process what they poll."""
@@ -411,7 +2001,7 @@ class Watched:
         return getattr(self._consumer, name)
 
 
-def callbacks(group: Members) -> list[tuple[str, str, list[tuple[str, int]]]]:
+def told_by_callback(group: Members) -> list[tuple[str, str, list[tuple[str, int]]]]:
     """What the members were told, callback by callback: member, kind, partitions."""
     told: dict[tuple[float, str, str], list[tuple[str, int]]] = {}
     for each in group.history:
@@ -419,26 +2009,6 @@ def callbacks(group: Members) -> list[tuple[str, str, list[tuple[str, int]]]]:
             places = told.setdefault((each.time, each.actor, each.kind.value), [])
             places += [each.place] if each.partition is not None else []
     return [(actor, kind, sorted(places)) for (_, actor, kind), places in told.items()]
-
-
-def wait_until_polled(group: Members, count: int) -> None:
-    """Wait until the group has polled so many records."""
-    wait_until(
-        lambda: len(group.history.of(Kind.POLL, State.OK)),
-        lambda polled: polled == count,
-        limit=20,
-        what=f"{count} records to be polled",
-    )
-
-
-def wait_until_values(group: Members, value: bytes, count: int) -> None:
-    """Wait until the group has polled so many records of that value."""
-    wait_until(
-        lambda: sum(each.value == value for each in group.history.of(Kind.POLL, State.OK)),
-        lambda polled: polled == count,
-        limit=20,
-        what=f"{count} records of value {value!r} to be polled",
-    )
 
 
 def by_partition(rows: Sequence[PartitionLag]) -> list[PartitionLag]:

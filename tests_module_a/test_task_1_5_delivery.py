@@ -3,25 +3,49 @@
 Facts about Kafka come first: they use plain clients and hold whatever you
 write. Facts about the component follow: they judge the processors and the
 sink, kafkalab's own or, with `--solutions`, yours.
+
+A crash is a process that is killed (SIGKILL). What it had processed is what it
+had told before, line by line. The next process of its group begins where the
+group's last commit says.
 """
 
 from __future__ import annotations
 
+import sqlite3
+import sys
 import threading
+import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
-from confluent_kafka import KafkaException, Message
+from confluent_kafka import (
+    Consumer,
+    ConsumerGroupTopicPartitions,
+    KafkaError,
+    KafkaException,
+    Message,
+    Producer,
+    TopicPartition,
+)
 from confluent_kafka.admin import AdminClient
 
 from kafkalab.brokers import Broker
-from kafkalab.fixtures import ChildStarter, ConsumerMaker, ProducerMaker, TopicMaker
+from kafkalab.fixtures import (
+    LAB_CONSUMER,
+    ChildStarter,
+    ConsumerMaker,
+    MembersMaker,
+    ProducerMaker,
+    TopicMaker,
+)
 from kafkalab.learning_log.evidence import Evidence
 from kafkalab.observe.checks import exact_copy
+from kafkalab.observe.children import Child, Say, crash
 from kafkalab.observe.faults import (
     AFTER_COMMIT,
     AFTER_PROCESSING,
@@ -34,11 +58,1095 @@ from kafkalab.observe.faults import (
     Job,
     run_killed,
 )
-from kafkalab.observe.groups import EAGER, KIP_848, committed_offset, describe_group
-from kafkalab.observe.records import read, send
+from kafkalab.observe.groups import (
+    COOPERATIVE,
+    EAGER,
+    KIP_848,
+    Settings,
+    committed_offset,
+    describe_group,
+    join,
+    leave,
+)
+from kafkalab.observe.lag import lag_of
+from kafkalab.observe.records import (
+    Record,
+    error_of,
+    events_until,
+    poll_until,
+    read,
+    send,
+    values_until,
+    watermarks,
+)
+from kafkalab.observe.topics import refusal
 from kafkalab.observe.waiting import wait_until
 from kafkalab.solutions import Solutions
 from kafkalab.tasks.partition_log import LogRecord
+
+# Written last: when it was read, all that was written before it was read, or never will be.
+SENTINEL = b"sentinel"
+
+TEN = [b"%d" % number for number in range(10)]
+
+
+# What a commit says
+
+
+@pytest.mark.fact("commit-is-the-next-offset", scope="any client")
+def test_a_commit_is_the_next_offset(
+    topic: TopicMaker, producer: ProducerMaker, consumer: ConsumerMaker, evidence: Evidence
+) -> None:
+    """A commit names the next offset to be read: `commit(message)` stores one more."""
+    name, reader = topic(), consumer()
+    send(producer(), name, [*TEN, SENTINEL])
+    last = take(reader, name, 4)[-1]
+
+    reader.commit(message=last, asynchronous=False)
+
+    committed, after = committed_offset(consumer(), name), read_on(consumer(), name)
+    evidence.table("Committed", [{"record": last.offset(), "commit": committed, "next": after[0]}])
+    assert (last.offset(), committed) == (3, 4), "the offset of the record, plus one"
+    assert after[0] == b"4", "the next process begins with the record after it"
+
+
+@pytest.mark.control(
+    "commit-is-the-next-offset", changes="the commit names the record's own offset"
+)
+def test_committing_the_offset_of_a_record_repeats_it(
+    topic: TopicMaker, producer: ProducerMaker, consumer: ConsumerMaker, evidence: Evidence
+) -> None:
+    """Who commits the offset of the last record, and not the next one, gets that record again."""
+    name, reader = topic(), consumer()
+    send(producer(), name, [*TEN, SENTINEL])
+    last = take(reader, name, 4)[-1]
+
+    reader.commit(offsets=[TopicPartition(name, 0, 3)], asynchronous=False)
+
+    committed, after = committed_offset(consumer(), name), read_on(consumer(), name)
+    evidence.table("Committed", [{"record": last.offset(), "commit": committed, "next": after[0]}])
+    assert (last.offset(), committed) == (3, 3), "the offset of the record"
+    assert after[0] == last.value() == b"3", "the record comes again"
+
+
+@pytest.mark.fact("commit-is-asynchronous", scope="librdkafka, whose commit() does not wait")
+def test_a_commit_is_asynchronous(
+    topic: TopicMaker, consumer: ConsumerMaker, evidence: Evidence
+) -> None:
+    """`commit()` returns before the broker has answered; only `on_commit` tells of a refusal.
+
+    And `on_commit` is called by `poll()` alone. The one who commits here is no
+    member of the group, so the broker refuses it.
+    """
+    name, member, told = topic(), consumer(), []
+    outsider = consumer({"on_commit": lambda error, _: told.append(error)})
+    join([member], name, partitions=1)
+
+    started = time.monotonic()
+    returned = outsider.commit(offsets=[TopicPartition(name, 0, 1)])
+    milliseconds = (time.monotonic() - started) * 1000
+    told_at_return = list(told)
+    wait_until(lambda: (outsider.poll(0.02), told)[1], limit=20, what="the call of on_commit")
+
+    evidence.number("commit() took", round(milliseconds, 3), "ms")
+    evidence.note(f"When it returned: {told_at_return}; out of poll: {told[0].str()}")
+    assert returned is None, "no error was raised, and nothing was returned"
+    assert told_at_return == [], "nothing was known when it returned"
+    assert [each.code() for each in told] == [KafkaError.UNKNOWN_MEMBER_ID], "it was refused"
+
+
+@pytest.mark.control("commit-is-asynchronous", changes="asynchronous=False")
+def test_a_synchronous_commit_waits_for_the_answer(
+    topic: TopicMaker, consumer: ConsumerMaker, evidence: Evidence
+) -> None:
+    """`commit(asynchronous=False)` waits for the answer: it raises, or returns the offsets."""
+    name, member, outsider = topic(), consumer(), consumer()
+    join([member], name, partitions=1)
+    wanted = [TopicPartition(name, 0, 1)]
+
+    with pytest.raises(KafkaException) as refused:
+        outsider.commit(offsets=wanted, asynchronous=False)
+    done = member.commit(offsets=wanted, asynchronous=False)
+
+    evidence.note(f"The outsider: {refused.value.args[0].str()}; the member: {done}")
+    assert refused.value.args[0].code() == KafkaError.UNKNOWN_MEMBER_ID
+    assert [(each.topic, each.offset) for each in done] == [(name, 1)]
+
+
+@pytest.mark.fact("commits-can-go-back", scope="any client, commits that name their offsets")
+def test_commits_can_go_back(
+    topic: TopicMaker, producer: ProducerMaker, consumer: ConsumerMaker, evidence: Evidence
+) -> None:
+    """The last commit counts, not the highest: a lower one after it makes records come again.
+
+    Where several threads finish records out of order, one that commits late can
+    undo what the others committed.
+    """
+    name, reader = topic(), consumer()
+    send(producer(), name, [*TEN, SENTINEL])
+    take(reader, name, 10)
+
+    high = commit_at(reader, name, 8)
+    low = commit_at(reader, name, 7)
+
+    after = read_on(consumer(), name)
+    evidence.table("Committed", [{"first": high, "then": low, "read by the next": after}])
+    assert (high, low) == (8, 7), "the broker takes the lower one as well"
+    assert after == [b"7", b"8", b"9"], "the next process begins there"
+
+
+@pytest.mark.control(
+    "commits-can-go-back", changes="who reads on is the consumer that runs already"
+)
+def test_a_running_consumer_goes_on(
+    topic: TopicMaker, producer: ProducerMaker, consumer: ConsumerMaker, evidence: Evidence
+) -> None:
+    """A consumer that runs goes on at its position: it asked for the commit at its assignment."""
+    name, reader, writer = topic(), consumer(), producer()
+    send(writer, name, TEN)
+    take(reader, name, 10)
+
+    high = commit_at(reader, name, 8)
+    low = commit_at(reader, name, 7)
+    send(writer, name, [SENTINEL])
+
+    after = read_to_sentinel(reader)
+    evidence.table("Committed", [{"first": high, "then": low, "read on": after}])
+    assert (high, low) == (8, 7)
+    assert after == [], "nothing comes again"
+
+
+@pytest.mark.control("commits-can-go-back", changes="the lower offset is stored, and not named")
+def test_a_stored_offset_does_not_go_below_the_commit(
+    topic: TopicMaker, producer: ProducerMaker, consumer: ConsumerMaker, evidence: Evidence
+) -> None:
+    """`commit()` of what is stored does not go below the consumer's last commit: it has nothing.
+
+    Until then the last one stored counts, and not the highest.
+    """
+    name, reader = topic(), consumer({"enable.auto.offset.store": False})
+    send(producer(), name, TEN)
+    take(reader, name, 10)
+
+    for offset in (9, 8):
+        reader.store_offsets(offsets=[TopicPartition(name, 0, offset)])
+    reader.commit(asynchronous=False)
+    high = committed_offset(consumer(), name)
+    reader.store_offsets(offsets=[TopicPartition(name, 0, 7)])
+    (error,) = refused_by(lambda: reader.commit(asynchronous=False))
+
+    committed = committed_offset(consumer(), name)
+    evidence.table("Committed", [{"of 9 and 8": high, "of 7": committed, "error": error.str()}])
+    assert high == 8, "of two stored the last one"
+    assert error.code() == KafkaError._NO_OFFSET, "7 is nothing to be committed"
+    assert committed == 8, "and the commit stays"
+
+
+@pytest.mark.fact("reset-needs-an-empty-group", scope="any admin client, classic groups")
+def test_a_reset_needs_an_empty_group(
+    admin: AdminClient,
+    topic: TopicMaker,
+    consumer: ConsumerMaker,
+    group: str,
+    evidence: Evidence,
+) -> None:
+    """An admin's reset of a group with members is refused: partition by partition, without raising.
+
+    Who does not look at each partition's `.error` takes it for done.
+    """
+    name, member = topic(), consumer()
+    join([member], name, partitions=1)
+
+    place = reset_offset(admin, group, name, 2)
+    deletion = refusal(admin.delete_consumer_groups([group])[group])
+
+    committed = committed_offset(consumer(), name)
+    evidence.table("Refused", [{"reset": place.error, "deletion": deletion, "commit": committed}])
+    assert place.error is not None, "the partition carries an error, which nobody raised"
+    assert place.error.code() == KafkaError.UNKNOWN_MEMBER_ID
+    assert committed is None, "nothing was committed"
+    assert deletion is not None, "nor can the group be deleted"
+    assert deletion.code() == KafkaError.NON_EMPTY_GROUP
+
+
+@pytest.mark.control("reset-needs-an-empty-group", changes="the member has left")
+def test_an_empty_group_can_be_reset(
+    admin: AdminClient,
+    topic: TopicMaker,
+    consumer: ConsumerMaker,
+    group: str,
+    evidence: Evidence,
+) -> None:
+    """Once its members have left, a group can be reset."""
+    name, member = topic(), consumer()
+    join([member], name, partitions=1)
+    leave(member)
+
+    place = reset_offset(admin, group, name, 2)
+
+    committed = committed_offset(consumer(), name)
+    evidence.table("Reset", [{"error": place.error, "committed": committed}])
+    assert place.error is None
+    assert committed == 2
+
+
+@pytest.mark.control("reset-needs-an-empty-group", changes="the reader assigns, and is no member")
+def test_a_group_of_readers_that_assign_can_be_reset(
+    admin: AdminClient,
+    topic: TopicMaker,
+    producer: ProducerMaker,
+    consumer: ConsumerMaker,
+    group: str,
+    evidence: Evidence,
+) -> None:
+    """A reader that assigns its partitions itself is no obstacle: its group is reset as it runs."""
+    name, reader = topic(), consumer()
+    send(producer(), name, TEN)
+    take(reader, name, 4)
+    reader.commit(asynchronous=False)
+
+    place = reset_offset(admin, group, name, 2)
+
+    committed = committed_offset(consumer(), name)
+    evidence.table("Reset", [{"error": place.error, "committed": committed}])
+    assert place.error is None
+    assert committed == 2, "not the 4 that the reader committed"
+
+
+@pytest.mark.fact("offsets-expire", scope="Kafka >= 2.1, offsets.retention.minutes=1")
+@pytest.mark.slow
+# Retention is told in minutes: the shortest is one.
+@pytest.mark.timeout(180)
+@pytest.mark.cluster(
+    settings={
+        "offsets.retention.minutes": "1",
+        "offsets.retention.check.interval.ms": "500",
+    }
+)
+def test_offsets_expire(
+    private_broker: Broker,  # noqa: ARG001 - it keeps offsets for a minute only
+    topic: TopicMaker,
+    consumer: ConsumerMaker,
+    members: MembersMaker,
+    group: str,
+    evidence: Evidence,
+) -> None:
+    """Commits of a group without members expire after `offsets.retention.minutes`.
+
+    By default that is a week, which a long outage or a long holiday can take;
+    then `auto.offset.reset` decides. A live member keeps its group's commits, but
+    a reader that only assigns is no member: its commits expire while it reads.
+    """
+    name, groups = topic(), {who: f"{group}-{who}" for who in ("stays", "left", "assigns")}
+    staying = members(EAGER, name, partitions=1, group=groups["stays"])
+    member = staying.grow()
+    staying.wait_for_stable()
+    leaving, assigned = (consumer({"group.id": groups[who]}) for who in ("left", "assigns"))
+    join([leaving], name, partitions=1)
+    assigned.assign([TopicPartition(name, 0, 0)])
+    observers = {who: consumer({"group.id": each}) for who, each in groups.items()}
+
+    # The one that stays commits first: were it to expire as well, it would be the first to go.
+    five, started = [TopicPartition(name, 0, 5)], time.monotonic()
+    member.do(lambda reader: reader.commit(offsets=five, asynchronous=False))
+    for each in (leaving, assigned):
+        each.commit(offsets=five, asynchronous=False)
+    leave(leaving)
+    at_first = {who: committed_offset(each, name) for who, each in observers.items()}
+    wait_until(
+        lambda: (
+            assigned.poll(0.1),
+            [committed_offset(observers[who], name) for who in ("left", "assigns")],
+        )[1],
+        lambda commits: commits == [None, None],
+        limit=150,
+        what="the commits of groups without members to expire",
+        interval=0.5,
+    )
+
+    in_the_end = {who: committed_offset(each, name) for who, each in observers.items()}
+    evidence.table("Committed, at first and at last", [at_first, in_the_end])
+    evidence.number("expired after", round(time.monotonic() - started, 1), "s")
+    assert at_first == {"stays": 5, "left": 5, "assigns": 5}
+    assert in_the_end == {"stays": 5, "left": None, "assigns": None}, "only a member keeps them"
+
+
+@pytest.mark.fact("closing-is-part-of-the-promise", scope="librdkafka, enable.auto.commit=true")
+def test_leaving_without_close_commits_nothing(
+    admin: AdminClient,
+    broker: Broker,
+    topic: TopicMaker,
+    producer: ProducerMaker,
+    consumer: ConsumerMaker,
+    child: ChildStarter,
+    group: str,
+    evidence: Evidence,
+) -> None:
+    """A process that ends without `close()` commits nothing, however it ends, and stays a member.
+
+    Its partitions wait until its session is over: 45 s by default.
+    """
+    name, ways = topic(), ("return", "sys.exit", "SIGKILL")
+    send(producer(), name, TEN)
+    groups = {way: f"{group}-{way}" for way in ways}
+
+    processes = [
+        child(read_and_end, between_ticks(broker, each), name, way) for way, each in groups.items()
+    ]
+    said = [process.wait() for process in processes]
+
+    rows = [
+        {
+            "ended by": way,
+            "committed": committed_offset(consumer({"group.id": each}), name),
+            "members": len(describe_group(admin, each).assignments),
+        }
+        for way, each in groups.items()
+    ]
+    evidence.table("Ten records read, then the end", rows)
+    assert said == [[10]] * 3, "each had read ten records"
+    assert [row["committed"] for row in rows] == [None] * 3, "none had committed any"
+    assert [row["members"] for row in rows] == [1] * 3, "the group takes each for alive"
+
+
+@pytest.mark.control("closing-is-part-of-the-promise", changes="it closes its consumer")
+def test_closing_commits_and_leaves(
+    admin: AdminClient,
+    broker: Broker,
+    topic: TopicMaker,
+    producer: ProducerMaker,
+    consumer: ConsumerMaker,
+    child: ChildStarter,
+    group: str,
+    evidence: Evidence,
+) -> None:
+    """`close()` commits what was handed over, and leaves the group at once."""
+    name = topic()
+    send(producer(), name, TEN)
+
+    said = child(read_and_end, between_ticks(broker, group), name, "close").wait()
+
+    committed, described = committed_offset(consumer(), name), describe_group(admin, group)
+    evidence.table(
+        "Ten records read, then close",
+        [{"committed": committed, "members": len(described.assignments)}],
+    )
+    assert said == [10], "it had read ten records"
+    assert committed == 10, "all were committed"
+    assert described.state == "EMPTY", "and the partitions are free for others"
+
+
+# What a crash costs
+
+
+@pytest.mark.fact("at-most-once-loses", scope="any client")
+def test_at_most_once_loses(
+    broker: Broker,
+    topic: TopicMaker,
+    producer: ProducerMaker,
+    consumer: ConsumerMaker,
+    child: ChildStarter,
+    group: str,
+    evidence: Evidence,
+) -> None:
+    """Commit first, process then: at a crash exactly what was committed and not processed is lost.
+
+    Eight are committed, three processed: five are lost. None comes twice.
+    """
+    name = topic()
+    send(producer(), name, [*TEN, SENTINEL])
+
+    before = killed(child(commit_then_process, reading(broker, group), name, 8, 3))
+    after = read_on(consumer(), name)
+
+    fate = fate_of(TEN, before, after)
+    evidence.table("Eight committed, three processed, a crash", [fate.row()])
+    assert fate.lost == TEN[3:8], "eight committed less three processed: five are lost"
+    assert fate.repeated == [], "none comes twice"
+
+
+@pytest.mark.control("at-most-once-loses", changes="processing comes before the commit")
+def test_processing_first_loses_nothing(
+    broker: Broker,
+    topic: TopicMaker,
+    producer: ProducerMaker,
+    consumer: ConsumerMaker,
+    child: ChildStarter,
+    group: str,
+    evidence: Evidence,
+) -> None:
+    """Process first, commit then: a crash after three of eight loses none and repeats three."""
+    name = topic()
+    send(producer(), name, [*TEN, SENTINEL])
+
+    before = killed(child(process_then_commit, reading(broker, group), name, 8, 3))
+    after = read_on(consumer(), name)
+
+    fate = fate_of(TEN, before, after)
+    evidence.table("None committed, three processed, a crash", [fate.row()])
+    assert fate.lost == [], "none is lost"
+    assert fate.repeated == TEN[:3], "three processed less none committed: three come again"
+
+
+@pytest.mark.fact("at-least-once-repeats", scope="any client")
+def test_at_least_once_repeats(
+    broker: Broker,
+    topic: TopicMaker,
+    producer: ProducerMaker,
+    consumer: ConsumerMaker,
+    child: ChildStarter,
+    group: str,
+    evidence: Evidence,
+) -> None:
+    """Process first, commit then: at a crash exactly what was processed and not committed repeats.
+
+    With a commit after every eighth record, a crash after the seventh repeats
+    seven. None is lost.
+    """
+    name = topic()
+    send(producer(), name, [*TEN, SENTINEL])
+
+    before = killed(child(process_then_commit, reading(broker, group), name, 8, 7))
+    after = read_on(consumer(), name)
+
+    fate = fate_of(TEN, before, after)
+    evidence.table("A commit for eight, a crash after seven", [fate.row()])
+    assert fate.repeated == TEN[:7], "seven processed less none committed: seven come again"
+    assert fate.lost == [], "none is lost"
+
+
+@pytest.mark.control("at-least-once-repeats", changes="each record is committed by itself")
+def test_a_commit_for_each_record_repeats_one(
+    broker: Broker,
+    topic: TopicMaker,
+    producer: ProducerMaker,
+    consumer: ConsumerMaker,
+    child: ChildStarter,
+    group: str,
+    evidence: Evidence,
+) -> None:
+    """With a commit for each record a crash repeats one at most: the one that it fell upon."""
+    name = topic()
+    send(producer(), name, [*TEN, SENTINEL])
+
+    before = killed(child(process_then_commit, reading(broker, group), name, 1, 7))
+    after = read_on(consumer(), name)
+
+    fate = fate_of(TEN, before, after)
+    evidence.table("A commit for each, a crash after seven", [fate.row()])
+    assert fate.repeated == [b"6"], "seven processed less six committed: one comes again"
+    assert fate.lost == [], "none is lost"
+
+
+@pytest.mark.fact(
+    "auto-commit-can-lose", scope="librdkafka; Java's poll() commits what it gave last"
+)
+@pytest.mark.parametrize(
+    ("taken", "processed", "every_ms", "committed", "lost", "repeated"),
+    [
+        (1, 4, 50, 5, [b"4"], []),
+        (10, 0, 50, 10, TEN, []),
+        (1, 5, 60_000, None, [], TEN[:5]),
+    ],
+    ids=["one in hand", "ten in hand", "before the timer"],
+)
+def test_auto_commit_can_lose(
+    broker: Broker,
+    topic: TopicMaker,
+    producer: ProducerMaker,
+    consumer: ConsumerMaker,
+    child: ChildStarter,
+    group: str,
+    evidence: Evidence,
+    taken: int,
+    processed: int,
+    every_ms: int,
+    committed: int | None,
+    lost: list[bytes],
+    repeated: list[bytes],
+) -> None:
+    """Auto-commit is neither at-most-once nor at-least-once: a crash can lose, and can repeat.
+
+    A record counts as read when it is handed over, processed or not. Those in
+    hand when the timer ticks are lost at a crash; those processed since the last
+    tick come again.
+    """
+    name = topic()
+    send(producer(), name, [*TEN, SENTINEL])
+    config = reading(broker, group) | AUTO_COMMIT | {"auto.commit.interval.ms": every_ms}
+
+    before = killed(child(hold_the_next, config, name, taken, processed, committed))
+    after = read_on(consumer(), name)
+
+    fate = fate_of(TEN, before, after)
+    evidence.table(
+        f"{processed} processed, {taken} in hand, committed: {committed}, a crash", [fate.row()]
+    )
+    assert fate.lost == lost, "committed and not processed"
+    assert fate.repeated == repeated, "processed and not committed"
+
+
+@pytest.mark.control(
+    "auto-commit-can-lose", changes="offsets are stored when a record is processed"
+)
+def test_auto_commit_of_stored_offsets_loses_nothing(
+    broker: Broker,
+    topic: TopicMaker,
+    producer: ProducerMaker,
+    consumer: ConsumerMaker,
+    child: ChildStarter,
+    group: str,
+    evidence: Evidence,
+) -> None:
+    """With `enable.auto.offset.store=false` and `store_offsets()` auto-commit is at-least-once."""
+    name = topic()
+    send(producer(), name, [*TEN, SENTINEL])
+    stored = AUTO_COMMIT | {"auto.commit.interval.ms": 50, "enable.auto.offset.store": False}
+    config = reading(broker, group) | stored
+
+    before = killed(child(hold_the_next, config, name, 1, 4, 4))
+    after = read_on(consumer(), name)
+
+    fate = fate_of(TEN, before, after)
+    evidence.table("4 processed, 1 in hand, committed: 4, a crash", [fate.row()])
+    assert fate.lost == [], "the record in hand comes again"
+    assert fate.repeated == [], "all that was processed was committed"
+
+
+@pytest.mark.fact("reset-decides-the-first-read", scope="librdkafka's names; Java's none is error")
+def test_reset_decides_after_a_crash_before_the_first_commit(
+    broker: Broker,
+    topic: TopicMaker,
+    producer: ProducerMaker,
+    consumer: ConsumerMaker,
+    child: ChildStarter,
+    group: str,
+    evidence: Evidence,
+) -> None:
+    """After a crash before the first commit `auto.offset.reset` decides what is lost or repeated.
+
+    earliest repeats all that was processed. latest, the default, loses all that
+    was not. error stops, and tells.
+    """
+    name, writer = topic(), producer()
+    send(writer, name, TEN)
+    before = killed(child(process_then_commit, reading(broker, group), name, 8, 3))
+    readers = {
+        reset: consumer({**KNOWS_ENDS, "auto.offset.reset": reset})
+        for reset in ("earliest", "latest", "error")
+    }
+    for reader in readers.values():
+        reader.assign([TopicPartition(name, 0)])
+
+    # When latest has reported the end it has begun; what is written now is new to it.
+    wait_for(readers["latest"], KafkaError._PARTITION_EOF)
+    send(writer, name, [SENTINEL])
+
+    after = {reset: read_to_sentinel(readers[reset]) for reset in ("earliest", "latest")}
+    told = wait_for(readers["error"], KafkaError._AUTO_OFFSET_RESET)
+    fates = {reset: fate_of(TEN, before, values) for reset, values in after.items()}
+    evidence.table("Three processed", [{"reset": r} | fate.row() for r, fate in fates.items()])
+    evidence.note(f"error: {told.str()}")
+    assert fates["earliest"] == Fate(lost=[], repeated=TEN[:3]), "three of ten come again"
+    assert fates["latest"] == Fate(lost=TEN[3:], repeated=[]), "seven of ten are lost"
+
+
+@pytest.mark.control("reset-decides-the-first-read", changes="the crash is after the first commit")
+@pytest.mark.parametrize("reset", ["earliest", "latest", "error"])
+def test_after_the_first_commit_reset_is_not_asked(
+    broker: Broker,
+    topic: TopicMaker,
+    producer: ProducerMaker,
+    consumer: ConsumerMaker,
+    child: ChildStarter,
+    group: str,
+    evidence: Evidence,
+    reset: str,
+) -> None:
+    """After the first commit the reset is not asked: none is lost, whatever it says."""
+    name = topic()
+    send(producer(), name, [*TEN, SENTINEL])
+
+    before = killed(child(process_then_commit, reading(broker, group), name, 2, 3))
+    after = read_on(consumer({"auto.offset.reset": reset}), name)
+
+    fate = fate_of(TEN, before, after)
+    evidence.table("Three processed, two committed", [{"reset": reset} | fate.row()])
+    assert fate == Fate(lost=[], repeated=[b"2"]), "the one that was not committed comes again"
+
+
+@pytest.mark.fact("dedupe-makes-effectively-once", scope="any sink that knows a key")
+def test_a_sink_that_knows_keys_counts_once(
+    broker: Broker,
+    topic: TopicMaker,
+    producer: ProducerMaker,
+    child: ChildStarter,
+    group: str,
+    evidence: Evidence,
+    tmp_path: Path,
+) -> None:
+    """At-least-once into a sink that refuses a key it has makes each record count once.
+
+    The key must stay the same through every repeat: a name of the record's own,
+    not the time or a number drawn anew.
+    """
+    name, sink = topic(), tmp_path / "payments.db"
+    prepare(sink, "CREATE TABLE payments (key TEXT PRIMARY KEY, amount INTEGER)")
+    send(producer(), name, [*payments(), SENTINEL])
+
+    before = killed(child(pay, reading(broker, group), name, sink, 9))
+    after = child(pay, reading(broker, group), name, sink, None).wait()
+
+    fate, total = fate_of(TEN, before, after), total_of(sink)
+    evidence.table("0 + 1 + ... + 9 = 45", [fate.row() | {"total": total}])
+    assert fate.repeated == TEN[6:9], "nine processed less six committed: three came again"
+    assert total == 45, "and changed nothing"
+
+
+@pytest.mark.control("dedupe-makes-effectively-once", changes="the sink does not look at the key")
+def test_a_sink_without_keys_counts_repeats(
+    broker: Broker,
+    topic: TopicMaker,
+    producer: ProducerMaker,
+    child: ChildStarter,
+    group: str,
+    evidence: Evidence,
+    tmp_path: Path,
+) -> None:
+    """A sink that takes whatever comes counts the repeated records twice: 6 + 7 + 8 too much."""
+    name, sink = topic(), tmp_path / "payments.db"
+    prepare(sink, "CREATE TABLE payments (key TEXT, amount INTEGER)")
+    send(producer(), name, [*payments(), SENTINEL])
+
+    before = killed(child(pay, reading(broker, group), name, sink, 9))
+    after = child(pay, reading(broker, group), name, sink, None).wait()
+
+    fate, total = fate_of(TEN, before, after), total_of(sink)
+    evidence.table("0 + 1 + ... + 9 = 45", [fate.row() | {"total": total}])
+    assert fate.repeated == TEN[6:9], "nine processed less six committed: three came again"
+    assert total == 45 + 6 + 7 + 8, "and were counted twice"
+
+
+# What a transaction promises
+
+
+@pytest.mark.fact("aborted-is-hidden", scope="read_committed: librdkafka's default, not Java's")
+def test_aborted_records_are_hidden(
+    topic: TopicMaker, producer: ProducerMaker, consumer: ConsumerMaker, evidence: Evidence
+) -> None:
+    """A reader with `isolation.level=read_committed` never sees records of aborted transactions.
+
+    They stay in the log; the reader leaves them out.
+    """
+    name = topic()
+    writer = transactional(producer, name)
+    transaction(writer, name, [b"a"])
+    transaction(writer, name, [b"aborted"], ends_well=False)
+    send(producer(), name, [SENTINEL])
+
+    reader = consumer({"isolation.level": "read_committed"})
+
+    seen = read_on(reader, name)
+    evidence.note(f"Read before the sentinel: {seen}")
+    assert seen == [b"a"], "what was committed, and nothing else"
+
+
+@pytest.mark.control("aborted-is-hidden", changes="isolation.level=read_uncommitted")
+def test_read_uncommitted_sees_aborted_records(
+    topic: TopicMaker, producer: ProducerMaker, consumer: ConsumerMaker, evidence: Evidence
+) -> None:
+    """A reader with `isolation.level=read_uncommitted` sees records of aborted transactions."""
+    name = topic()
+    writer = transactional(producer, name)
+    transaction(writer, name, [b"a"])
+    transaction(writer, name, [b"aborted"], ends_well=False)
+    send(producer(), name, [SENTINEL])
+
+    reader = consumer({"isolation.level": "read_uncommitted"})
+
+    seen = read_on(reader, name)
+    evidence.note(f"Read before the sentinel: {seen}")
+    assert seen == [b"a", b"aborted"]
+
+
+@pytest.mark.fact("open-transaction-holds-back", scope="read_committed, any client")
+def test_an_open_transaction_holds_back_what_follows(
+    topic: TopicMaker, producer: ProducerMaker, consumer: ConsumerMaker, evidence: Evidence
+) -> None:
+    """An open transaction holds back whatever follows it in the partition, of other producers too.
+
+    A reader of committed records comes to the last stable offset, and takes it
+    for the end. One producer that hangs stops all such readers.
+    """
+    name = topic()
+    writer = transactional(producer, name)
+    writer.begin_transaction()
+    send(writer, name, [b"in a transaction"])
+    send(producer(), name, [b"plain"])
+    reader, other = consumer(KNOWS_ENDS), consumer({"isolation.level": "read_uncommitted"})
+
+    reader.assign([TopicPartition(name, 0, 0)])
+    (event,) = events_until(reader, bool, what="a record, or the end")
+
+    stable, end = watermarks(reader, name)[1], watermarks(other, name)[1]
+    evidence.table("The end", [{"of what is committed": stable, "of the log": end}])
+    error = error_of(event)
+    assert error is not None, "no record came"
+    assert error.code() == KafkaError._PARTITION_EOF, "but an end"
+    assert (event.offset(), stable, end) == (0, 0, 2), "before the two records that are there"
+
+
+@pytest.mark.control("open-transaction-holds-back", changes="the transaction is committed")
+def test_a_commit_shows_what_was_held_back(
+    topic: TopicMaker, producer: ProducerMaker, consumer: ConsumerMaker, evidence: Evidence
+) -> None:
+    """With the commit both show: the record of the transaction, and what followed it."""
+    name, reader = topic(), consumer(AWAKE)
+    writer = transactional(producer, name)
+    writer.begin_transaction()
+    send(writer, name, [b"in a transaction"])
+    send(producer(), name, [b"plain"])
+
+    writer.commit_transaction(20)
+    seen = [each.value() for each in take(reader, name, 2)]
+
+    evidence.note(f"Read: {seen}")
+    assert seen == [b"in a transaction", b"plain"], "in the order of the log"
+
+
+@pytest.mark.fact("markers-take-offsets", scope="librdkafka")
+def test_markers_take_offsets(
+    topic: TopicMaker, producer: ProducerMaker, consumer: ConsumerMaker, evidence: Evidence
+) -> None:
+    """The end of a transaction takes an offset: who has read all and commits it still lags by one.
+
+    So lag that stays at one can mean that nothing is left to be read.
+    """
+    name, reader = topic(), consumer(AWAKE)
+    writer = transactional(producer, name)
+    transaction(writer, name, [b"a", b"b", b"c"])
+    end = wait_for_end(consumer(), name, 4)
+
+    last = take(reader, name, 3)[-1]
+    reader.commit(message=last, asynchronous=False)
+
+    lag = lag_of(consumer(), [(name, 0)])[name, 0]
+    evidence.table("Three records", [{"end": end, "last offset": last.offset(), "lag": lag}])
+    assert (last.offset(), end) == (2, 4), "offset 3 is the marker of the commit"
+    assert lag == 1, "the marker, which nobody ever reads"
+
+
+@pytest.mark.control("markers-take-offsets", changes="the reader polls once more before it commits")
+def test_one_more_poll_passes_the_marker(
+    topic: TopicMaker, producer: ProducerMaker, consumer: ConsumerMaker, evidence: Evidence
+) -> None:
+    """Who polls on passes the marker, and commits its position: no lag is left."""
+    name, reader = topic(), consumer(AWAKE)
+    writer = transactional(producer, name)
+    transaction(writer, name, [b"a", b"b", b"c"])
+    wait_for_end(consumer(), name, 4)
+    take(reader, name, 3)
+
+    wait_until(
+        lambda: (reader.poll(0.02), position_of(reader, name))[1],
+        lambda position: position == 4,
+        limit=20,
+        what="the position to pass the marker",
+    )
+    reader.commit(asynchronous=False)
+
+    lag = lag_of(consumer(), [(name, 0)])[name, 0]
+    evidence.number("lag", lag or 0)
+    assert lag == 0
+
+
+@pytest.mark.fact("timeout-aborts", scope="librdkafka, transaction.timeout.ms=1000")
+def test_a_transaction_that_takes_too_long_is_aborted(
+    topic: TopicMaker, producer: ProducerMaker, consumer: ConsumerMaker, evidence: Evidence
+) -> None:
+    """The broker aborts a transaction that takes longer than its timeout, and fences its producer.
+
+    The timeout is the producer's `transaction.timeout.ms`, a minute by default.
+    A producer that comes too late cannot go on: it needs a successor.
+    """
+    name = topic()
+    writer = transactional(producer, name, {"transaction.timeout.ms": 1000})
+    writer.begin_transaction()
+    send(writer, name, [b"too late"])
+
+    started = time.monotonic()
+    wait_for_end(consumer(), name, 2)
+    seconds = time.monotonic() - started
+
+    refused = refused_by(lambda: writer.commit_transaction(20), lambda: writer.flush(20))
+    send(producer(), name, [SENTINEL])
+    seen = read_on(consumer(), name)
+    evidence.number("aborted after", round(seconds, 2), "s")
+    evidence.note(f"The commit: {refused[0].str()}; read before the sentinel: {seen}")
+    assert refused[0].code() == KafkaError._FENCED, "the commit is refused"
+    assert seen == [], "and what was sent is not there"
+
+
+@pytest.mark.control("timeout-aborts", changes="the commit comes in time")
+def test_a_transaction_in_time_is_committed(
+    topic: TopicMaker, producer: ProducerMaker, consumer: ConsumerMaker, evidence: Evidence
+) -> None:
+    """A transaction that ends in time is committed."""
+    name = topic()
+    writer = transactional(producer, name, {"transaction.timeout.ms": 30_000})
+    writer.begin_transaction()
+    send(writer, name, [b"in time"])
+
+    writer.commit_transaction(20)
+
+    send(producer(), name, [SENTINEL])
+    seen = read_on(consumer(), name)
+    evidence.note(f"Read before the sentinel: {seen}")
+    assert seen == [b"in time"]
+
+
+@pytest.mark.fact("zombie-is-fenced", scope="librdkafka's name of the error")
+def test_a_zombie_is_fenced(
+    topic: TopicMaker, producer: ProducerMaker, consumer: ConsumerMaker, evidence: Evidence
+) -> None:
+    """A second producer with the same `transactional.id` fences the first: nothing it does counts.
+
+    The first may be a process that was taken for dead. Its open transaction is
+    aborted, and it learns at its next flush, begin or commit that it is fenced.
+    """
+    name = topic()
+    zombie = transactional(producer, name)
+    zombie.begin_transaction()
+    send(zombie, name, [b"zombie"])
+
+    second = transactional(producer, name)
+    zombie.produce(name, b"zombie again")
+    refused = refused_by(
+        lambda: zombie.flush(20), lambda: zombie.commit_transaction(20), zombie.begin_transaction
+    )
+
+    transaction(second, name, [b"second", SENTINEL])
+    seen = read_on(consumer(), name)
+    calls = ("flush", "commit", "begin")
+    told = [{"call": c, "error": e.name()} for c, e in zip(calls, refused, strict=True)]
+    evidence.table("The first producer", told)
+    evidence.note(f"Read before the sentinel: {seen}")
+    assert {each.code() for each in refused} == {KafkaError._FENCED}, "each call tells it"
+    assert seen == [b"second"], "nothing of the first is there"
+
+
+@pytest.mark.control("zombie-is-fenced", changes="the second producer has another transactional.id")
+def test_another_transactional_id_lives_beside_it(
+    topic: TopicMaker, producer: ProducerMaker, consumer: ConsumerMaker, evidence: Evidence
+) -> None:
+    """Two producers with different `transactional.id` live side by side: both commit."""
+    name = topic()
+    first = transactional(producer, name)
+    first.begin_transaction()
+    send(first, name, [b"first"])
+
+    second = transactional(producer, f"{name}-second")
+    first.produce(name, b"first again")
+    first.flush(20)
+    first.commit_transaction(20)
+
+    transaction(second, name, [b"second", SENTINEL])
+    seen = read_on(consumer(), name)
+    evidence.note(f"Read before the sentinel: {seen}")
+    assert seen == [b"first", b"first again", b"second"]
+
+
+# What exactly-once takes
+
+
+@pytest.mark.fact("abort-does-not-rewind", scope="any client")
+def test_an_abort_does_not_rewind(
+    topic: TopicMaker, producer: ProducerMaker, consumer: ConsumerMaker, evidence: Evidence
+) -> None:
+    """An abort takes back the commit, but not the position: who simply goes on loses the records.
+
+    What was read for the aborted transaction is behind the consumer, and the
+    next transaction commits past it.
+    """
+    source, target = topic(), topic()
+    send(producer(), source, TEN)
+    reader, writer = consumer(AWAKE), transactional(producer, target)
+    reader.assign([TopicPartition(source, 0)])
+    copy_one_by_one(reader, writer, target, [True, True, True, False])
+    position, committed = position_of(reader, source), committed_offset(consumer(), source)
+
+    copy_one_by_one(reader, writer, target, [True] * 6)
+
+    copied = [each.value() for each in read_settled(consumer, target, 0)]
+    after = committed_offset(consumer(), source)
+    evidence.table("After the abort", [{"position": position, "committed": committed}])
+    evidence.table("At the end", [{"copied": copied, "committed": after}])
+    assert (position, committed) == (4, 3), "the offsets were taken back, the position was not"
+    assert copied == [*TEN[:3], *TEN[4:]], "record 3 is missing in the copy"
+    assert after == 10, "and committed as done"
+
+
+@pytest.mark.control("abort-does-not-rewind", changes="the consumer seeks to the committed offset")
+def test_seeking_after_an_abort_loses_nothing(
+    topic: TopicMaker, producer: ProducerMaker, consumer: ConsumerMaker, evidence: Evidence
+) -> None:
+    """Who seeks to the committed offset after an abort copies every record once."""
+    source, target = topic(), topic()
+    send(producer(), source, TEN)
+    reader, writer = consumer(AWAKE), transactional(producer, target)
+    reader.assign([TopicPartition(source, 0)])
+    copy_one_by_one(reader, writer, target, [True, True, True, False])
+
+    reader.seek(TopicPartition(source, 0, committed_offset(reader, source) or 0))
+    copy_one_by_one(reader, writer, target, [True] * 7)
+
+    copied = [each.value() for each in read_settled(consumer, target, 0)]
+    evidence.table("At the end", [{"copied": copied}])
+    assert copied == TEN, "each record once"
+
+
+@pytest.mark.fact("exactly-once-copies-exactly", scope="read, process, write, all in Kafka")
+def test_exactly_once_copies_exactly(
+    broker: Broker,
+    topic: TopicMaker,
+    producer: ProducerMaker,
+    consumer: ConsumerMaker,
+    child: ChildStarter,
+    group: str,
+    evidence: Evidence,
+) -> None:
+    """With the offsets in the transaction a copy is exact, wherever the process is killed.
+
+    What was written and how far it was read count together or not at all. This
+    holds from Kafka to Kafka, for readers of committed records.
+    """
+    source, target = topic(partitions=2), topic(partitions=2)
+    for partition in (0, 1):
+        send(producer(), source, orders(partition), partition=partition)
+    points = ("begun", "produced", "offsets sent", "committed")
+    config = reading(broker, group)
+
+    said = [
+        killed(child(copy_in_transactions, config, source, target, "within", point))
+        for point in points
+    ]
+    said.append(child(copy_in_transactions, config, source, target, "within", None).wait())
+
+    original, copied = read(consumer(), source, 0, 1), read_settled(consumer, target, 0, 1)
+    copies = by_partition(copied)
+    rows = [{"killed when": p, "took up": v} for p, v in zip((*points, "never"), said, strict=True)]
+    evidence.table("Five processes, one after the other", rows)
+    evidence.table("The copy", [{"partition": p, "values": v} for p, v in copies.items()])
+    assert sum(map(len, said)) == 12 + 3 * 2, "three of the four crashes undid two records"
+    assert copies == by_partition(original), "the same values, in order, each once"
+    exact_copy(log_records(original), log_records(copied)).require()
+
+
+@pytest.mark.control("exactly-once-copies-exactly", changes="offsets are committed by themselves")
+@pytest.mark.parametrize(
+    ("offsets", "point", "lost", "repeated"),
+    [("before", "produced", 2, 0), ("after", "committed", 0, 2)],
+    ids=["before", "after"],
+)
+def test_offsets_outside_the_transaction_lose_or_repeat(
+    broker: Broker,
+    topic: TopicMaker,
+    producer: ProducerMaker,
+    consumer: ConsumerMaker,
+    child: ChildStarter,
+    group: str,
+    evidence: Evidence,
+    offsets: str,
+    point: str,
+    lost: int,
+    repeated: int,
+) -> None:
+    """Offsets committed outside the transaction make a crash lose its records, or copy them twice.
+
+    Committed before it, they say that records are done which the crash undoes.
+    Committed after it, they may never be.
+    """
+    source, target = topic(partitions=2), topic(partitions=2)
+    for partition in (0, 1):
+        send(producer(), source, orders(partition), partition=partition)
+    config = reading(broker, group)
+
+    in_hand = killed(child(copy_in_transactions, config, source, target, offsets, point))[2:]
+    child(copy_in_transactions, config, source, target, offsets, None).wait()
+
+    original, copied = read(consumer(), source, 0, 1), read_settled(consumer, target, 0, 1)
+    fate = fate_of(values_of(original), values_of(copied), [])
+    evidence.table(f"Killed with {in_hand} in hand", [fate.row()])
+    assert (len(fate.lost), len(fate.repeated)) == (lost, repeated)
+    assert sorted(fate.lost + fate.repeated) == sorted(in_hand), "those of the transaction"
+
+
+@pytest.mark.fact("stale-generation-in-a-transaction", scope="classic, and KIP-848 of Kafka 4.4")
+@pytest.mark.parametrize(
+    ("protocol", "refused"),
+    [(EAGER, ["kept", "moved"]), (COOPERATIVE, ["kept", "moved"]), (KIP_848, ["moved"])],
+    ids=["eager", "cooperative", "KIP-848"],
+)
+def test_offsets_of_a_stale_generation_are_refused(
+    topic: TopicMaker,
+    producer: ProducerMaker,
+    members: MembersMaker,
+    evidence: Evidence,
+    protocol: Settings,
+    refused: list[str],
+) -> None:
+    """Offsets that are sent to a transaction with the group's metadata of old are refused.
+
+    Classic groups refuse all of them after a rebalance, KIP-848 groups those of
+    a partition that moved. So two processes cannot both copy its records.
+    """
+    name = topic(partitions=2)
+    team, writer = members(protocol, name, partitions=2), transactional(producer, name)
+    first = team.grow()
+    team.wait_for_stable()
+    old = first.do(lambda reader: reader.consumer_group_metadata())
+    second = team.grow()
+    team.wait_for_stable()
+
+    errors = {
+        "kept": send_offsets(writer, first.assignment, old),
+        "moved": send_offsets(writer, second.assignment, old),
+    }
+
+    evidence.table("With old metadata", [{"partition": p, "error": e} for p, e in errors.items()])
+    codes = [error.code() for error in errors.values() if error is not None]
+    assert [which for which, error in errors.items() if error is not None] == refused
+    assert set(codes) == {KafkaError.ILLEGAL_GENERATION}
+
+
+@pytest.mark.control("stale-generation-in-a-transaction", changes="the metadata is fresh")
+@pytest.mark.parametrize(
+    "protocol", [EAGER, COOPERATIVE, KIP_848], ids=["eager", "cooperative", "KIP-848"]
+)
+def test_offsets_of_the_present_generation_are_taken(
+    topic: TopicMaker,
+    producer: ProducerMaker,
+    members: MembersMaker,
+    evidence: Evidence,
+    protocol: Settings,
+) -> None:
+    """Offsets with the group's metadata of now are taken: ask for it in each transaction."""
+    name = topic(partitions=2)
+    team, writer = members(protocol, name, partitions=2), transactional(producer, name)
+    first = team.grow()
+    team.wait_for_stable()
+    second = team.grow()
+    team.wait_for_stable()
+    fresh = first.do(lambda reader: reader.consumer_group_metadata())
+
+    errors = {
+        "kept": send_offsets(writer, first.assignment, fresh),
+        "moved": send_offsets(writer, second.assignment, fresh),
+    }
+
+    evidence.table("With fresh metadata", [{"partition": p, "error": e} for p, e in errors.items()])
+    assert errors == {"kept": None, "moved": None}
+
 
 # The component: three processors, a fourth to compare, and an idempotent sink
 
@@ -356,6 +1464,411 @@ def test_delivery_in_one_table(
 
 
 # What the tests above share
+
+KNOWS_ENDS = {"enable.partition.eof": True}
+AUTO_COMMIT = {"enable.auto.commit": True}
+# librdkafka's main thread can sleep for a second before it asks for the group's commits: this
+# wakes it.
+AWAKE = {"topic.metadata.refresh.interval.ms": 50}
+
+
+class Fate(NamedTuple):
+    """What a crash did to the records that were sent."""
+
+    lost: list[bytes]
+    """never processed, neither before nor after"""
+    repeated: list[bytes]
+    """processed more than once"""
+
+    def row(self) -> dict[str, object]:
+        """It as a row of evidence."""
+        return {
+            "lost": len(self.lost),
+            "repeated": len(self.repeated),
+            "which": self.lost + self.repeated,
+        }
+
+
+def fate_of(sent: Sequence[bytes], before: Iterable[bytes], after: Iterable[bytes]) -> Fate:
+    """What became of the records, by what was processed before the crash and after it."""
+    times = Counter([*before, *after])
+    return Fate(
+        lost=[value for value in sent if times[value] == 0],
+        repeated=[value for value in sent if times[value] > 1],
+    )
+
+
+# Processes that crash. Each tells what it has processed; what was told is done.
+
+
+def commit_then_process(
+    say: Say, config: Settings, topic: str, taken: int, crash_after: int
+) -> None:
+    """At most once: take records, commit them, process them; crash after so many."""
+    reader = Consumer(dict(config))
+    records = take(reader, topic, taken)
+    reader.commit(asynchronous=False)
+    for number, record in enumerate(records, 1):
+        say(record.value())
+        if number == crash_after:
+            crash()
+
+
+def process_then_commit(
+    say: Say, config: Settings, topic: str, every: int, crash_after: int
+) -> None:
+    """At least once: process record by record, commit after every so many; crash after so many."""
+    reader = Consumer(dict(config))
+    for number, record in enumerate(records_of(reader, topic), 1):
+        say(record.value())
+        if number == crash_after:
+            crash()
+        if number % every == 0:
+            reader.commit(message=record, asynchronous=False)
+
+
+def hold_the_next(
+    say: Say, config: Settings, topic: str, taken: int, processed: int, committed: int | None
+) -> None:
+    """Process some of the records taken; with the next in hand, crash when so much is committed."""
+    reader = Consumer(dict(config))
+    reader.assign([TopicPartition(topic, 0)])
+    stores = config.get("enable.auto.offset.store") is False
+    numbers = count(1)
+    while True:
+        for record in poll_until(reader, lambda got: len(got) == taken, what="records"):
+            if next(numbers) > processed:
+                wait_until(
+                    lambda: committed_offset(reader, topic),
+                    lambda offset: offset == committed,
+                    limit=20,
+                    what=f"the commit of {committed}",
+                )
+                crash()
+            say(record.value())
+            if stores:
+                reader.store_offsets(record)
+
+
+def pay(say: Say, config: Settings, topic: str, sink: Path, crash_after: int | None) -> None:
+    """At least once: book each record, commit after every six; crash after so many, or end."""
+    reader = Consumer(dict(config))
+    with closing(sqlite3.connect(sink, isolation_level=None)) as payments:
+        for number, record in enumerate(records_of(reader, topic), 1):
+            row = ((record.key() or b"").decode(), int(record.value() or b""))
+            payments.execute("INSERT OR IGNORE INTO payments VALUES (?, ?)", row)
+            say(record.value())
+            if number == crash_after:
+                crash()
+            if number % 6 == 0:
+                reader.commit(message=record, asynchronous=False)
+
+
+def read_and_end(say: Say, config: Settings, topic: str, way: str) -> None:
+    """Read ten records as a member of the group, and end in one way or another."""
+    reader = Consumer(dict(config))
+    reader.subscribe([topic])
+    say(len(poll_until(reader, lambda records: len(records) == 10, what="ten records")))
+    if way == "close":
+        reader.close()
+    if way == "sys.exit":
+        sys.exit()
+    if way == "SIGKILL":
+        crash()
+
+
+def copy_in_transactions(
+    say: Say, config: Settings, source: str, target: str, offsets: str, crash_when: str | None
+) -> None:
+    """Copy two partitions of six records each, two records a transaction.
+
+    Args:
+        say: told of each record that is taken up.
+        config: a consumer's; the transactional id is its group's name.
+        source: where the records are.
+        target: where they go, to the same partition.
+        offsets: when they are committed: within the transaction, before it, or after it.
+        crash_when: at which point of its second transaction to crash, if at all.
+    """
+    writer = Producer(
+        {
+            "bootstrap.servers": config["bootstrap.servers"],
+            "log_level": 0,
+            "transactional.id": config["group.id"],
+        }
+    )
+    # Once it is connected: asked before, it would ask again after half a second only.
+    writer.list_topics(timeout=20)
+    # First this, which ends what a process before it left open, then where that one came to.
+    writer.init_transactions(20)
+    reader = Consumer(dict(config))
+    places = reader.committed([TopicPartition(source, each) for each in (0, 1)], timeout=20)
+    for place in places:
+        place.offset = max(place.offset, 0)
+    left = 12 - sum(place.offset for place in places)
+    reader.assign(places)
+
+    def reached(number: int, point: str) -> None:
+        if (number, point) == (2, crash_when):
+            crash()
+
+    for number in range(1, left // 2 + 1):
+        records = poll_until(reader, lambda polled: len(polled) == 2, what="two records")
+        for record in records:
+            say(record.value())
+        following = next_offsets(records)
+        if offsets == "before":
+            reader.commit(offsets=following, asynchronous=False)
+        writer.begin_transaction()
+        reached(number, "begun")
+        for record in records:
+            writer.produce(target, record.value(), record.key(), partition=record.partition() or 0)
+        writer.flush(20)
+        reached(number, "produced")
+        if offsets == "within":
+            writer.send_offsets_to_transaction(following, reader.consumer_group_metadata(), 20)
+        reached(number, "offsets sent")
+        writer.commit_transaction(20)
+        reached(number, "committed")
+        if offsets == "after":
+            reader.commit(offsets=following, asynchronous=False)
+
+
+# Clients, and what is done with them.
+
+
+def reading(broker: Broker, group: str) -> dict[str, object]:
+    """The settings of a consumer of a group, for a process that makes its own."""
+    return {**broker.client_properties(), **LAB_CONSUMER, **AWAKE, "group.id": group}
+
+
+def between_ticks(broker: Broker, group: str) -> dict[str, object]:
+    """The same with auto-commit, whose timer does not come to tick."""
+    return reading(broker, group) | AUTO_COMMIT | {"auto.commit.interval.ms": 60_000}
+
+
+def killed(process: Child) -> list[bytes]:
+    """Wait until a process has crashed; return what it had processed."""
+    said = process.wait()
+    if not process.was_killed:
+        raise RuntimeError(f"the process failed before its crash; it had said {said}")
+    return said
+
+
+def take(reader: Consumer, topic: str, count: int) -> list[Message]:
+    """So many records of partition 0, from where the group's commit says."""
+    reader.assign([TopicPartition(topic, 0)])
+    return poll_until(reader, lambda records: len(records) == count, what=f"{count} records")
+
+
+def records_of(reader: Consumer, topic: str) -> Iterator[Message]:
+    """The records of partition 0 one by one, from the group's commit to the sentinel."""
+    reader.assign([TopicPartition(topic, 0)])
+    while (record := next_record(reader)).value() != SENTINEL:
+        yield record
+
+
+def read_to_sentinel(reader: Consumer) -> list[bytes]:
+    """The values that a reader gets before the sentinel."""
+    return [value or b"" for value in values_until(reader, SENTINEL)]
+
+
+def next_record(reader: Consumer) -> Message:
+    """The next record, whenever it comes."""
+    (record,) = poll_until(reader, bool, what="the next record")
+    return record
+
+
+def read_on(reader: Consumer, topic: str) -> list[bytes]:
+    """What the next process of a group reads: from its commit to the sentinel."""
+    reader.assign([TopicPartition(topic, 0)])
+    return read_to_sentinel(reader)
+
+
+def position_of(reader: Consumer, topic: str) -> int:
+    """The offset that a consumer reads next from partition 0."""
+    (place,) = reader.position([TopicPartition(topic, 0)])
+    return place.offset
+
+
+def wait_for(reader: Consumer, code: int) -> KafkaError:
+    """Poll until an error event of that code comes."""
+    *_, event = events_until(
+        reader,
+        lambda events: any(error.code() == code for each in events if (error := error_of(each))),
+        what=f"the event {code}",
+    )
+    error = error_of(event)
+    assert error is not None
+    return error
+
+
+def commit_at(reader: Consumer, topic: str, offset: int) -> int | None:
+    """Commit an offset of partition 0; what the group has committed then."""
+    reader.commit(offsets=[TopicPartition(topic, 0, offset)], asynchronous=False)
+    return committed_offset(reader, topic)
+
+
+def reset_offset(admin: AdminClient, group: str, topic: str, offset: int) -> TopicPartition:
+    """Set a group's committed offset; the answer for the partition, which may carry an error."""
+    request = [ConsumerGroupTopicPartitions(group, [TopicPartition(topic, 0, offset)])]
+    answer = admin.alter_consumer_group_offsets(request)[group].result(20)
+    place: TopicPartition = answer.topic_partitions[0]
+    return place
+
+
+def transactional(producer: ProducerMaker, name: str, settings: Settings | None = None) -> Producer:
+    """A producer with this transactional id, ready to begin."""
+    writer = producer({"transactional.id": name, **(settings or {})})
+    # Once it is connected: asked before, it would ask again after half a second only.
+    writer.list_topics(timeout=20)
+    writer.init_transactions(20)
+    return writer
+
+
+def transaction(
+    writer: Producer, topic: str, values: Sequence[bytes], *, ends_well: bool = True
+) -> None:
+    """Send values in a transaction, and commit it, or abort it."""
+    writer.begin_transaction()
+    # An abort before all is sent would write nothing.
+    send(writer, topic, values)
+    end_transaction(writer, ends_well=ends_well)
+
+
+def end_transaction(writer: Producer, *, ends_well: bool) -> None:
+    """Commit the transaction, or abort it."""
+    if ends_well:
+        writer.commit_transaction(20)
+    else:
+        writer.abort_transaction(20)
+
+
+def copy_one_by_one(reader: Consumer, writer: Producer, target: str, ends: Sequence[bool]) -> None:
+    """Copy a record for each end: in a transaction with its offset, which ends well or not."""
+    for ends_well in ends:
+        record = next_record(reader)
+        writer.begin_transaction()
+        send(writer, target, [record.value() or b""])
+        writer.send_offsets_to_transaction(
+            next_offsets([record]), reader.consumer_group_metadata(), 20
+        )
+        end_transaction(writer, ends_well=ends_well)
+
+
+def next_offsets(records: Sequence[Message]) -> list[TopicPartition]:
+    """For each partition the offset after the last of these records."""
+    following = {
+        (each.topic() or "", each.partition() or 0): (each.offset() or 0) + 1 for each in records
+    }
+    return [TopicPartition(*place, offset) for place, offset in following.items()]
+
+
+def send_offsets(
+    writer: Producer, places: Iterable[tuple[str, int]], metadata: object
+) -> KafkaError | None:
+    """Send an offset of each place in a transaction of its own; the error, if it is refused."""
+    writer.begin_transaction()
+    offsets = [TopicPartition(*place, 1) for place in places]
+    try:
+        writer.send_offsets_to_transaction(offsets, metadata, 20)
+    except KafkaException as refused:
+        writer.abort_transaction(20)
+        error: KafkaError = refused.args[0]
+        return error
+    writer.commit_transaction(20)
+    return None
+
+
+def refused_by(*calls: Callable[[], object]) -> list[KafkaError]:
+    """The error that each of the calls raises."""
+    errors = []
+    for call in calls:
+        with pytest.raises(KafkaException) as refused:
+            call()
+        errors.append(refused.value.args[0])
+    return errors
+
+
+def wait_for_end(observer: Consumer, topic: str, end: int) -> int:
+    """Wait until the log ends there, for readers of committed records: markers come late."""
+    return wait_until(
+        lambda: watermarks(observer, topic)[1],
+        lambda offset: offset == end,
+        limit=20,
+        what=f"the committed records of {topic} to end at {end}",
+    )
+
+
+def read_settled(consumer: ConsumerMaker, topic: str, *partitions: int) -> list[Message]:
+    """The committed records, once no transaction is open any more: markers come late."""
+    stable, latest = consumer(), consumer({"isolation.level": "read_uncommitted"})
+    wait_until(
+        lambda: [
+            (watermarks(stable, topic, each), watermarks(latest, topic, each))
+            for each in partitions
+        ],
+        lambda ends: all(committed == written for committed, written in ends),
+        limit=20,
+        what=f"the last transaction in {topic} to end",
+    )
+    return read(stable, topic, *partitions)
+
+
+# Records.
+
+
+def payments() -> list[Record]:
+    """Ten payments, of 0 to 9, each with a key of its own."""
+    return [Record(value, b"payment-" + value) for value in TEN]
+
+
+def orders(partition: int) -> list[Record]:
+    """Six records of one partition, of one key."""
+    key = b"order-%d" % partition
+    return [Record(b"%d-%d" % (partition, number), key) for number in range(6)]
+
+
+def values_of(records: Iterable[Message]) -> list[bytes]:
+    """Their values, in order."""
+    return [each.value() or b"" for each in records]
+
+
+def by_partition(records: Sequence[Message]) -> dict[int, list[bytes]]:
+    """For each partition its values, in order."""
+    return {
+        partition: values_of(each for each in records if each.partition() == partition)
+        for partition in (0, 1)
+    }
+
+
+def log_records(records: Sequence[Message]) -> list[LogRecord]:
+    """The records as the checkers take them."""
+    return [
+        LogRecord(
+            each.topic() or "",
+            each.partition() or 0,
+            each.offset() or 0,
+            each.key(),
+            each.value(),
+            None,
+        )
+        for each in records
+    ]
+
+
+def prepare(sink: Path, statement: str) -> None:
+    """Make the sink's table."""
+    with closing(sqlite3.connect(sink)) as database:
+        database.execute(statement)
+
+
+def total_of(sink: Path) -> int:
+    """The sum of all payments."""
+    with closing(sqlite3.connect(sink)) as database:
+        (total,) = database.execute("SELECT sum(amount) FROM payments").fetchone()
+    return int(total)
+
 
 RECORDS = [b"0", b"1", b"2", b"3", b"4", LAST]
 NEVER: dict[str, list[bytes | None]] = {point: [] for point in CRASH_POINTS}
