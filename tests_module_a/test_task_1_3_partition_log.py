@@ -27,6 +27,7 @@ from kafkalab.observe.records import (
     Record,
     error_of,
     events_until,
+    init_transactions,
     poll_until,
     read,
     send,
@@ -83,7 +84,7 @@ def test_transactions_leave_gaps(
     """
     name = topic()
     writer = producer({"transactional.id": name})
-    writer.init_transactions(20)
+    init_transactions(writer)
 
     for ends_well in (True, False, True):
         writer.begin_transaction()
@@ -760,7 +761,7 @@ def test_the_reader_reads_past_gaps(
     """
     name = topic()
     writer = producer({"transactional.id": name})
-    writer.init_transactions(20)
+    init_transactions(writer)
     for ends_well, values in ((True, [b"a", b"b"]), (False, [b"gone"]), (True, [b"c"])):
         writer.begin_transaction()
         send(writer, name, values)

@@ -47,7 +47,7 @@ from kafkalab.observe.groups import (
 )
 from kafkalab.observe.history import Event, Kind, State
 from kafkalab.observe.lag import Sample, lag_of, sampled_lag
-from kafkalab.observe.records import poll_until, send, watermarks
+from kafkalab.observe.records import init_transactions, poll_until, send, watermarks
 from kafkalab.observe.topics import ADMIN_LIMIT, grow
 from kafkalab.observe.waiting import wait_until
 from kafkalab.solutions import Solutions
@@ -682,21 +682,28 @@ def test_a_member_that_does_not_poll_is_still_a_member(
     group: str,
     evidence: Evidence,
 ) -> None:
-    """A member that does not poll is still a member long after its session: heartbeats go on.
+    """A member that does not poll is still a member when its session is over: heartbeats go on.
 
     A thread of the client sends them, however busy or stuck your own code is.
+    The session is over when a group beside it misses a member that was killed
+    after this one's last poll.
     """
     name = topic(partitions=2)
     teams = teams_of(CLASSIC_AND_KIP_848, members, group, name)
-    for team in teams.values():
-        member = team.grow()
+    besides = teams_of(CLASSIC_AND_KIP_848, members, f"{group}-beside", name)
+    doomed = {protocol: team.grow_process() for protocol, team in besides.items()}
+    hanging = [team.grow() for team in teams.values()]
+    for team in (*teams.values(), *besides.values()):
         team.wait_for_stable()
-        member.hang()
 
-    wait_for_seconds(1.3 * SESSION)
+    for member in hanging:
+        member.hang()
+    for protocol, team in besides.items():
+        team.crash(doomed[protocol])
+    wait_until_empty(admin, f"{group}-beside")
 
     seen = {protocol: describe_group(admin, f"{group}-{protocol}") for protocol in teams}
-    evidence.table("After more than a session without a poll", group_rows(seen))
+    evidence.table("A session after the last poll", group_rows(seen))
     assert {each.state for each in seen.values()} == {"STABLE"}
     assert [shares(each) for each in seen.values()] == [[2], [2]], "each still owns everything"
 
@@ -717,12 +724,7 @@ def test_a_killed_process_is_no_member_after_its_session(
         team.wait_for_stable()
         team.crash(processes[protocol])
 
-    seen = wait_until(
-        lambda: {protocol: describe_group(admin, f"{group}-{protocol}") for protocol in teams},
-        lambda groups: all(each.assignments == () for each in groups.values()),
-        limit=LIMIT,
-        what="the dead to be missed",
-    )
+    seen = wait_until_empty(admin, group)
 
     evidence.table("After the kill", group_rows(seen))
     assert {each.state for each in seen.values()} == {"EMPTY"}
@@ -818,17 +820,25 @@ def test_who_polls_too_seldom_loses_its_partitions(
 def test_who_polls_in_time_keeps_its_partitions(
     topic: TopicMaker, members: MembersMaker, group: str, evidence: Evidence
 ) -> None:
-    """A member that polls in time keeps its partitions, however long it lives."""
+    """A member that polls in time keeps its partitions, however long it lives.
+
+    The interval is over when a member beside it, which stopped polling, has lost
+    its own.
+    """
     name = topic(partitions=2)
     teams = teams_of(CLASSIC_AND_KIP_848, members, group, name)
-    for team in teams.values():
+    besides = teams_of(CLASSIC_AND_KIP_848, members, f"{group}-beside", name)
+    slow = {protocol: team.grow(SHORT_INTERVAL) for protocol, team in besides.items()}
+    for team in (*teams.values(), *besides.values()):
         team.grow(SHORT_INTERVAL)
         team.wait_for_stable()
 
-    wait_for_seconds(1.3 * POLL_INTERVAL)
+    stop_polling(besides, slow)
+    for team in besides.values():
+        team.wait_for_stable()
 
     seen = {protocol: team.wait_for_stable() for protocol, team in teams.items()}
-    evidence.table("After more than an interval", group_rows(seen))
+    evidence.table("After the interval", group_rows(seen))
     assert [shares(each) for each in seen.values()] == [[2], [2]]
     assert all(not team.history.of(Kind.LOST, State.OK) for team in teams.values())
 
@@ -944,36 +954,21 @@ def test_a_static_member_restarts_unnoticed(
     """A member with a `group.instance.id` that restarts in its session disturbs nobody.
 
     Its partitions wait for it, and nobody reads them meanwhile: a rolling
-    deployment moves nothing.
+    deployment moves nothing. Without an id a restart is a leaving and a joining:
+    the other takes over, and gives up again.
     """
-    teams = patient_teams(admin, members, group, topic(partitions=2))
+    name = topic(partitions=2)
+    static, dynamic = (
+        patient_teams(admin, members, f"{group}-{kind}", name) for kind in ("static", "dynamic")
+    )
 
-    restarts = restart_one_of_two(teams, {"group.instance.id": "one"})
+    restarts, others = restart_one_of_two(static, dynamic)
 
-    evidence.table("Restarted", restart_rows(restarts))
+    evidence.table("With an id", restart_rows(restarts))
+    evidence.table("Without an id", restart_rows(others))
     assert all(each.after == each.before for each in restarts.values()), "it has its partition back"
     assert {each.told for each in restarts.values()} == {0}, "the other was told nothing"
-
-
-@pytest.mark.control("static-membership", changes="the member has no group.instance.id")
-def test_a_dynamic_member_restarts_at_the_cost_of_all(
-    admin: AdminClient,
-    topic: TopicMaker,
-    members: MembersMaker,
-    group: str,
-    evidence: Evidence,
-) -> None:
-    """Without an id a restart is a leaving and a joining: the others take over and give up again.
-
-    Under KIP-848 a restart within a heartbeat goes unnoticed all the same.
-    """
-    teams = patient_teams(admin, members, group, topic(partitions=2))
-
-    restarts = restart_one_of_two(teams, {})
-
-    evidence.table("Restarted", restart_rows(restarts))
-    # It took over, and gave up again.
-    assert min(each.told for each in restarts.values()) >= 2, "the other was told of both"
+    assert min(each.told for each in others.values()) >= 2, "without an id it was told of both"
 
 
 @pytest.mark.control("static-membership", changes="the member that has the id still lives")
@@ -983,7 +978,7 @@ def test_an_id_is_for_one_member(
 ) -> None:
     """Two members cannot share an id: classic throws the old one out, KIP-848 the new one."""
     name = topic(partitions=2)
-    team = members(CLASSIC_AND_KIP_848[protocol], name, partitions=2, **{"group.instance.id": "x"})
+    team = members(CLASSIC_AND_KIP_848[protocol], name, partitions=2, **STATIC)
     old = team.grow()
     team.wait_for_stable()
 
@@ -1064,7 +1059,7 @@ def test_an_open_transaction_hides_records_from_the_lag(
     commit_offset(admin, group, name, 0)
     send(producer(), name, [b"a", b"b"])
 
-    writer.init_transactions(20)
+    init_transactions(writer)
     writer.begin_transaction()
     send(writer, name, [b"open"] * 7)
 
@@ -1087,7 +1082,7 @@ def test_after_the_commit_both_see_the_same_lag(
     name, writer = topic(), producer({"transactional.id": topic.name()})
     commit_offset(admin, group, name, 0)
     send(producer(), name, [b"a", b"b"])
-    writer.init_transactions(20)
+    init_transactions(writer)
     writer.begin_transaction()
     send(writer, name, [b"open"] * 7)
 
@@ -1351,7 +1346,7 @@ def test_lag_counts_what_can_be_read(
     """Lag counts what the group could read: no open transaction, and nothing that was deleted."""
     name, config = topic(partitions=2), broker.client_properties()
     writer = producer({"transactional.id": name})
-    writer.init_transactions(20)
+    init_transactions(writer)
     send(producer(), name, [b"%d" % number for number in range(10)], partition=1)
     commit_offset(admin, group, name, 0, partition=0)
     commit_offset(admin, group, name, 1, partition=1)
@@ -1451,9 +1446,8 @@ PATIENCE = (
     "partition.assignment.strategy",
 )
 
-# Seconds between two polls that a slow member may take; classic takes none below the session.
-POLL_INTERVAL = 1.0
-SHORT_INTERVAL = {"max.poll.interval.ms": int(POLL_INTERVAL * 1000)}
+# What a slow member may take between two polls; classic takes none below the session.
+SHORT_INTERVAL = {"max.poll.interval.ms": 1000}
 
 # Seconds that a member takes to give partitions up, as one does that finishes its work first.
 HAND_OVER = 0.6
@@ -1463,8 +1457,7 @@ RATE = 200
 CALM = 20
 COMMITS_OFTEN = {"enable.auto.commit": True, "auto.commit.interval.ms": 50}
 
-# Seconds that a member that restarts is away: many heartbeats, and a fraction of its session.
-AWAY = 1.0
+STATIC = {"group.instance.id": "one"}
 
 OWNERSHIP = (Kind.ASSIGN, Kind.REVOKE, Kind.LOST, Kind.CRASH)
 
@@ -1629,14 +1622,13 @@ def wait_until_polled(team: Members, count: int, value: bytes | None = None) -> 
     )
 
 
-def wait_for_seconds(seconds: float) -> None:
-    """Let time pass, where time is what the group looks at."""
-    started = time.monotonic()
-    wait_until(
-        lambda: time.monotonic() - started,
-        lambda passed: passed >= seconds,
-        limit=seconds + 1,
-        what=f"{seconds} s to pass",
+def wait_until_empty(admin: AdminClient, group: str) -> dict[str, Group]:
+    """Wait until the group of each protocol misses its last member."""
+    return wait_until(
+        lambda: {each: describe_group(admin, f"{group}-{each}") for each in CLASSIC_AND_KIP_848},
+        lambda groups: all(each.assignments == () for each in groups.values()),
+        limit=LIMIT,
+        what="the dead to be missed",
     )
 
 
@@ -1766,37 +1758,38 @@ def patient_teams(
 
 
 def restart_one_of_two(
-    teams: Mapping[str, Members], identity: Mapping[str, Any]
-) -> dict[str, Restart]:
-    """In each group let one of two members be away, for AWAY or until all others were told."""
-    firsts = {protocol: team.grow(identity) for protocol, team in teams.items()}
-    others = {protocol: team.grow() for protocol, team in teams.items()}
-    for team in teams.values():
-        team.wait_for_stable()
-    before = {protocol: numbers(member) for protocol, member in firsts.items()}
-    heard = {protocol: times_told(teams[protocol], others[protocol]) for protocol in teams}
+    static: Mapping[str, Members], dynamic: Mapping[str, Members]
+) -> tuple[dict[str, Restart], dict[str, Restart]]:
+    """In each group restart one of two members: with an id in the static ones, without elsewhere.
 
-    for protocol, team in teams.items():
-        team.shrink(firsts[protocol])
-    closed = time.monotonic()
-    wait_until(
-        lambda: [times_told(teams[each], others[each]) > heard[each] for each in teams],
-        lambda told: all(told) or time.monotonic() - closed > AWAY,
-        limit=LIMIT,
-        what="the member to come back",
+    It is away until the other member of each dynamic group was told so.
+    """
+    teams = [*static.values(), *dynamic.values()]
+    identities = [STATIC] * len(static) + [{}] * len(dynamic)
+    firsts = [team.grow(each) for team, each in zip(teams, identities, strict=True)]
+    others = [team.grow() for team in teams]
+    for team in teams:
+        team.wait_for_stable()
+    before = [numbers(first) for first in firsts]
+    heard = [times_told(*each) for each in zip(teams, others, strict=True)]
+
+    for team, first in zip(teams, firsts, strict=True):
+        team.shrink(first)
+    for team in dynamic.values():
+        team.wait_for_stable()
+    again = [team.grow(each) for team, each in zip(teams, identities, strict=True)]
+    for team in teams:
+        team.wait_for_stable()
+
+    told = [times_told(*each) for each in zip(teams, others, strict=True)]
+    restarts = [
+        Restart(partitions, numbers(member), now - then)
+        for partitions, member, now, then in zip(before, again, told, heard, strict=True)
+    ]
+    return (
+        dict(zip(static, restarts[: len(static)], strict=True)),
+        dict(zip(dynamic, restarts[len(static) :], strict=True)),
     )
-    again = {protocol: team.grow(identity) for protocol, team in teams.items()}
-    for team in teams.values():
-        team.wait_for_stable()
-
-    return {
-        protocol: Restart(
-            before[protocol],
-            numbers(again[protocol]),
-            times_told(teams[protocol], others[protocol]) - heard[protocol],
-        )
-        for protocol in teams
-    }
 
 
 def restart_rows(restarts: Mapping[str, Restart]) -> list[dict[str, object]]:
@@ -2003,12 +1996,14 @@ class Watched:
 
 def told_by_callback(group: Members) -> list[tuple[str, str, list[tuple[str, int]]]]:
     """What the members were told, callback by callback: member, kind, partitions."""
-    told: dict[tuple[float, str, str], list[tuple[str, int]]] = {}
-    for each in group.history:
-        if each.kind in (Kind.ASSIGN, Kind.REVOKE, Kind.LOST):
-            places = told.setdefault((each.time, each.actor, each.kind.value), [])
-            places += [each.place] if each.partition is not None else []
-    return [(actor, kind, sorted(places)) for (_, actor, kind), places in told.items()]
+    return [
+        (
+            first.actor,
+            first.kind.value,
+            sorted(each.place for each in (first, *more) if each.partition is not None),
+        )
+        for first, *more in callbacks(group)
+    ]
 
 
 def by_partition(rows: Sequence[PartitionLag]) -> list[PartitionLag]:

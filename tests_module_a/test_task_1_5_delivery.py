@@ -73,6 +73,7 @@ from kafkalab.observe.records import (
     Record,
     error_of,
     events_until,
+    init_transactions,
     poll_until,
     read,
     send,
@@ -801,7 +802,7 @@ def test_a_commit_shows_what_was_held_back(
     topic: TopicMaker, producer: ProducerMaker, consumer: ConsumerMaker, evidence: Evidence
 ) -> None:
     """With the commit both show: the record of the transaction, and what followed it."""
-    name, reader = topic(), consumer(AWAKE)
+    name, reader = topic(), consumer()
     writer = transactional(producer, name)
     writer.begin_transaction()
     send(writer, name, [b"in a transaction"])
@@ -822,7 +823,7 @@ def test_markers_take_offsets(
 
     So lag that stays at one can mean that nothing is left to be read.
     """
-    name, reader = topic(), consumer(AWAKE)
+    name, reader = topic(), consumer()
     writer = transactional(producer, name)
     transaction(writer, name, [b"a", b"b", b"c"])
     end = wait_for_end(consumer(), name, 4)
@@ -841,7 +842,7 @@ def test_one_more_poll_passes_the_marker(
     topic: TopicMaker, producer: ProducerMaker, consumer: ConsumerMaker, evidence: Evidence
 ) -> None:
     """Who polls on passes the marker, and commits its position: no lag is left."""
-    name, reader = topic(), consumer(AWAKE)
+    name, reader = topic(), consumer()
     writer = transactional(producer, name)
     transaction(writer, name, [b"a", b"b", b"c"])
     wait_for_end(consumer(), name, 4)
@@ -970,7 +971,7 @@ def test_an_abort_does_not_rewind(
     """
     source, target = topic(), topic()
     send(producer(), source, TEN)
-    reader, writer = consumer(AWAKE), transactional(producer, target)
+    reader, writer = consumer(), transactional(producer, target)
     reader.assign([TopicPartition(source, 0)])
     copy_one_by_one(reader, writer, target, [True, True, True, False])
     position, committed = position_of(reader, source), committed_offset(consumer(), source)
@@ -993,7 +994,7 @@ def test_seeking_after_an_abort_loses_nothing(
     """Who seeks to the committed offset after an abort copies every record once."""
     source, target = topic(), topic()
     send(producer(), source, TEN)
-    reader, writer = consumer(AWAKE), transactional(producer, target)
+    reader, writer = consumer(), transactional(producer, target)
     reader.assign([TopicPartition(source, 0)])
     copy_one_by_one(reader, writer, target, [True, True, True, False])
 
@@ -1245,11 +1246,11 @@ def test_exactly_once_outlives_crashes(
     run_killed(child, jobs)
 
     reader = consumer()
-    written = {point: as_rows(read(reader, each.copy)) for point, each in jobs.items()}
+    written = {point: log_records(read(reader, each.copy)) for point, each in jobs.items()}
     values = {point: [each.value for each in rows] for point, rows in written.items()}
     evidence.table("Killed with record 2 in hand", matrix("exactly-once", values))
     for point, each in jobs.items():
-        exact_copy(as_rows(read(reader, each.source)), written[point]).require()
+        exact_copy(log_records(read(reader, each.source)), written[point]).require()
 
 
 @pytest.mark.fact("exactly-once-rewinds-after-an-abort", scope="the component delivery")
@@ -1467,9 +1468,6 @@ def test_delivery_in_one_table(
 
 KNOWS_ENDS = {"enable.partition.eof": True}
 AUTO_COMMIT = {"enable.auto.commit": True}
-# librdkafka's main thread can sleep for a second before it asks for the group's commits: this
-# wakes it.
-AWAKE = {"topic.metadata.refresh.interval.ms": 50}
 
 
 class Fate(NamedTuple):
@@ -1597,10 +1595,8 @@ def copy_in_transactions(
             "transactional.id": config["group.id"],
         }
     )
-    # Once it is connected: asked before, it would ask again after half a second only.
-    writer.list_topics(timeout=20)
     # First this, which ends what a process before it left open, then where that one came to.
-    writer.init_transactions(20)
+    init_transactions(writer)
     reader = Consumer(dict(config))
     places = reader.committed([TopicPartition(source, each) for each in (0, 1)], timeout=20)
     for place in places:
@@ -1639,7 +1635,7 @@ def copy_in_transactions(
 
 def reading(broker: Broker, group: str) -> dict[str, object]:
     """The settings of a consumer of a group, for a process that makes its own."""
-    return {**broker.client_properties(), **LAB_CONSUMER, **AWAKE, "group.id": group}
+    return {**broker.client_properties(), **LAB_CONSUMER, "group.id": group}
 
 
 def between_ticks(broker: Broker, group: str) -> dict[str, object]:
@@ -1720,9 +1716,7 @@ def reset_offset(admin: AdminClient, group: str, topic: str, offset: int) -> Top
 def transactional(producer: ProducerMaker, name: str, settings: Settings | None = None) -> Producer:
     """A producer with this transactional id, ready to begin."""
     writer = producer({"transactional.id": name, **(settings or {})})
-    # Once it is connected: asked before, it would ask again after half a second only.
-    writer.list_topics(timeout=20)
-    writer.init_transactions(20)
+    init_transactions(writer)
     return writer
 
 
@@ -1960,12 +1954,4 @@ def matrix(
             "processed": seen,
         }
         for point, seen in processed.items()
-    ]
-
-
-def as_rows(messages: Sequence[Message]) -> list[LogRecord]:
-    """Records as the checkers take them."""
-    return [
-        LogRecord(m.topic() or "", m.partition() or 0, m.offset() or 0, m.key(), m.value(), None)
-        for m in messages
     ]

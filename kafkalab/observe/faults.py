@@ -11,12 +11,13 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from confluent_kafka import OFFSET_STORED, Consumer, Producer, TopicPartition
 
+from kafkalab.fixtures import LAB_CONSUMER
 from kafkalab.observe.children import Child, Say, crash
-from kafkalab.observe.groups import committed_offset
+from kafkalab.observe.groups import committed_offset, leave
 from kafkalab.observe.records import watermarks
 from kafkalab.observe.waiting import wait_until
 from kafkalab.solutions import Component, Solutions
@@ -76,12 +77,12 @@ class Job:
         It is assigned its partition, so that a successor need not wait for a
         dead one's session to end; or it subscribes.
         """
-        consumer = Consumer(
+        make = _Leaving if subscribe else Consumer
+        consumer = make(
             {
                 **self.config,
+                **LAB_CONSUMER,
                 "group.id": self.group,
-                "auto.offset.reset": "earliest",
-                "fetch.wait.max.ms": 20,
                 **self.delivery.SETTINGS[self.strategy],
                 **self.settings,
             }
@@ -96,7 +97,10 @@ class Job:
         """A transactional producer, for exactly_once; it fences the one before it."""
         if self.strategy != "exactly_once":
             return None
-        return Producer({**self.config, "transactional.id": self.group})
+        producer = Producer({**self.config, "transactional.id": self.group})
+        # Once it is connected init_transactions() takes milliseconds, and else half a second.
+        producer.list_topics(timeout=FAULT_LIMIT)
+        return producer
 
     def is_done(self) -> Callable[[], bool]:
         """Tells whether the group has committed all that was in the source at the beginning."""
@@ -185,6 +189,14 @@ def _work(say: Say, job: Job, point: str | None) -> None:
         return message.value()
 
     job.run(consumer, producer, process, lambda: seen_last or is_done())
+
+
+class _Leaving(Consumer):
+    """A member of a group whose `close()` cannot hang, whatever it was told last (see `leave`)."""
+
+    def close(self) -> None:
+        # As what it is without this method, which else would be called again.
+        leave(cast("Consumer", super()))
 
 
 @dataclass

@@ -34,15 +34,12 @@ _CLASSIC: Settings = {
     "group.protocol": "classic",
     "session.timeout.ms": 1000,
     "heartbeat.interval.ms": 150,
-    # librdkafka's main thread sleeps until something is due: without this it is late with
-    # heartbeats, and a cooperative rebalance of 0.5 s takes 3 s.
-    "topic.metadata.refresh.interval.ms": 50,
 }
 EAGER: Settings = {**_CLASSIC, "partition.assignment.strategy": "range"}
 """classic, and everybody gives up everything at each rebalance"""
 COOPERATIVE: Settings = {**_CLASSIC, "partition.assignment.strategy": "cooperative-sticky"}
 """classic, and only what moves is given up (KIP-429)"""
-KIP_848: Settings = {"group.protocol": "consumer", "topic.metadata.refresh.interval.ms": 50}
+KIP_848: Settings = {"group.protocol": "consumer"}
 """the broker assigns, and tells with its heartbeats"""
 
 PROTOCOLS: Mapping[str, Settings] = {
@@ -76,11 +73,15 @@ def commit_offset(
     Raises:
         KafkaException: the broker refused it.
     """
-    from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
+    from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
 
     place = TopicPartition(topic, partition, offset)
     request = [ConsumerGroupTopicPartitions(group, [place])]
-    admin.alter_consumer_group_offsets(request)[group].result(ADMIN_LIMIT)
+    answer = admin.alter_consumer_group_offsets(request)[group].result(ADMIN_LIMIT)
+    for each in answer.topic_partitions:
+        # The future itself does not tell: it is refused partition by partition.
+        if each.error is not None:
+            raise KafkaException(each.error)
 
 
 def committed_offset(observer: Consumer, topic: str, partition: int = 0) -> int | None:

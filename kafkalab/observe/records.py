@@ -81,6 +81,19 @@ def send(
     return [_delivery(error, message) for error, message in reports.messages]
 
 
+def init_transactions(producer: Producer) -> None:
+    """Make a producer ready for transactions, and fence those before it of the same id.
+
+    Once it is connected: asked before, librdkafka looks for the coordinator again
+    after half a second only.
+
+    Raises:
+        KafkaException: it was refused, or not answered within SEND_LIMIT.
+    """
+    producer.list_topics(timeout=SEND_LIMIT)
+    producer.init_transactions(SEND_LIMIT)
+
+
 def _delivery(error: KafkaError | None, message: Message) -> Delivery:
     return Delivery(
         key=message.key(),
