@@ -10,6 +10,7 @@ import os
 import re
 import sys
 from collections.abc import Generator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     for marker in MARKERS:
         config.addinivalue_line("markers", marker)
+    _check_root(config)
     try:
         lab = config.stash[lab_key] = Lab(config)
         if lab.is_active and not lab.is_worker:
@@ -85,6 +87,22 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         recorder.tell_environment()
     except BrokerError as error:
         raise pytest.UsageError(str(error)) from error
+
+
+def _check_root(config: pytest.Config) -> None:
+    """Refuse a folder that made pytest take another place for the project.
+
+    It looks for the project before it knows a plugin's options, so an existing
+    folder that follows one is to it a place of tests.
+    """
+    called, root = config.invocation_params, config.rootpath
+    if called.dir == root or (config.inipath is not None and called.dir.is_relative_to(root)):
+        return
+    for flag, folder in pairwise(map(str, called.args)):
+        if flag in {knob.flag for knob in KNOBS.values()} and Path(folder).is_dir():
+            raise pytest.UsageError(
+                f"{flag} {folder}: pytest looks for the project there: write {flag}={folder}"
+            )
 
 
 def _check_reports(folder: Path) -> None:

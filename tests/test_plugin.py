@@ -428,6 +428,20 @@ def test_a_folder_for_reports_that_cannot_be(project: Any, workers: str) -> None
     assert result.ret == pytest.ExitCode.USAGE_ERROR
 
 
+def test_a_folder_that_pytest_takes_for_the_project(
+    project: Any, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """`--solutions FOLDER` with a folder elsewhere is refused: pytest would leave the project."""
+    project.teach(ONE_THING)
+    mine = tmp_path_factory.mktemp("mine")
+
+    apart, joined = project.run("--solutions", str(mine)), project.run(f"--solutions={mine}")
+
+    apart.stderr.fnmatch_lines([f"ERROR: --solutions {mine}: * write --solutions={mine}"])
+    assert apart.ret == pytest.ExitCode.USAGE_ERROR
+    assert joined.ret == pytest.ExitCode.OK
+
+
 @WORKERS
 def test_a_tasks_name_leaves_other_modules_alone(project: Any, workers: str) -> None:
     """`-k task_9_2` does not even import the module of task 9.1; any other word does."""
