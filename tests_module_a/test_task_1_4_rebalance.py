@@ -108,27 +108,36 @@ def test_between_groups_partitions_are_shared(
 @pytest.mark.fact("one-two-three-two", scope="any assignor, classic and KIP-848")
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_a_group_shares_anew_when_members_come_and_go(
-    topic: TopicMaker, members: MembersMaker, evidence: Evidence, protocol: str
+    topic: TopicMaker,
+    members: MembersMaker,
+    producer: ProducerMaker,
+    consumer: ConsumerMaker,
+    evidence: Evidence,
+    protocol: str,
 ) -> None:
     """Whenever a member comes or goes, partitions move until all are owned once again.
 
     Nobody moves them by hand: start a second process with the same group.id and
-    it has its share.
+    it has its share. While nobody owns a partition its lag rises.
     """
     name = topic(partitions=3)
-    team = members(PROTOCOLS[protocol], name, partitions=3)
+    places = [(name, partition) for partition in range(3)]
+    team = members(PROTOCOLS[protocol], name, partitions=3, **COMMITS_OFTEN)
 
-    team.grow()
-    steps = [shares(team.wait_for_stable())]
-    second = team.grow()
-    steps.append(shares(team.wait_for_stable()))
-    team.grow()
-    steps.append(shares(team.wait_for_stable()))
-    team.shrink(second)
-    steps.append(shares(team.wait_for_stable()))
+    with flowing(producer(), name, 3), sampled_lag(consumer(), places) as samples:
+        team.grow()
+        steps = [shares(team.wait_for_stable())]
+        second = team.grow()
+        steps.append(shares(team.wait_for_stable()))
+        team.grow()
+        steps.append(shares(team.wait_for_stable()))
+        team.shrink(second)
+        steps.append(shares(team.wait_for_stable()))
+        wait_until_calm(samples)
 
     evidence.table("Who was told what", told_rows(team))
     evidence.timeline("Who owned what", ownership(team))
+    evidence.series("Lag", lag_lines(team, samples), unit="records")
     evidence.note(f"Partitions of each member, step by step: {steps}")
     assert steps == [[3], [1, 2], [1, 1, 1], [1, 2]], "shared as evenly as it goes"
     exclusive_ownership(team.history).require()
@@ -1892,12 +1901,7 @@ def third_member_joins(
         {partition: highest(samples, (topic, partition), joined) for partition in range(3)},
         {partition: polled[partition] for partition in range(3)},
         kept,
-        {
-            f"partition {place[1]}": [
-                (each.time - samples[0].time, each.lag[place]) for each in samples
-            ]
-            for place in places
-        },
+        lag_lines(team, samples),
     )
 
 
@@ -1944,6 +1948,16 @@ def wait_until_calm(samples: list[Sample]) -> None:
         limit=LIMIT,
         what=f"the lag to be below {CALM}",
     )
+
+
+def lag_lines(samples: Sequence[Sample]) -> dict[str, list[tuple[float, float | None]]]:
+    """The lag of each partition over time, in seconds since the first sample."""
+    return {
+        f"partition {place[1]}": [
+            (each.time - samples[0].time, each.lag[place]) for each in samples
+        ]
+        for place in samples[0].lag
+    }
 
 
 def longest_silence(team: Members, partition: int, since: float) -> float:
