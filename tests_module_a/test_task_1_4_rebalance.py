@@ -1950,12 +1950,13 @@ def wait_until_calm(samples: list[Sample]) -> None:
     )
 
 
-def lag_lines(samples: Sequence[Sample]) -> dict[str, list[tuple[float, float | None]]]:
-    """The lag of each partition over time, in seconds since the first sample."""
+def lag_lines(
+    team: Members, samples: Sequence[Sample]
+) -> dict[str, list[tuple[float, float | None]]]:
+    """The lag of each partition over time, in seconds since a member was told something."""
+    start = next(iter(team.history)).time
     return {
-        f"partition {place[1]}": [
-            (each.time - samples[0].time, each.lag[place]) for each in samples
-        ]
+        f"partition {place[1]}": [(each.time - start, each.lag[place]) for each in samples]
         for place in samples[0].lag
     }
 
