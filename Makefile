@@ -14,11 +14,11 @@ lab: prepare
 	@$(BIN)/pytest tests_module_a; status=$$?; \
 	  echo; echo "Your report: $(CURDIR)/reports/run.html"; exit $$status
 
-# Facts mostly wait, so more workers than cores pay off. The wrong solutions run pytest with
-# workers of its own, one after another: beside each other they would starve.
+# Facts mostly wait, so more workers than cores pay off. The wrong solutions run pytest, some with
+# workers of its own: more than two beside each other would starve.
 test: prepare
 	$(BIN)/pytest tests -n 4 --ignore=tests/test_wrong_solutions.py
-	$(BIN)/pytest tests/test_wrong_solutions.py
+	$(BIN)/pytest tests/test_wrong_solutions.py -n 2
 	$(BIN)/pytest tests_module_a -n 4 --kafka-backend=embedded
 
 lint: $(INSTALLED)

@@ -46,8 +46,8 @@ def judged(
     module = CURRICULUM.folder / f"{task.module}.py"
     tests = [f"{module}::{each.function}" for each in statements(task) if each.slug in only]
     command = [sys.executable, "-m", "pytest", *(tests or [str(module)])]
-    command += ["--kafka-backend=embedded", "--solutions", str(solutions)]
-    command += ["--reports", str(reports), *arguments]
+    command += ["--kafka-backend=embedded", f"--solutions={solutions}", f"--reports={reports}"]
+    command += arguments
     ended = subprocess.run(
         command, cwd=REPOSITORY, capture_output=True, timeout=RUN_LIMIT, check=False
     )
@@ -94,7 +94,7 @@ def test_a_wrong_solution_is_refuted_by_its_fact(solution: Path, tmp_path: Path)
     assert slug in component_facts(task)
 
     if whole:
-        exit_code, facts = judged(task, solution, tmp_path, "-n", "4")
+        exit_code, facts = judged(task, solution, tmp_path, "-n", "2")
     else:
         exit_code, facts = judged(task, solution, tmp_path, only=[slug])
 

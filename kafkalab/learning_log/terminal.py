@@ -40,7 +40,9 @@ def show(
         facts = [fact for fact in record.facts if fact.task == task.id]
         if facts:
             reporter.write_line("")
-            reporter.write_line(f"{task.id} {task.title}: {task.question}", bold=True)
+            heading = f"{task.id} {task.title}: {task.question}"
+            for line in textwrap.wrap(heading, reporter._tw.fullwidth, subsequent_indent="    "):
+                reporter.write_line(line, bold=True)
             for fact in facts:
                 _show_fact(reporter, fact)
             reporter.write_line("")
