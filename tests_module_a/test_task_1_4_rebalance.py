@@ -694,50 +694,35 @@ def test_a_member_that_does_not_poll_is_still_a_member(
 ) -> None:
     """A member that does not poll is still a member when its session is over: heartbeats go on.
 
-    A thread of the client sends them, however busy or stuck your own code is.
-    The session is over when a group beside it misses a member that was killed
-    after this one's last poll.
+    A thread of the client sends them, however busy or stuck your own code is. A
+    process that is killed sends none: beside it one is, and when its group misses
+    it the session is over.
     """
     name = topic(partitions=2)
-    teams = teams_of(CLASSIC_AND_KIP_848, members, group, name)
-    besides = teams_of(CLASSIC_AND_KIP_848, members, f"{group}-beside", name)
-    doomed = {protocol: team.grow_process() for protocol, team in besides.items()}
-    hanging = [team.grow() for team in teams.values()]
-    for team in (*teams.values(), *besides.values()):
+    hanging = teams_of(CLASSIC_AND_KIP_848, members, f"{group}-hanging", name)
+    killed = teams_of(CLASSIC_AND_KIP_848, members, f"{group}-killed", name)
+    stuck = [team.grow() for team in hanging.values()]
+    doomed = [team.grow_process() for team in killed.values()]
+    for team in (*hanging.values(), *killed.values()):
         team.wait_for_stable()
 
-    for member in hanging:
+    for member in stuck:
         member.hang()
-    for protocol, team in besides.items():
-        team.crash(doomed[protocol])
-    wait_until_empty(admin, f"{group}-beside")
+    for team, process in zip(killed.values(), doomed, strict=True):
+        team.crash(process)
+    missed = wait_until(
+        lambda: {each: describe_group(admin, f"{group}-killed-{each}") for each in killed},
+        lambda groups: all(each.assignments == () for each in groups.values()),
+        limit=LIMIT,
+        what="the killed to be missed",
+    )
 
-    seen = {protocol: describe_group(admin, f"{group}-{protocol}") for protocol in teams}
+    seen = {each: describe_group(admin, f"{group}-hanging-{each}") for each in hanging}
     evidence.table("A session after the last poll", group_rows(seen))
+    evidence.table("A session after the kill", group_rows(missed))
     assert {each.state for each in seen.values()} == {"STABLE"}
     assert [shares(each) for each in seen.values()] == [[2], [2]], "each still owns everything"
-
-
-@pytest.mark.control("heartbeats-are-not-polls", changes="its process is killed")
-def test_a_killed_process_is_no_member_after_its_session(
-    admin: AdminClient,
-    topic: TopicMaker,
-    members: MembersMaker,
-    group: str,
-    evidence: Evidence,
-) -> None:
-    """A killed process sends no heartbeats: after its session it is no member any more."""
-    name = topic(partitions=2)
-    teams = teams_of(CLASSIC_AND_KIP_848, members, group, name)
-    processes = {protocol: team.grow_process() for protocol, team in teams.items()}
-    for protocol, team in teams.items():
-        team.wait_for_stable()
-        team.crash(processes[protocol])
-
-    seen = wait_until_empty(admin, group)
-
-    evidence.table("After the kill", group_rows(seen))
-    assert {each.state for each in seen.values()} == {"EMPTY"}
+    assert {each.state for each in missed.values()} == {"EMPTY"}, "the killed own nothing"
 
 
 @pytest.mark.fact("leaving-or-dying", scope="librdkafka, any assignor, classic and KIP-848")
@@ -801,13 +786,14 @@ def test_who_polls_too_seldom_loses_its_partitions(
     """A member that polls later than `max.poll.interval.ms` loses its partitions to the others.
 
     It is not told until its next poll, by on_lost. Until then it believes in
-    them, and so does its code that is still busy with a record.
+    them, and so does its code that is still busy with a record. The other one
+    has the same interval and polls in time: it loses nothing.
     """
     name = topic(partitions=2)
     teams = teams_of(CLASSIC_AND_KIP_848, members, group, name)
     slow = {protocol: team.grow(SHORT_INTERVAL) for protocol, team in teams.items()}
+    quick = {protocol: team.grow(SHORT_INTERVAL) for protocol, team in teams.items()}
     for team in teams.values():
-        team.grow()
         team.wait_for_stable()
 
     stop_polling(teams, slow)
@@ -817,40 +803,20 @@ def test_who_polls_too_seldom_loses_its_partitions(
         member.wake()
         wait_for_kind(teams[protocol], member, Kind.LOST)
 
-    lost = {protocol: len(places(teams[protocol], slow[protocol], Kind.LOST)) for protocol in teams}
+    lost = {
+        protocol: [len(places(team, each[protocol], Kind.LOST)) for each in (slow, quick)]
+        for protocol, team in teams.items()
+    }
     evidence.table("After the interval", group_rows(after))
     evidence.table("The slow member believed in so many", [believed])
-    evidence.table("It lost so many at its next poll", [lost])
-    assert [shares(each) for each in after.values()] == [[2], [2]], "the other one has all"
+    evidence.table(
+        "Lost", [{"protocol": p, "by the slow": s, "by the quick": q} for p, (s, q) in lost.items()]
+    )
+    assert [shares(each) for each in after.values()] == [[2], [2]], "the quick one has all"
     assert set(believed.values()) == {1}, "the slow one believed in what it had"
-    assert set(lost.values()) == {1}, "then it was told"
-
-
-@pytest.mark.control("slow-processing-loses-partitions", changes="it polls in time")
-def test_who_polls_in_time_keeps_its_partitions(
-    topic: TopicMaker, members: MembersMaker, group: str, evidence: Evidence
-) -> None:
-    """A member that polls in time keeps its partitions, however long it lives.
-
-    The interval is over when a member beside it, which stopped polling, has lost
-    its own.
-    """
-    name = topic(partitions=2)
-    teams = teams_of(CLASSIC_AND_KIP_848, members, group, name)
-    besides = teams_of(CLASSIC_AND_KIP_848, members, f"{group}-beside", name)
-    slow = {protocol: team.grow(SHORT_INTERVAL) for protocol, team in besides.items()}
-    for team in (*teams.values(), *besides.values()):
-        team.grow(SHORT_INTERVAL)
-        team.wait_for_stable()
-
-    stop_polling(besides, slow)
-    for team in besides.values():
-        team.wait_for_stable()
-
-    seen = {protocol: team.wait_for_stable() for protocol, team in teams.items()}
-    evidence.table("After the interval", group_rows(seen))
-    assert [shares(each) for each in seen.values()] == [[2], [2]]
-    assert all(not team.history.of(Kind.LOST, State.OK) for team in teams.values())
+    assert set(map(tuple, lost.values())) == {(1, 0)}, (
+        "then it was told; the quick one lost nothing"
+    )
 
 
 @pytest.mark.fact("stale-commit-is-refused", scope="librdkafka, classic and KIP-848")
@@ -1631,16 +1597,6 @@ def wait_until_polled(team: Members, count: int, value: bytes | None = None) -> 
     )
 
 
-def wait_until_empty(admin: AdminClient, group: str) -> dict[str, Group]:
-    """Wait until the group of each protocol misses its last member."""
-    return wait_until(
-        lambda: {each: describe_group(admin, f"{group}-{each}") for each in CLASSIC_AND_KIP_848},
-        lambda groups: all(each.assignments == () for each in groups.values()),
-        limit=LIMIT,
-        what="the dead to be missed",
-    )
-
-
 def wait_for_kind(team: Members, member: Member, kind: Kind) -> None:
     """Wait until a member was told so."""
     wait_until(
@@ -1862,14 +1818,15 @@ def third_member_joins(
     team: Members, topic: str, producer: KafkaProducer, observer: Consumer
 ) -> Spike:
     """Let a third member join two that read a stream of records and hand over slowly."""
-    over = threading.Event()
+    joining, over = threading.Event(), threading.Event()
     hand_overs: list[tuple[float, float]] = []
     places = [(topic, partition) for partition in range(3)]
     with flowing(producer, topic, 3) as written, sampled_lag(observer, places) as samples:
 
         def hand_over(*_: object) -> None:
+            if not joining.is_set():
+                return
             began, enough = time.monotonic(), len(written) + HAND_OVER
-            # At the end of the test nobody hands over any more.
             wait_until(
                 lambda: over.is_set() or len(written) >= enough,
                 limit=LIMIT,
@@ -1881,12 +1838,14 @@ def third_member_joins(
         team.wait_for_stable()
         wait_until_calm(samples)
         joined = time.monotonic()
+        joining.set()
         team.grow(on_revoke=hand_over)
         team.wait_for_stable()
         wait_until_calm(samples)
+        slow = list(hand_overs)
+    # Nobody writes any more, and at the end of the test all give up once again.
     over.set()
 
-    slow = [each for each in hand_overs if each[0] > joined]
     gave_up = {event.actor for event in team.history.of(Kind.REVOKE) if event.time > joined}
     kept = {
         partition for each in pair if each.name not in gave_up for _, partition in each.assignment
