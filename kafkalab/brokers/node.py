@@ -48,7 +48,7 @@ class Node:
         return self.home / "server.properties"
 
     def spawn(self, command: Sequence[str]) -> None:
-        """Start the process. A session of its own keeps Ctrl-C in the terminal away from it."""
+        """Start the process. A group of its own keeps Ctrl-C in the terminal away from it."""
         with self.log_file.open("ab") as log:
             self.process = psutil.Popen(
                 list(command),
@@ -56,7 +56,10 @@ class Node:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,
+                # Not a session: on a machine whose cores are all busy Linux can give a session
+                # no time for seconds (sched_autogroup), and a broker that stands still loses
+                # all members.
+                process_group=0,
             )
 
     def is_running(self) -> bool:
