@@ -428,6 +428,17 @@ def test_a_folder_for_reports_that_cannot_be(project: Any, workers: str) -> None
     assert result.ret == pytest.ExitCode.USAGE_ERROR
 
 
+@WORKERS
+def test_a_look_at_what_there_is_leaves_no_record(project: Any, workers: str) -> None:
+    """`--collect-only` runs nothing, so it writes no record of a run."""
+    project.teach(ONE_THING)
+
+    result = project.run("--collect-only", workers)
+
+    assert result.ret == pytest.ExitCode.OK
+    assert not list(project.folder.glob("reports/runs/*"))
+
+
 def test_a_folder_that_pytest_takes_for_the_project(
     project: Any, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -13,7 +13,7 @@ from binascii import crc32
 from collections.abc import Iterator, Sequence
 
 import pytest
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 from confluent_kafka.admin import AdminClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -24,7 +24,9 @@ from kafkalab.learning_log.evidence import Evidence
 from kafkalab.observe.groups import commit_offset, committed_offset, describe_group, join
 from kafkalab.observe.records import (
     BY_KEY,
+    KNOWS_ENDS,
     Record,
+    end_transaction,
     error_of,
     events_until,
     init_transactions,
@@ -32,6 +34,8 @@ from kafkalab.observe.records import (
     read,
     send,
     values_until,
+    wait_for_end,
+    wait_for_error,
     watermarks,
 )
 from kafkalab.observe.topics import grow
@@ -91,14 +95,8 @@ def test_transactions_leave_gaps(
         send(writer, name, [b"a", b"b"])
         end_transaction(writer, ends_well=ends_well)
 
-    reader = consumer({"enable.partition.eof": True})
-    # The markers are written shortly after the commit returned.
-    end = wait_until(
-        lambda: watermarks(reader, name)[1],
-        lambda offset: offset == 9,
-        limit=20,
-        what="six records and three markers to be in the log",
-    )
+    reader = consumer(KNOWS_ENDS)
+    end = wait_for_end(reader, name, 9)
     offsets = [each.offset() for each in read(reader, name)]
     evidence.note(f"Offsets: {offsets}, the end is at {end}")
     assert offsets == [0, 1, 6, 7], "2, 5 and 8 are markers, 3 and 4 were aborted"
@@ -314,7 +312,7 @@ def test_an_event_tells_the_end(
     topic: TopicMaker, producer: ProducerMaker, consumer: ConsumerMaker, evidence: Evidence
 ) -> None:
     """With `enable.partition.eof` an event tells the end, and the offset that comes next."""
-    name, reader = topic(), consumer({"enable.partition.eof": True})
+    name, reader = topic(), consumer(KNOWS_ENDS)
     send(producer(), name, [b"a", b"b", b"c"])
 
     reader.assign([TopicPartition(name, 0, 0)])
@@ -502,11 +500,11 @@ def test_without_a_commit_reset_decides(
         reader.subscribe([name])
 
     # When latest has reported the end it has begun; what is written now is new to it.
-    wait_for(readers["latest"], KafkaError._PARTITION_EOF)
+    wait_for_error(readers["latest"], KafkaError._PARTITION_EOF)
     send(writer, name, [SENTINEL])
 
     seen = {reset: values_until(readers[reset], SENTINEL) for reset in ("earliest", "latest")}
-    told = wait_for(readers["error"], KafkaError._AUTO_OFFSET_RESET)
+    told = wait_for_error(readers["error"], KafkaError._AUTO_OFFSET_RESET)
     evidence.table("Read before the sentinel", [{"reset": r, "values": v} for r, v in seen.items()])
     evidence.note(f"error: {told.str()}")
     assert seen == {"earliest": [b"a", b"b"], "latest": []}
@@ -751,6 +749,7 @@ def test_the_reader_reads_past_gaps(
     broker: Broker,
     topic: TopicMaker,
     producer: ProducerMaker,
+    consumer: ConsumerMaker,
     solutions: Solutions,
     evidence: Evidence,
 ) -> None:
@@ -766,7 +765,7 @@ def test_the_reader_reads_past_gaps(
         writer.begin_transaction()
         send(writer, name, values)
         end_transaction(writer, ends_well=ends_well)
-    wait_until_stable(broker, name, end=7)
+    wait_for_end(consumer(), name, 7)
 
     records, seconds = read_in_time(solutions, broker, name)
 
@@ -1001,8 +1000,6 @@ def test_progress_tells_position_from_commit(
 
 # What the tests above share
 
-KNOWS_ENDS = {"enable.partition.eof": True}
-
 # Seconds of silence after which a reader gives up, and by when it must have found the end:
 # reading takes less than one, several on a loaded machine.
 READER_LIMIT, IN_TIME = 16, 8
@@ -1019,26 +1016,6 @@ def numbered(key: bytes, start: int, end: int) -> list[Record]:
 def sequence(message: Message) -> int:
     """The number that the demo data gives each record of a key."""
     return int(json.loads(message.value() or b"")["sequence"])
-
-
-def end_transaction(producer: Producer, *, ends_well: bool) -> None:
-    """Commit the transaction, or abort it."""
-    if ends_well:
-        producer.commit_transaction(20)
-    else:
-        producer.abort_transaction(20)
-
-
-def wait_until_stable(broker: Broker, topic: str, end: int) -> None:
-    """Wait until the log ends there, for readers of committed records: markers come late."""
-    observer = Consumer({**broker.client_properties(), "group.id": "observer"})
-    wait_until(
-        lambda: watermarks(observer, topic)[1],
-        lambda offset: offset == end,
-        limit=20,
-        what=f"the last marker of {topic}, at {end - 1}",
-    )
-    observer.close()
 
 
 def read_in_time(solutions: Solutions, broker: Broker, topic: str) -> tuple[list[LogRecord], float]:
@@ -1070,18 +1047,6 @@ def seconds_to_first(consumer: Consumer, topic: str) -> float:
     consumer.assign([TopicPartition(topic, 0, 0)])
     poll_until(consumer, bool, what="the first record")
     return time.monotonic() - started
-
-
-def wait_for(consumer: Consumer, code: int) -> KafkaError:
-    """Poll until an error event of that code comes."""
-    *_, event = events_until(
-        consumer,
-        lambda events: any(error.code() == code for each in events if (error := error_of(each))),
-        what=f"the event {code}",
-    )
-    error = error_of(event)
-    assert error is not None
-    return error
 
 
 def swap_in_a_key(records: Sequence[LogRecord]) -> list[LogRecord]:

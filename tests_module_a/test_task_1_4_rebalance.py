@@ -47,7 +47,8 @@ from kafkalab.observe.groups import (
 )
 from kafkalab.observe.history import Event, Kind, State
 from kafkalab.observe.lag import Sample, lag_of, sampled_lag
-from kafkalab.observe.records import init_transactions, poll_until, send, watermarks
+from kafkalab.observe.records import init_transactions, poll_until, send, wait_for_end
+from kafkalab.observe.threads import repeated
 from kafkalab.observe.topics import ADMIN_LIMIT, grow
 from kafkalab.observe.waiting import wait_until
 from kafkalab.solutions import Solutions
@@ -1063,13 +1064,7 @@ def test_after_the_commit_both_see_the_same_lag(
     send(writer, name, [b"open"] * 7)
 
     writer.commit_transaction(20)
-    observer = consumer()
-    wait_until(
-        lambda: watermarks(observer, name)[1],
-        lambda end: end == 10,
-        limit=LIMIT,
-        what="the marker, which is written shortly after the commit returned",
-    )
+    wait_for_end(consumer(), name, 10)
 
     lag = lag_by_isolation(consumer, name)
     evidence.table("Lag after the commit", [lag])
@@ -1331,9 +1326,7 @@ def test_lag_counts_what_can_be_read(
     send(writer, name, [b"a", b"b"])
     is_open = solutions.rebalance.lag(config, group, [name])
     writer.commit_transaction(20)
-    wait_until(
-        lambda: watermarks(consumer(), name)[1], lambda end: end == 3, limit=20, what="the marker"
-    )
+    wait_for_end(consumer(), name, 3)
     is_committed = solutions.rebalance.lag(config, group, [name])
     admin.delete_records([TopicPartition(name, 1, 4)])[TopicPartition(name, 1)].result(20)
     is_deleted = solutions.rebalance.lag(config, group, [name])
@@ -1872,27 +1865,15 @@ def flowing(producer: KafkaProducer, topic: str, partitions: int) -> Iterator[li
         The times at which a record was written to each; more are added meanwhile.
     """
     times: list[float] = []
-    done = threading.Event()
 
-    def write() -> bool:
+    def write() -> None:
         for partition in range(partitions):
             producer.produce(topic, b"x", partition=partition)
         producer.poll(0)
         times.append(time.monotonic())
-        return done.is_set()
 
-    thread = threading.Thread(
-        target=wait_until,
-        args=(write,),
-        kwargs={"limit": 120, "what": "the end of the stream", "interval": 1 / RATE},
-        daemon=True,
-    )
-    thread.start()
-    try:
+    with repeated(write, every=1 / RATE, what="the stream"):
         yield times
-    finally:
-        done.set()
-        thread.join(LIMIT)
 
 
 def wait_until_calm(samples: list[Sample]) -> None:

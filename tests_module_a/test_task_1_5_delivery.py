@@ -54,7 +54,6 @@ from kafkalab.observe.faults import (
     CRASH_POINTS,
     LAST,
     WHEN_COMMITTED,
-    InThread,
     Job,
     run_killed,
 )
@@ -70,7 +69,9 @@ from kafkalab.observe.groups import (
 )
 from kafkalab.observe.lag import lag_of
 from kafkalab.observe.records import (
+    KNOWS_ENDS,
     Record,
+    end_transaction,
     error_of,
     events_until,
     init_transactions,
@@ -78,8 +79,11 @@ from kafkalab.observe.records import (
     read,
     send,
     values_until,
+    wait_for_end,
+    wait_for_error,
     watermarks,
 )
+from kafkalab.observe.threads import InThread
 from kafkalab.observe.topics import refusal
 from kafkalab.observe.waiting import wait_until
 from kafkalab.solutions import Solutions
@@ -640,11 +644,11 @@ def test_reset_decides_after_a_crash_before_the_first_commit(
         reader.assign([TopicPartition(name, 0)])
 
     # When latest has reported the end it has begun; what is written now is new to it.
-    wait_for(readers["latest"], KafkaError._PARTITION_EOF)
+    wait_for_error(readers["latest"], KafkaError._PARTITION_EOF)
     send(writer, name, [SENTINEL])
 
     after = {reset: read_to_sentinel(readers[reset]) for reset in ("earliest", "latest")}
-    told = wait_for(readers["error"], KafkaError._AUTO_OFFSET_RESET)
+    told = wait_for_error(readers["error"], KafkaError._AUTO_OFFSET_RESET)
     fates = {reset: fate_of(TEN, before, values) for reset, values in after.items()}
     evidence.table("Three processed", [{"reset": r} | fate.row() for r, fate in fates.items()])
     evidence.note(f"error: {told.str()}")
@@ -1466,7 +1470,6 @@ def test_delivery_in_one_table(
 
 # What the tests above share
 
-KNOWS_ENDS = {"enable.partition.eof": True}
 AUTO_COMMIT = {"enable.auto.commit": True}
 
 
@@ -1687,18 +1690,6 @@ def position_of(reader: Consumer, topic: str) -> int:
     return place.offset
 
 
-def wait_for(reader: Consumer, code: int) -> KafkaError:
-    """Poll until an error event of that code comes."""
-    *_, event = events_until(
-        reader,
-        lambda events: any(error.code() == code for each in events if (error := error_of(each))),
-        what=f"the event {code}",
-    )
-    error = error_of(event)
-    assert error is not None
-    return error
-
-
 def commit_at(reader: Consumer, topic: str, offset: int) -> int | None:
     """Commit an offset of partition 0; what the group has committed then."""
     reader.commit(offsets=[TopicPartition(topic, 0, offset)], asynchronous=False)
@@ -1728,14 +1719,6 @@ def transaction(
     # An abort before all is sent would write nothing.
     send(writer, topic, values)
     end_transaction(writer, ends_well=ends_well)
-
-
-def end_transaction(writer: Producer, *, ends_well: bool) -> None:
-    """Commit the transaction, or abort it."""
-    if ends_well:
-        writer.commit_transaction(20)
-    else:
-        writer.abort_transaction(20)
 
 
 def copy_one_by_one(reader: Consumer, writer: Producer, target: str, ends: Sequence[bool]) -> None:
@@ -1782,16 +1765,6 @@ def refused_by(*calls: Callable[[], object]) -> list[KafkaError]:
             call()
         errors.append(refused.value.args[0])
     return errors
-
-
-def wait_for_end(observer: Consumer, topic: str, end: int) -> int:
-    """Wait until the log ends there, for readers of committed records: markers come late."""
-    return wait_until(
-        lambda: watermarks(observer, topic)[1],
-        lambda offset: offset == end,
-        limit=20,
-        what=f"the committed records of {topic} to end at {end}",
-    )
 
 
 def read_settled(consumer: ConsumerMaker, topic: str, *partitions: int) -> list[Message]:

@@ -97,7 +97,8 @@ class Recorder:
 
     def pytest_runtestloop(self) -> None:
         # From here on a killed run leaves a readable record that says it was not completed.
-        self._make_record(completed=False).write(self.record_path)
+        if not self._config.option.collectonly:
+            self._make_record(completed=False).write(self.record_path)
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         self._running.add(nodeid)

@@ -7,7 +7,6 @@ has to know that it is tested.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -243,27 +242,3 @@ class _Dying:
             return result
 
         return dying
-
-
-class InThread:
-    """A function that runs in a thread, so that a test can go on beside it."""
-
-    def __init__(self, work: Callable[..., object], *arguments: object) -> None:
-        self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, args=(work, *arguments), daemon=True)
-        self._thread.start()
-
-    def error(self) -> BaseException | None:
-        """What it raised, once it has ended; None if it returned.
-
-        Raises:
-            Expired: it did not end within FAULT_LIMIT.
-        """
-        wait_until(lambda: not self._thread.is_alive(), limit=FAULT_LIMIT, what="the thread to end")
-        return self._error
-
-    def _run(self, work: Callable[..., object], *arguments: object) -> None:
-        try:
-            work(*arguments)
-        except Exception as error:  # noqa: BLE001 - it is kept for whoever asks
-            self._error = error

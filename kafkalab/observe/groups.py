@@ -298,11 +298,14 @@ class Member:
         """Leave the group and stop; return when it has.
 
         Raises:
+            TimeoutError: it did not within COMMAND_LIMIT.
             Exception: what ended the polling before, if anything did.
         """
         self._commands.put(lambda _: setattr(self, "_running", False))
         self._thread.join(COMMAND_LIMIT)
         self.check()
+        if self._thread.is_alive():
+            raise TimeoutError(f"member {self.name} did not close within {COMMAND_LIMIT:.0f} s")
 
     def _run(self) -> None:
         from confluent_kafka import Consumer

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,8 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kafkalab.observe.records import watermarks
+from kafkalab.observe.threads import repeated
 from kafkalab.observe.topics import ADMIN_LIMIT
-from kafkalab.observe.waiting import wait_until
 
 if TYPE_CHECKING:
     from confluent_kafka import Consumer
@@ -63,24 +62,14 @@ def sampled_lag(observer: Consumer, places: Sequence[Place]) -> Iterator[list[Sa
 
     Yields:
         The samples, in order; more are added meanwhile.
+
+    Raises:
+        KafkaException: a sample could not be taken; told when the block ends.
     """
     samples: list[Sample] = []
-    done = threading.Event()
 
-    def sample() -> bool:
+    def sample() -> None:
         samples.append(Sample(time.monotonic(), lag_of(observer, places)))
-        return done.is_set()
 
-    thread = threading.Thread(
-        target=wait_until,
-        args=(sample,),
-        # No test samples for so long; the thread would end then, and the samples with it.
-        kwargs={"limit": 120, "what": "the end of the sampling", "interval": EVERY},
-        daemon=True,
-    )
-    thread.start()
-    try:
+    with repeated(sample, every=EVERY, what="the sampling"):
         yield samples
-    finally:
-        done.set()
-        thread.join(ADMIN_LIMIT)

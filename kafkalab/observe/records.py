@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 SEND_LIMIT = 20.0
 READ_LIMIT = 20.0
 
+# The end of a partition is then an event of its own.
+KNOWS_ENDS = {"enable.partition.eof": True}
+
 # As a partition: let the producer's partitioner decide (librdkafka's PARTITION_UA).
 BY_KEY = -1
 
@@ -94,6 +97,18 @@ def init_transactions(producer: Producer) -> None:
     producer.init_transactions(SEND_LIMIT)
 
 
+def end_transaction(producer: Producer, *, ends_well: bool) -> None:
+    """Commit the transaction, or abort it.
+
+    Raises:
+        KafkaException: it was refused, or not answered within SEND_LIMIT.
+    """
+    if ends_well:
+        producer.commit_transaction(SEND_LIMIT)
+    else:
+        producer.abort_transaction(SEND_LIMIT)
+
+
 def _delivery(error: KafkaError | None, message: Message) -> Delivery:
     return Delivery(
         key=message.key(),
@@ -119,6 +134,20 @@ def watermarks(consumer: Consumer, topic: str, partition: int = 0) -> tuple[int,
         TopicPartition(topic, partition), timeout=READ_LIMIT, cached=False
     )
     return low, high
+
+
+def wait_for_end(observer: Consumer, topic: str, end: int) -> int:
+    """Wait until partition 0 ends there; a transaction's marker comes after its commit returned.
+
+    Raises:
+        Expired: it did not within READ_LIMIT.
+    """
+    return wait_until(
+        lambda: watermarks(observer, topic)[1],
+        lambda offset: offset == end,
+        limit=READ_LIMIT,
+        what=f"the committed records of {topic} to end at {end}",
+    )
 
 
 def read(consumer: Consumer, topic: str, *partitions: int) -> list[Message]:
@@ -185,6 +214,22 @@ def events_until(
         return events
 
     return wait_until(poll_once, enough, limit=limit, what=what, interval=0)
+
+
+def wait_for_error(consumer: Consumer, code: int) -> KafkaError:
+    """Poll until an error event of that code comes.
+
+    Raises:
+        Expired: none came within READ_LIMIT.
+    """
+    *_, event = events_until(
+        consumer,
+        lambda events: any(error.code() == code for each in events if (error := error_of(each))),
+        what=f"the event {code}",
+    )
+    error = error_of(event)
+    assert error is not None
+    return error
 
 
 def poll_until(

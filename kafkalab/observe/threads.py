@@ -1,0 +1,68 @@
+"""Work beside a test, whose errors are not lost with its thread."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from kafkalab.observe.waiting import wait_until
+
+# Seconds for what takes milliseconds on an idle machine.
+THREAD_LIMIT = 30.0
+# No test has something repeated for so long; it would end then.
+REPEAT_LIMIT = 120.0
+
+
+class InThread:
+    """A function that runs in a thread, so that a test can go on beside it."""
+
+    def __init__(self, work: Callable[..., object], *arguments: object) -> None:
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, args=(work, *arguments), daemon=True)
+        self._thread.start()
+
+    def error(self) -> BaseException | None:
+        """What it raised, once it has ended; None if it returned.
+
+        Raises:
+            Expired: it did not end within THREAD_LIMIT.
+        """
+        wait_until(lambda: not self._thread.is_alive(), limit=THREAD_LIMIT, what="the thread's end")
+        return self._error
+
+    def _run(self, work: Callable[..., object], *arguments: object) -> None:
+        try:
+            work(*arguments)
+        except Exception as error:  # noqa: BLE001 - it is kept for whoever asks
+            self._error = error
+
+
+@contextmanager
+def repeated(action: Callable[[], object], *, every: float, what: str) -> Iterator[None]:
+    """Repeat an action in the background, as long as the block runs.
+
+    Args:
+        action: what is done.
+        every: seconds between two times.
+        what: what it is, for an error's text.
+
+    Raises:
+        Exception: whatever the action raised, once the block has ended well.
+    """
+    done = threading.Event()
+
+    def act() -> bool:
+        action()
+        return done.is_set()
+
+    thread = InThread(
+        lambda: wait_until(act, limit=REPEAT_LIMIT, what=f"the end of {what}", interval=every)
+    )
+    try:
+        yield
+    finally:
+        done.set()
+        error = thread.error()
+    if error is not None:
+        raise error
