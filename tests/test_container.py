@@ -17,6 +17,7 @@ from kafkalab.brokers.errors import BrokerDied, StartFailed
 from kafkalab.brokers.properties import RESTART_SETTINGS
 from kafkalab.brokers.runs import RUN_LABEL
 from kafkalab.config import Settings
+from kafkalab.observe.groups import Group, describe_group
 from kafkalab.observe.topics import partitions_with_leader
 from kafkalab.observe.waiting import wait_until
 
@@ -80,6 +81,15 @@ def test_a_restarted_container_keeps_its_port_and_data(launch: Launch, how: Term
         limit=30,
         what="the topic after the restart",
     )
+
+
+def test_a_new_broker_knows_groups_at_once(launch: Launch) -> None:
+    """The first request about a group is answered, not refused because its coordinator loads."""
+    broker = launch()
+
+    described = describe_group(AdminClient(broker.client_properties()), "a-group")
+
+    assert described == Group("DEAD", ())
 
 
 def test_another_process_can_attach(launch: Launch) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kafkalab.brokers import Progress, Termination, Topology
+from kafkalab.brokers.coordinators import wait_for_coordinators
 from kafkalab.brokers.errors import BrokerDied, NoEngine, NoImage, PortTaken, StartFailed
 from kafkalab.brokers.node import START_LIMIT, STOP_LIMIT, MetadataProbe
 from kafkalab.brokers.ports import free_ports
@@ -292,6 +293,8 @@ class ContainerBackend:
                     run, ports[node_id], node_id, properties, network
                 )
             broker.wait_until_ready()
+            # An image starts empty; the embedded backend prepares its coordinators beforehand.
+            wait_for_coordinators(broker.client_properties())
         except BaseException:
             broker.close()
             raise
