@@ -10,6 +10,7 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import threading
 import traceback
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
@@ -120,9 +121,18 @@ def children() -> Iterator[Callable[..., Child]]:
 
 
 def _run(program: Callable[..., None], mouth: Connection, *arguments: object) -> None:
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         program(mouth.send, *arguments)
     except Exception as error:  # noqa: BLE001 - the parent is told, and judges
         *_, last = traceback.extract_tb(error.__traceback__)
         place = f"{Path(last.filename).name}:{last.lineno}"
         mouth.send(ChildFailed(f"{place}: {type(error).__name__}: {error}"))
+
+
+def _end_with_parent() -> None:
+    """When a test's own process is killed nobody closes its children: they would poll for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        crash()
