@@ -1811,20 +1811,21 @@ def third_member_joins(
     team: Members, topic: str, producer: KafkaProducer, observer: Consumer
 ) -> Spike:
     """Let a third member join two that read a stream of records and hand over slowly."""
-    joining, over = threading.Event(), threading.Event()
+    joining = threading.Event()
     hand_overs: list[tuple[float, float]] = []
     places = [(topic, partition) for partition in range(3)]
-    with flowing(producer, topic, 3) as written, sampled_lag(observer, places) as samples:
+    with flowing(producer, topic, 3) as arrived, sampled_lag(observer, places) as samples:
 
         def hand_over(*_: object) -> None:
             if not joining.is_set():
                 return
-            began, enough = time.monotonic(), len(written) + HAND_OVER
+            began, before = time.monotonic(), Counter(arrived)
             wait_until(
-                lambda: over.is_set() or len(written) >= enough,
+                lambda: min((Counter(arrived) - before)[each] for each in range(3)) >= HAND_OVER,
                 limit=LIMIT,
                 what="the member to finish its work",
             )
+            wait_for_a_sample(samples)
             hand_overs.append((began, time.monotonic()))
 
         pair = [team.grow(on_revoke=hand_over) for _ in range(2)]
@@ -1835,20 +1836,17 @@ def third_member_joins(
         team.grow(on_revoke=hand_over)
         team.wait_for_stable()
         wait_until_calm(samples)
-        slow = list(hand_overs)
-    # Nobody writes any more, and at the end of the test all give up once again.
-    over.set()
 
     gave_up = {event.actor for event in team.history.of(Kind.REVOKE) if event.time > joined}
     kept = {
         partition for each in pair if each.name not in gave_up for _, partition in each.assignment
     }
-    began, ended = max(began for began, _ in slow), min(ended for _, ended in slow)
+    began, ended = max(began for began, _ in hand_overs), min(ended for _, ended in hand_overs)
     polled = Counter(
         each.partition for each in team.history.of(Kind.POLL, State.OK) if began < each.time < ended
     )
     return Spike(
-        min(ended - began for began, ended in slow),
+        min(ended - began for began, ended in hand_overs),
         {partition: longest_silence(team, partition, joined) for partition in range(3)},
         {partition: highest(samples, (topic, partition), joined) for partition in range(3)},
         {partition: polled[partition] for partition in range(3)},
@@ -1858,33 +1856,43 @@ def third_member_joins(
 
 
 @contextmanager
-def flowing(producer: KafkaProducer, topic: str, partitions: int) -> Iterator[list[float]]:
+def flowing(producer: KafkaProducer, topic: str, partitions: int) -> Iterator[list[int | None]]:
     """Write RATE records a second to each partition in the background, while the block runs.
 
     Yields:
-        The times at which a record was written to each; more are added meanwhile.
+        For each record that has arrived its partition; more are added meanwhile.
     """
-    times: list[float] = []
+    arrived: list[int | None] = []
 
     def write() -> None:
         for partition in range(partitions):
-            producer.produce(topic, b"x", partition=partition)
+            producer.produce(
+                topic,
+                b"x",
+                partition=partition,
+                on_delivery=lambda _, message: arrived.append(message.partition()),
+            )
         producer.poll(0)
-        times.append(time.monotonic())
 
     with repeated(write, every=1 / RATE, what="the stream"):
-        yield times
+        yield arrived
+
+
+def wait_for_a_sample(samples: list[Sample]) -> None:
+    """Wait until a sample has been taken that began after now."""
+    # The next one may be under way.
+    enough = len(samples) + 2
+    wait_until(
+        lambda: len(samples), lambda count: count >= enough, limit=LIMIT, what="a sample of the lag"
+    )
 
 
 def wait_until_calm(samples: list[Sample]) -> None:
     """Wait until a new sample tells that the lag of each partition is low."""
-    seen = len(samples)
+    wait_for_a_sample(samples)
     wait_until(
-        lambda: samples[seen + 1 :][-1:],
-        lambda last: (
-            all(lag is not None and lag < CALM for each in last for lag in each.lag.values())
-            and bool(last)
-        ),
+        lambda: samples[-1].lag.values(),
+        lambda lags: all(lag is not None and lag < CALM for lag in lags),
         limit=LIMIT,
         what=f"the lag to be below {CALM}",
     )

@@ -307,6 +307,16 @@ class Member:
         if self._thread.is_alive():
             raise TimeoutError(f"member {self.name} did not close within {COMMAND_LIMIT:.0f} s")
 
+    def dismiss(self) -> None:
+        """Tell the member's own code nothing any more, then close: the lesson is over.
+
+        What it would do when it gives partitions up, such as to commit, can be
+        refused now: while members leave one after another, the group is often
+        between two generations (REBALANCE_IN_PROGRESS).
+        """
+        self._told = dict.fromkeys(self._told, _nothing)
+        self.close()
+
     def _run(self) -> None:
         from confluent_kafka import Consumer
 
@@ -348,19 +358,28 @@ class Member:
     def _rebalanced(self, kind: Kind) -> OnRebalance:
         def told(consumer: Consumer, partitions: list[TopicPartition]) -> None:
             places = [(each.topic, each.partition) for each in partitions]
+            # While it closes the group may be gone already, which is not to be asked (see leave).
+            generation = generation_of(consumer) if self._running else None
             if kind is Kind.ASSIGN:
                 self._epochs.update(places)
-                self.assignment |= set(places)
+                self._record(kind, places, generation)
+                self._tell(kind, consumer, partitions)
+                self.assignment |= set(places) if self._failure is None else set()
             else:
                 # Its last chance, such as to commit: it still owns them.
-                self._told[kind](consumer, partitions)
+                self._tell(kind, consumer, partitions)
                 self.assignment -= set(places)
-            # While it closes the group may be gone already, which is not to be asked (see leave).
-            self._record(kind, places, generation_of(consumer) if self._running else None)
-            if kind is Kind.ASSIGN:
-                self._told[kind](consumer, partitions)
+                self._record(kind, places, generation)
 
         return told
+
+    def _tell(self, kind: Kind, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        try:
+            self._told[kind](consumer, partitions)
+        except Exception as error:  # noqa: BLE001 - a thread has nobody else to tell
+            # Through the client it would come out as a bare KafkaError, which is no exception
+            # and passes every `except` (seen with confluent-kafka 2.16). It ends the polling.
+            self._failure, self._running = error, False
 
     def _record(self, kind: Kind, places: Sequence[Place], generation: int | None) -> None:
         # One time for all that one callback told; an empty one is an event without a place.
@@ -413,7 +432,7 @@ class MemberProcess:
         self._history.add(Event(Kind.CRASH, State.OK, self.name, time=_now()))
         self.assignment.clear()
 
-    def close(self) -> None:
+    def dismiss(self) -> None:
         """End the process if it still runs."""
         self._child.kill()
 
@@ -530,9 +549,11 @@ class Members:
         return wait_until(look, stable, limit=limit, what=what)[0]
 
     def close(self) -> None:
-        """Close all members that still live, and those that hang."""
-        for each in (*self._live, *self._forgotten):
-            each.close()
+        """Dismiss all members that still live, and those that hang."""
+        # All of them, whatever one of them raises.
+        with contextlib.ExitStack() as stack:
+            for each in (*self._live, *self._forgotten):
+                stack.callback(each.dismiss)
         self._live.clear()
         self._forgotten.clear()
 
