@@ -15,6 +15,7 @@ import pytest
 from kafkalab.facts import PhaseData
 from kafkalab.lab import Lab
 from kafkalab.learning_log import run_report, terminal
+from kafkalab.learning_log.pictures import Pictures
 from kafkalab.learning_log.record import RunRecord, TestRecord, facts_of
 from kafkalab.learning_log.verdicts import Outcome
 
@@ -27,6 +28,7 @@ class Recorder:
     def __init__(self, config: pytest.Config, lab: Lab) -> None:
         self._config = config
         self._lab = lab
+        self._pictures = Pictures(lab.settings.reports / "pictures")
         self._tests: dict[str, TestRecord] = {}
         self._running: set[str] = set()
         self._began = time.monotonic()
@@ -119,7 +121,7 @@ class Recorder:
         test.evidence += data.evidence
         if report.when == "teardown":
             self._running.discard(report.nodeid)
-            run_report.attach_evidence(report, test.evidence)
+            run_report.attach_evidence(report, test.evidence, self._pictures)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, exitstatus: int) -> None:
