@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from hashlib import sha256
@@ -57,7 +58,7 @@ class Pictures:
         # A folder that cannot be written to makes the next page slower, not this one wrong.
         with contextlib.suppress(OSError):
             self._folder.mkdir(parents=True, exist_ok=True)
-            draft = self._path(name).with_suffix(".tmp")
+            draft = self._path(name).with_suffix(f".{os.getpid()}.tmp")
             draft.write_text(picture, "utf-8")
             draft.replace(self._path(name))
         return picture

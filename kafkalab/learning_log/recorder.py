@@ -14,12 +14,13 @@ import pytest
 
 from kafkalab.facts import PhaseData
 from kafkalab.lab import Lab
-from kafkalab.learning_log import run_report, terminal
+from kafkalab.learning_log import page, run_report, terminal
 from kafkalab.learning_log.pictures import Pictures
+from kafkalab.learning_log.progress import progress_of
 from kafkalab.learning_log.record import RunRecord, TestRecord, facts_of
 from kafkalab.learning_log.verdicts import Outcome
 
-PAGE = "run.html"
+RUN_PAGE = "run.html"
 
 
 class Recorder:
@@ -29,6 +30,9 @@ class Recorder:
         self._config = config
         self._lab = lab
         self._pictures = Pictures(lab.settings.reports / "pictures")
+        self._log: Path | None = None
+        """the learning log, once it is written"""
+        self._log_problem = ""
         self._tests: dict[str, TestRecord] = {}
         self._running: set[str] = set()
         self._began = time.monotonic()
@@ -47,7 +51,7 @@ class Recorder:
         if not hasattr(option, "htmlpath") or option.collectonly:
             return
         if option.htmlpath is None:
-            option.htmlpath = str(self._lab.settings.reports / PAGE)
+            option.htmlpath = str(self._lab.settings.reports / RUN_PAGE)
             option.self_contained_html = True
         option.css.append(str(run_report.STYLE))
 
@@ -131,15 +135,29 @@ class Recorder:
         if not self._config.option.collectonly:
             self.record = self._make_record(completed=True)
             self.record.write(self.record_path)
+            if self.record.facts:
+                self._write_log()
+
+    def _write_log(self) -> None:
+        reports = self._lab.settings.reports
+        try:
+            progress = progress_of(self._lab.curriculum, reports)
+            page.write(progress, reports / page.NAME, self._pictures, self.page)
+        except Exception as error:  # noqa: BLE001 - what the run showed holds without a page of it
+            self._log_problem = terminal.one_line(error)
+        else:
+            self._log = reports / page.NAME
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         if keyword := self._keyword_without_facts():
             near = terminal.like(keyword, [each.slug for each in self._lab.curriculum.statements])
             terminalreporter.write_line(f"kafkalab: no fact matches -k {keyword}{near}", red=True)
         if self.record is not None and self.record.facts:
-            terminal.show(
-                terminalreporter, self.record, self._lab.curriculum, self.page, self.record_path
-            )
+            pages = {"log": self._log, "page": self.page, "record": self.record_path}
+            terminal.show(terminalreporter, self.record, self._lab.curriculum, pages)
+        if self._log_problem:
+            text = f"kafkalab: the learning log was not written: {self._log_problem}"
+            terminalreporter.write_line(text, red=True)
 
     def _keep_last_page(self) -> None:
         """Do not write an empty page over that of the last run."""
@@ -161,7 +179,8 @@ class Recorder:
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_results_summary(self, prefix: list[str]) -> None:
         if self.record is not None:
-            prefix.append(run_report.summary(self.record, self._lab.curriculum))
+            link = page.link(self._log, self.page.parent) if self._log and self.page else ""
+            prefix.append(run_report.summary(self.record, self._lab.curriculum, link))
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_results_table_header(self, cells: list[str]) -> None:

@@ -76,9 +76,15 @@ def _stated(statement: Statement | None) -> Markup:
     return Markup("{} <small>{}</small>").format(statement.sentence, small)
 
 
-def summary(record: RunRecord, curriculum: Curriculum) -> str:
-    """All facts of the run with their verdicts, a table for each task."""
+def summary(record: RunRecord, curriculum: Curriculum, log: str) -> str:
+    """All facts of the run with their verdicts, a table for each task.
+
+    `log` is a link to the learning log; empty where there is none.
+    """
     parts = [Markup('<div class="kafkalab-summary">')]
+    if log:
+        text = Markup('<p>What all runs together show: <a href="{}">the learning log</a></p>')
+        parts.append(text.format(log))
     if record.solutions:
         parts.append(Markup("<p>Judged: the components in <b>{}</b></p>").format(record.solutions))
     for task in curriculum.tasks:

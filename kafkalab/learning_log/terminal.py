@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import textwrap
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -31,10 +31,9 @@ def show(
     reporter: pytest.TerminalReporter,
     record: RunRecord,
     curriculum: Curriculum,
-    page: Path | None,
-    record_path: Path,
+    pages: Mapping[str, Path | None],
 ) -> None:
-    """Write the whole view."""
+    """Write the whole view; the pages, by their names, are where the rest is told."""
     reporter.write_sep("=", f"Module {curriculum.id}: {curriculum.title}", bold=True)
     for task in curriculum.tasks:
         facts = [fact for fact in record.facts if fact.task == task.id]
@@ -48,7 +47,7 @@ def show(
             reporter.write_line("")
             reporter.write_line(f"  {count(facts)}", bold=True)
     reporter.write_line("")
-    for label, text in _footer(record, page, record_path):
+    for label, text in _footer(record, pages):
         reporter.write_line(f"  {label:<8} {text}")
 
 
@@ -74,6 +73,12 @@ def why(reason: str) -> list[str]:
     if not seen:
         return [first] if first else []
     return [f"expected: {first}", f"not so:   {seen.removeprefix('assert ')}"]
+
+
+def one_line(error: Exception) -> str:
+    """An error in one line, for who is not going to read a traceback."""
+    said = " ".join(str(error).split())
+    return said if isinstance(error, OSError) else f"{type(error).__name__}: {said}"
 
 
 def like(keyword: str, slugs: Sequence[str]) -> str:
@@ -119,7 +124,7 @@ def count(facts: Sequence[FactRecord]) -> str:
     return f"{demonstrated} of {len(facts)} facts demonstrated{rest}"
 
 
-def _footer(record: RunRecord, page: Path | None, record_path: Path) -> list[tuple[str, str]]:
+def _footer(record: RunRecord, pages: Mapping[str, Path | None]) -> list[tuple[str, str]]:
     rows = []
     if start := record.broker["start_seconds"]:
         by = record.broker["started_by"]
@@ -130,7 +135,4 @@ def _footer(record: RunRecord, page: Path | None, record_path: Path) -> list[tup
     rows += [("note", note) for note in record.broker["notes"] or []]
     if record.solutions:
         rows.append(("judged", f"the components in {record.solutions}"))
-    if page is not None:
-        rows.append(("page", str(page)))
-    rows.append(("record", str(record_path)))
-    return rows
+    return rows + [(name, str(path)) for name, path in pages.items() if path is not None]
