@@ -68,7 +68,7 @@ class History:
         self._folder = folder
         self._tests: dict[str, tuple[TestRecord, ...]] = {}
         self._said: dict[tuple[str, str], tuple[StoredRun, FactRecord]] = {}
-        self._later: dict[str, str] = {}
+        self._later: dict[tuple[str, str], str] = {}
         self._last_run: dict[str, str] = {}
         self._own_folder: dict[str, str] = {}
         for run in runs:
@@ -80,14 +80,13 @@ class History:
         self._last_run[fact.task] = run.started
         if own:
             self._own_folder[fact.task] = own
-        held = self._said.get((fact.slug, own))
+        key = fact.slug, own
+        held = self._said.get(key)
         if fact.sentence == sentence and (held is None or counts_after(fact, held[1])):
-            self._said[fact.slug, own] = run, fact
-            self._later.pop(fact.slug, None)
-        elif fact.sentence == sentence:
-            self._later[fact.slug] = f"{run.started[:10]}: {fact.verdict}, {fact.reason}"
-        elif held is None:
-            self._later[fact.slug] = f"{run.started[:10]}: {fact.verdict} as: {fact.sentence}"
+            self._said[key] = run, fact
+            self._later.pop(key, None)
+        elif fact.sentence == sentence or held is None:
+            self._later[key] = _word(run, fact, sentence)
 
     def own_folder(self, task: str) -> str:
         """The folder whose component of a task was judged last; empty when none was."""
@@ -97,9 +96,9 @@ class History:
         """When the last run began that selected a fact of the task."""
         return self._last_run.get(task)
 
-    def later(self, slug: str) -> str:
-        """A word on a run after the proof that says nothing of the fact."""
-        return self._later.get(slug, "")
+    def later(self, slug: str, own: str = "") -> str:
+        """A word on a run after the proof that does not count; empty when there was none."""
+        return self._later.get((slug, own), "")
 
     def proof(self, slug: str, own: str = "") -> Proof | None:
         """What counts of a fact, in the reference or in a folder of one's own."""
@@ -109,7 +108,7 @@ class History:
         if run.file not in self._tests:
             self._tests[run.file] = read_tests(self._folder, run)
         evidence = tuple(
-            TestEvidence(test.role, test.nodeid.rpartition("::")[2], tuple(test.evidence))
+            TestEvidence(test.role, test.nodeid.partition("::")[2], tuple(test.evidence))
             for test in self._tests[run.file]
             if test.slug == slug
         )
@@ -121,6 +120,17 @@ def counts_after(new: FactRecord, old: FactRecord) -> bool:
     if new.verdict not in SAYS_SOMETHING:
         return old.verdict not in SAYS_SOMETHING
     return old.verdict is not Verdict.DEMONSTRATED or not _leaves_control_out(new)
+
+
+def _word(run: StoredRun, fact: FactRecord, sentence: str | None) -> str:
+    """What a run that does not count says of a fact, in one line."""
+    if fact.sentence != sentence:
+        said = f"{fact.verdict}, when it said: {fact.sentence}"
+    elif not run.completed:
+        said = "the run was not completed"
+    else:
+        said = ", ".join([fact.verdict, *fact.reason.splitlines()[:1]])
+    return f"{run.began:%Y-%m-%d %H:%M}: {said}"
 
 
 def _leaves_control_out(fact: FactRecord) -> bool:

@@ -234,5 +234,5 @@ def _fact_progress(
         command=f"pytest {slow}-k {stated.slug.replace('-', '_')}",
         proof=history.proof(stated.slug),
         own=history.proof(stated.slug, folder) if folder else None,
-        later=history.later(stated.slug),
+        later=history.later(stated.slug) or (history.later(stated.slug, folder) if folder else ""),
     )

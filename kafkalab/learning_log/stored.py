@@ -61,7 +61,7 @@ def read_runs(folder: Path) -> tuple[tuple[StoredRun, ...], tuple[str, ...]]:
     for path in sorted(folder.glob("*.json")):
         try:
             runs.append(_read_run(path))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             set_aside.append(f"{path.name} is set aside: {error}")
     return tuple(sorted(runs, key=lambda run: (run.began, run.run))), tuple(set_aside)
 
@@ -70,7 +70,7 @@ def read_tests(folder: Path, run: StoredRun) -> tuple[TestRecord, ...]:
     """The tests of a run, with their evidence; none where they cannot be read any more."""
     try:
         return _tests_decoder.decode((folder / run.file).read_bytes()).tests
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return ()
 
 
