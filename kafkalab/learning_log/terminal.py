@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from kafkalab.curriculum import Curriculum
+from kafkalab.curriculum import BadManifest, Curriculum
+from kafkalab.learning_log.journal import BadJournal
 from kafkalab.learning_log.record import ControlRecord, FactRecord, RunRecord
 from kafkalab.learning_log.verdicts import Outcome, Verdict
 
@@ -78,7 +79,9 @@ def why(reason: str) -> list[str]:
 def one_line(error: Exception) -> str:
     """An error in one line, for who is not going to read a traceback."""
     said = " ".join(str(error).split())
-    return said if isinstance(error, OSError) else f"{type(error).__name__}: {said}"
+    # These say in their own words what happened.
+    is_clear = isinstance(error, OSError | BadJournal | BadManifest)
+    return said if is_clear else f"{type(error).__name__}: {said}"
 
 
 def like(keyword: str, slugs: Sequence[str]) -> str:
