@@ -8,15 +8,20 @@ from collections.abc import Sequence
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from kafkalab.curriculum import Curriculum
 from kafkalab.facts import PhaseData
 from kafkalab.lab import Lab
-from kafkalab.learning_log import run_report, terminal
+from kafkalab.learning_log import run_report, summary, terminal
+from kafkalab.learning_log.readable import readable
 from kafkalab.learning_log.record import RunRecord, TestRecord, facts_of
 from kafkalab.learning_log.verdicts import Outcome
+
+if TYPE_CHECKING:
+    from kafkalab.learning_log.progress import Progress
 
 PAGE = "run.html"
 
@@ -33,6 +38,8 @@ class Recorder:
         self._started = datetime.now().astimezone()
         self._exit_status: int | None = None
         self.record: RunRecord | None = None
+        self._progress: Progress | None = None
+        self._trouble = ""
         stamp = self._started.strftime("%Y-%m-%dT%H%M%S")
         self.record_path = lab.settings.reports / "runs" / f"{stamp}-{lab.run.folder.name[:6]}.json"
 
@@ -98,7 +105,7 @@ class Recorder:
     def pytest_runtestloop(self) -> None:
         # From here on a killed run leaves a readable record that says it was not completed.
         if not self._config.option.collectonly:
-            self._make_record(completed=False).write(self.record_path)
+            self._write(self._make_record(completed=False))
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         self._running.add(nodeid)
@@ -109,6 +116,7 @@ class Recorder:
         test = self._tests.get(report.nodeid)
         if test is None:
             return
+        _tell_junit(report, test, self._lab.curriculum)
         data = PhaseData.take_from(report)
         if data is None:
             # No data came with it: the report stands in for a worker that crashed.
@@ -128,7 +136,24 @@ class Recorder:
             self._tests[nodeid].add(Outcome.INTERRUPTED, "the run ended while it ran", 0.0)
         if not self._config.option.collectonly:
             self.record = self._make_record(completed=True)
-            self.record.write(self.record_path)
+            self._write(self.record)
+            self._look_back()
+
+    def _write(self, record: RunRecord) -> None:
+        record.write(self.record_path)
+        if path := self._lab.settings.concept_summary:
+            summary.write(record, self._lab.curriculum, path)
+
+    def _look_back(self) -> None:
+        """See what this run and all earlier ones make together."""
+        # Imported here: workers, and projects that use none of this, start without it.
+        from kafkalab.learning_log.journal import BadJournal
+        from kafkalab.learning_log.progress import progress_of
+
+        try:
+            self._progress = progress_of(self._lab.curriculum, self._lab.settings.reports)
+        except BadJournal as error:
+            self._trouble = str(error)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         if keyword := self._keyword_without_facts():
@@ -138,6 +163,10 @@ class Recorder:
             terminal.show(
                 terminalreporter, self.record, self._lab.curriculum, self.page, self.record_path
             )
+            if self._progress is not None:
+                terminal.show_progress(terminalreporter, self._progress)
+        if self._trouble:
+            terminalreporter.write_line(f"kafkalab: {readable(self._trouble)}", red=True)
 
     def _keep_last_page(self) -> None:
         """Do not write an empty page over that of the last run."""
@@ -197,6 +226,14 @@ class Recorder:
             "description": self._lab.backend.describe(),
             **{key: state.get(key) for key in ("version", "start_seconds", "started_by", "notes")},
         }
+
+
+def _tell_junit(report: pytest.TestReport, test: TestRecord, curriculum: Curriculum) -> None:
+    """Add to a test's last report what JUnit XML is to say of it."""
+    statement = curriculum.statement_of(test.nodeid)
+    if statement is not None and report.when == "teardown":
+        sentence = statement.sentence
+        report.user_properties += [("slug", test.slug), ("role", test.role), ("sentence", sentence)]
 
 
 def _environment() -> dict[str, str]:

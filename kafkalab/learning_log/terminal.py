@@ -7,12 +7,17 @@ import textwrap
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from kafkalab.curriculum import Curriculum
+from kafkalab.learning_log.readable import readable
 from kafkalab.learning_log.record import ControlRecord, FactRecord, RunRecord
 from kafkalab.learning_log.verdicts import Outcome, Verdict
+
+if TYPE_CHECKING:
+    from kafkalab.learning_log.progress import Progress
 
 COLOURS = {
     Verdict.DEMONSTRATED: "green",
@@ -50,6 +55,17 @@ def show(
     reporter.write_line("")
     for label, text in _footer(record, page, record_path):
         reporter.write_line(f"  {label:<8} {text}")
+
+
+def show_progress(reporter: pytest.TerminalReporter, progress: Progress) -> None:
+    """Write where the learner stands after the run, what comes next, and what was left out."""
+    step = progress.next_step
+    done = f"{progress.demonstrated} of {progress.total} facts of Module {progress.curriculum.id}"
+    rows = [("so far", f"{done}, {progress.percent} %"), ("next", step.sentence)]
+    rows += [("", step.command)] if step.command else []
+    rows += [("note", word) for word in progress.set_aside]
+    for label, text in rows:
+        reporter.write_line(f"  {label:<8} {readable(text)}")
 
 
 def _show_fact(reporter: pytest.TerminalReporter, fact: FactRecord) -> None:
