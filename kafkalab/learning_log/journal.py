@@ -136,11 +136,13 @@ def _lengthened(held: Any, texts: tuple[str, ...]) -> Array:
     import tomlkit
     from tomlkit.items import Array
 
-    if not isinstance(held, Array):
-        held = tomlkit.array() if held is None else tomlkit.item([held])
-        held.multiline(True)
-    held.extend(texts)
-    return held
+    if isinstance(held, Array):
+        array = held
+    else:
+        array = tomlkit.array().multiline(True)
+        array.extend([] if held is None else [held])
+    array.extend(texts)
+    return array
 
 
 def _put(table: Any, name: str, value: Any) -> None:
