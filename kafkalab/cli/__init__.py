@@ -40,13 +40,13 @@ def _options(
 def main() -> None:
     """Run a command; what went wrong is one clear line on stderr.
 
-    The exit code is 1, or 2 where a file of one's own cannot be read.
+    The exit code is 1, or 2 where what was asked for cannot be told.
     """
     try:
         app()
     except BrokerError as error:
         _fail(str(error), 1)
-    except (BadJournal, BadManifest) as error:
+    except (BadJournal, BadManifest, log.WrongValue) as error:
         _fail(readable(str(error)), 2)
 
 

@@ -10,7 +10,6 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -22,6 +21,11 @@ from kafkalab.learning_log.readable import readable
 from kafkalab.learning_log.terminal import why
 
 LOG = "learning_log.html"
+
+
+class WrongValue(Exception):
+    """An argument or an option has a value that means nothing; the text names those that do."""
+
 
 ReportsOption = Annotated[str | None, typer.Option("--reports", help=KNOBS["reports"].help)]
 CurriculumOption = Annotated[
@@ -128,12 +132,12 @@ def _task_id(given: str, curriculum: Curriculum) -> str:
     """The task that was meant; `1.3`, `1_3` and `task_1_3` are the same.
 
     Raises:
-        typer.BadParameter: the curriculum has no such task.
+        WrongValue: the curriculum has no such task.
     """
     task_id = given.removeprefix("task_").replace("_", ".")
     known = [task.id for task in curriculum.tasks]
     if task_id not in known:
-        raise typer.BadParameter(f"there is no task {readable(given)}: {', '.join(known)}")
+        raise WrongValue(f"there is no task {given}: there are {', '.join(known)}")
     return task_id
 
 
@@ -143,8 +147,8 @@ def _date(option: str, given: str | None) -> date | None:
     try:
         return date.today() if given == "today" else date.fromisoformat(given)
     except ValueError:
-        raise typer.BadParameter(
-            f"{option} is a date such as 2026-01-31, or today, and not {readable(given)}"
+        raise WrongValue(
+            f"{option} is a date such as 2026-01-31, or today, and not {given}"
         ) from None
 
 
@@ -257,7 +261,11 @@ def _runs(count: int) -> str:
 
 def _line(console: Console, text: str, style: str = "", indent: int = 0) -> None:
     """Print text; what does not fit goes on below, as far to the right."""
-    console.print(Padding(Text(readable(text), style), (0, 0, 0, indent), expand=False))
+    # 20 columns at least, or a narrow terminal would get a letter a line.
+    width = max(20, console.width - indent)
+    for line in Text(readable(text), style).wrap(console, width):
+        line.rstrip()
+        console.print(Text(" " * indent) + line, soft_wrap=True)
 
 
 def _whole(console: Console, text: str, style: str = "", indent: int = 0) -> None:
