@@ -260,8 +260,8 @@ def test_the_dashboard_tells_where_the_learner_stands(log: Log) -> None:
     soup = log.write()
 
     rows = [words(row) for row in soup.select(".dashboard tbody tr")]
-    assert rows[0].startswith("1.1 Task 1 ✓ demonstrated – 3 of 3 not yet")
-    assert rows[1].startswith("1.2 Task 2 ◐ in progress – 1 of 3 not yet")
+    assert rows[0].startswith("1.1 Task 1 ✓ demonstrated \N{EN DASH} 3 of 3 not yet")
+    assert rows[1].startswith("1.2 Task 2 ◐ in progress \N{EN DASH} 1 of 3 not yet")
     assert words(soup.select_one(".percent") or soup) == "66 %"
     assert "Go on with task 1.2, Task 2: 2 facts are left." in words(soup)
     (here,) = soup.select(".path [aria-current=step]")
@@ -529,7 +529,9 @@ def test_a_run_that_was_ended_writes_the_log(project: Any) -> None:
     [
         pytest.param(lambda reports: (reports / page.NAME).mkdir(), page.NAME, id="no file"),
         pytest.param(
-            lambda reports: (reports / journal.FILE).write_text("aha = ["), "journal.toml:1:8: ", id="journal"
+            lambda reports: (reports / journal.FILE).write_text("aha = ["),
+            "journal.toml:1:8: ",
+            id="broken journal",
         ),
     ],
 )
@@ -674,9 +676,8 @@ def test_three_hundred_facts_open_at_once(tmp_path: Path, browser: Any) -> None:
 
     size, took = log.path.stat().st_size, sorted(seconds_to_open(browser, log.path) for _ in "123")
 
-    print(f"{size} bytes, open after {took} s")
     assert size < 5_000_000
-    assert took[1] < OPEN_LIMIT
+    assert took[1] < OPEN_LIMIT, f"all of {took}"
 
 
 def seconds_to_open(browser: Any, path: Path) -> float:

@@ -28,7 +28,9 @@ def test_what_has_no_shape_is_written_out(text: str, shown: str) -> None:
     assert readable(text) == shown
 
 
-@pytest.mark.parametrize("text", ["", "plain", "Schlüssel", "日本語", "שלום", "🦊", "👨\u200d👩\u200d👧"])
+@pytest.mark.parametrize(
+    "text", ["", "plain", "Schlüssel", "日本語", "שלום", "🦊", "👨\u200d👩\u200d👧"]
+)
 def test_what_can_be_seen_stays(text: str) -> None:
     """Letters of any writing and emoji, joined ones too, are shown as they are."""
     assert readable(text) == text

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 from math import ceil, inf
 from pathlib import Path
@@ -73,7 +73,7 @@ class History:
         self._own_folder: dict[str, str] = {}
         for run in runs:
             for fact in run.facts:
-                self._take(run, fact, sentences.get(fact.slug))
+                self._take(run, _as_it_ended(run, fact), sentences.get(fact.slug))
 
     def _take(self, run: StoredRun, fact: FactRecord, sentence: str | None) -> None:
         own = run.solutions if fact.is_about_component else ""
@@ -122,12 +122,17 @@ def counts_after(new: FactRecord, old: FactRecord) -> bool:
     return old.verdict is not Verdict.DEMONSTRATED or not _leaves_control_out(new)
 
 
+def _as_it_ended(run: StoredRun, fact: FactRecord) -> FactRecord:
+    """A verdict needs a completed run; one that was killed, or goes on, has none yet."""
+    if run.completed:
+        return fact
+    return replace(fact, verdict=Verdict.INTERRUPTED, reason="the run was not completed")
+
+
 def _word(run: StoredRun, fact: FactRecord, sentence: str | None) -> str:
     """What a run that does not count says of a fact, in one line."""
     if fact.sentence != sentence:
         said = f"{fact.verdict}, when it said: {fact.sentence}"
-    elif not run.completed:
-        said = "the run was not completed"
     else:
         said = ", ".join([fact.verdict, *fact.reason.splitlines()[:1]])
     return f"{run.began:%Y-%m-%d %H:%M}: {said}"

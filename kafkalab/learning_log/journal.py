@@ -9,11 +9,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import tomlkit
 from filelock import FileLock
-from tomlkit.items import Array, Table
+
+if TYPE_CHECKING:
+    from tomlkit.items import Array
 
 FILE = "journal.toml"
 
@@ -114,6 +115,9 @@ def _with(entry: Entry, said: Mapping[str, Any]) -> Entry:
 
 
 def _edited(text: str, heading: str, said: Mapping[str, Any]) -> str:
+    # Imported here and below: who only reads does without it.
+    import tomlkit
+
     document = tomlkit.parse(text)
     if heading not in document:
         document.add(tomlkit.nl())
@@ -129,6 +133,9 @@ def _edited(text: str, heading: str, said: Mapping[str, Any]) -> str:
 
 def _lengthened(held: Any, texts: tuple[str, ...]) -> Array:
     """The texts held so far, and these; a new list has a line for each."""
+    import tomlkit
+    from tomlkit.items import Array
+
     if isinstance(held, Array):
         array = held
     else:
@@ -143,6 +150,8 @@ def _put(table: Any, name: str, value: Any) -> None:
 
     They belong to what follows, more often than not.
     """
+    from tomlkit.items import Table
+
     if name in table or not isinstance(table, Table):
         table[name] = value
         return

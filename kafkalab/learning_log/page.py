@@ -10,13 +10,13 @@ from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import quote
 
 from markupsafe import Markup, escape
 
 from kafkalab.curriculum import Curriculum
 from kafkalab.lab import INSTALLED
 from kafkalab.learning_log.evidence_html import evidence_html
+from kafkalab.learning_log.links import relative_link
 from kafkalab.learning_log.pictures import Pictures
 from kafkalab.learning_log.progress import FactProgress, Progress, TaskProgress
 from kafkalab.learning_log.readable import readable
@@ -83,7 +83,7 @@ def html(progress: Progress, folder: Path, pictures: Pictures, run_page: Path | 
             progress=progress,
             failures=[fact for fact in facts if _is_failed(fact)],
             environment=_environment(progress),
-            run_page=link(run_page, folder) if run_page else "",
+            run_page=relative_link(run_page, folder) if run_page else "",
             written=datetime.now().astimezone().isoformat(timespec="seconds"),
             style=_asset("page.css"),
             script=_asset("page.js"),
@@ -103,11 +103,6 @@ def html(progress: Progress, folder: Path, pictures: Pictures, run_page: Path | 
             why=why,
         )
     )
-
-
-def link(target: Path, folder: Path) -> str:
-    """A relative link, which holds when project and reports are moved together."""
-    return quote(Path(os.path.relpath(target, folder)).as_posix())
 
 
 def _groups(task: TaskProgress) -> tuple[tuple[str, list[FactProgress]], ...]:
@@ -216,7 +211,7 @@ def _code_link(curriculum: Curriculum, fact: FactProgress, folder: Path) -> str:
     """A link to the fact's module in a clone; empty in an installed copy, which nobody edits."""
     if INSTALLED & set(curriculum.folder.parts):
         return ""
-    return link(curriculum.folder.parent / fact.code.rpartition(":")[0], folder)
+    return relative_link(curriculum.folder.parent / fact.code.rpartition(":")[0], folder)
 
 
 def _asset(name: str) -> Markup:

@@ -175,7 +175,8 @@ def _step_to_own_code(task: TaskProgress) -> Step:
         sentence = f"Write your own {file} of task {task.task.id}, and have the facts judge it."
         return Step(sentence, f"{task.command} --solutions=my_lab")
     left = task.own_code.total - task.own_code.demonstrated
-    sentence = f"Go on with your own {file} of task {task.task.id}: {left} facts do not hold yet."
+    what = "1 fact does" if left == 1 else f"{left} facts do"
+    sentence = f"Go on with your own {file} of task {task.task.id}: {what} not hold yet."
     return Step(sentence, f"{task.command} --solutions={shlex.quote(task.own_code.folder)}")
 
 

@@ -56,7 +56,10 @@ def is_about_component(scope: str) -> bool:
 
 @dataclass(frozen=True)
 class FactRecord:
-    """What may be said of one fact after the run."""
+    """What may be said of one fact after the run.
+
+    Records of earlier runs are read back: a field that is added later has a default.
+    """
 
     slug: str
     task: str

@@ -8,17 +8,22 @@ from collections.abc import Sequence
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from kafkalab.curriculum import Curriculum
 from kafkalab.facts import PhaseData
 from kafkalab.lab import Lab
-from kafkalab.learning_log import page, run_report, terminal
+from kafkalab.learning_log import run_report, summary, terminal
+from kafkalab.learning_log.links import relative_link
 from kafkalab.learning_log.pictures import Pictures
-from kafkalab.learning_log.progress import progress_of
+from kafkalab.learning_log.readable import readable
 from kafkalab.learning_log.record import RunRecord, TestRecord, facts_of
 from kafkalab.learning_log.verdicts import Outcome
+
+if TYPE_CHECKING:
+    from kafkalab.learning_log.progress import Progress
 
 RUN_PAGE = "run.html"
 
@@ -32,13 +37,14 @@ class Recorder:
         self._pictures = Pictures(lab.settings.reports / "pictures")
         self._log: Path | None = None
         """the learning log, once it is written"""
-        self._log_problem = ""
         self._tests: dict[str, TestRecord] = {}
         self._running: set[str] = set()
         self._began = time.monotonic()
         self._started = datetime.now().astimezone()
         self._exit_status: int | None = None
         self.record: RunRecord | None = None
+        self._progress: Progress | None = None
+        self._trouble = ""
         stamp = self._started.strftime("%Y-%m-%dT%H%M%S")
         self.record_path = lab.settings.reports / "runs" / f"{stamp}-{lab.run.folder.name[:6]}.json"
 
@@ -104,7 +110,7 @@ class Recorder:
     def pytest_runtestloop(self) -> None:
         # From here on a killed run leaves a readable record that says it was not completed.
         if not self._config.option.collectonly:
-            self._make_record(completed=False).write(self.record_path)
+            self._write(self._make_record(completed=False))
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         self._running.add(nodeid)
@@ -115,6 +121,7 @@ class Recorder:
         test = self._tests.get(report.nodeid)
         if test is None:
             return
+        _tell_junit(report, test, self._lab.curriculum)
         data = PhaseData.take_from(report)
         if data is None:
             # No data came with it: the report stands in for a worker that crashed.
@@ -134,19 +141,31 @@ class Recorder:
             self._tests[nodeid].add(Outcome.INTERRUPTED, "the run ended while it ran", 0.0)
         if not self._config.option.collectonly:
             self.record = self._make_record(completed=True)
-            self.record.write(self.record_path)
+            self._write(self.record)
             if self.record.facts:
-                self._write_log()
+                self._look_back()
 
-    def _write_log(self) -> None:
-        reports = self._lab.settings.reports
+    def _write(self, record: RunRecord) -> None:
+        record.write(self.record_path)
+        if path := self._lab.settings.concept_summary:
+            summary.write(record, self._lab.curriculum, path)
+
+    def _look_back(self) -> None:
+        """See what this run and all earlier ones make together, and write the learning log."""
+        # Imported here: workers, and projects that use none of this, start without it.
+        from kafkalab.learning_log import page
+        from kafkalab.learning_log.journal import BadJournal
+        from kafkalab.learning_log.progress import progress_of
+
+        log = self._lab.settings.reports / page.NAME
         try:
-            progress = progress_of(self._lab.curriculum, reports)
-            page.write(progress, reports / page.NAME, self._pictures, self.page)
+            self._progress = progress_of(self._lab.curriculum, self._lab.settings.reports)
+            page.write(self._progress, log, self._pictures, self.page)
+            self._log = log
+        except (BadJournal, OSError) as error:
+            self._trouble = f"the learning log was not written: {error}"
         except Exception as error:  # noqa: BLE001 - what the run showed holds without a page of it
-            self._log_problem = terminal.one_line(error)
-        else:
-            self._log = reports / page.NAME
+            self._trouble = f"the learning log was not written: {type(error).__name__}: {error}"
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         if keyword := self._keyword_without_facts():
@@ -155,9 +174,10 @@ class Recorder:
         if self.record is not None and self.record.facts:
             pages = {"log": self._log, "page": self.page, "record": self.record_path}
             terminal.show(terminalreporter, self.record, self._lab.curriculum, pages)
-        if self._log_problem:
-            text = f"kafkalab: the learning log was not written: {self._log_problem}"
-            terminalreporter.write_line(text, red=True)
+            if self._progress is not None:
+                terminal.show_progress(terminalreporter, self._progress)
+        if self._trouble:
+            terminalreporter.write_line(f"kafkalab: {readable(self._trouble)}", red=True)
 
     def _keep_last_page(self) -> None:
         """Do not write an empty page over that of the last run."""
@@ -179,8 +199,8 @@ class Recorder:
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_results_summary(self, prefix: list[str]) -> None:
         if self.record is not None:
-            link = page.link(self._log, self.page.parent) if self._log and self.page else ""
-            prefix.append(run_report.summary(self.record, self._lab.curriculum, link))
+            log = relative_link(self._log, self.page.parent) if self._log and self.page else ""
+            prefix.append(run_report.summary(self.record, self._lab.curriculum, log))
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_results_table_header(self, cells: list[str]) -> None:
@@ -218,6 +238,14 @@ class Recorder:
             "description": self._lab.backend.describe(),
             **{key: state.get(key) for key in ("version", "start_seconds", "started_by", "notes")},
         }
+
+
+def _tell_junit(report: pytest.TestReport, test: TestRecord, curriculum: Curriculum) -> None:
+    """Add to a test's last report what JUnit XML is to say of it."""
+    statement = curriculum.statement_of(test.nodeid)
+    if statement is not None and report.when == "teardown":
+        sentence = statement.sentence
+        report.user_properties += [("slug", test.slug), ("role", test.role), ("sentence", sentence)]
 
 
 def _environment() -> dict[str, str]:

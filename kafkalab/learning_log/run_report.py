@@ -12,7 +12,6 @@ from markupsafe import Markup
 
 from kafkalab.curriculum import Curriculum, Statement
 from kafkalab.learning_log import terminal
-from kafkalab.learning_log.evidence_html import evidence_html
 from kafkalab.learning_log.pictures import Pictures
 from kafkalab.learning_log.record import FactRecord, RunRecord
 
@@ -36,6 +35,9 @@ def attach_evidence(
         from pytest_html import extras
     except ImportError:
         return
+    # Imported here: workers, and projects that use none of this, start without it.
+    from kafkalab.learning_log.evidence_html import evidence_html
+
     body = evidence_html(evidence, pictures)
     # pytest-html reads this attribute, which pytest's own class does not declare.
     report.extras = [  # type: ignore[attr-defined]

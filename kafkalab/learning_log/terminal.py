@@ -7,13 +7,17 @@ import textwrap
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from kafkalab.curriculum import BadManifest, Curriculum
-from kafkalab.learning_log.journal import BadJournal
+from kafkalab.curriculum import Curriculum
+from kafkalab.learning_log.readable import readable
 from kafkalab.learning_log.record import ControlRecord, FactRecord, RunRecord
 from kafkalab.learning_log.verdicts import Outcome, Verdict
+
+if TYPE_CHECKING:
+    from kafkalab.learning_log.progress import Progress
 
 COLOURS = {
     Verdict.DEMONSTRATED: "green",
@@ -52,6 +56,17 @@ def show(
         reporter.write_line(f"  {label:<8} {text}")
 
 
+def show_progress(reporter: pytest.TerminalReporter, progress: Progress) -> None:
+    """Write where the learner stands after the run, what comes next, and what was left out."""
+    step = progress.next_step
+    done = f"{progress.demonstrated} of {progress.total} facts of Module {progress.curriculum.id}"
+    rows = [("so far", f"{done}, {progress.percent} %"), ("next", step.sentence)]
+    rows += [("", step.command)] if step.command else []
+    rows += [("note", word) for word in progress.set_aside]
+    for label, text in rows:
+        reporter.write_line(f"  {label:<8} {readable(text)}")
+
+
 def _show_fact(reporter: pytest.TerminalReporter, fact: FactRecord) -> None:
     colour = {COLOURS[fact.verdict]: True}
     reporter.write(f"  {fact.verdict:<12}", **colour)
@@ -74,14 +89,6 @@ def why(reason: str) -> list[str]:
     if not seen:
         return [first] if first else []
     return [f"expected: {first}", f"not so:   {seen.removeprefix('assert ')}"]
-
-
-def one_line(error: Exception) -> str:
-    """An error in one line, for who is not going to read a traceback."""
-    said = " ".join(str(error).split())
-    # These say in their own words what happened.
-    is_clear = isinstance(error, OSError | BadJournal | BadManifest)
-    return said if is_clear else f"{type(error).__name__}: {said}"
 
 
 def like(keyword: str, slugs: Sequence[str]) -> str:
