@@ -311,7 +311,7 @@ def test_notes_are_shown_with_their_task(log: Log) -> None:
 
     first, second = soup.select(".notes")
     assert words(first) == (
-        "Notes and reflections Completed 2026-02-01 Time spent 40 min "
+        "Notes and reflections Completed 1 Feb 2026 Time spent 40 min "
         "Difficulty 3 of 5 Aha So that!"
     )
     assert 'kafkalab note 1.2 --aha "…" --difficulty 3' in words(second)

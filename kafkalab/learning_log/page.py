@@ -6,7 +6,7 @@ import os
 import shlex
 from base64 import b64encode
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import date, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
@@ -89,6 +89,7 @@ def html(progress: Progress, folder: Path, pictures: Pictures, run_page: Path | 
             script=_asset("page.js"),
             shapes=SHAPES,
             code_link=lambda fact: _code_link(progress.curriculum, fact, folder),
+            day=_day,
             evidence=lambda test: evidence_html(test.items, pictures),
             groups=_groups,
             is_failed=_is_failed,
@@ -204,7 +205,12 @@ def _environment(progress: Progress) -> Iterator[tuple[str, object]]:
 
 
 def _moment(iso: str) -> str:
-    return f"{datetime.fromisoformat(iso):%d %b %Y, %H:%M}".lstrip("0")
+    moment = datetime.fromisoformat(iso)
+    return f"{_day(moment)}, {moment:%H:%M}"
+
+
+def _day(day: date | None) -> str:
+    return f"{day:%d %b %Y}".lstrip("0") if day else ""
 
 
 def _code_link(curriculum: Curriculum, fact: FactProgress, folder: Path) -> str:

@@ -30,8 +30,9 @@ STROKES = ("-", "--", ":", "-.")
 # read on light and on dark paper.
 INK = "#000000"
 
-# Inches, at 72 to the inch: as wide as a page's column, a bar as high as a line.
-WIDTH, BAR = 6.4, 0.28
+# Inches, at 72 to the inch: wide enough for a column, and still read on a phone; a bar is as
+# high as a line.
+WIDTH, BAR = 5.0, 0.28
 # Beside the axes: room for ticks and a label under them, and a little above and on the right.
 BOTTOM, EDGE = 0.5, 0.12
 # A timeline's row has room for a duration above its bar; a line of a legend, a letter of it.
@@ -59,7 +60,7 @@ def shares(title: str, counts: Mapping[str, Mapping[str, int]]) -> Markup:
     """A bar for each place, divided by its parts, with its count and its share of the whole."""
     parts = _largest_parts(counts)
     total = sum(sum(each.values()) for each in counts.values())
-    beside = _width(counts)
+    beside = _beside(counts) + LINE
     columns, lines = _legend_size(parts, beside) if len(parts) > 1 else (1, 0)
     figure, axes = _empty(BAR * max(1, len(counts)), beside, lines)
     handles = []
@@ -92,7 +93,7 @@ def timeline(title: str, spans: Sequence[Mapping[str, Any]]) -> Markup:
     first = min([0.0, *(span["start"] for span in spans)])
     whole = max([first, *(span["end"] for span in spans)]) - first or 1.0
 
-    beside = _width(rows)
+    beside = _beside(rows)
     columns, lines = _legend_size(parts, beside)
     figure, axes = _empty(ROW * max(1, len(rows)), beside, lines)
     for at, held in enumerate(rows.values()):
@@ -114,7 +115,7 @@ def series(
 ) -> Markup:
     """A line for each name, broken where nothing was measured."""
     measured = [point[1] for points in lines.values() for point in points if point[1] is not None]
-    beside = _width([f"{max(measured, key=abs, default=0):.4g}"]) + LINE
+    beside = _beside([f"{max(measured, key=abs, default=0):.4g}"]) + LINE
     columns, height = _legend_size(list(lines), beside)
     figure, axes = _empty(LINES_HEIGHT, beside, height)
     handles = []
@@ -271,7 +272,8 @@ def _legend_size(names: Sequence[str], beside: float) -> tuple[int, int]:
     """How many columns and lines a legend has that is as wide as the axes."""
     if not names:
         return 1, 0
-    column = _width(names)
+    # A mark stands before each name, and a gap after it.
+    column = _beside(names) + 0.3
     columns = min(len(names), max(1, int((WIDTH - beside) / column)))
     return columns, -(-len(names) // columns)
 
@@ -285,9 +287,9 @@ def _legend(
         axes.legend(handles, labels, ncols=columns, **style)
 
 
-def _width(names: Iterable[str]) -> float:
-    """About as many inches as the longest of the names takes, with a mark beside it."""
-    return max((len(_short(name)) for name in names), default=0) * LETTER + 0.5
+def _beside(names: Iterable[str]) -> float:
+    """How many inches the names of the ticks take, about, on the left of the axes."""
+    return max((len(_short(name)) for name in names), default=0) * LETTER + 0.25
 
 
 def _short(name: str) -> str:
