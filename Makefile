@@ -38,4 +38,4 @@ $(INSTALLED): pyproject.toml requirements-dev.txt kafkalab/__init__.py
 	@touch $(INSTALLED)
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache reports/runs reports/run.html
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache reports/runs reports/run.html reports/learning_log.html
