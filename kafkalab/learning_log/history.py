@@ -72,8 +72,9 @@ class History:
         self._last_run: dict[str, str] = {}
         self._own_folder: dict[str, str] = {}
         for run in runs:
-            for fact in run.facts:
-                self._take(run, _as_it_ended(run, fact), sentences.get(fact.slug))
+            facts = run.facts if run.completed else map(_without_verdict, run.facts)
+            for fact in facts:
+                self._take(run, fact, sentences.get(fact.slug))
 
     def _take(self, run: StoredRun, fact: FactRecord, sentence: str | None) -> None:
         own = run.solutions if fact.is_about_component else ""
@@ -122,10 +123,8 @@ def counts_after(new: FactRecord, old: FactRecord) -> bool:
     return old.verdict is not Verdict.DEMONSTRATED or not _leaves_control_out(new)
 
 
-def _as_it_ended(run: StoredRun, fact: FactRecord) -> FactRecord:
-    """A verdict needs a completed run; one that was killed, or goes on, has none yet."""
-    if run.completed:
-        return fact
+def _without_verdict(fact: FactRecord) -> FactRecord:
+    """A fact of a run that was killed, or goes on: a verdict needs a completed run."""
     return replace(fact, verdict=Verdict.INTERRUPTED, reason="the run was not completed")
 
 
@@ -139,8 +138,9 @@ def _word(run: StoredRun, fact: FactRecord, sentence: str | None) -> str:
 
 
 def _leaves_control_out(fact: FactRecord) -> bool:
-    outcomes = {control.outcome for control in fact.controls}
-    return fact.verdict is Verdict.UNSUPPORTED and Outcome.REFUTED not in outcomes
+    return fact.verdict is Verdict.UNSUPPORTED and all(
+        control.outcome is not Outcome.REFUTED for control in fact.controls
+    )
 
 
 def minutes_spent(runs: Sequence[StoredRun]) -> dict[str, int]:

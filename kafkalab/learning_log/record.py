@@ -38,7 +38,7 @@ class TestRecord:
             self.outcome, self.reason = outcome, reason
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ControlRecord:
     """What happened to one control; of a parametrised one the worst."""
 
@@ -54,7 +54,7 @@ def is_about_component(scope: str) -> bool:
     return scope.startswith("the component")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class FactRecord:
     """What may be said of one fact after the run.
 
