@@ -601,7 +601,7 @@ def test_the_page_is_quiet_in_a_browser(log: Log, browser: Any) -> None:
 
 @pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (1280, "dark")])
 def test_the_page_is_accessible(tmp_path: Path, browser: Any, width: int, scheme: str) -> None:
-    """axe finds nothing serious, with everything unfolded; nothing sticks out of the screen."""
+    """axe finds nothing, with everything unfolded; nothing sticks out of the screen."""
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     log = Log(tmp_path, facts=3, tasks=2)
     hostile(log)
@@ -615,7 +615,6 @@ def test_the_page_is_accessible(tmp_path: Path, browser: Any, width: int, scheme
     found = [
         f"{each['id']}: {each['help']}: {each['nodes'][0]['html'][:200]}"
         for each in axe.run(tab).response["violations"]
-        if each["impact"] in ("serious", "critical")
     ]
     assert found == []
     assert tab.evaluate("document.documentElement.scrollWidth") <= width

@@ -2,7 +2,7 @@
 const facts = document.querySelectorAll("details.fact");
 
 function openNamed() {
-  const named = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  const named = document.querySelector(":target");
   if (named instanceof HTMLDetailsElement) {
     named.open = true;
     named.scrollIntoView();
@@ -15,5 +15,5 @@ bar.addEventListener("click", (event) => {
   const open = event.target.dataset.open;
   if (open) facts.forEach((fact) => { fact.open = open === "true"; });
 });
+addEventListener("load", openNamed);
 addEventListener("hashchange", openNamed);
-openNamed();
