@@ -341,15 +341,17 @@ def test_a_run_that_ends_at_once_has_a_summary_that_says_so(project: Any) -> Non
     clear_dead_runs(project.folder / "cache")
 
 
-def test_a_summary_that_cannot_be_written_is_told_at_once(project: Any) -> None:
+@pytest.mark.parametrize("place", ["file/summary.md", "folder"])
+def test_a_summary_that_cannot_be_written_is_told_at_once(project: Any, place: str) -> None:
     """One line, before anything runs."""
     project.teach(ONE_THING)
     (project.folder / "file").write_text("", "utf-8")
+    (project.folder / "folder").mkdir()
 
-    result = project.run("--concept-summary=file/summary.md")
+    result = project.run(f"--concept-summary={place}")
 
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["ERROR: --concept-summary: *summary.md cannot be written to: *"])
+    result.stderr.fnmatch_lines([f"ERROR: --concept-summary: *{place} cannot be written to: *"])
 
 
 # The broker
