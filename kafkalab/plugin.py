@@ -124,7 +124,7 @@ def _check_summary(path: Path | None) -> None:
         return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
+        path.open("a").close()
     except OSError as error:
         raise pytest.UsageError(
             f"--concept-summary: {path} cannot be written to: {error.strerror}: name another file"

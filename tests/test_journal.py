@@ -196,6 +196,14 @@ def test_a_wrong_value_is_not_written(path: Path, said: dict[str, Any], problem:
     assert not path.exists()
 
 
+def test_a_folder_that_is_none(tmp_path: Path) -> None:
+    """Where nothing can be written that is told in one line."""
+    (tmp_path / "reports").write_text("", "utf-8")
+
+    with pytest.raises(BadJournal, match="it cannot be written: File exists: check its rights"):
+        journal.note(tmp_path / "reports" / "journal.toml", "1.1", minutes=3)
+
+
 def test_a_link_stays_a_link(path: Path, tmp_path: Path) -> None:
     """Whoever keeps the journal elsewhere keeps it there."""
     elsewhere = tmp_path / "mine.toml"

@@ -30,6 +30,8 @@ ONE_THING = """
         assert 0 == 0
 """
 
+OTHER_THING = ONE_THING.replace('"thing"', '"other"').replace("_thing", "_other")
+
 WORKERS = pytest.mark.parametrize("workers", ["-n0", "-n2"], ids=["one process", "two workers"])
 
 
@@ -198,9 +200,47 @@ def test_the_page_goes_where_the_user_wants_it(project: Any) -> None:
     assert not (project.folder / "reports" / "run.html").exists()
 
 
-# All runs together, and the summary for CI
+def test_a_crashed_worker_leaves_its_case_without_properties(project: Any) -> None:
+    """pytest closes the case without a last report; it is there, as an error."""
+    project.teach(
+        ONE_THING.replace("assert 1 == 1", "os._exit(1)") + OTHER_THING, {"thing": "", "other": ""}
+    )
 
-OTHER_THING = ONE_THING.replace('"thing"', '"other"').replace("_thing", "_other")
+    project.run("-n2", "--junitxml=junit.xml")
+
+    properties = junit_properties(project)
+    assert properties["test_a_thing_is"] == {}
+    assert properties["test_a_other_is"]["slug"] == "other"
+
+
+@WORKERS
+def test_evidence_of_failures_and_of_late_fixtures_is_kept(project: Any, workers: str) -> None:
+    """What is observed before a test fails, and while its fixtures end, is in the record."""
+    project.teach(
+        """
+        @pytest.fixture
+        def late(evidence):
+            evidence.note("before")
+            yield
+            evidence.note("after")
+
+        @pytest.mark.fact("thing", scope="any")
+        def test_a_thing_is(late, evidence):
+            '''A thing is a thing.'''
+            evidence.note("meanwhile")
+            assert 1 == 2
+        """,
+        {"thing": "there is none"},
+    )
+
+    project.run(workers)
+
+    (test,) = project.record()["tests"]
+    assert test["outcome"] == "refuted"
+    assert [item["text"] for item in test["evidence"]] == ["before", "meanwhile", "after"]
+
+
+# All runs together, and the summary for CI
 
 
 @WORKERS
@@ -301,15 +341,17 @@ def test_a_run_that_ends_at_once_has_a_summary_that_says_so(project: Any) -> Non
     clear_dead_runs(project.folder / "cache")
 
 
-def test_a_summary_that_cannot_be_written_is_told_at_once(project: Any) -> None:
+@pytest.mark.parametrize("place", ["file/summary.md", "folder"])
+def test_a_summary_that_cannot_be_written_is_told_at_once(project: Any, place: str) -> None:
     """One line, before anything runs."""
     project.teach(ONE_THING)
     (project.folder / "file").write_text("", "utf-8")
+    (project.folder / "folder").mkdir()
 
-    result = project.run("--concept-summary=file/summary.md")
+    result = project.run(f"--concept-summary={place}")
 
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["ERROR: --concept-summary: *summary.md cannot be written to: *"])
+    result.stderr.fnmatch_lines([f"ERROR: --concept-summary: *{place} cannot be written to: *"])
 
 
 # The broker

@@ -11,7 +11,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 if TYPE_CHECKING:
     from tomlkit.items import Array
@@ -85,17 +85,27 @@ def note(path: Path, task_id: str, **said: Any) -> Entry:
     """
     said = _checked(said)
     path = path.resolve()
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(path.with_suffix(".lock"), timeout=LOCK_LIMIT):
+            return _note(path, task_id, said)
+    except Timeout as error:
+        raise BadJournal(f"{path}: another kafkalab writes into it: try again") from error
+    except OSError as error:
+        problem = f"{path}: it cannot be written: {error.strerror}: check its rights"
+        raise BadJournal(problem) from error
+
+
+def _note(path: Path, task_id: str, said: Mapping[str, Any]) -> Entry:
     heading = f"task_{task_id.replace('.', '_')}"
-    with FileLock(path.with_suffix(".lock"), timeout=LOCK_LIMIT):
-        text = _text(path)
-        wanted = _with(_entries(text, path).get(task_id, Entry()), said)
-        edited = _edited(text or HEAD, heading, said)
-        if _entries(edited, path).get(task_id) != wanted:
-            raise BadJournal(f"{path}: [{heading}] is written in a way that only you can edit")
-        draft = path.with_suffix(".tmp")
-        draft.write_bytes(edited.encode())
-        draft.replace(path)
+    text = _text(path)
+    wanted = _with(_entries(text, path).get(task_id, Entry()), said)
+    edited = _edited(text or HEAD, heading, said)
+    if _entries(edited, path).get(task_id) != wanted:
+        raise BadJournal(f"{path}: [{heading}] is written in a way that only you can edit")
+    draft = path.with_suffix(".tmp")
+    draft.write_bytes(edited.encode())
+    draft.replace(path)
     return wanted
 
 
