@@ -162,8 +162,13 @@ class Recorder:
             self._progress = progress_of(self._lab.curriculum, self._lab.settings.reports)
             page.write(self._progress, log, self._pictures, self.page)
             self._log = log
-        except (BadJournal, OSError) as error:
+        except BadJournal as error:
             self._trouble = f"the learning log was not written: {error}"
+        except OSError as error:
+            self._trouble = (
+                f"the learning log was not written: {log}: {error.strerror}: check its rights, "
+                "or name another folder with --reports"
+            )
         except Exception as error:  # noqa: BLE001 - what the run showed holds without a page of it
             self._trouble = f"the learning log was not written: {type(error).__name__}: {error}"
 
