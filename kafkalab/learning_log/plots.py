@@ -71,9 +71,17 @@ def shares(title: str, counts: Mapping[str, Mapping[str, int]]) -> Markup:
         started = [before + width for before, width in zip(started, widths, strict=True)]
     for at, count in enumerate(started):
         share = f"{count / total:.0%}" if total else "0%"
-        axes.text(count, at, f" {count} ({share})", va="center", fontsize=9)
+        axes.annotate(
+            f"{count} ({share})",
+            (count, at),
+            xytext=(4, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=9,
+        )
     axes.set_yticks(range(len(counts)), labels=map(_short, counts), fontsize=9)
     axes.set_ylabel("partition", fontsize=9)
+    axes.set_xlabel("records", fontsize=9)
     axes.set_xlim(0, max([*started, 1]) * 1.2)
     axes.invert_yaxis()
     if len(parts) > 1:
