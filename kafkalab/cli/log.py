@@ -225,8 +225,9 @@ def _table(progress: Progress, shown: Sequence[TaskProgress], width: int) -> Tab
 def _show_optional(console: Console, task: TaskProgress) -> None:
     for fact in task.facts:
         if fact.is_slow:
-            text = f"{task.task.id} optional, takes a minute, {fact.verdict}: {fact.command}"
-            _whole(console, text, style="dim", indent=2)
+            text = f"{task.task.id} optional, as it takes a minute: {fact.verdict}"
+            _line(console, text, style="dim", indent=2)
+            _whole(console, fact.command, style="dim", indent=4)
 
 
 def _show_left(console: Console, task: TaskProgress) -> None:
