@@ -12,7 +12,7 @@ INSTALLED := $(VENV)/.installed
 
 lab: prepare
 	@$(BIN)/pytest tests_module_a; status=$$?; \
-	  echo; echo "Your report: $(CURDIR)/reports/run.html"; exit $$status
+	  echo; echo "Your learning log: $(CURDIR)/reports/learning_log.html"; exit $$status
 
 # Facts mostly wait, so more workers than cores pay off. The wrong solutions run pytest, some with
 # workers of its own: more than two beside each other would starve.
@@ -38,4 +38,4 @@ $(INSTALLED): pyproject.toml requirements-dev.txt kafkalab/__init__.py
 	@touch $(INSTALLED)
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache reports/runs reports/run.html
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache reports/runs reports/pictures reports/run.html reports/learning_log.html

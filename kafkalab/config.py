@@ -56,6 +56,13 @@ KNOBS = {
         "reports",
         "folder for the run's page and record (default: reports, in the root folder)",
     ),
+    "concept_summary": Knob(
+        "--concept-summary",
+        "KAFKALAB_CONCEPT_SUMMARY",
+        "kafkalab_concept_summary",
+        "",
+        "file for a summary of the run in Markdown, such as a CI job shows (default: none)",
+    ),
     "cache": Knob(
         "--kafka-cache",
         "KAFKALAB_CACHE",
@@ -81,6 +88,7 @@ class Settings:
     image: str
     solutions: Path | None
     reports: Path
+    concept_summary: Path | None
     cache: Path
     curriculum: Path | None
 
@@ -123,6 +131,7 @@ class Settings:
             image=value("image"),
             solutions=path("solutions"),
             reports=path("reports") or root / "reports",
+            concept_summary=path("concept_summary"),
             cache=path("cache") or Path(platformdirs.user_cache_dir("kafkalab")),
             curriculum=path("curriculum"),
         )

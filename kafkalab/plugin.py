@@ -57,6 +57,7 @@ def pytest_configure(config: pytest.Config) -> None:
         if lab.is_active and not lab.is_worker:
             if not config.option.collectonly:
                 _check_reports(lab.settings.reports)
+                _check_summary(lab.settings.concept_summary)
             recorder = Recorder(config, lab)
             recorder.ask_for_page()
             config.pluginmanager.register(recorder, "kafkalab-recorder")
@@ -116,6 +117,18 @@ def _check_reports(folder: Path) -> None:
             f"the folder for reports, {folder}, cannot be written to: check its rights, "
             "or name another with --reports"
         )
+
+
+def _check_summary(path: Path | None) -> None:
+    if path is None:
+        return
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.open("a").close()
+    except OSError as error:
+        raise pytest.UsageError(
+            f"--concept-summary: {path} cannot be written to: {error.strerror}: name another file"
+        ) from error
 
 
 def _check_curriculum(lab: Lab) -> None:

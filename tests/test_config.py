@@ -11,7 +11,7 @@ import pytest
 
 from kafkalab.config import DEFAULT_IMAGE, KNOBS, Settings
 
-PATHS = ("cache", "curriculum", "reports", "solutions")
+PATHS = ("cache", "concept_summary", "curriculum", "reports", "solutions")
 
 
 @pytest.fixture(autouse=True)
@@ -86,6 +86,7 @@ def test_every_setting_has_a_default(project: Project) -> None:
         image=DEFAULT_IMAGE,
         solutions=None,
         reports=project.root / "reports",
+        concept_summary=None,
         cache=Path(platformdirs.user_cache_dir("kafkalab")),
         curriculum=None,
     )

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from kafkalab.brokers.runs import clear_dead_runs
+from kafkalab.curriculum import load
+from kafkalab.learning_log.progress import progress_of
 
 Lines = Callable[[pytest.RunResult], str]
 
@@ -25,6 +29,8 @@ ONE_THING = """
         '''What is no thing is not.'''
         assert 0 == 0
 """
+
+OTHER_THING = ONE_THING.replace('"thing"', '"other"').replace("_thing", "_other")
 
 WORKERS = pytest.mark.parametrize("workers", ["-n0", "-n2"], ids=["one process", "two workers"])
 
@@ -131,16 +137,33 @@ def test_a_slug_selects_a_fact_with_its_controls(project: Any, workers: str, wor
     assert project.verdicts() == {"two-words": "demonstrated"}
 
 
+def junit_properties(project: Any) -> dict[str, dict[str, str]]:
+    """The properties of each test case in junit.xml, by its name."""
+    cases = ET.parse(project.folder / "junit.xml").iter("testcase")  # noqa: S314 - ours
+    return {
+        case.attrib["name"]: {
+            each.attrib["name"]: each.attrib["value"] for each in case.iter("property")
+        }
+        for case in cases
+    }
+
+
 @WORKERS
-def test_evidence_stays_out_of_junit_xml(project: Any, workers: str) -> None:
-    """Evidence travels with the reports, and is taken off before JUnit XML is written."""
-    project.teach(ONE_THING)
+@pytest.mark.parametrize("body", ["assert 1 == 1", "assert 1 == 2", "pytest.skip('not here')"])
+def test_junit_xml_tells_slug_role_and_sentence(project: Any, workers: str, body: str) -> None:
+    """Each case says what it states, whatever came of it; evidence stays out."""
+    project.teach(ONE_THING.replace("assert 1 == 1", body))
 
     project.run(workers, "--junitxml=junit.xml")
 
-    cases = list(ET.parse(project.folder / "junit.xml").iter("testcase"))  # noqa: S314 - ours
-    assert len(cases) == 2
-    assert not list(ET.parse(project.folder / "junit.xml").iter("property"))  # noqa: S314
+    assert junit_properties(project) == {
+        "test_a_thing_is": {"slug": "thing", "role": "fact", "sentence": "A thing is a thing."},
+        "test_no_thing_is_not": {
+            "slug": "thing",
+            "role": "control",
+            "sentence": "What is no thing is not.",
+        },
+    }
 
 
 @WORKERS
@@ -175,6 +198,160 @@ def test_the_page_goes_where_the_user_wants_it(project: Any) -> None:
     assert result.ret == 0
     assert (project.folder / "elsewhere" / "mine.html").exists()
     assert not (project.folder / "reports" / "run.html").exists()
+
+
+def test_a_crashed_worker_leaves_its_case_without_properties(project: Any) -> None:
+    """pytest closes the case without a last report; it is there, as an error."""
+    project.teach(
+        ONE_THING.replace("assert 1 == 1", "os._exit(1)") + OTHER_THING, {"thing": "", "other": ""}
+    )
+
+    project.run("-n2", "--junitxml=junit.xml")
+
+    properties = junit_properties(project)
+    assert properties["test_a_thing_is"] == {}
+    assert properties["test_a_other_is"]["slug"] == "other"
+
+
+@WORKERS
+def test_evidence_of_failures_and_of_late_fixtures_is_kept(project: Any, workers: str) -> None:
+    """What is observed before a test fails, and while its fixtures end, is in the record."""
+    project.teach(
+        """
+        @pytest.fixture
+        def late(evidence):
+            evidence.note("before")
+            yield
+            evidence.note("after")
+
+        @pytest.mark.fact("thing", scope="any")
+        def test_a_thing_is(late, evidence):
+            '''A thing is a thing.'''
+            evidence.note("meanwhile")
+            assert 1 == 2
+        """,
+        {"thing": "there is none"},
+    )
+
+    project.run(workers)
+
+    (test,) = project.record()["tests"]
+    assert test["outcome"] == "refuted"
+    assert [item["text"] for item in test["evidence"]] == ["before", "meanwhile", "after"]
+
+
+# All runs together, and the summary for CI
+
+
+@WORKERS
+def test_a_run_of_some_facts_renews_those(project: Any, workers: str) -> None:
+    """The run tells its own facts, and where all runs together stand."""
+    project.teach(ONE_THING + OTHER_THING, {"thing": "", "other": ""})
+    project.run(workers)
+
+    result = project.run(workers, "-k", "other")
+
+    assert project.verdicts() == {"other": "demonstrated"}
+    result.stdout.fnmatch_lines(
+        [
+            "  1 of 1 facts demonstrated",
+            "  so far   2 of 2 facts of Module T, 100 %",
+            "  next     Write your own topics.py of task 9.1, and have the facts judge it.",
+            "           pytest -k task_9_1 --solutions=my_lab",
+        ]
+    )
+
+
+def test_two_runs_at_once_lose_nothing(project: Any) -> None:
+    """Whichever ends last, what the other proved counts."""
+    project.teach(ONE_THING + OTHER_THING, {"thing": "", "other": ""})
+
+    with ThreadPoolExecutor(2) as threads:
+        ended = list(threads.map(lambda word: project.run("-k", word), ["thing", "other"]))
+
+    assert [result.ret for result in ended] == [0, 0]
+    progress = progress_of(load(project.folder / "module.toml"), project.folder / "reports")
+    assert (progress.runs, progress.demonstrated, progress.set_aside) == (2, 2, ())
+
+
+@WORKERS
+def test_a_summary_in_markdown(project: Any, workers: str) -> None:
+    """What failed is unfolded, with its reason; what is demonstrated is folded."""
+    project.teach(
+        ONE_THING.replace("assert 1 == 1", "assert 1 == 2, 'one is <b>two</b>'") + OTHER_THING,
+        {"thing": "", "other": ""},
+    )
+
+    result = project.run(workers, "--concept-summary=out/summary.md")
+
+    assert result.ret == 1
+    text = (project.folder / "out" / "summary.md").read_text("utf-8")
+    assert re.sub(r"in \d+ s", "in 0 s", text) == SUMMARY
+
+
+SUMMARY = r"""# Module T: A module for tests
+
+**1 of 2 facts demonstrated, 1 refuted** in 0 s.
+
+## 9.1 Things
+
+What is a thing? 1 of 2 facts demonstrated, 1 refuted.
+
+- **refuted** A thing is a thing. *any*
+  - expected: one is \<b\>two\</b\>
+  - not so: 1 == 2
+  - `pytest -k thing`
+  - control: What is no thing is not.
+
+<details><summary>1 demonstrated</summary>
+
+- **demonstrated** A thing is a thing. *any*
+  - control: What is no thing is not.
+
+</details>
+"""
+
+
+@WORKERS
+def test_an_interrupted_run_has_its_summary(project: Any, workers: str) -> None:
+    """Ctrl-C ends the run, not what it has to say."""
+    body = "os.kill(int(os.environ['RUN']), 2); wait_until(lambda: 0, limit=30, what='the end')"
+    project.teach(ONE_THING.replace("assert 1 == 1", body))
+    conftest = project.folder / "conftest.py"
+    head = "import os\nos.environ.setdefault('RUN', str(os.getpid()))\n"
+    conftest.write_text(head + conftest.read_text("utf-8"), "utf-8")
+
+    result = project.run(workers, "--concept-summary=summary.md")
+
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    text = (project.folder / "summary.md").read_text("utf-8")
+    assert "**The run was interrupted: 0 of 1 facts demonstrated, 1 " in text
+
+
+def test_a_run_that_ends_at_once_has_a_summary_that_says_so(project: Any) -> None:
+    """No summary of an earlier run is left to be taken for this one's."""
+    project.teach(ONE_THING)
+    project.run("--concept-summary=summary.md")
+    project.teach(ONE_THING.replace("assert 1 == 1", "os._exit(0)"))
+
+    project.run("--concept-summary=summary.md")
+
+    text = (project.folder / "summary.md").read_text("utf-8")
+    assert "**The run was not completed.**" in text
+    clear_dead_runs(project.folder / "cache")
+
+
+@pytest.mark.parametrize("place", ["file/summary.md", "folder"])
+def test_a_summary_that_cannot_be_written_is_told_at_once(project: Any, place: str) -> None:
+    """One line, before anything runs."""
+    project.teach(ONE_THING)
+    (project.folder / "file").write_text("", "utf-8")
+    (project.folder / "folder").mkdir()
+
+    result = project.run(f"--concept-summary={place}")
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"ERROR: --concept-summary: *{place} cannot be written to: *"])
 
 
 # The broker

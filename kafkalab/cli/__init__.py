@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import sys
+from typing import NoReturn
 
 import typer
 from rich.console import Console
 
 from kafkalab import __version__
 from kafkalab.brokers.errors import BrokerError
-from kafkalab.cli import setup
+from kafkalab.cli import log, setup
+from kafkalab.curriculum import BadManifest
+from kafkalab.learning_log.journal import BadJournal
+from kafkalab.learning_log.readable import readable
 
 app = typer.Typer(
     help="Apache Kafka's behaviour as executable facts.",
@@ -19,6 +23,9 @@ app = typer.Typer(
 )
 app.command()(setup.prepare)
 app.command()(setup.doctor)
+app.command()(log.status)
+app.command()(log.note)
+app.command()(log.report)
 
 
 @app.callback(invoke_without_command=True)
@@ -31,11 +38,20 @@ def _options(
 
 
 def main() -> None:
-    """Run a command; what went wrong is one clear line on stderr, and exit code 1."""
+    """Run a command; what went wrong is one clear line on stderr.
+
+    The exit code is 1, or 2 where what was asked for cannot be told.
+    """
     try:
         app()
     except BrokerError as error:
-        Console(stderr=True).print(
-            f"kafkalab: {error}", style="red", highlight=False, markup=False, soft_wrap=True
-        )
-        sys.exit(1)
+        _fail(str(error), 1)
+    except (BadJournal, BadManifest, log.WrongValue) as error:
+        _fail(readable(str(error)), 2)
+
+
+def _fail(text: str, code: int) -> NoReturn:
+    Console(stderr=True).print(
+        f"kafkalab: {text}", style="red", highlight=False, markup=False, soft_wrap=True
+    )
+    sys.exit(code)

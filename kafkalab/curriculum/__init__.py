@@ -67,6 +67,8 @@ class Statement:
     module: str
     function: str
     line: int
+    is_slow: bool
+    """marked slow: it takes a minute, and is left out unless it is asked for"""
 
 
 @dataclass(frozen=True)
@@ -192,6 +194,7 @@ def _statements_in(path: Path, task: Task) -> Iterator[Statement]:
                 module=path.stem,
                 function=node.name,
                 line=node.lineno,
+                is_slow=any(map(_is_slow, node.decorator_list)),
             )
 
 
@@ -205,6 +208,10 @@ def _mark(decorator: ast.expr) -> tuple[Role, str, dict[str, str]] | None:
     slug = ast.literal_eval(decorator.args[0]) if decorator.args else ""
     words = {word.arg: ast.literal_eval(word.value) for word in decorator.keywords if word.arg}
     return ("fact" if role == "fact" else "control"), slug, words
+
+
+def _is_slow(decorator: ast.expr) -> bool:
+    return ast.unparse(decorator) == "pytest.mark.slow"
 
 
 def _problems(curriculum: Curriculum) -> Iterator[str]:

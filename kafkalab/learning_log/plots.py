@@ -8,8 +8,11 @@ import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree
 
 from markupsafe import Markup
+
+from kafkalab.learning_log.readable import readable, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,8 +26,15 @@ OTHERS = "others"
 # More lines than colours are told apart by how they are drawn.
 STROKES = ("-", "--", ":", "-.")
 
-# Inches, at 72 to the inch: as wide as a page's column, a bar as high as a line.
-WIDTH, BAR, MARGIN = 6.4, 0.28, 0.75
+# Text and axes are drawn in it, and it becomes the colour of the page's own text: pictures are
+# read on light and on dark paper.
+INK = "#000000"
+
+# Inches, at 72 to the inch: wide enough for a column, and still read on a phone; a bar is as
+# high as a line.
+WIDTH, BAR = 5.0, 0.28
+# Beside the axes: room for ticks and a label under them, and a little above and on the right.
+BOTTOM, EDGE = 0.5, 0.12
 # A timeline's row has room for a duration above its bar; a line of a legend, a letter of it.
 ROW, LINE, LETTER = 0.36, 0.19, 0.075
 LINES_HEIGHT = 2.2
@@ -36,8 +46,9 @@ BAR_OF_ROW = 0.56
 # Letters of a name in a picture, spans of a row in words, and letters of all words.
 LONGEST_NAME, MOST_TOLD, LONGEST_TOLD = 40, 4, 1500
 
-# What no XML may contain, not even escaped, and line ends, for which there is no room.
-UNDRAWABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ufffe\uffff]")
+SVG, XLINK = "{http://www.w3.org/2000/svg}", "{http://www.w3.org/1999/xlink}"
+BLANKS = re.compile(r"\s+")
+FONTS = re.compile(r" font-family: [^;]*;")
 
 # Whole numbers, without a power of ten that would stand in the legend's place.
 TICK = "{x:.10g}"
@@ -49,8 +60,9 @@ def shares(title: str, counts: Mapping[str, Mapping[str, int]]) -> Markup:
     """A bar for each place, divided by its parts, with its count and its share of the whole."""
     parts = _largest_parts(counts)
     total = sum(sum(each.values()) for each in counts.values())
-    columns, lines = _legend_size(parts, beside=_width(counts))
-    figure, axes = _empty(height=BAR * len(counts) + LINE * max(0, lines - 1) + MARGIN)
+    beside = _beside(counts) + LINE
+    columns, lines = _legend_size(parts, beside) if len(parts) > 1 else (1, 0)
+    figure, axes = _empty(BAR * max(1, len(counts)), beside, lines)
     handles = []
     started = [0] * len(counts)
     for part, colour in zip(parts, COLOURS, strict=False):
@@ -59,9 +71,17 @@ def shares(title: str, counts: Mapping[str, Mapping[str, int]]) -> Markup:
         started = [before + width for before, width in zip(started, widths, strict=True)]
     for at, count in enumerate(started):
         share = f"{count / total:.0%}" if total else "0%"
-        axes.text(count, at, f" {count} ({share})", va="center", fontsize=9)
-    axes.set_yticks(range(len(counts)), labels=list(counts), fontsize=9)
+        axes.annotate(
+            f"{count} ({share})",
+            (count, at),
+            xytext=(4, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=9,
+        )
+    axes.set_yticks(range(len(counts)), labels=map(_short, counts), fontsize=9)
     axes.set_ylabel("partition", fontsize=9)
+    axes.set_xlabel("records", fontsize=9)
     axes.set_xlim(0, max([*started, 1]) * 1.2)
     axes.invert_yaxis()
     if len(parts) > 1:
@@ -81,12 +101,12 @@ def timeline(title: str, spans: Sequence[Mapping[str, Any]]) -> Markup:
     first = min([0.0, *(span["start"] for span in spans)])
     whole = max([first, *(span["end"] for span in spans)]) - first or 1.0
 
-    beside = _width(rows)
+    beside = _beside(rows)
     columns, lines = _legend_size(parts, beside)
-    figure, axes = _empty(height=ROW * max(1, len(rows)) + LINE * lines + MARGIN)
+    figure, axes = _empty(ROW * max(1, len(rows)), beside, lines)
     for at, held in enumerate(rows.values()):
         _bars(axes, at, held, colours, whole)
-        _gaps(axes, at, held, whole, inches=WIDTH - beside)
+        _gaps(axes, at, held, whole, inches=WIDTH - beside - EDGE)
     axes.set_yticks(range(len(rows)), labels=map(_short, rows), fontsize=9)
     axes.set_ylim(len(rows) - 0.5, -0.7)
     axes.set_xlim(first, first + whole * (1 + THINNEST))
@@ -102,8 +122,10 @@ def series(
     title: str, lines: Mapping[str, Sequence[Sequence[float | None]]], unit: str = ""
 ) -> Markup:
     """A line for each name, broken where nothing was measured."""
-    columns, height = _legend_size(list(lines), beside=0.6)
-    figure, axes = _empty(height=LINES_HEIGHT + LINE * height + MARGIN)
+    measured = [point[1] for points in lines.values() for point in points if point[1] is not None]
+    beside = _beside([f"{max(measured, key=abs, default=0):.4g}"]) + LINE
+    columns, height = _legend_size(list(lines), beside)
+    figure, axes = _empty(LINES_HEIGHT, beside, height)
     handles = []
     for at, points in enumerate(lines.values()):
         colour = COLOURS[at % len(COLOURS)]
@@ -112,12 +134,11 @@ def series(
         values = [float("nan") if point[1] is None else point[1] for point in points]
         handles += axes.plot(times, values, stroke, color=colour, linewidth=1.5)
         axes.plot(*_lonely(points), ".", color=colour)
-    measured = [point[1] for points in lines.values() for point in points if point[1] is not None]
     if measured and min(measured) >= 0:
         # Seen from zero, as lengths are; the line at zero is drawn whole.
         axes.set_ylim(-0.02 * (max(measured) or 1), (max(measured) or 1) * 1.05)
     axes.set_ylabel(_short(unit), fontsize=9)
-    axes.grid(axis="y", color="#e5e5e5", linewidth=0.6)
+    axes.grid(axis="y", color=INK, alpha=0.15, linewidth=0.6)
     axes.set_axisbelow(True)
     axes.yaxis.set_major_formatter(TICK)
     axes.margins(x=0.01)
@@ -173,7 +194,7 @@ def _gaps(
         gap = span["start"] - held_until
         if gap > whole * NOTABLE:
             middle, text = held_until + gap / 2, _duration(gap)
-            half = len(text) * LETTER * 0.4 / inches * whole
+            half = len(text) * LETTER * 0.45 / inches * whole
             if middle - half >= free_from:
                 axes.text(
                     middle,
@@ -181,8 +202,7 @@ def _gaps(
                     text,
                     ha="center",
                     va="bottom",
-                    fontsize=7,
-                    color="#444444",
+                    fontsize=8,
                 )
                 free_from = middle + half
         held_until = max(held_until, span["end"])
@@ -260,7 +280,8 @@ def _legend_size(names: Sequence[str], beside: float) -> tuple[int, int]:
     """How many columns and lines a legend has that is as wide as the axes."""
     if not names:
         return 1, 0
-    column = _width(names)
+    # A mark stands before each name, and a gap after it.
+    column = _beside(names) + 0.3
     columns = min(len(names), max(1, int((WIDTH - beside) / column)))
     return columns, -(-len(names) // columns)
 
@@ -274,14 +295,14 @@ def _legend(
         axes.legend(handles, labels, ncols=columns, **style)
 
 
-def _width(names: Iterable[str]) -> float:
-    """About as many inches as the longest of the names takes, with a mark beside it."""
-    return max((len(_short(name)) for name in names), default=0) * LETTER + 0.5
+def _beside(names: Iterable[str]) -> float:
+    """How many inches the names of the ticks take, about, on the left of the axes."""
+    return max((len(_short(name)) for name in names), default=0) * LETTER + 0.25
 
 
 def _short(name: str) -> str:
     """A name as a picture has room for it."""
-    name = UNDRAWABLE.sub("\ufffd", name)
+    name = readable(name)
     return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 3]}..."
 
 
@@ -300,16 +321,22 @@ def _nothing(axes: Axes) -> None:
         ha="center",
         va="center",
         fontsize=9,
-        color="#444444",
     )
 
 
-def _empty(height: float) -> tuple[Figure, Axes]:
+def _empty(inside: float, beside: float, lines: int) -> tuple[Figure, Axes]:
+    """A figure with axes of that height, room on their left, and lines of a legend above.
+
+    The place of everything is known, so matplotlib need not find it: that takes it longer
+    than the drawing.
+    """
     _prepare()
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(WIDTH, height), layout="constrained")
-    axes = figure.add_subplot()
+    height = inside + BOTTOM + LINE * lines + EDGE
+    figure = Figure(figsize=(WIDTH, height))
+    across = (beside / WIDTH, 1 - (beside + EDGE) / WIDTH)
+    axes = figure.add_axes((across[0], BOTTOM / height, across[1], inside / height))
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(labelsize=9)
     return figure, axes
@@ -321,6 +348,8 @@ def _prepare() -> None:
 
     # Text stays text, to be read by machines too; a dollar sign is no formula.
     matplotlib.rcParams.update({"svg.fonttype": "none", "text.parse_math": False})
+    # Without prefixes: a page reads it as HTML, which knows no others.
+    ElementTree.register_namespace("", SVG.strip("{}"))
 
 
 def _svg(figure: Figure, told: str) -> Markup:
@@ -330,12 +359,30 @@ def _svg(figure: Figure, told: str) -> Markup:
         # Letters that matplotlib's own font lacks are drawn by the browser's.
         warnings.simplefilter("ignore")
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
-    svg = buffer.getvalue()
-    svg = svg[svg.index("<svg") :]
-    told = UNDRAWABLE.sub("\ufffd", told)
-    if len(told) > LONGEST_TOLD:
-        told = f"{told[:LONGEST_TOLD]}..."
     return Markup('<div class="picture" role="img" aria-label="{}">{}</div>').format(
-        told,
-        Markup(svg),  # noqa: S704 - matplotlib escapes every text that it draws
+        shortened(readable(told), LONGEST_TOLD),
+        Markup(_lean(buffer.getvalue())),  # noqa: S704 - a tree of elements escapes its texts
     )
+
+
+def _lean(svg: str) -> str:
+    """The same picture in half the letters, in the ink and the type of the page it stands in."""
+    root = ElementTree.fromstring(svg)  # noqa: S314 - matplotlib's
+    for parent in list(root.iter()):
+        for child in list(parent):
+            if child.tag == f"{SVG}metadata" or child.find(f"{SVG}style") is not None:
+                parent.remove(child)
+    for element in root.iter():
+        element.tail = None
+        if element.tag != f"{SVG}text":
+            element.text = None
+        if element.tag == f"{SVG}g":
+            element.attrib.pop("id", None)
+        if target := element.attrib.pop(f"{XLINK}href", ""):
+            element.set("href", target)
+        if path := element.get("d"):
+            element.set("d", BLANKS.sub(" ", path).strip())
+        if style := element.get("style"):
+            element.set("style", FONTS.sub("", style).replace(INK, "currentColor"))
+    root.set("fill", "currentColor")
+    return ElementTree.tostring(root, encoding="unicode")

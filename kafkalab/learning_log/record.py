@@ -38,7 +38,7 @@ class TestRecord:
             self.outcome, self.reason = outcome, reason
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ControlRecord:
     """What happened to one control; of a parametrised one the worst."""
 
@@ -49,9 +49,17 @@ class ControlRecord:
     seconds: float
 
 
-@dataclass(frozen=True)
+def is_about_component(scope: str) -> bool:
+    """Whether a fact of this scope judges a component; all others are about Kafka."""
+    return scope.startswith("the component")
+
+
+@dataclass(frozen=True, slots=True)
 class FactRecord:
-    """What may be said of one fact after the run."""
+    """What may be said of one fact after the run.
+
+    Records of earlier runs are read back: a field that is added later has a default.
+    """
 
     slug: str
     task: str
@@ -65,8 +73,7 @@ class FactRecord:
 
     @property
     def is_about_component(self) -> bool:
-        """Whether it judges a component; all others are about Kafka."""
-        return self.scope.startswith("the component")
+        return is_about_component(self.scope)
 
 
 @dataclass(frozen=True)
@@ -94,8 +101,8 @@ class RunRecord:
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = path.with_suffix(".tmp")
         text = json.dumps(asdict(self), indent=1, ensure_ascii=False, allow_nan=False)
-        # A lone surrogate, as in an undecodable file name, becomes an escape that JSON knows.
-        draft.write_bytes(text.encode("utf-8", "backslashreplace"))
+        # A lone surrogate, as in an undecodable file name, is nothing that JSON knows.
+        draft.write_bytes(text.encode("utf-8", "replace"))
         draft.replace(path)
 
 

@@ -8,17 +8,24 @@ from collections.abc import Sequence
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from kafkalab.curriculum import Curriculum
 from kafkalab.facts import PhaseData
 from kafkalab.lab import Lab
-from kafkalab.learning_log import run_report, terminal
+from kafkalab.learning_log import run_report, summary, terminal
+from kafkalab.learning_log.links import relative_link
+from kafkalab.learning_log.pictures import Pictures
+from kafkalab.learning_log.readable import readable
 from kafkalab.learning_log.record import RunRecord, TestRecord, facts_of
 from kafkalab.learning_log.verdicts import Outcome
 
-PAGE = "run.html"
+if TYPE_CHECKING:
+    from kafkalab.learning_log.progress import Progress
+
+RUN_PAGE = "run.html"
 
 
 class Recorder:
@@ -27,12 +34,17 @@ class Recorder:
     def __init__(self, config: pytest.Config, lab: Lab) -> None:
         self._config = config
         self._lab = lab
+        self._pictures = Pictures(lab.settings.reports / "pictures")
+        self._log: Path | None = None
+        """the learning log, once it is written"""
         self._tests: dict[str, TestRecord] = {}
         self._running: set[str] = set()
         self._began = time.monotonic()
         self._started = datetime.now().astimezone()
         self._exit_status: int | None = None
         self.record: RunRecord | None = None
+        self._progress: Progress | None = None
+        self._trouble = ""
         stamp = self._started.strftime("%Y-%m-%dT%H%M%S")
         self.record_path = lab.settings.reports / "runs" / f"{stamp}-{lab.run.folder.name[:6]}.json"
 
@@ -45,7 +57,7 @@ class Recorder:
         if not hasattr(option, "htmlpath") or option.collectonly:
             return
         if option.htmlpath is None:
-            option.htmlpath = str(self._lab.settings.reports / PAGE)
+            option.htmlpath = str(self._lab.settings.reports / RUN_PAGE)
             option.self_contained_html = True
         option.css.append(str(run_report.STYLE))
 
@@ -98,7 +110,7 @@ class Recorder:
     def pytest_runtestloop(self) -> None:
         # From here on a killed run leaves a readable record that says it was not completed.
         if not self._config.option.collectonly:
-            self._make_record(completed=False).write(self.record_path)
+            self._write(self._make_record(completed=False))
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         self._running.add(nodeid)
@@ -109,6 +121,7 @@ class Recorder:
         test = self._tests.get(report.nodeid)
         if test is None:
             return
+        _tell_junit(report, test, self._lab.curriculum)
         data = PhaseData.take_from(report)
         if data is None:
             # No data came with it: the report stands in for a worker that crashed.
@@ -119,7 +132,7 @@ class Recorder:
         test.evidence += data.evidence
         if report.when == "teardown":
             self._running.discard(report.nodeid)
-            run_report.attach_evidence(report, test.evidence)
+            run_report.attach_evidence(report, test.evidence, self._pictures)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, exitstatus: int) -> None:
@@ -128,16 +141,48 @@ class Recorder:
             self._tests[nodeid].add(Outcome.INTERRUPTED, "the run ended while it ran", 0.0)
         if not self._config.option.collectonly:
             self.record = self._make_record(completed=True)
-            self.record.write(self.record_path)
+            self._write(self.record)
+            if self.record.facts:
+                self._look_back()
+
+    def _write(self, record: RunRecord) -> None:
+        record.write(self.record_path)
+        if path := self._lab.settings.concept_summary:
+            summary.write(record, self._lab.curriculum, path)
+
+    def _look_back(self) -> None:
+        """See what this run and all earlier ones make together, and write the learning log."""
+        # Imported here: workers, and projects that use none of this, start without it.
+        from kafkalab.learning_log import page
+        from kafkalab.learning_log.journal import BadJournal
+        from kafkalab.learning_log.progress import progress_of
+
+        log = self._lab.settings.reports / page.NAME
+        try:
+            self._progress = progress_of(self._lab.curriculum, self._lab.settings.reports)
+            page.write(self._progress, log, self._pictures, self.page)
+            self._log = log
+        except BadJournal as error:
+            self._trouble = f"the learning log was not written: {error}"
+        except OSError as error:
+            self._trouble = (
+                f"the learning log was not written: {log}: {error.strerror}: check its rights, "
+                "or name another folder with --reports"
+            )
+        except Exception as error:  # noqa: BLE001 - what the run showed holds without a page of it
+            self._trouble = f"the learning log was not written: {type(error).__name__}: {error}"
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         if keyword := self._keyword_without_facts():
             near = terminal.like(keyword, [each.slug for each in self._lab.curriculum.statements])
             terminalreporter.write_line(f"kafkalab: no fact matches -k {keyword}{near}", red=True)
         if self.record is not None and self.record.facts:
-            terminal.show(
-                terminalreporter, self.record, self._lab.curriculum, self.page, self.record_path
-            )
+            pages = {"log": self._log, "page": self.page, "record": self.record_path}
+            terminal.show(terminalreporter, self.record, self._lab.curriculum, pages)
+            if self._progress is not None:
+                terminal.show_progress(terminalreporter, self._progress)
+        if self._trouble:
+            terminalreporter.write_line(f"kafkalab: {readable(self._trouble)}", red=True)
 
     def _keep_last_page(self) -> None:
         """Do not write an empty page over that of the last run."""
@@ -159,7 +204,8 @@ class Recorder:
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_results_summary(self, prefix: list[str]) -> None:
         if self.record is not None:
-            prefix.append(run_report.summary(self.record, self._lab.curriculum))
+            log = relative_link(self._log, self.page.parent) if self._log and self.page else ""
+            prefix.append(run_report.summary(self.record, self._lab.curriculum, log))
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_results_table_header(self, cells: list[str]) -> None:
@@ -197,6 +243,14 @@ class Recorder:
             "description": self._lab.backend.describe(),
             **{key: state.get(key) for key in ("version", "start_seconds", "started_by", "notes")},
         }
+
+
+def _tell_junit(report: pytest.TestReport, test: TestRecord, curriculum: Curriculum) -> None:
+    """Add to a test's last report what JUnit XML is to say of it."""
+    statement = curriculum.statement_of(test.nodeid)
+    if statement is not None and report.when == "teardown":
+        sentence = statement.sentence
+        report.user_properties += [("slug", test.slug), ("role", test.role), ("sentence", sentence)]
 
 
 def _environment() -> dict[str, str]:

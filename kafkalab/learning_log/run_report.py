@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from kafkalab.curriculum import Curriculum, Statement
-from kafkalab.learning_log import plots, terminal
+from kafkalab.learning_log import terminal
+from kafkalab.learning_log.pictures import Pictures
 from kafkalab.learning_log.record import FactRecord, RunRecord
 
 STYLE = Path(__file__).with_name("run_report.css")
@@ -21,7 +22,9 @@ RESULT, TEST = 0, 1
 WORKER = re.compile(r"\[gw\d+\] .*\s*")
 
 
-def attach_evidence(report: pytest.TestReport, evidence: Sequence[dict[str, Any]]) -> None:
+def attach_evidence(
+    report: pytest.TestReport, evidence: Sequence[dict[str, Any]], pictures: Pictures
+) -> None:
     """Give pytest-html a test's evidence, with its last report, on the controller.
 
     Extras that are added earlier are lost when a setup fails (pytest-html #820).
@@ -32,7 +35,10 @@ def attach_evidence(report: pytest.TestReport, evidence: Sequence[dict[str, Any]
         from pytest_html import extras
     except ImportError:
         return
-    body = Markup("").join(_item(item) for item in evidence)
+    # Imported here: workers, and projects that use none of this, start without it.
+    from kafkalab.learning_log.evidence_html import evidence_html
+
+    body = evidence_html(evidence, pictures)
     # pytest-html reads this attribute, which pytest's own class does not declare.
     report.extras = [  # type: ignore[attr-defined]
         extras.html(str(Markup('<div class="kafkalab-evidence">{}</div>').format(body)))
@@ -72,9 +78,15 @@ def _stated(statement: Statement | None) -> Markup:
     return Markup("{} <small>{}</small>").format(statement.sentence, small)
 
 
-def summary(record: RunRecord, curriculum: Curriculum) -> str:
-    """All facts of the run with their verdicts, a table for each task."""
+def summary(record: RunRecord, curriculum: Curriculum, log: str) -> str:
+    """All facts of the run with their verdicts, a table for each task.
+
+    `log` is a link to the learning log; empty where there is none.
+    """
     parts = [Markup('<div class="kafkalab-summary">')]
+    if log:
+        text = Markup('<p>What all runs together show: <a href="{}">the learning log</a></p>')
+        parts.append(text.format(log))
     if record.solutions:
         parts.append(Markup("<p>Judged: the components in <b>{}</b></p>").format(record.solutions))
     for task in curriculum.tasks:
@@ -105,52 +117,12 @@ def _fact_row(fact: FactRecord) -> list[object]:
     return [verdict, Markup("{}{}").format(fact.sentence, reason), fact.scope, controls]
 
 
-def _item(item: dict[str, Any]) -> Markup:
-    if item["kind"] == "table":
-        left_out = item["left_out"]
-        more = Markup("<p>and {} rows more</p>").format(left_out) if left_out else ""
-        table = _table(item["columns"], item["rows"])
-        return Markup("<figure><figcaption>{}</figcaption>{}{}</figure>").format(
-            item["title"], table, more
-        )
-    if item["kind"] == "shares":
-        return Markup("<figure><figcaption>{}</figcaption>{}</figure>").format(
-            item["title"], plots.shares(item["title"], item["counts"])
-        )
-    if item["kind"] == "timeline":
-        return Markup("<figure><figcaption>{}</figcaption>{}{}</figure>").format(
-            item["title"],
-            plots.timeline(item["title"], item["spans"]),
-            _left_out(span=item["left_out"]),
-        )
-    if item["kind"] == "series":
-        return Markup("<figure><figcaption>{}</figcaption>{}{}</figure>").format(
-            item["title"],
-            plots.series(item["title"], item["lines"], item["unit"]),
-            _left_out(line=item["lines_left_out"], point=item["left_out"]),
-        )
-    if item["kind"] == "number":
-        return Markup("<p>{}: <b>{}</b> {}</p>").format(item["name"], item["value"], item["unit"])
-    return Markup("<p>{}</p>").format(item["text"])
-
-
-def _left_out(**counts: int) -> Markup:
-    told = ", ".join(
-        f"{count} {thing}{'s' if count > 1 else ''}" for thing, count in counts.items() if count
-    )
-    return Markup("<p>Left out of the picture: {}</p>").format(told) if told else Markup("")
-
-
 def _table(columns: Sequence[str], rows: Any) -> Markup:
     head = Markup("").join(Markup("<th>{}</th>").format(column) for column in columns)
     body = Markup("").join(
         Markup("<tr>{}</tr>").format(
-            Markup("").join(Markup("<td>{}</td>").format(_cell(cell)) for cell in row)
+            Markup("").join(Markup("<td>{}</td>").format(cell) for cell in row)
         )
         for row in rows
     )
     return Markup("<table><thead><tr>{}</tr></thead><tbody>{}</tbody></table>").format(head, body)
-
-
-def _cell(value: object) -> object:
-    return Markup("<i>none</i>") if value is None else escape(value)

@@ -5,14 +5,19 @@ from __future__ import annotations
 import difflib
 import textwrap
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from kafkalab.curriculum import Curriculum
+from kafkalab.learning_log.readable import readable
 from kafkalab.learning_log.record import ControlRecord, FactRecord, RunRecord
 from kafkalab.learning_log.verdicts import Outcome, Verdict
+
+if TYPE_CHECKING:
+    from kafkalab.learning_log.progress import Progress
 
 COLOURS = {
     Verdict.DEMONSTRATED: "green",
@@ -31,10 +36,9 @@ def show(
     reporter: pytest.TerminalReporter,
     record: RunRecord,
     curriculum: Curriculum,
-    page: Path | None,
-    record_path: Path,
+    pages: Mapping[str, Path | None],
 ) -> None:
-    """Write the whole view."""
+    """Write the whole view; the pages, by their names, are where the rest is told."""
     reporter.write_sep("=", f"Module {curriculum.id}: {curriculum.title}", bold=True)
     for task in curriculum.tasks:
         facts = [fact for fact in record.facts if fact.task == task.id]
@@ -48,8 +52,19 @@ def show(
             reporter.write_line("")
             reporter.write_line(f"  {count(facts)}", bold=True)
     reporter.write_line("")
-    for label, text in _footer(record, page, record_path):
+    for label, text in _footer(record, pages):
         reporter.write_line(f"  {label:<8} {text}")
+
+
+def show_progress(reporter: pytest.TerminalReporter, progress: Progress) -> None:
+    """Write where the learner stands after the run, what comes next, and what was left out."""
+    step = progress.next_step
+    done = f"{progress.demonstrated} of {progress.total} facts of Module {progress.curriculum.id}"
+    rows = [("so far", f"{done}, {progress.percent} %"), ("next", step.sentence)]
+    rows += [("", step.command)] if step.command else []
+    rows += [("note", word) for word in progress.set_aside]
+    for label, text in rows:
+        reporter.write_line(f"  {label:<8} {readable(text)}")
 
 
 def _show_fact(reporter: pytest.TerminalReporter, fact: FactRecord) -> None:
@@ -119,7 +134,7 @@ def count(facts: Sequence[FactRecord]) -> str:
     return f"{demonstrated} of {len(facts)} facts demonstrated{rest}"
 
 
-def _footer(record: RunRecord, page: Path | None, record_path: Path) -> list[tuple[str, str]]:
+def _footer(record: RunRecord, pages: Mapping[str, Path | None]) -> list[tuple[str, str]]:
     rows = []
     if start := record.broker["start_seconds"]:
         by = record.broker["started_by"]
@@ -130,7 +145,4 @@ def _footer(record: RunRecord, page: Path | None, record_path: Path) -> list[tup
     rows += [("note", note) for note in record.broker["notes"] or []]
     if record.solutions:
         rows.append(("judged", f"the components in {record.solutions}"))
-    if page is not None:
-        rows.append(("page", str(page)))
-    rows.append(("record", str(record_path)))
-    return rows
+    return rows + [(name, str(path)) for name, path in pages.items() if path is not None]

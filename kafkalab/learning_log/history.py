@@ -1,0 +1,158 @@
+"""What the runs together say of each fact.
+
+Of each fact the newest run counts that says something of it: demonstrated,
+unsupported or refuted. A run says nothing of a fact that was not run, that was
+interrupted, or whose broker failed. A run that leaves one of the controls out
+says nothing against a demonstration.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import zip_longest
+from math import ceil, inf
+from pathlib import Path
+from typing import Any
+
+from kafkalab.learning_log.record import FactRecord, TestRecord
+from kafkalab.learning_log.stored import StoredRun, read_tests
+from kafkalab.learning_log.verdicts import Outcome, Verdict
+
+SAYS_SOMETHING = {Verdict.DEMONSTRATED, Verdict.UNSUPPORTED, Verdict.REFUTED}
+
+# Half an hour: who runs nothing for longer did something else meanwhile.
+SITTING = 1800.0
+
+
+@dataclass(frozen=True)
+class TestEvidence:
+    """What one test of a fact observed."""
+
+    # Its name begins like a test's; pytest must not take it for one.
+    __test__ = False
+
+    role: str
+    """`fact` or `control`"""
+    name: str
+    """the test's name, with its case, as in `test_growing[3]`"""
+    items: tuple[dict[str, Any], ...]
+    """as `Evidence` records them"""
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What is known of one fact, as it was proved last."""
+
+    fact: FactRecord
+    """sentence, scope, verdict, reason and controls, as of that run"""
+    run: str
+    started: str
+    """ISO 8601, with offset"""
+    kafka: str
+    """which Kafka it was seen on, as in `Kafka 4.4.0, embedded`"""
+    evidence: tuple[TestEvidence, ...]
+
+    @property
+    def is_demonstration(self) -> bool:
+        return self.fact.verdict is Verdict.DEMONSTRATED
+
+
+class History:
+    """What the runs said of each fact; `sentences` are the facts as they are stated now."""
+
+    def __init__(
+        self, folder: Path, runs: Sequence[StoredRun], sentences: Mapping[str, str]
+    ) -> None:
+        self._folder = folder
+        self._tests: dict[str, tuple[TestRecord, ...]] = {}
+        self._said: dict[tuple[str, str], tuple[StoredRun, FactRecord]] = {}
+        self._later: dict[tuple[str, str], str] = {}
+        self._last_run: dict[str, str] = {}
+        self._own_folder: dict[str, str] = {}
+        for run in runs:
+            facts = run.facts if run.completed else map(_without_verdict, run.facts)
+            for fact in facts:
+                self._take(run, fact, sentences.get(fact.slug))
+
+    def _take(self, run: StoredRun, fact: FactRecord, sentence: str | None) -> None:
+        own = run.solutions if fact.is_about_component else ""
+        self._last_run[fact.task] = run.started
+        if own:
+            self._own_folder[fact.task] = own
+        key = fact.slug, own
+        held = self._said.get(key)
+        if fact.sentence == sentence and (held is None or counts_after(fact, held[1])):
+            self._said[key] = run, fact
+            self._later.pop(key, None)
+        elif fact.sentence == sentence or held is None:
+            self._later[key] = _word(run, fact, sentence)
+
+    def own_folder(self, task: str) -> str:
+        """The folder whose component of a task was judged last; empty when none was."""
+        return self._own_folder.get(task, "")
+
+    def last_run(self, task: str) -> str | None:
+        """When the last run began that selected a fact of the task."""
+        return self._last_run.get(task)
+
+    def later(self, slug: str, own: str = "") -> str:
+        """A word on a run after the proof that does not count; empty when there was none."""
+        return self._later.get((slug, own), "")
+
+    def proof(self, slug: str, own: str = "") -> Proof | None:
+        """What counts of a fact, in the reference or in a folder of one's own."""
+        if (slug, own) not in self._said:
+            return None
+        run, fact = self._said[slug, own]
+        if run.file not in self._tests:
+            self._tests[run.file] = read_tests(self._folder, run)
+        evidence = tuple(
+            TestEvidence(test.role, test.nodeid.partition("::")[2], tuple(test.evidence))
+            for test in self._tests[run.file]
+            if test.slug == slug
+        )
+        return Proof(fact, run.run, run.started, run.kafka, evidence)
+
+
+def counts_after(new: FactRecord, old: FactRecord) -> bool:
+    """Whether what a later run says of a fact takes the place of what was said before."""
+    if new.verdict not in SAYS_SOMETHING:
+        return old.verdict not in SAYS_SOMETHING
+    return old.verdict is not Verdict.DEMONSTRATED or not _leaves_control_out(new)
+
+
+def _without_verdict(fact: FactRecord) -> FactRecord:
+    """A fact of a run that was killed, or goes on: a verdict needs a completed run."""
+    return replace(fact, verdict=Verdict.INTERRUPTED, reason="the run was not completed")
+
+
+def _word(run: StoredRun, fact: FactRecord, sentence: str | None) -> str:
+    """What a run that does not count says of a fact, in one line."""
+    if fact.sentence != sentence:
+        said = f"{fact.verdict}, when it said: {fact.sentence}"
+    else:
+        said = ", ".join([fact.verdict, *fact.reason.splitlines()[:1]])
+    return f"{run.began:%Y-%m-%d %H:%M}: {said}"
+
+
+def _leaves_control_out(fact: FactRecord) -> bool:
+    return fact.verdict is Verdict.UNSUPPORTED and all(
+        control.outcome is not Outcome.REFUTED for control in fact.controls
+    )
+
+
+def minutes_spent(runs: Sequence[StoredRun]) -> dict[str, int]:
+    """Minutes by task, as the runs tell them.
+
+    A run of one task counts until the next run begins, of whatever task, if
+    that is within half an hour; else only as long as it ran.
+    """
+    seconds: defaultdict[str, float] = defaultdict(float)
+    for run, following in zip_longest(runs, runs[1:]):
+        tasks = {fact.task for fact in run.facts}
+        if len(tasks) == 1:
+            until_next = (following.began - run.began).total_seconds() if following else inf
+            seconds[tasks.pop()] += until_next if until_next <= SITTING else run.seconds
+    return {task: ceil(total / 60) for task, total in seconds.items()}

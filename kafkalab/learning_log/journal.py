@@ -1,0 +1,289 @@
+"""What a learner writes down of each task: reports/journal.toml, edited by hand or by `note`."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock, Timeout
+
+if TYPE_CHECKING:
+    from tomlkit.items import Array
+
+FILE = "journal.toml"
+
+HEADING = re.compile(r"task_(\d+)_(\d+)")
+
+# Where tomllib says that an error is; it has no attributes for it before Python 3.14.
+PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)")
+
+HEAD = """\
+# Your learning journal. Edit it by hand, or with `kafkalab note 1.3 --aha "..."`.
+# What you may write of each task, all of it as you like:
+#
+#   [task_1_3]
+#   started = 2026-01-31          # dates stand without quotes
+#   completed = 2026-02-01
+#   minutes = 40                  # time spent
+#   difficulty = 3                # from 1, easy, to 5, hard
+#   aha = ["Reading removes nothing."]
+#   challenges = ["When does a group reset?"]
+#   questions = ["Who deletes old segments?"]
+"""
+
+# 10 s: another `kafkalab note` takes milliseconds.
+LOCK_LIMIT = 10
+
+
+class BadJournal(Exception):
+    """The journal cannot be read, or a value not be written; the text names file and place."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What the journal says of one task; empty where nothing was written."""
+
+    started: date | None = None
+    completed: date | None = None
+    minutes: int | None = None
+    difficulty: int | None = None
+    """from 1, easy, to 5, hard"""
+    aha: tuple[str, ...] = ()
+    challenges: tuple[str, ...] = ()
+    questions: tuple[str, ...] = ()
+
+
+def read(path: Path) -> dict[str, Entry]:
+    """The entries by task id, as in `1.3`; none where there is no journal.
+
+    Raises:
+        BadJournal: it cannot be read, or says what no journal says.
+    """
+    return _entries(_text(path), path)
+
+
+def note(path: Path, task_id: str, **said: Any) -> Entry:
+    """Write down what is said of a task, and leave all else in the journal as it is.
+
+    Args:
+        path: the journal; it is made if there is none.
+        task_id: as in `1.3`.
+        said: values by the names of an entry. A date or a number takes the place of the one
+            before, texts are added.
+
+    Returns:
+        The whole entry, as it stands now.
+
+    Raises:
+        BadJournal: the journal is broken, or a value is none that it takes. It is not touched.
+    """
+    said = _checked(said)
+    path = path.resolve()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(path.with_suffix(".lock"), timeout=LOCK_LIMIT):
+            return _note(path, task_id, said)
+    except Timeout as error:
+        raise BadJournal(f"{path}: another kafkalab writes into it: try again") from error
+    except OSError as error:
+        problem = f"{path}: it cannot be written: {error.strerror}: check its rights"
+        raise BadJournal(problem) from error
+
+
+def _note(path: Path, task_id: str, said: Mapping[str, Any]) -> Entry:
+    heading = f"task_{task_id.replace('.', '_')}"
+    text = _text(path)
+    wanted = _with(_entries(text, path).get(task_id, Entry()), said)
+    edited = _edited(text or HEAD, heading, said)
+    if _entries(edited, path).get(task_id) != wanted:
+        raise BadJournal(f"{path}: [{heading}] is written in a way that only you can edit")
+    draft = path.with_suffix(".tmp")
+    draft.write_bytes(edited.encode())
+    draft.replace(path)
+    return wanted
+
+
+def _checked(said: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        return {name: _taken(name, value) for name, value in said.items()}
+    except ValueError as error:
+        raise BadJournal(str(error)) from error
+
+
+def _with(entry: Entry, said: Mapping[str, Any]) -> Entry:
+    values: dict[str, Any] = {
+        name: (*getattr(entry, name), *value) if isinstance(value, tuple) else value
+        for name, value in said.items()
+    }
+    return replace(entry, **values)
+
+
+def _edited(text: str, heading: str, said: Mapping[str, Any]) -> str:
+    # Imported here and below: who only reads does without it.
+    import tomlkit
+
+    document = tomlkit.parse(text)
+    if heading not in document:
+        document.add(tomlkit.nl())
+        document.add(heading, tomlkit.table())
+    table: Any = document[heading]
+    for name, value in said.items():
+        if isinstance(value, tuple):
+            _put(table, name, _lengthened(table.get(name), value))
+        else:
+            _put(table, name, value)
+    return tomlkit.dumps(document)
+
+
+def _lengthened(held: Any, texts: tuple[str, ...]) -> Array:
+    """The texts held so far, and these; a new list has a line for each."""
+    import tomlkit
+    from tomlkit.items import Array
+
+    if isinstance(held, Array):
+        array = held
+    else:
+        array = tomlkit.array().multiline(True)
+        array.extend([] if held is None else [held])
+    array.extend(texts)
+    return array
+
+
+def _put(table: Any, name: str, value: Any) -> None:
+    """Set a value; a new one stands before the comments that end the table.
+
+    They belong to what follows, more often than not.
+    """
+    from tomlkit.items import Table
+
+    if name in table or not isinstance(table, Table):
+        table[name] = value
+        return
+    body = table.value.body
+    ending: list[Any] = []
+    while body and body[-1][0] is None:
+        ending.insert(0, body.pop())
+    table.append(name, value)
+    body.extend(ending)
+
+
+# Reading
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_bytes().decode("utf-8")
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        raise BadJournal(f"{path}: it cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        lines = error.object[: error.start].split(b"\n")
+        place = f"{len(lines)}:{len(lines[-1]) + 1}"
+        raise BadJournal(f"{path}:{place}: this is not UTF-8: save it as UTF-8") from error
+
+
+def _entries(text: str, path: Path) -> dict[str, Entry]:
+    try:
+        # tomllib knows line ends of both kinds; only it tells line and column of every error.
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise BadJournal(f"{path}:{_place_of(error, text)}") from error
+    except RecursionError as error:
+        raise BadJournal(f"{path}:1:1: it is nested too deeply") from error
+    entries = {}
+    for heading, values in data.items():
+        named = HEADING.fullmatch(heading)
+        if named is None or not isinstance(values, dict):
+            line, column = _find(text, heading)
+            problem = f"'{heading}' is no task: write [task_1_3] above what you say of task 1.3"
+            raise BadJournal(f"{path}:{line}:{column}: {problem}")
+        taken = {}
+        for name, value in values.items():
+            try:
+                taken[name] = _taken(name, value)
+            except ValueError as error:
+                line, column = _find(text, heading, name)
+                raise BadJournal(f"{path}:{line}:{column}: {error}") from error
+        entries[f"{named[1]}.{named[2]}"] = Entry(**taken)
+    return entries
+
+
+def _place_of(error: tomllib.TOMLDecodeError, text: str) -> str:
+    """Line, column and what is wrong."""
+    said = str(error)
+    found = PLACE.search(said)
+    if found is None:
+        return f"1:1: {said}"
+    lines = text.split("\n")
+    line, column = found[1] or len(lines), found[2] or len(lines[-1]) + 1
+    return f"{line}:{column}: {said[: found.start()]}"
+
+
+def _find(text: str, heading: str, name: str = "") -> tuple[int, int]:
+    """Line and column of a value, as it is usually written; of what is above it otherwise."""
+    place, is_below = (1, 1), False
+    for number, line in enumerate(text.splitlines(), 1):
+        if found := re.match(rf"\s*\[\s*[\"']?({re.escape(heading)})[\"']?\s*\]", line):
+            place, is_below = (number, found.start(1) + 1), True
+        elif line.lstrip().startswith("["):
+            is_below = False
+        elif is_below and name and (found := re.match(rf"\s*({re.escape(name)})\s*=", line)):
+            return number, found.start(1) + 1
+    return place
+
+
+def _taken(name: str, value: Any) -> Any:
+    """A value as an entry has it.
+
+    Raises:
+        ValueError: a journal has no such name, or it is a value of another kind.
+    """
+    if name not in KINDS:
+        near = difflib.get_close_matches(name, KINDS, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(KINDS)}"
+        raise ValueError(f"a journal has no '{name}': {hint}")
+    return KINDS[name](name, value)
+
+
+def _date(name: str, value: Any) -> date:
+    if isinstance(value, datetime):
+        return value.date()
+    if not isinstance(value, date):
+        raise ValueError(f"{name} is a date without quotes, such as 2026-01-31")
+    return value
+
+
+def _number(lowest: int, highest: int) -> Callable[[str, Any], int]:
+    def number(name: str, value: Any) -> int:
+        if type(value) is not int or not lowest <= value <= highest:
+            raise ValueError(f"{name} is a whole number from {lowest} to {highest}")
+        return value
+
+    return number
+
+
+def _texts(name: str, value: Any) -> tuple[str, ...]:
+    texts = [value] if isinstance(value, str) else value
+    if not isinstance(texts, list | tuple) or not all(isinstance(each, str) for each in texts):
+        raise ValueError(f'{name} is a list of texts, such as ["One.", "Another."]')
+    # Bytes of the command line that are no UTF-8 come as what no file can hold.
+    return tuple(each.encode("utf-8", "backslashreplace").decode() for each in texts)
+
+
+# A year of minutes: more is a slip of the finger.
+KINDS: Mapping[str, Callable[[str, Any], Any]] = {
+    "started": _date,
+    "completed": _date,
+    "minutes": _number(0, 525_600),
+    "difficulty": _number(1, 5),
+    "aha": _texts,
+    "challenges": _texts,
+    "questions": _texts,
+}

@@ -1,0 +1,229 @@
+"""The learning log, reports/learning_log.html: one file that needs nothing beside it."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from base64 import b64encode
+from collections.abc import Iterator
+from datetime import date, datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import NamedTuple
+
+from markupsafe import Markup, escape
+
+from kafkalab.curriculum import Curriculum
+from kafkalab.lab import INSTALLED
+from kafkalab.learning_log.evidence_html import evidence_html
+from kafkalab.learning_log.links import relative_link
+from kafkalab.learning_log.pictures import Pictures
+from kafkalab.learning_log.progress import FactProgress, Progress, TaskProgress
+from kafkalab.learning_log.readable import readable
+from kafkalab.learning_log.templates import FOLDER, environment
+from kafkalab.learning_log.terminal import why
+from kafkalab.learning_log.verdicts import Verdict
+
+NAME = "learning_log.html"
+
+# A verdict is told by word, shape and colour: no one of them is all that tells it.
+SHAPES = {
+    "demonstrated": "✓",
+    "passed": "✓",
+    "in progress": "◐",
+    "unsupported": "◐",
+    "refuted": "✗",
+    "invalid": "!",
+    "interrupted": "‖",
+    "skipped": "○",
+    "not run": "○",
+    "not started": "○",
+}
+
+FAILURES = {Verdict.REFUTED, Verdict.INVALID, Verdict.UNSUPPORTED, Verdict.INTERRUPTED}
+
+
+class Check(NamedTuple):
+    """One line of a task's mastery checklist."""
+
+    done: bool
+    text: str
+    command: str
+    """what gets it done; empty when it is"""
+
+
+def write(progress: Progress, path: Path, pictures: Pictures, run_page: Path | None) -> None:
+    """Write the page, in one step: a browser never sees half of it.
+
+    Args:
+        progress: all that it shows.
+        path: where it is written; its folder is there.
+        pictures: draws the evidence.
+        run_page: the page of the last run, to be linked; None where there is none.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    text = html(progress, path.parent, pictures, run_page)
+    # Two runs that end at once do not write into the same draft.
+    draft = path.with_suffix(f".{os.getpid()}.tmp")
+    draft.write_text(text, "utf-8", "backslashreplace")
+    draft.replace(path)
+    pictures.forget_the_rest()
+
+
+def html(progress: Progress, folder: Path, pictures: Pictures, run_page: Path | None) -> str:
+    """The page as text; its links start at the folder that it stands in."""
+    facts = [fact for task in progress.tasks for fact in task.facts]
+    return (
+        environment()
+        .get_template("page.html.jinja")
+        .render(
+            curriculum=progress.curriculum,
+            progress=progress,
+            failures=[fact for fact in facts if _is_failed(fact)],
+            environment=_environment(progress),
+            run_page=relative_link(run_page, folder) if run_page else "",
+            written=datetime.now().astimezone().isoformat(timespec="seconds"),
+            style=_asset("page.css"),
+            script=_asset("page.js"),
+            shapes=SHAPES,
+            code_link=lambda fact: _code_link(progress.curriculum, fact, folder),
+            day=_day,
+            evidence=lambda test: evidence_html(test.items, pictures),
+            groups=_groups,
+            is_failed=_is_failed,
+            mastery=_mastery,
+            moment=_moment,
+            own_code=_own_code,
+            with_own_code=_with_own_code,
+            policy=_policy,
+            prose=_prose,
+            shown_verdict=_shown_verdict,
+            time_spent=_time_spent,
+            why=why,
+        )
+    )
+
+
+def _groups(task: TaskProgress) -> tuple[tuple[str, list[FactProgress]], ...]:
+    """The facts of a task under their headings, as they stand in its module."""
+    return (
+        ("About Kafka", [fact for fact in task.facts if not fact.is_about_component]),
+        (
+            f"About the component, {task.task.component}.py",
+            [fact for fact in task.facts if fact.is_about_component],
+        ),
+    )
+
+
+def _is_failed(fact: FactProgress) -> bool:
+    """Whether it needs a look: in the reference, or in the learner's own code."""
+    return _shown_verdict(fact) in FAILURES
+
+
+def _shown_verdict(fact: FactProgress) -> Verdict:
+    """The verdict that needs a look, if one does: one's own code comes first."""
+    said = [proof.fact.verdict for proof in (fact.own, fact.proof) if proof is not None]
+    return next((verdict for verdict in said if verdict in FAILURES), fact.verdict)
+
+
+def _mastery(task: TaskProgress) -> list[Check]:
+    """What it takes to have mastered a task, and what of it the verdicts show."""
+    kafka = [fact for fact in task.needed if not fact.is_about_component]
+    component = [fact for fact in task.needed if fact.is_about_component]
+    checks = (
+        (
+            "facts about Kafka are demonstrated",
+            [fact.is_demonstrated for fact in kafka],
+            task.command,
+        ),
+        (
+            "facts are known with a control that makes them false",
+            [fact.is_demonstrated for fact in kafka if not fact.no_control],
+            task.command,
+        ),
+        (
+            "facts about the component are demonstrated",
+            [fact.is_demonstrated for fact in component],
+            task.command,
+        ),
+        (
+            f"facts hold for a {task.task.component}.py of your own",
+            [fact.own is not None and fact.own.is_demonstration for fact in component],
+            _with_own_code(task.command, task),
+        ),
+        (
+            "facts that take a minute are demonstrated (optional)",
+            [fact.is_demonstrated for fact in task.facts if fact.is_slow],
+            f"{task.command} -m slow",
+        ),
+    )
+    return [
+        Check(all(held), f"{sum(held)} of {len(held)} {text}", "" if all(held) else command)
+        for text, held, command in checks
+        if held
+    ]
+
+
+def _own_code(task: TaskProgress) -> str:
+    own = task.own_code
+    return f"{own.demonstrated} of {own.total}" if own else "not yet"
+
+
+def _with_own_code(command: str, task: TaskProgress) -> str:
+    return f"{command} --solutions={shlex.quote(task.own_folder or 'my_lab')}"
+
+
+def _prose(text: str) -> Markup:
+    """A sentence in which what stands between backticks is code."""
+    parts = (escape(readable(part)) for part in text.split("`"))
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if at % 2 else part for at, part in enumerate(parts)
+    )
+
+
+def _time_spent(task: TaskProgress) -> str:
+    """What the journal says, or what the runs propose; empty when neither says anything."""
+    if task.entry.minutes is not None:
+        return f"{task.entry.minutes} min"
+    return f"about {task.proposed_minutes} min" if task.proposed_minutes else ""
+
+
+def _environment(progress: Progress) -> Iterator[tuple[str, object]]:
+    """What the last run ran on, as names and values."""
+    yield "Runs on record", progress.runs
+    if run := progress.last:
+        yield (
+            "Last run",
+            f"{_moment(run.started)}, {run.seconds:.0f} s"
+            + ("" if run.completed else ", cut short"),
+        )
+        yield "Command", shlex.join(run.command)
+        yield "Broker", run.broker.get("description") or run.kafka
+        yield from run.environment.items()
+
+
+def _moment(iso: str) -> str:
+    moment = datetime.fromisoformat(iso)
+    return f"{_day(moment)}, {moment:%H:%M}"
+
+
+def _day(day: date | None) -> str:
+    return f"{day:%d %b %Y}".lstrip("0") if day else ""
+
+
+def _code_link(curriculum: Curriculum, fact: FactProgress, folder: Path) -> str:
+    """A link to the fact's module in a clone; empty in an installed copy, which nobody edits."""
+    if INSTALLED & set(curriculum.folder.parts):
+        return ""
+    return relative_link(curriculum.folder.parent / fact.code.rpartition(":")[0], folder)
+
+
+def _asset(name: str) -> Markup:
+    return Markup((FOLDER / name).read_text("utf-8"))  # noqa: S704 - our own
+
+
+def _policy(asset: str) -> str:
+    """The one script or style that a browser may use, named by its hash: none from data."""
+    return f"sha256-{b64encode(sha256(asset.encode()).digest()).decode()}"

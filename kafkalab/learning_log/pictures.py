@@ -1,0 +1,76 @@
+"""Pictures of evidence, each drawn once: a picture takes longer than all the rest of a page."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup
+
+from kafkalab.learning_log import plots
+
+DRAWN_BY: Mapping[str, Callable[[dict[str, Any]], Markup]] = {
+    "shares": lambda item: plots.shares(item["title"], item["counts"]),
+    "timeline": lambda item: plots.timeline(item["title"], item["spans"]),
+    "series": lambda item: plots.series(item["title"], item["lines"], item["unit"]),
+}
+
+
+class Pictures:
+    """Draws evidence, and keeps what was drawn in a folder, by what it shows.
+
+    The folder may be deleted at any time: what is missing is drawn anew.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._asked_for: dict[str, Markup] = {}
+
+    def of(self, item: dict[str, Any]) -> Markup:
+        """The picture of an evidence item of a kind in DRAWN_BY."""
+        name = self._name_of(item)
+        if name not in self._asked_for:
+            self._asked_for[name] = self._kept(name) or self._drawn(name, item)
+        return self._asked_for[name]
+
+    def forget_the_rest(self) -> None:
+        """Delete what nobody asked for since this object was made."""
+        for path in self._folder.glob("*.html"):
+            if path.stem not in self._asked_for:
+                # Another run that ends now may delete it, too.
+                path.unlink(missing_ok=True)
+
+    def _kept(self, name: str) -> Markup | None:
+        try:
+            text = self._path(name).read_text("utf-8")
+        except (OSError, UnicodeDecodeError):
+            return None
+        return Markup(text)  # noqa: S704 - drawn by plots, and named by what it was drawn from
+
+    def _drawn(self, name: str, item: dict[str, Any]) -> Markup:
+        picture = DRAWN_BY[item["kind"]](item)
+        # A folder that cannot be written to makes the next page slower, not this one wrong.
+        with contextlib.suppress(OSError):
+            self._folder.mkdir(parents=True, exist_ok=True)
+            draft = self._path(name).with_suffix(f".{os.getpid()}.tmp")
+            draft.write_text(picture, "utf-8")
+            draft.replace(self._path(name))
+        return picture
+
+    def _path(self, name: str) -> Path:
+        return self._folder / f"{name}.html"
+
+    def _name_of(self, item: dict[str, Any]) -> str:
+        seen = json.dumps(item, sort_keys=True).encode()
+        return sha256(self._drawer + seen).hexdigest()[:32]
+
+    @cached_property
+    def _drawer(self) -> bytes:
+        """What draws: pictures of another version of it are drawn anew."""
+        return Path(plots.__file__).read_bytes()

@@ -1,0 +1,90 @@
+"""A run in Markdown, for the page of a CI job."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from kafkalab.curriculum import Curriculum, Task
+from kafkalab.learning_log.readable import readable, shortened
+from kafkalab.learning_log.record import FactRecord, RunRecord
+from kafkalab.learning_log.terminal import count, why
+from kafkalab.learning_log.verdicts import Outcome, Verdict
+
+# What Markdown, HTML or a forge takes for markup within a line; a backslash makes it a letter.
+MARKUP = re.compile(r"([\\`*_\[\]<>|~&$@#])")
+
+# A page for a job is cut at 1 MB, and read by people.
+LONGEST_REASON = 600
+
+
+def write(record: RunRecord, curriculum: Curriculum, path: Path) -> None:
+    """Write the summary; a folder that is not there is made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(markdown(record, curriculum), "utf-8")
+
+
+def markdown(record: RunRecord, curriculum: Curriculum) -> str:
+    """The facts by task: those that are not demonstrated in full, the others folded."""
+    return "\n".join(_lines(record, curriculum)) + "\n"
+
+
+def _lines(record: RunRecord, curriculum: Curriculum) -> Iterator[str]:
+    yield f"# Module {_text(curriculum.id)}: {_text(curriculum.title)}"
+    yield ""
+    yield f"**{_outcome(record)}**" + (f" in {record.seconds:.0f} s." if record.completed else "")
+    if record.solutions:
+        yield ""
+        yield f"Judged: the components in {_text(record.solutions)}."
+    for task in curriculum.tasks:
+        facts = [fact for fact in record.facts if fact.task == task.id]
+        if facts:
+            yield from _task_lines(task, facts)
+
+
+def _outcome(record: RunRecord) -> str:
+    if not record.completed:
+        return "The run was not completed."
+    if not record.facts:
+        return "No fact was selected."
+    # 2 is pytest's exit code for a run that was ended, by Ctrl-C or by a broker that is gone.
+    ended = "The run was interrupted: " if record.exit_status == 2 else ""
+    return ended + count(record.facts)
+
+
+def _task_lines(task: Task, facts: list[FactRecord]) -> Iterator[str]:
+    yield ""
+    yield f"## {_text(task.id)} {_text(task.title)}"
+    yield ""
+    yield f"{_text(task.question)} {_text(count(facts))}."
+    yield ""
+    others = [fact for fact in facts if fact.verdict is not Verdict.DEMONSTRATED]
+    for fact in others:
+        yield from _fact_lines(fact)
+    demonstrated = [fact for fact in facts if fact.verdict is Verdict.DEMONSTRATED]
+    if demonstrated:
+        if others:
+            yield ""
+        yield f"<details><summary>{len(demonstrated)} demonstrated</summary>"
+        # Markdown is read again after an empty line only.
+        yield ""
+        for fact in demonstrated:
+            yield from _fact_lines(fact)
+        yield ""
+        yield "</details>"
+
+
+def _fact_lines(fact: FactRecord) -> Iterator[str]:
+    yield f"- **{fact.verdict}** {_text(fact.sentence)} *{_text(fact.scope)}*"
+    if fact.verdict is not Verdict.DEMONSTRATED:
+        yield from (f"  - {_text(shortened(line, LONGEST_REASON))}" for line in why(fact.reason))
+        yield f"  - `pytest -k {fact.slug.replace('-', '_')}`"
+    for control in fact.controls:
+        word = "control" if control.outcome is Outcome.PASSED else f"control {control.outcome}"
+        yield f"  - {word}: {_text(control.sentence)}"
+
+
+def _text(text: str) -> str:
+    """Text that stays text: on one line, and nothing in it is markup."""
+    return MARKUP.sub(r"\\\1", readable(" ".join(text.split())))

@@ -1,0 +1,37 @@
+"""The Jinja environment of all HTML that kafkalab writes."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from kafkalab.learning_log.readable import readable, shortened
+
+FOLDER = Path(__file__).parent
+
+# Characters of one text: the record of the run has all of it, a page must open at once.
+LONGEST = 4000
+
+
+@cache
+def environment() -> Environment:
+    """Templates in which no text can be markup, and none can hide anything."""
+    return Environment(
+        loader=FileSystemLoader(FOLDER),
+        autoescape=True,
+        finalize=_shown,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _shown(value: Any) -> Any:
+    """What a template prints of a value, before it is escaped."""
+    if isinstance(value, Markup) or not isinstance(value, str):
+        return value
+    return readable(shortened(value, LONGEST), keep="\n\t")

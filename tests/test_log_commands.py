@@ -1,0 +1,311 @@
+"""The commands about the learning log, as they are called in a shell."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from kafkalab.cli import main
+
+ONE_FACT = """
+    @pytest.mark.fact("thing", scope="any")
+    def test_a_thing_is():
+        '''A thing is a thing, however long the sentence about it may be in the end.'''
+        assert 1 == 1, "one is one"
+"""
+
+
+# typer colours its own errors, also where they are piped, if the environment asks for it.
+ANSI = re.compile(r"\x1b\[[0-9;]*m")
+
+
+class Said(NamedTuple):
+    """What a command printed, and its exit code."""
+
+    out: str
+    err: str
+    code: int
+
+
+Call = Callable[..., Said]
+
+
+@pytest.fixture
+def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], project: Any) -> Call:
+    """Call `kafkalab` in a project, which teaches one fact; its terminal is 80 columns wide."""
+    project.teach(ONE_FACT, {"thing": "there is none"})
+    monkeypatch.chdir(project.folder)
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("KAFKALAB_CURRICULUM", "module.toml")
+    monkeypatch.delenv("KAFKALAB_REPORTS", raising=False)
+
+    def call(*arguments: str) -> Said:
+        monkeypatch.setattr(sys, "argv", ["kafkalab", *arguments])
+        capsys.readouterr()
+        code = 0
+        try:
+            main()
+        except SystemExit as end:
+            code = int(end.code or 0)
+        printed = capsys.readouterr()
+        return Said(printed.out, printed.err, code)
+
+    return call
+
+
+def test_status_before_the_first_run(call: Call) -> None:
+    """It names the first step; nothing is demonstrated, so the exit code is 1."""
+    said = call("status")
+
+    assert said.code == 1
+    assert said.out.splitlines()[:2] == [
+        "Module T: A module for tests",
+        "0 of 1 facts demonstrated, 0 %; 0 runs",
+    ]
+    assert re.search(r"^> +9\.1 Things +not started +0 of 1 +- +-$", said.out, re.MULTILINE)
+    assert "Next: Begin task 9.1, Things: What is a thing?\n  pytest -k task_9_1\n" in said.out
+
+
+def test_status_after_a_run(call: Call, project: Any) -> None:
+    """The run's facts count, and the exit code says that all is demonstrated."""
+    project.run("-k", "task_9_1")
+
+    said = call("status", "9.1")
+
+    assert said.code == 0
+    assert "1 of 1 facts demonstrated, 100 %; 1 run\n" in said.out
+    assert re.search(r"9\.1 Things +demonstrated +1 of 1 +- +~1 *$", said.out, re.MULTILINE)
+
+
+def test_status_tells_what_failed_in_the_tasks_asked_for(call: Call, project: Any) -> None:
+    """The sentence, what was expected and seen, and how to run it again."""
+    project.teach(ONE_FACT.replace("1 == 1", "1 == 2"), {"thing": "there is none"})
+    project.run()
+
+    said = call("status", "task_9_1")
+
+    assert said.code == 1
+    assert (
+        "  refuted: A thing is a thing, however long the sentence about it may be in the\n"
+        "  end.\n"
+        "    expected: one is one\n"
+        "    not so:   1 == 2\n"
+        "    pytest -k thing\n"
+    ) in said.out
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80, 120])
+def test_status_fits_the_terminal(
+    call: Call, project: Any, monkeypatch: pytest.MonkeyPatch, columns: int
+) -> None:
+    """No line is wider than the terminal, but for those that are to be copied."""
+    project.run()
+    monkeypatch.setenv("COLUMNS", str(columns))
+
+    lines = call("status", "9.1").out.splitlines()
+
+    assert all(len(line) <= columns for line in lines if "pytest" not in line)
+    assert any("last run" in line for line in lines) == (columns >= 90)
+
+
+def test_status_is_plain_text_where_it_is_piped(call: Call) -> None:
+    """No colours, nor anything else that only a terminal understands."""
+    assert "\x1b" not in call("status").out
+
+
+def test_status_as_data(call: Call, project: Any) -> None:
+    """The names are stable, whatever the terminal shows."""
+    project.run()
+
+    data = json.loads(call("status", "--json").out)
+
+    assert list(data) == [
+        "schema",
+        "module",
+        "demonstrated",
+        "total",
+        "percent",
+        "runs",
+        "here",
+        "next",
+        "set_aside",
+        "tasks",
+    ]
+    (task,) = data["tasks"]
+    assert (task["id"], task["status"], task["own_code"]) == ("9.1", "demonstrated", None)
+    (fact,) = task["facts"]
+    assert (fact["slug"], fact["verdict"], fact["optional"]) == ("thing", "demonstrated", False)
+    assert fact["proved"] == project.record()["started"]
+
+
+def test_a_task_that_does_not_exist(call: Call) -> None:
+    """Exit code 2, and the tasks that do."""
+    said = call("status", "7.1")
+
+    assert said.code == 2
+    assert "there is no task 7.1: there are 9.1" in said.err
+
+
+def test_hostile_content_does_not_reach_the_terminal(call: Call, project: Any) -> None:
+    """Control characters in records, file names and notes are shown, and do nothing."""
+    body = ONE_FACT.replace("1 == 1, ", "1 == 2, 'a \\x1b[31m[bold]red \\u202e' ")
+    project.teach(body, {"thing": "there is none"})
+    project.run()
+    (project.folder / "reports" / "runs" / "\x1b[2J.json").write_text("", "utf-8")
+    call("note", "9.1", "--aha", "\x1b]0;title\x07 [bold]bold[/bold]")
+
+    said = [call("status", "9.1"), call("note", "9.1")]
+
+    text = "".join(each.out + each.err for each in said)
+    assert not {"\x1b", "\x07", "\u202e"} & set(text)
+    assert "\\x1b[31m[bold]red \\u202e" in text
+    assert "\\x1b[2J.json is set aside" in text
+    assert "\\x1b]0;title\\x07 [bold]bold[/bold]" in text
+
+
+def test_a_broken_manifest_is_one_line(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exit code 2: where one stands could not be told."""
+    monkeypatch.setenv("KAFKALAB_CURRICULUM", "nowhere.toml")
+
+    said = call("status")
+
+    assert said.code == 2
+    assert said.err.count("\n") == 1
+    assert "nowhere.toml: No such file or directory" in said.err
+
+
+# Notes
+
+
+def test_a_note_is_written_and_shown(call: Call, project: Any) -> None:
+    """The whole entry is shown, and where it stands."""
+    call("note", "9.1", "--aha", "One.", "--aha", "Two.", "--minutes", "40")
+
+    said = call("note", "9_1", "--difficulty", "3", "--started", "2026-01-31", "--challenge", "Hm.")
+
+    assert said.code == 0
+    assert said.out.splitlines() == [
+        "9.1 Things",
+        "  started     2026-01-31",
+        "  completed   -",
+        "  minutes     40",
+        "  difficulty  3",
+        "  aha         One.",
+        "  aha         Two.",
+        "  challenges  Hm.",
+        f"  journal     {project.folder / 'reports' / 'journal.toml'}",
+    ]
+
+
+def test_a_task_without_notes_is_shown_with_the_time_of_its_runs(call: Call, project: Any) -> None:
+    """Nothing is written then."""
+    project.run()
+
+    said = call("note", "9.1")
+
+    assert "  minutes     none noted; your runs say 1\n" in said.out
+    assert not (project.folder / "reports" / "journal.toml").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["9.1", "--difficulty", "6"], "difficulty is a whole number from 1 to 5"),
+        (["9.1", "--minutes", "-3"], "minutes is a whole number from 0 to 525600"),
+        (["9.1", "--minutes", "many"], "Invalid value for '--minutes'"),
+        (["9.1", "--started", "soon"], "--started is a date such as 2026-01-31"),
+        (["7.1", "--minutes", "3"], "there is no task 7.1"),
+        ([], "Missing argument"),
+    ],
+)
+def test_a_wrong_note_is_refused(
+    call: Call, project: Any, arguments: list[str], problem: str
+) -> None:
+    """Exit code 2, no traceback, and no journal."""
+    said = call("note", *arguments)
+
+    assert said.code == 2
+    assert problem in ANSI.sub("", said.err)
+    assert not (project.folder / "reports" / "journal.toml").exists()
+
+
+def test_a_broken_journal_is_told_by_every_command(call: Call, project: Any) -> None:
+    """One line with file, line and column; the journal stays as it is."""
+    path = project.folder / "reports" / "journal.toml"
+    path.parent.mkdir()
+    path.write_text("[task_9_1]\nminutes = \n", "utf-8")
+
+    said = [call("status"), call("note", "9.1"), call("note", "9.1", "--minutes", "3")]
+
+    assert [each.code for each in said] == [2, 2, 2]
+    assert {each.err for each in said} == {f"kafkalab: {path}:2:11: Invalid value\n"}
+    assert path.read_text("utf-8") == "[task_9_1]\nminutes = \n"
+
+
+def test_a_run_goes_on_with_a_broken_journal(call: Call, project: Any) -> None:
+    """The run has its verdicts and its record, and says what is wrong with the journal."""
+    call("note", "9.1", "--minutes", "3")
+    path = project.folder / "reports" / "journal.toml"
+    path.write_text("[task_9_1]\nminutes = \n", "utf-8")
+
+    result = project.run()
+
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["kafkalab: *journal.toml:2:11: Invalid value"])
+    assert project.verdicts() == {"thing": "demonstrated"}
+
+
+# The report
+
+
+def test_there_is_no_log_yet(call: Call) -> None:
+    """It says how to get one."""
+    said = call("report")
+
+    assert said.code == 1
+    assert re.fullmatch(r"kafkalab: there is no learning log at .* yet: run pytest .*\n", said.err)
+
+
+@pytest.fixture
+def log(project: Any) -> Path:
+    """The learning log, as if a run had written it."""
+    path: Path = project.folder / "reports" / "learning_log.html"
+    path.parent.mkdir()
+    path.write_text("<!doctype html>", "utf-8")
+    return path
+
+
+def test_the_log_is_opened_in_the_browser(
+    call: Call, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And its path is printed, for those who open it otherwise."""
+    opened: list[str] = []
+    monkeypatch.setattr("webbrowser.open", lambda address: opened.append(address) or True)
+
+    said = call("report")
+
+    assert said == Said(f"{log}\n", "", 0)
+    assert opened == [log.as_uri()]
+
+
+def test_the_log_is_only_printed(call: Call, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With --print no browser is started."""
+    monkeypatch.setattr("webbrowser.open", lambda _: pytest.fail("a browser was started"))
+
+    assert call("report", "--print") == Said(f"{log}\n", "", 0)
+
+
+def test_no_browser_can_be_started(call: Call, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The path is there to be opened by hand; the exit code says that nothing was opened."""
+    monkeypatch.setattr("webbrowser.open", lambda _: False)
+
+    said = call("report")
+
+    assert (said.out, said.code) == (f"{log}\n", 1)
+    assert "no browser could be started" in said.err
