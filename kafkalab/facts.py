@@ -116,7 +116,7 @@ def _what_fails(broker: Broker | None) -> str | None:
     if not broker.running_ids:
         return None
     # 5 s: a healthy broker answers in milliseconds, in a second on a loaded machine.
-    if MetadataProbe(broker.bootstrap).brokers(5.0) == 0:
+    if MetadataProbe(broker.client_properties()).brokers(5.0) == 0:
         return f"The broker runs but does not answer.\n{broker.log_tail()}"
     return None
 

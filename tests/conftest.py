@@ -98,7 +98,7 @@ class PlayedBackend:
 
 
 class Answering:
-    def __init__(self, bootstrap):
+    def __init__(self, client):
         pass
 
     def brokers(self, limit):

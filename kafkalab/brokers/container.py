@@ -166,7 +166,7 @@ class ContainerBroker:
             StartFailed: a container ended, or did not answer within START_LIMIT.
         """
         started = time.monotonic()
-        probe = MetadataProbe(self.bootstrap)
+        probe = MetadataProbe(self.client_properties())
         while time.monotonic() - started < START_LIMIT:
             ended = self._ended_node()
             if ended is not None:
