@@ -23,6 +23,16 @@ PROPERTY = "kafkalab"
 FACT_LIMIT = 60
 
 REMEDIES = {
+    "private_broker": "use --kafka-backend=embedded or container, which can start one more",
+    "broker_settings": "have DescribeConfigs on the cluster granted",
+    "no_auto_create": "use a cluster with auto.create.topics.enable=false",
+    "short_sessions": "use a cluster with group.min.session.timeout.ms of at most 1000",
+    "quick_heartbeats": "use a cluster with group.consumer.heartbeat.interval.ms of at most 500 "
+    "and group.consumer.session.timeout.ms of at most 2000",
+    "quick_retention": "use a cluster with log.retention.check.interval.ms of at most 1000",
+    "quick_compaction": "use a cluster with log.cleaner.backoff.ms of at most 1000",
+    "quick_aborts": "use a cluster with "
+    "transaction.abort.timed.out.transaction.cleanup.interval.ms of at most 1000",
     "restart": "use --kafka-backend=embedded or container",
     "log_dirs": "use --kafka-backend=embedded, whose files are on this machine",
     "jars": "use --kafka-backend=embedded, which has Java's client at hand",
@@ -45,12 +55,14 @@ def add_keywords(item: pytest.Item, statement: Statement) -> None:
 
 def skip_unmet_needs(item: pytest.Item, capabilities: frozenset[str], backend: str) -> None:
     """Skip an item that needs what the backend cannot do, with reason and remedy."""
-    for mark in item.iter_markers("needs"):
-        for need in mark.args:
-            if need not in capabilities:
-                remedy = REMEDIES.get(need, "use another backend")
-                reason = f"needs {need}, which the {backend} backend does not have: {remedy}"
-                item.add_marker(pytest.mark.skip(reason=reason))
+    needs = [need for mark in item.iter_markers("needs") for need in mark.args]
+    if "private_broker" in getattr(item, "fixturenames", ()):
+        needs.append("private_broker")
+    for need in needs:
+        if need not in capabilities:
+            remedy = REMEDIES.get(need, "use another backend")
+            reason = f"needs {need}, which the {backend} backend does not have: {remedy}"
+            item.add_marker(pytest.mark.skip(reason=reason))
 
 
 def limit_time(item: pytest.Item) -> None:

@@ -66,8 +66,7 @@ class Lab:
     @cached_property
     def _choice(self) -> tuple[Backend, str]:
         if self._given_backend:
-            named = backend_named(self._given_backend, self.settings.cache, self.settings.image)
-            return named, ""
+            return backend_named(self._given_backend, self.settings), ""
         return choose(self.settings)
 
     @property
@@ -102,6 +101,10 @@ class Lab:
         return self.settings.solutions or REFERENCE
 
     def close(self) -> None:
-        """End all brokers of the run, if this process owns it and any was asked for."""
+        """End all brokers of the run, if this process owns it and any was asked for.
+
+        Raises:
+            BrokerError: something that outlives them could not be deleted.
+        """
         if not self.is_worker and self.run.folder.exists():
-            self.lease.run.close()
+            self.lease.close()

@@ -33,7 +33,7 @@ HYPOTHESIS = "hypothesispytest"
 MARKERS = (
     "fact(slug, scope): a sentence about Kafka, or about a component, that this test demonstrates",
     "control(slug, changes): the same apparatus with one factor changed; the fact's opposite",
-    "needs(*capabilities): what the broker must be able to do (restart, log_dirs, jars)",
+    "needs(*capabilities): what the broker must be able to do (restart, log_dirs, jars, ...)",
     "slow: takes a minute and is left out, unless -m says what to run",
     "cluster(brokers=1, settings={}): the broker that private_broker starts for this test",
 )
@@ -165,7 +165,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if statement is not None:
             facts.add_keywords(item, statement)
             facts.limit_time(item)
-            facts.skip_unmet_needs(item, lab.backend.capabilities, lab.backend.name)
+            if not config.option.collectonly:
+                # A cluster is asked what it can do, which only who runs the facts needs.
+                facts.skip_unmet_needs(item, lab.backend.capabilities, lab.backend.name)
     slow = [item for item in items if item.get_closest_marker("slow") is not None]
     if slow and _leaves_out_slow(config):
         config.hook.pytest_deselected(items=slow)
@@ -196,4 +198,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_unconfigure(config: pytest.Config) -> None:
     if lab := config.stash.get(lab_key, None):
-        lab.close()
+        try:
+            lab.close()
+        except BrokerError as error:
+            config.get_terminal_writer().line(f"kafkalab: {error}", red=True)

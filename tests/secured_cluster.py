@@ -41,7 +41,7 @@ from kafkalab.config import Settings
 from kafkalab.observe.waiting import wait_until
 
 LAB, NO_CREATE, NO_GROUP = "lab", "no-create", "no-group"
-PASSWORD = "a secret, with = and \" in it"  # noqa: S105 - of a cluster that lives for a test
+PASSWORD = 'a secret, with = and " in it'  # noqa: S105 - of a cluster that lives for a test
 STORE_PASSWORD = "storepass"  # noqa: S105
 LAB_PREFIX = "kafkalab-"
 
@@ -143,9 +143,7 @@ def secured_cluster(settings: Mapping[str, str] | None = None) -> Iterator[Secur
         run.close()
 
 
-def _start(
-    distribution: Distribution, home: Path, settings: Mapping[str, str]
-) -> SecuredCluster:
+def _start(distribution: Distribution, home: Path, settings: Mapping[str, str]) -> SecuredCluster:
     secured, plaintext, controller = free_ports(3)
     node = Node(1, home, plaintext, controller)
     node.home.mkdir(parents=True)
@@ -253,9 +251,7 @@ def _binding(
     operation: AclOperation,
     pattern: ResourcePatternType,
 ) -> AclBinding:
-    return AclBinding(
-        kind, name, pattern, f"User:{user}", "*", operation, AclPermissionType.ALLOW
-    )
+    return AclBinding(kind, name, pattern, f"User:{user}", "*", operation, AclPermissionType.ALLOW)
 
 
 def main(command: Sequence[str]) -> int:

@@ -1023,7 +1023,7 @@ def test_provision_names_what_failed(
     broker: Broker, admin: AdminClient, topic: TopicMaker, solutions: Solutions, evidence: Evidence
 ) -> None:
     """A topic that cannot be created is reported by name with its error; the others are created."""
-    good, bad_name, too_many = topic.name(), "not a legal name!", topic.name()
+    good, bad_name, too_many = topic.name(), f"{topic.name()} is no legal name!", topic.name()
     wanted = [
         TopicDefinition(bad_name),
         TopicDefinition(too_many, replicas=len(broker.node_ids) + 1),

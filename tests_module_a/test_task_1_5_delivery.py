@@ -1591,13 +1591,9 @@ def copy_in_transactions(
         offsets: when they are committed: within the transaction, before it, or after it.
         crash_when: at which point of its second transaction to crash, if at all.
     """
-    writer = Producer(
-        {
-            "bootstrap.servers": config["bootstrap.servers"],
-            "log_level": 0,
-            "transactional.id": config["group.id"],
-        }
-    )
+    of_consumers = {*LAB_CONSUMER, "group.id"}
+    client = {name: value for name, value in config.items() if name not in of_consumers}
+    writer = Producer({**client, "transactional.id": config["group.id"]})
     # First this, which ends what a process before it left open, then where that one came to.
     init_transactions(writer)
     reader = Consumer(dict(config))

@@ -20,6 +20,21 @@ class Termination(Enum):
     operating system is lost, what it had is not."""
 
 
+LAB = frozenset(
+    {
+        "private_broker",
+        "broker_settings",
+        "no_auto_create",
+        "short_sessions",
+        "quick_heartbeats",
+        "quick_retention",
+        "quick_compaction",
+        "quick_aborts",
+    }
+)
+"""what every broker can do that is started with a lab's settings (`properties.LAB_SETTINGS`)"""
+
+
 @dataclass(frozen=True)
 class Topology:
     """What a test asks for: how many brokers, and broker settings beside the lab's.
@@ -63,7 +78,7 @@ class Broker(Protocol):
 
     @property
     def capabilities(self) -> frozenset[str]:
-        """What tests may need of it: `restart`, `log_dirs`, `jars`."""
+        """What tests may need of it: `restart`, `log_dirs`, `jars`, and words of LAB."""
         ...
 
     def client_properties(self) -> dict[str, str]:
@@ -125,8 +140,11 @@ class Backend(Protocol):
     """A way to get a broker."""
 
     name: str
-    capabilities: frozenset[str]
-    """What its brokers can do beside serving clients; the words of `@pytest.mark.needs`."""
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """What its brokers can do beside serving clients; the words of `@pytest.mark.needs`."""
+        ...
 
     def describe(self) -> str:
         """One phrase for the header: what runs, in which version."""
@@ -150,6 +168,17 @@ class Backend(Protocol):
 
     def attach(self, state: Mapping[str, Any]) -> Broker:
         """The broker that another process started, from its `Broker.state()`."""
+        ...
+
+    def end_run(self, prefix: str) -> None:
+        """Delete what a run made that outlives its brokers; nothing where they are its own.
+
+        Args:
+            prefix: what the names of all that the run made begin with.
+
+        Raises:
+            BrokerError: what is left, and what to do.
+        """
         ...
 
 

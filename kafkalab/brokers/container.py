@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kafkalab.brokers import Progress, Termination, Topology
+from kafkalab.brokers import LAB, Progress, Termination, Topology
 from kafkalab.brokers.coordinators import wait_for_coordinators
 from kafkalab.brokers.errors import BrokerDied, NoEngine, NoImage, PortTaken, StartFailed
 from kafkalab.brokers.node import START_LIMIT, STOP_LIMIT, MetadataProbe
@@ -190,7 +190,7 @@ class ContainerBackend:
     """Starts Kafka in a Docker engine (see `kafkalab.brokers.Backend`)."""
 
     name = "container"
-    capabilities = frozenset({"restart"})
+    capabilities = LAB | {"restart"}
 
     def __init__(self, image: str) -> None:
         self.image = image
@@ -279,6 +279,9 @@ class ContainerBackend:
         ports = {row["node_id"]: row["port"] for row in state["nodes"]}
         topology = Topology(**state["topology"])
         return ContainerBroker(self.client, state["version"], topology, ports, containers)
+
+    def end_run(self, prefix: str) -> None:
+        """All that a run made goes with its brokers."""
 
     def _launch_once(self, topology: Topology, run: str) -> ContainerBroker:
         started = time.monotonic()

@@ -64,6 +64,17 @@ class Lease:
         self._raise_known_failure()
         return self._broker
 
+    def close(self) -> None:
+        """End all that the run has made; for its owner.
+
+        Raises:
+            BrokerError: what outlives its brokers could not be deleted; they are gone.
+        """
+        try:
+            self.backend.end_run(self.run.prefix)
+        finally:
+            self.run.close()
+
     def state(self) -> dict[str, Any] | None:
         """What is known of the shared broker; None before it was started."""
         try:

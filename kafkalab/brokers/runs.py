@@ -21,6 +21,7 @@ from typing import Any
 
 import psutil
 
+from kafkalab.brokers.names import run_prefix
 from kafkalab.brokers.processes import is_running, kill
 
 RUN_LABEL = "kafkalab.run"
@@ -83,6 +84,11 @@ class Run:
     def as_data(self) -> dict[str, Any]:
         """The run as JSON-safe data."""
         return {**asdict(self), "folder": str(self.folder)}
+
+    @property
+    def prefix(self) -> str:
+        """What the names of all topics, groups and transactional ids of the run begin with."""
+        return run_prefix(self.owner.started, self.folder.name)
 
     @property
     def cache(self) -> Path:
