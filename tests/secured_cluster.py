@@ -41,8 +41,8 @@ from kafkalab.config import Settings
 from kafkalab.observe.waiting import wait_until
 
 LAB, NO_CREATE, NO_GROUP = "lab", "no-create", "no-group"
-PASSWORD = 'a secret, with = and " in it'  # noqa: S105 - of a cluster that lives for a test
-STORE_PASSWORD = "storepass"  # noqa: S105
+PASSWORD = 'a secret, with = and " in it'
+STORE_PASSWORD = "storepass"
 LAB_PREFIX = "kafkalab-"
 
 # Seconds for what takes milliseconds on an idle machine.

@@ -124,6 +124,9 @@ TRANSLATED = frozenset(
 SECRETS = re.compile(r"password|secret|jaas|\.key$|key\.pem$|oauthbearer\.config")
 """in the name of a property whose value nobody may see"""
 
+# Kafka trims values as Java's String.trim() does.
+JAVA_BLANKS = "".join(map(chr, range(ord(" ") + 1)))
+
 PEM, PKCS12, JKS = "PEM", "PKCS12", "JKS"
 SUFFIXES = {".pem": PEM, ".crt": PEM, ".cer": PEM, ".p12": PKCS12, ".pfx": PKCS12}
 
@@ -219,7 +222,7 @@ def _parse(path: Path) -> dict[str, str]:
         raise _unreadable(path, error.strerror or str(error)) from error
     except javaproperties.InvalidUEscapeError as error:
         raise _unreadable(path, f"a broken escape {error.escape}") from error
-    pairs = [(row.key, row.value.strip()) for row in rows]
+    pairs = [(row.key, row.value.strip(JAVA_BLANKS)) for row in rows]
     found: dict[str, str] = {}
     for key, value in pairs:
         if found.setdefault(key, value) != value:

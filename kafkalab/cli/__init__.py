@@ -9,7 +9,7 @@ from rich.console import Console
 
 from kafkalab import __version__
 from kafkalab.brokers.errors import BrokerError
-from kafkalab.cli import setup
+from kafkalab.cli import clean, setup
 
 app = typer.Typer(
     help="Apache Kafka's behaviour as executable facts.",
@@ -19,6 +19,7 @@ app = typer.Typer(
 )
 app.command()(setup.prepare)
 app.command()(setup.doctor)
+app.command()(clean.clean)
 
 
 @app.callback(invoke_without_command=True)
