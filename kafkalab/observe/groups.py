@@ -42,6 +42,9 @@ COOPERATIVE: Settings = {**_CLASSIC, "partition.assignment.strategy": "cooperati
 KIP_848: Settings = {"group.protocol": "consumer"}
 """the broker assigns, and tells with its heartbeats"""
 
+# group.min.session.timeout.ms of a broker whose floors nobody has lowered.
+STOCK_SESSION = 6000
+
 PROTOCOLS: Mapping[str, Settings] = {
     "eager": EAGER,
     "cooperative": COOPERATIVE,
