@@ -33,12 +33,15 @@ from confluent_kafka.admin import (
 )
 
 from kafkalab.brokers.distribution import LEAN_FLAGS, Distribution, find_java
-from kafkalab.brokers.node import Node, wait_until_ready
+from kafkalab.brokers.node import MetadataProbe, Node, wait_until_ready
 from kafkalab.brokers.ports import free_ports
 from kafkalab.brokers.properties import as_properties_file
 from kafkalab.brokers.runs import Run
 from kafkalab.config import Settings
 from kafkalab.observe.waiting import wait_until
+
+# Read before any test runs: pytester gives tests a home of their own, and so another cache.
+CACHE = Settings.from_environment().cache
 
 LAB, NO_CREATE, NO_GROUP = "lab", "no-create", "no-group"
 PASSWORD = 'a secret, with = and " in it'
@@ -63,17 +66,18 @@ RIGHTS: Mapping[str, Mapping[ResourceType, Sequence[AclOperation]]] = {
 
 @dataclass(frozen=True)
 class SecuredCluster:
-    """The cluster, and how each of its users gets in."""
+    """The cluster, and how each of its users gets in; as data that processes can share."""
 
-    node: Node
     bootstrap: str
     """`host:port` of the listener that takes SASL_SSL only"""
-    folder: Path
+    plaintext: str
+    """`host:port` of the listener that takes plaintext only"""
+    home: str
+    """its folder"""
 
     @property
-    def plaintext(self) -> str:
-        """`host:port` of the listener that takes plaintext only."""
-        return self.node.address
+    def folder(self) -> Path:
+        return Path(self.home)
 
     @property
     def authority(self) -> Path:
@@ -103,7 +107,7 @@ class SecuredCluster:
     @property
     def administrator(self) -> dict[str, str]:
         """librdkafka's properties for who may do everything."""
-        return {"bootstrap.servers": self.plaintext}
+        return {"bootstrap.servers": self.plaintext, "log_level": "0"}
 
     def client(self, user: str) -> dict[str, str]:
         """librdkafka's properties for a user."""
@@ -114,6 +118,7 @@ class SecuredCluster:
             "sasl.username": user,
             "sasl.password": PASSWORD,
             "ssl.ca.location": str(self.authority),
+            "log_level": "0",
         }
 
 
@@ -131,36 +136,34 @@ def secured_cluster(settings: Mapping[str, str] | None = None) -> Iterator[Secur
     Args:
         settings: broker settings in addition.
     """
-    cache = Settings.from_environment().cache
-    distribution = Distribution(cache, find_java())
-    run = Run.new(cache, "embedded")
-    run.open()
+    run = Run.new(CACHE, "embedded")
     try:
-        cluster = _start(distribution, run.folder / "secured", settings or {})
-        _let_users_in(cluster)
-        yield cluster
+        yield start(run, settings or {})
     finally:
         run.close()
 
 
-def _start(distribution: Distribution, home: Path, settings: Mapping[str, str]) -> SecuredCluster:
+def start(run: Run, settings: Mapping[str, str]) -> SecuredCluster:
+    """Start the cluster as part of a run: it is gone when the run's owner is."""
+    run.open()
+    distribution = Distribution(CACHE, find_java())
     secured, plaintext, controller = free_ports(3)
-    node = Node(1, home, plaintext, controller)
+    node = Node(1, run.folder / "secured", plaintext, controller)
     node.home.mkdir(parents=True)
-    cluster = SecuredCluster(node, f"127.0.0.1:{secured}", home)
+    cluster = SecuredCluster(f"127.0.0.1:{secured}", node.address, str(node.home))
     _make_certificate(distribution, cluster)
     node.properties_file.write_text(
-        as_properties_file({**_server_properties(cluster), **settings}), "utf-8"
+        as_properties_file({**_server_properties(cluster, node), **settings}), "utf-8"
     )
     distribution.format(node.properties_file)
     command = distribution.command("kafka.Kafka", str(node.properties_file), flags=LEAN_FLAGS)
     node.spawn(command)
     wait_until_ready([node])
+    _let_users_in(cluster)
     return cluster
 
 
-def _server_properties(cluster: SecuredCluster) -> dict[str, str]:
-    node = cluster.node
+def _server_properties(cluster: SecuredCluster, node: Node) -> dict[str, str]:
     return {
         "process.roles": "broker,controller",
         "node.id": "1",
@@ -226,8 +229,6 @@ def _let_users_in(cluster: SecuredCluster) -> None:
 
 
 def _can_get_in(cluster: SecuredCluster, user: str) -> bool:
-    from kafkalab.brokers.node import MetadataProbe
-
     return MetadataProbe(cluster.client(user)).brokers(5) == 1
 
 

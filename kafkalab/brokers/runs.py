@@ -43,7 +43,12 @@ class Owner:
     @classmethod
     def me(cls) -> Owner:
         """The process that calls."""
-        return cls(os.getpid(), psutil.Process().create_time())
+        return cls.of(os.getpid())
+
+    @classmethod
+    def of(cls, pid: int) -> Owner:
+        """The process that has this id now."""
+        return cls(pid, psutil.Process(pid).create_time())
 
     def is_alive(self) -> bool:
         """Whether that process, and not a later one with its id, still runs."""
