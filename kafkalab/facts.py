@@ -10,6 +10,7 @@ import pytest
 
 from kafkalab.brokers import Broker
 from kafkalab.brokers.errors import BrokerError
+from kafkalab.brokers.external import CEILINGS
 from kafkalab.brokers.node import MetadataProbe
 from kafkalab.curriculum import Curriculum, Statement
 from kafkalab.lab import Lab
@@ -26,16 +27,16 @@ REMEDIES = {
     "private_broker": "use --kafka-backend=embedded or container, which can start one more",
     "broker_settings": "have DescribeConfigs on the cluster granted",
     "no_auto_create": "use a cluster with auto.create.topics.enable=false",
-    "short_sessions": "use a cluster with group.min.session.timeout.ms of at most 1000",
-    "quick_heartbeats": "use a cluster with group.consumer.heartbeat.interval.ms of at most 500 "
-    "and group.consumer.session.timeout.ms of at most 2000",
-    "quick_retention": "use a cluster with log.retention.check.interval.ms of at most 1000",
-    "quick_compaction": "use a cluster with log.cleaner.backoff.ms of at most 1000",
-    "quick_aborts": "use a cluster with "
-    "transaction.abort.timed.out.transaction.cleanup.interval.ms of at most 1000",
     "restart": "use --kafka-backend=embedded or container",
     "log_dirs": "use --kafka-backend=embedded, whose files are on this machine",
     "jars": "use --kafka-backend=embedded, which has Java's client at hand",
+}
+
+# Those that an external cluster grants by its settings.
+REMEDIES |= {
+    need: "use a cluster with "
+    + " and ".join(f"{setting} of at most {most}" for setting, most in ceilings.items())
+    for need, ceilings in CEILINGS.items()
 }
 
 evidence_key = pytest.StashKey[Evidence]()

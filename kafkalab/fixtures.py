@@ -157,7 +157,7 @@ def members(broker: Broker, admin: AdminClient, group: str) -> Iterator[MembersM
     `members(EAGER, name, partitions=3)` is the test's group on one topic; more
     topics may be named, and another `group`.
     """
-    from kafkalab.observe.groups import STOCK_SESSION, Members
+    from kafkalab.observe.groups import Members
 
     made: list[Members] = []
 
@@ -172,10 +172,7 @@ def members(broker: Broker, admin: AdminClient, group: str) -> Iterator[MembersM
             **protocol,
             **settings,
         }
-        if "short_sessions" not in broker.capabilities and "session.timeout.ms" in config:
-            # What does not wait for a death to be noticed holds with any session.
-            config["session.timeout.ms"] = max(STOCK_SESSION, int(config["session.timeout.ms"]))
-        made.append(Members(admin, group, topics, partitions, config))
+        made.append(Members(broker, admin, group, topics, partitions, config))
         return made[-1]
 
     yield make

@@ -202,7 +202,8 @@ def _make_certificate(distribution: Distribution, cluster: SecuredCluster) -> No
         ],
         ["-exportcert", "-rfc", "-alias", "server", "-file", str(cluster.authority), *store],
     ):
-        subprocess.run([keytool, *arguments], check=True, capture_output=True, timeout=LIMIT)
+        done = subprocess.run([keytool, *arguments], capture_output=True, text=True, timeout=LIMIT)
+        assert done.returncode == 0, f"{arguments}: {done.stdout}{done.stderr}"
 
 
 def _let_users_in(cluster: SecuredCluster) -> None:

@@ -206,13 +206,14 @@ def test_a_cluster_can_do_what_its_settings_allow() -> None:
     }
 
     assert capabilities_for(None) == frozenset()
-    assert capabilities_for(stock) == {"broker_settings"}
+    assert capabilities_for(stock) == {"broker_settings", "quick_aborts"}
     of_the_lab = capabilities_for({**stock, **LAB_SETTINGS})
     assert of_the_lab == EmbeddedBackend.capabilities - {
         *("private_broker", "restart", "log_dirs", "jars"),
     }
     assert capabilities_for({**stock, "log.cleaner.backoff.ms": "100"}) == {
         "broker_settings",
+        "quick_aborts",
         "quick_compaction",
     }
 
@@ -226,7 +227,7 @@ def test_the_clusters_nodes_are_known_as_they_advertise_themselves(
     assert broker.node_ids == broker.running_ids == (1,)
     assert broker.bootstrap == cluster.bootstrap
     assert broker.client_properties()["sasl.username"] == LAB
-    assert broker.capabilities == {"broker_settings"}
+    assert broker.capabilities == {"broker_settings", "quick_aborts"}
     attached = backend.attach(json.loads(json.dumps(broker.state())))
     assert attached.client_properties() == broker.client_properties()
     assert attached.capabilities == broker.capabilities
@@ -409,7 +410,7 @@ def test_somebody_listens_who_says_nothing(says: Callable[..., str]) -> None:
                 "ssl_truststore_location": None,
                 "security_protocol": "PLAINTEXT",
             },
-            "correct security.protocol",
+            "takes connections and hangs up (Disconnected",
         ),
     ],
     ids=["wrong password", "no password", "unknown authority", "plaintext to TLS"],

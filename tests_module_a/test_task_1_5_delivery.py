@@ -66,6 +66,7 @@ from kafkalab.observe.groups import (
     describe_group,
     join,
     leave,
+    taken_by,
 )
 from kafkalab.observe.lag import lag_of
 from kafkalab.observe.records import (
@@ -866,6 +867,7 @@ def test_one_more_poll_passes_the_marker(
 
 
 @pytest.mark.fact("timeout-aborts", scope="librdkafka, transaction.timeout.ms=1000")
+@pytest.mark.needs("quick_aborts")
 def test_a_transaction_that_takes_too_long_is_aborted(
     topic: TopicMaker, producer: ProducerMaker, consumer: ConsumerMaker, evidence: Evidence
 ) -> None:
@@ -1853,12 +1855,18 @@ def job(
     assert solutions.delivery
 
     def make(
-        strategy: str, *, records: Sequence[bytes] = RECORDS, partitions: int = 1, **more: Any
+        strategy: str,
+        *,
+        records: Sequence[bytes] = RECORDS,
+        partitions: int = 1,
+        settings: Settings | None = None,
+        **more: Any,
     ) -> Job:
         source, writer = topic(partitions=partitions), producer()
         for partition in range(partitions):
             send(writer, source, records[partition::partitions], partition=partition)
         name = f"{group}-{next(numbers)}"
+        more["settings"] = taken_by(broker, settings or {})
         return Job(solutions.folder, strategy, broker.client_properties(), name, source, **more)
 
     return make

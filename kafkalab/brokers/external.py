@@ -7,7 +7,8 @@ prefix (see `names`) are made, used and deleted.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,7 +46,8 @@ CEILINGS: Mapping[str, Mapping[str, int]] = {
     },
     "quick_retention": {"log.retention.check.interval.ms": 1000},
     "quick_compaction": {"log.cleaner.backoff.ms": 1000},
-    "quick_aborts": {"transaction.abort.timed.out.transaction.cleanup.interval.ms": 1000},
+    # The default, for which a fact can wait.
+    "quick_aborts": {"transaction.abort.timed.out.transaction.cleanup.interval.ms": 10_000},
 }
 """what a cluster can do when its settings, in milliseconds, are no higher than these"""
 
@@ -212,13 +214,14 @@ def connect(properties: ClientProperties) -> tuple[AdminClient, dict[int, str]]:
     from confluent_kafka import KafkaError, KafkaException
     from confluent_kafka.admin import AdminClient
 
+    servers = properties.librdkafka["bootstrap.servers"]
     told: list[KafkaError] = []
-    # Its log repeats what the callback tells; a handler would print it.
-    silent = logging.getLogger("kafkalab.connecting")
-    silent.propagate = False
-    config: dict[str, Any] = {**properties.librdkafka, "error_cb": told.append, "log_level": 0}
+    # Some of its trouble a client only logs. A logger of nobody: nothing is printed.
+    log = logging.Logger("kafkalab.connecting")
+    log.addHandler(ear := _Ear())
+    config: dict[str, Any] = {**properties.librdkafka, "error_cb": told.append, "log_level": 6}
     try:
-        admin = AdminClient(config, logger=silent)
+        admin = AdminClient(config, logger=log)
     except KafkaException as error:
         raise BadClientProperties(
             f"librdkafka does not take these properties: "
@@ -236,7 +239,23 @@ def connect(properties: ClientProperties) -> tuple[AdminClient, dict[int, str]]:
             admin.poll(0)
             continue
         return admin, {node_id: _address(each) for node_id, each in brokers.items()}
-    raise _why_not(told, properties)
+    texts = [error.str() for error in told if _code(error) != KafkaError._ALL_BROKERS_DOWN]
+    raise _why_not(
+        set(map(_code, told)),
+        [properties.hide_secrets(each) for each in texts + ear.heard],
+        servers,
+    )
+
+
+class _Ear(logging.Handler):
+    """Keeps what a client logs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.heard.append(record.getMessage())
 
 
 def broker_settings(admin: AdminClient, node_id: int) -> dict[str, str] | None:
@@ -275,45 +294,49 @@ def _address(broker: Any) -> str:
     return f"{host}:{broker.port}"
 
 
-def _why_not(told: list[KafkaError], properties: ClientProperties) -> BrokerError:
+def _why_not(codes: set[int], texts: Sequence[str], servers: str) -> BrokerError:
+    """What a client has told of its trouble, as one line.
+
+    Args:
+        codes: librdkafka's, of its errors.
+        texts: its errors' texts, then its log.
+        servers: where it tried.
+    """
     from confluent_kafka import KafkaError
 
-    servers = properties.librdkafka["bootstrap.servers"]
-    by_code = {_code(error): properties.hide_secrets(error.str()) for error in told}
-    if text := by_code.get(KafkaError._AUTHENTICATION):
+    text = _short(next(iter(texts), f"nothing came in {CONNECT_LIMIT:.0f} s"))
+    if KafkaError._AUTHENTICATION in codes:
         return AccessRefused(
-            f"The cluster at {servers} does not let this user in ({_short(text)}).",
+            f"The cluster at {servers} does not let this user in ({text}).",
             suspect="a wrong user name, password or sasl.mechanism.",
             remedy="correct the file given with --kafka-config.",
         )
-    if text := by_code.get(KafkaError._SSL):
+    if KafkaError._SSL in codes or "SSL handshake failed" in text:
         return AccessRefused(
-            f"No TLS with {servers} ({_short(text)}).",
+            f"No TLS with {servers} ({text}).",
             suspect="a port that speaks no TLS, a truststore without the cluster's authority, or "
             "a name that its certificate does not have.",
             remedy="correct security.protocol or ssl.truststore.* in the file given with "
             "--kafka-config.",
         )
-    text = next(
-        (each for code, each in by_code.items() if code != KafkaError._ALL_BROKERS_DOWN), ""
-    )
-    if "security.protocol" in text:
+    # Kafka, or whoever it is, hangs up at the first request.
+    if any("APIVERSION_QUERY" in each and "Disconnected" in each for each in texts):
         return AccessRefused(
-            f"{servers} hangs up ({_short(text)}).",
+            f"{servers} takes connections and hangs up ({text}).",
             suspect="a port that speaks TLS or SASL, and a client that does not.",
             remedy="correct security.protocol in the file given with --kafka-config.",
         )
-    seen = _short(text) or f"nothing came in {CONNECT_LIMIT:.0f} s"
     return Unreachable(
-        f"No Kafka answers at {servers} ({seen}).",
+        f"No Kafka answers at {servers} ({text}).",
         suspect="a wrong address, a cluster that is down, or a firewall.",
         remedy="check --kafka-bootstrap.",
     )
 
 
 def _short(text: str) -> str:
-    """librdkafka's text without the name of its connection before, and its timings behind."""
-    return text.split(": ", 1)[-1].rpartition(" (after ")[0] or text
+    """librdkafka's text without its name of the connection before, and its timings behind."""
+    bare = re.sub(r"^.*?(?:/bootstrap|/\d+): ", "", text)
+    return re.sub(r" \(after .*", "", bare).rstrip(".")
 
 
 def _not_ours(what: str) -> NotOurs:

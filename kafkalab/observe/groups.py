@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from kafkalab.brokers import Broker
 from kafkalab.observe.children import Child, Say
 from kafkalab.observe.history import Event, History, Kind, State, polled
 from kafkalab.observe.topics import ADMIN_LIMIT
@@ -42,14 +43,14 @@ COOPERATIVE: Settings = {**_CLASSIC, "partition.assignment.strategy": "cooperati
 KIP_848: Settings = {"group.protocol": "consumer"}
 """the broker assigns, and tells with its heartbeats"""
 
-# group.min.session.timeout.ms of a broker whose floors nobody has lowered.
-STOCK_SESSION = 6000
-
 PROTOCOLS: Mapping[str, Settings] = {
     "eager": EAGER,
     "cooperative": COOPERATIVE,
     "KIP-848": KIP_848,
 }
+
+# group.min.session.timeout.ms of a broker whose floors nobody has lowered.
+STOCK_SESSION = 6000
 
 # Seconds. A rebalance takes 0.1 to 0.5, after a death a session more; the rest is for a
 # machine under heavy load.
@@ -66,6 +67,17 @@ LEAVE_LIMIT = 5.0
 
 # More records than a test of ours ever left waiting.
 MOST_WAITING = 100_000
+
+
+def taken_by(broker: Broker, settings: Settings) -> Settings:
+    """A member's settings with a session that the broker takes.
+
+    What does not wait for a death to be noticed holds with any session.
+    """
+    session = settings.get("session.timeout.ms")
+    if session is None or "short_sessions" in broker.capabilities:
+        return settings
+    return {**settings, "session.timeout.ms": max(STOCK_SESSION, int(session))}
 
 
 def commit_offset(
@@ -441,6 +453,7 @@ class Members:
 
     def __init__(
         self,
+        broker: Broker,
         admin: AdminClient,
         group: str,
         topics: Sequence[str],
@@ -450,6 +463,7 @@ class Members:
         """A group without members.
 
         Args:
+            broker: where it is.
             admin: the observer; it is no member.
             group: the group's name.
             topics: what all members subscribe to.
@@ -458,6 +472,7 @@ class Members:
         """
         self.history = History()
         self.partitions = partitions
+        self._broker = broker
         self._admin = admin
         self._group = group
         self._topics = topics
@@ -474,7 +489,7 @@ class Members:
             told: `handle`, `on_assign`, `on_revoke`, `on_lost`, as Member takes them.
         """
         name = f"member-{next(self._names)}"
-        config = {**self._config, "client.id": name, **(settings or {})}
+        config = self._config_of(name, settings)
         member = Member(name, config, self._topics, self.history, **told).start()
         self._live.append(member)
         return member
@@ -482,10 +497,13 @@ class Members:
     def grow_process(self, settings: Settings | None = None) -> MemberProcess:
         """Add a member in a process of its own."""
         name = f"member-{next(self._names)}"
-        config = {**self._config, "client.id": name, **(settings or {})}
+        config = self._config_of(name, settings)
         member = MemberProcess(name, config, self._topics, self.history)
         self._live.append(member)
         return member
+
+    def _config_of(self, name: str, settings: Settings | None) -> Settings:
+        return taken_by(self._broker, {**self._config, "client.id": name, **(settings or {})})
 
     def shrink(self, member: Member) -> None:
         """Close a member: it leaves the group, and is gone on return."""
