@@ -14,7 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import (
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    ConfigSource,
+    NewTopic,
+    ResourceType,
+)
 from filelock import FileLock
 from foreign import (
     clean,
@@ -43,10 +51,11 @@ from kafkalab.brokers import Topology, rights
 from kafkalab.brokers.embedded import EmbeddedBackend
 from kafkalab.brokers.errors import MissingRight, NotOurs
 from kafkalab.brokers.external import ExternalBackend, capabilities_for
-from kafkalab.brokers.leftovers import leftovers
+from kafkalab.brokers.leftovers import Leftovers, delete_leftovers, leftovers
 from kafkalab.brokers.names import age_of, prefix_of, run_prefix
 from kafkalab.brokers.properties import LAB_SETTINGS
 from kafkalab.brokers.runs import Owner, Run
+from kafkalab.observe.waiting import wait_until
 
 # Seconds for what takes milliseconds on an idle machine.
 LIMIT = 30.0
@@ -316,6 +325,26 @@ def test_what_belongs_to_others_stays_as_it_is(how: signal.Signals | None) -> No
         assert names_of_runs(own) == []
         assert "payments" not in said, "what is not ours is not even named"
         planted.end_transaction()
+
+
+def test_a_groups_settings_go_with_it(cluster: SecuredCluster) -> None:
+    """What a lesson has set for a group is taken back: it would outlive the group."""
+    admin, client = AdminClient(cluster.administrator), cluster.client(LAB)
+    group = run_prefix(time.time(), "abcdef") + "with-settings"
+    name = "consumer.session.timeout.ms"
+
+    def source() -> ConfigSource:
+        resource = ConfigResource(ResourceType.GROUP, group)
+        return ConfigSource(admin.describe_configs([resource])[resource].result(LIMIT)[name].source)
+
+    entry = ConfigEntry(name, "50000", incremental_operation=AlterConfigOpType.SET)
+    setting = ConfigResource(ResourceType.GROUP, group, incremental_configs=[entry])
+    admin.incremental_alter_configs([setting])[setting].result(LIMIT)
+    wait_until(source, lambda seen: seen != ConfigSource.DEFAULT_CONFIG, limit=LIMIT, what="it")
+
+    delete_leftovers(client, Leftovers((), (group,)))
+
+    wait_until(source, lambda seen: seen == ConfigSource.DEFAULT_CONFIG, limit=LIMIT, what="less")
 
 
 def test_clean_leaves_young_runs_alone(cluster: SecuredCluster) -> None:

@@ -23,6 +23,9 @@ LIMIT = 30.0
 # A member that was killed is missed after its session: 6 s where floors are stock.
 MEMBERS_LIMIT = 15.0
 
+GROUP_SETTINGS = ("consumer.session.timeout.ms",)
+"""what lessons set for a group"""
+
 
 @dataclass(frozen=True)
 class Leftovers:
@@ -80,6 +83,7 @@ def delete_leftovers(client: Mapping[str, str], found: Leftovers) -> None:
     )
     refused = _refused(topics, {KafkaError.UNKNOWN_TOPIC_OR_PART})
     if found.groups:
+        _forget_settings(admin, found.groups)
         try:
             wait_until(
                 lambda: _undeleted_groups(admin, found.groups),
@@ -93,6 +97,33 @@ def delete_leftovers(client: Mapping[str, str], found: Leftovers) -> None:
     if refused:
         name, why = next(iter(refused.items()))
         raise _left_behind(f"{len(refused)} could not be deleted, such as {name} ({why})")
+
+
+def _forget_settings(admin: AdminClient, groups: Sequence[str]) -> None:
+    """Take back what was set for groups: a group's settings outlive it (KIP-848).
+
+    Who may not do this, or cannot, has not set any.
+    """
+    from confluent_kafka.admin import (
+        AlterConfigOpType,
+        ConfigEntry,
+        ConfigResource,
+        ResourceType,
+    )
+
+    resources = [
+        ConfigResource(
+            ResourceType.GROUP,
+            group,
+            incremental_configs=[
+                ConfigEntry(name, "", incremental_operation=AlterConfigOpType.DELETE)
+                for name in GROUP_SETTINGS
+            ],
+        )
+        for group in groups
+    ]
+    asked = admin.incremental_alter_configs(resources, request_timeout=LIMIT)
+    _refused({str(each): future for each, future in asked.items()}, set())
 
 
 def _undeleted_groups(admin: AdminClient, groups: Sequence[str]) -> dict[str, str]:
