@@ -183,6 +183,8 @@ def _server_properties(cluster: SecuredCluster, node: Node) -> dict[str, str]:
         "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
         # The broker itself, and who administers it, come by the plaintext listener.
         "super.users": "User:ANONYMOUS",
+        # Somebody else's transaction may be open all the while (foreign.py).
+        "transaction.max.timeout.ms": "7200000",
         "log.dirs": str(node.data),
         "offsets.topic.num.partitions": "1",
         "offsets.topic.replication.factor": "1",

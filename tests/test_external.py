@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
 from confluent_kafka.admin import (
     AdminClient,
     AlterConfigOpType,
@@ -46,15 +47,17 @@ from secured_cluster import (
     secured_cluster,
     start,
 )
+from typer.testing import CliRunner
 
 from kafkalab.brokers import Topology, rights
 from kafkalab.brokers.embedded import EmbeddedBackend
 from kafkalab.brokers.errors import MissingRight, NotOurs
 from kafkalab.brokers.external import ExternalBackend, capabilities_for
-from kafkalab.brokers.leftovers import Leftovers, delete_leftovers, leftovers
+from kafkalab.brokers.leftovers import Leftovers, delete_leftovers
 from kafkalab.brokers.names import age_of, prefix_of, run_prefix
 from kafkalab.brokers.properties import LAB_SETTINGS
 from kafkalab.brokers.runs import Owner, Run
+from kafkalab.cli import app
 from kafkalab.observe.waiting import wait_until
 
 # Seconds for what takes milliseconds on an idle machine.
@@ -347,20 +350,38 @@ def test_a_groups_settings_go_with_it(cluster: SecuredCluster) -> None:
     wait_until(source, lambda seen: seen == ConfigSource.DEFAULT_CONFIG, limit=LIMIT, what="less")
 
 
-def test_clean_leaves_young_runs_alone(cluster: SecuredCluster) -> None:
-    """What may be in use is left alone: only runs that began before then are cleaned up."""
+def test_clean_asks_and_leaves_young_runs_alone(cluster: SecuredCluster) -> None:
+    """Clean deletes what it has shown, and only when told to: never what may be in use yet."""
     admin, now = AdminClient(cluster.administrator), time.time()
     young, old = (run_prefix(now - age, "abcdef") + "thing" for age in (60, 7200))
     for made in admin.create_topics([NewTopic(young, 1, 1), NewTopic(old, 1, 1)]).values():
         made.result(LIMIT)
-    client = cluster.client(LAB)
+    place = ConsumerGroupTopicPartitions(old, [TopicPartition(old, 0, 0)])
+    wait_until(
+        lambda: admin.alter_consumer_group_offsets([place])[old].result(LIMIT).topic_partitions[0],
+        lambda answer: answer.error is None,
+        limit=LIMIT,
+        what="the coordinator to know the topic",
+    )
+    command = [
+        *("clean", f"--kafka-bootstrap={cluster.bootstrap}"),
+        f"--kafka-config={cluster.properties_file(LAB)}",
+    ]
 
-    found = leftovers(client, lambda name: (age_of(name, now) or 0) >= 3600)
+    refused = CliRunner().invoke(app, command, input="n\n")
+    after_no = names_of_runs(cluster)
+    agreed = CliRunner().invoke(app, command, input="y\n")
+    after_yes = names_of_runs(cluster)
 
-    for deleted in admin.delete_topics([young, old]).values():
-        deleted.result(LIMIT)
-    assert found.topics == (old,)
-    assert found.groups == ()
+    admin.delete_topics([young])[young].result(LIMIT)
+    assert refused.exit_code == 1
+    assert f"  topic  {old}\n  group  {old}\n" in refused.output, "shown before it asks"
+    assert young not in refused.output
+    assert after_no.count(old) == 2, "the topic and the group: no means no"
+    assert agreed.exit_code == 0
+    assert "Deleted 1 topics and 1 groups." in agreed.output
+    assert old not in after_yes
+    assert young in after_yes
 
 
 # Trouble: one clear line, no hang, nothing left

@@ -20,7 +20,7 @@ class Termination(Enum):
     operating system is lost, what it had is not."""
 
 
-LAB = frozenset(
+LAB_CAPABILITIES = frozenset(
     {
         "private_broker",
         "broker_settings",
@@ -78,7 +78,7 @@ class Broker(Protocol):
 
     @property
     def capabilities(self) -> frozenset[str]:
-        """What tests may need of it: `restart`, `log_dirs`, `jars`, and words of LAB."""
+        """What tests may need of it: `restart`, `log_dirs`, `jars`, or of LAB_CAPABILITIES."""
         ...
 
     def client_properties(self) -> dict[str, str]:

@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kafkalab.brokers import LAB, Progress, Termination, Topology
+from kafkalab.brokers import LAB_CAPABILITIES, Progress, Termination, Topology
 from kafkalab.brokers.coordinators import wait_for_coordinators
 from kafkalab.brokers.errors import BrokerDied, NoEngine, NoImage, PortTaken, StartFailed
 from kafkalab.brokers.node import START_LIMIT, STOP_LIMIT, MetadataProbe
@@ -190,7 +190,7 @@ class ContainerBackend:
     """Starts Kafka in a Docker engine (see `kafkalab.brokers.Backend`)."""
 
     name = "container"
-    capabilities = LAB | {"restart"}
+    capabilities = LAB_CAPABILITIES | {"restart"}
 
     def __init__(self, image: str) -> None:
         self.image = image

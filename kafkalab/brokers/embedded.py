@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 from filelock import FileLock, Timeout
 
-from kafkalab.brokers import LAB, Progress, Termination, Topology
+from kafkalab.brokers import LAB_CAPABILITIES, Progress, Termination, Topology
 from kafkalab.brokers.distribution import (
     LEAN_FLAGS,
     Distribution,
@@ -169,7 +169,7 @@ class EmbeddedBackend:
     """Starts Kafka from the cache folder (see `kafkalab.brokers.Backend`)."""
 
     name = "embedded"
-    capabilities = LAB | {"restart", "log_dirs", "jars"}
+    capabilities = LAB_CAPABILITIES | {"restart", "log_dirs", "jars"}
 
     def __init__(self, cache: Path) -> None:
         self.cache = cache

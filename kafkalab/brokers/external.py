@@ -51,8 +51,8 @@ CEILINGS: Mapping[str, Mapping[str, int]] = {
 }
 """what a cluster can do when its settings, in milliseconds, are no higher than these"""
 
-UNKNOWN_VERSION = "of unknown version"
-"""no request of a client tells which Kafka answers"""
+# No request of a client tells which Kafka answers.
+UNKNOWN_VERSION = "unknown"
 
 
 class ExternalBroker:
