@@ -168,7 +168,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         statement = facts.statement_of(item, lab.curriculum)
         if statement is not None:
             facts.add_keywords(item, statement)
-            facts.limit_time(item)
+            facts.limit_time(item, lab.backend.name)
             if not config.option.collectonly:
                 # A cluster is asked what it can do, which only who runs the facts needs.
                 facts.skip_unmet_needs(item, lab.backend.capabilities, lab.backend.name)
