@@ -202,7 +202,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_unconfigure(config: pytest.Config) -> None:
     if lab := config.stash.get(lab_key, None):
+        tell = config.get_terminal_writer().line
         try:
-            lab.close()
+            lab.close(tell)
         except BrokerError as error:
-            config.get_terminal_writer().line(f"kafkalab: {error}", red=True)
+            tell(f"kafkalab: {error}", red=True)

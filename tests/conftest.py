@@ -96,7 +96,7 @@ class PlayedBackend:
     def attach(self, state):
         return Played()
 
-    def end_run(self, prefix):
+    def end_run(self, prefix, tell):
         pass
 
 

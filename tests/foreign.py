@@ -268,7 +268,7 @@ def main(runs: int, arguments: Sequence[str]) -> int:
         before = snapshot(cluster)
         say(f"{sum(map(len, before['records'].values()))} records planted\n")
         for number in range(runs):
-            how, after = endings[number % 3], random.SystemRandom().uniform(0, 12)
+            how, after = endings[number % 3], random.SystemRandom().uniform(0, 5)
             command = [sys.executable, "-m", "pytest", f"--reports={Path(reports) / str(number)}"]
             code = run_and_end(cluster, [*command, *arguments], how, after)
             left = len(names_of_runs(cluster))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -170,11 +170,12 @@ class Backend(Protocol):
         """The broker that another process started, from its `Broker.state()`."""
         ...
 
-    def end_run(self, prefix: str) -> None:
+    def end_run(self, prefix: str, tell: Callable[[str], None]) -> None:
         """Delete what a run made that outlives its brokers; nothing where they are its own.
 
         Args:
             prefix: what the names of all that the run made begin with.
+            tell: takes a line for the user, when it takes long.
 
         Raises:
             BrokerError: what is left, and what to do.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
@@ -280,7 +280,7 @@ class ContainerBackend:
         topology = Topology(**state["topology"])
         return ContainerBroker(self.client, state["version"], topology, ports, containers)
 
-    def end_run(self, prefix: str) -> None:
+    def end_run(self, prefix: str, tell: Callable[[str], None]) -> None:
         """All that a run made goes with its brokers."""
 
     def _launch_once(self, topology: Topology, run: str) -> ContainerBroker:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -241,5 +241,5 @@ class EmbeddedBackend:
             nodes.append(node)
         return EmbeddedBroker(self.prepared, Topology(**state["topology"]), nodes)
 
-    def end_run(self, prefix: str) -> None:
+    def end_run(self, prefix: str, tell: Callable[[str], None]) -> None:
         """All that a run made goes with its brokers."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -193,14 +193,14 @@ class ExternalBackend:
         nodes = {row["node_id"]: row["address"] for row in state["nodes"]}
         return ExternalBroker(self.properties, nodes, frozenset(state["capabilities"]))
 
-    def end_run(self, prefix: str) -> None:
+    def end_run(self, prefix: str, tell: Callable[[str], None]) -> None:
         """Delete the topics and groups of a run, and nothing else.
 
         Raises:
             BrokerError: not all of it could be deleted; the text says how to.
         """
         client = self.broker.client_properties()
-        delete_leftovers(client, leftovers(client, lambda name: name.startswith(prefix)))
+        delete_leftovers(client, leftovers(client, lambda name: name.startswith(prefix)), tell)
 
 
 def connect(properties: ClientProperties) -> tuple[AdminClient, dict[int, str]]:

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
 # Seconds for one request about many names.
 LIMIT = 30.0
-# A member that was killed is missed after its session: 6 s where floors are stock.
-MEMBERS_LIMIT = 15.0
+# Who was killed, or is static, is missed after its session: 45 s under KIP-848 where floors
+# are stock.
+MEMBERS_LIMIT = 60.0
 
 GROUP_SETTINGS = ("consumer.session.timeout.ms",)
 """what lessons set for a group"""
@@ -66,10 +67,17 @@ def leftovers(client: Mapping[str, str], is_wanted: Callable[[str], bool]) -> Le
     return Leftovers(ours(topics), ours([each.group_id for each in groups]))
 
 
-def delete_leftovers(client: Mapping[str, str], found: Leftovers) -> None:
+def delete_leftovers(
+    client: Mapping[str, str], found: Leftovers, tell: Callable[[str], None]
+) -> None:
     """Delete topics and groups; who is gone already is fine.
 
     An open transaction is no hindrance: its topic goes with all that it holds back.
+
+    Args:
+        client: client properties.
+        found: what is to be deleted.
+        tell: takes a line for the user, when groups have members yet.
 
     Raises:
         LeftBehind: some could not be deleted.
@@ -84,16 +92,7 @@ def delete_leftovers(client: Mapping[str, str], found: Leftovers) -> None:
     refused = _refused(topics, {KafkaError.UNKNOWN_TOPIC_OR_PART})
     if found.groups:
         _forget_settings(admin, found.groups)
-        try:
-            wait_until(
-                lambda: _undeleted_groups(admin, found.groups),
-                lambda left: not left,
-                limit=MEMBERS_LIMIT,
-                what="groups without members",
-                interval=0.5,
-            )
-        except Expired:
-            refused |= _undeleted_groups(admin, found.groups)
+        refused |= _delete_groups(admin, found.groups, tell)
     if refused:
         name, why = next(iter(refused.items()))
         raise _left_behind(f"{len(refused)} could not be deleted, such as {name} ({why})")
@@ -124,6 +123,30 @@ def _forget_settings(admin: AdminClient, groups: Sequence[str]) -> None:
     ]
     asked = admin.incremental_alter_configs(resources, request_timeout=LIMIT)
     _refused({str(each): future for each, future in asked.items()}, set())
+
+
+def _delete_groups(
+    admin: AdminClient, groups: Sequence[str], tell: Callable[[str], None]
+) -> dict[str, str]:
+    """Delete groups, once their members are missed; return those that could not be."""
+    left = _undeleted_groups(admin, groups)
+    if not left:
+        return {}
+    tell(
+        f"kafkalab: {len(left)} groups of this run have members that are not missed yet: "
+        f"waiting for that, {MEMBERS_LIMIT:.0f} s at most"
+    )
+    try:
+        wait_until(
+            lambda: _undeleted_groups(admin, groups),
+            lambda undeleted: not undeleted,
+            limit=MEMBERS_LIMIT,
+            what="groups without members",
+            interval=0.5,
+        )
+    except Expired:
+        return _undeleted_groups(admin, groups)
+    return {}
 
 
 def _undeleted_groups(admin: AdminClient, groups: Sequence[str]) -> dict[str, str]:

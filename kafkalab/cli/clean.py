@@ -46,7 +46,7 @@ def clean(
     _show(console, found, now)
     if not yes:
         typer.confirm("Delete them?", abort=True)
-    delete_leftovers(client, found)
+    delete_leftovers(client, found, console.print)
     console.print(
         f"Deleted {len(found.topics)} topics and {len(found.groups)} groups.", highlight=False
     )

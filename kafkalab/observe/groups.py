@@ -246,6 +246,7 @@ class Member:
         self._told = {Kind.ASSIGN: on_assign, Kind.REVOKE: on_revoke, Kind.LOST: on_lost}
         self._epochs: Counter[Place] = Counter()
         self._commands: queue.SimpleQueue[Callable[[Consumer], None]] = queue.SimpleQueue()
+        self._keeps_its_place = "group.instance.id" in config
         self._polling = True
         self._running = True
         self._thread = threading.Thread(target=self.run, name=name, daemon=True)
@@ -309,13 +310,17 @@ class Member:
         """Poll again after a hang."""
         self.do(lambda _: setattr(self, "_polling", True))
 
-    def close(self) -> None:
+    def close(self, *, for_good: bool = False) -> None:
         """Leave the group and stop; return when it has.
+
+        Args:
+            for_good: a static member gives its place up, too.
 
         Raises:
             TimeoutError: it did not within COMMAND_LIMIT.
             Exception: what ended the polling before, if anything did.
         """
+        self._keeps_its_place &= not for_good
         self._commands.put(lambda _: setattr(self, "_running", False))
         self._thread.join(COMMAND_LIMIT)
         self.check()
@@ -338,7 +343,7 @@ class Member:
                 if self._polling and self._running:
                     self._poll(consumer)
         finally:
-            leave(consumer, static="group.instance.id" in self._config)
+            leave(consumer, static=self._keeps_its_place)
 
     def _obey(self, consumer: Consumer) -> None:
         with contextlib.suppress(queue.Empty):
@@ -428,7 +433,7 @@ class MemberProcess:
         self._history.add(Event(Kind.CRASH, State.OK, self.name, time=_now()))
         self.assignment.clear()
 
-    def close(self) -> None:
+    def close(self, *, for_good: bool = True) -> None:  # noqa: ARG002 - as Member has it
         """End the process if it still runs."""
         self._child.kill()
 
@@ -553,7 +558,7 @@ class Members:
     def close(self) -> None:
         """Close all members that still live, and those that hang."""
         for each in (*self._live, *self._forgotten):
-            each.close()
+            each.close(for_good=True)
         self._live.clear()
         self._forgotten.clear()
 
