@@ -20,7 +20,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psutil
 from confluent_kafka import Consumer as KafkaConsumer
 from confluent_kafka import (
     ConsumerGroupTopicPartitions,
@@ -38,7 +37,6 @@ from secured_cluster import (
 )
 
 from kafkalab.brokers.names import prefix_of
-from kafkalab.brokers.processes import kill
 from kafkalab.observe.waiting import Expired, wait_until
 
 # Names that come close to a run's, beside one that does not.
@@ -197,7 +195,7 @@ def run_and_end(
         cluster: the cluster.
         command: what runs.
         how: the signal that ends it, SIGKILL to all its processes; None lets it end.
-        after: seconds after it has made its first topic or group.
+        after: seconds after its first lesson has made a topic or group.
     """
     process = subprocess.Popen(
         list(command),
@@ -209,20 +207,23 @@ def run_and_end(
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     if how is not None:
-        before = set(names_of_runs(cluster))
         wait_until(
-            lambda: set(names_of_runs(cluster)) - before or process.poll() is not None,
+            lambda: _of_lessons(cluster) or process.poll() is not None,
             limit=LIMIT,
             what="the run to make something",
         )
         _let_run(process, after)
         if how is signal.SIGKILL:
-            # As a machine that is switched off: nobody is left to tidy up.
-            me = psutil.Process(process.pid)
-            kill([*me.children(recursive=True), me])
+            # All at once, as when a machine is switched off: nobody is left to tidy up.
+            os.killpg(process.pid, how)
         else:
             process.send_signal(how)
     return process.wait(600)
+
+
+def _of_lessons(cluster: SecuredCluster) -> list[str]:
+    """What there is but for that by which a run asks for its rights."""
+    return [name for name in names_of_runs(cluster) if not name.endswith("-rights")]
 
 
 def _let_run(process: subprocess.Popen[bytes], seconds: float) -> None:
