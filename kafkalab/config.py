@@ -13,7 +13,7 @@ import platformdirs
 if TYPE_CHECKING:
     import pytest
 
-BACKENDS = ("auto", "container", "embedded")
+BACKENDS = ("auto", "container", "embedded", "external")
 DEFAULT_IMAGE = "apache/kafka:4.4.0"
 
 
@@ -33,7 +33,7 @@ KNOBS = {
         "KAFKALAB_BACKEND",
         "kafka_backend",
         "auto",
-        "where the broker runs: auto, container or embedded (default: auto)",
+        "where the broker runs: auto, container, embedded or external (default: auto)",
     ),
     "image": Knob(
         "--kafka-image",
@@ -41,6 +41,20 @@ KNOBS = {
         "kafka_image",
         DEFAULT_IMAGE,
         f"the image of the container backend (default: {DEFAULT_IMAGE})",
+    ),
+    "bootstrap": Knob(
+        "--kafka-bootstrap",
+        "KAFKALAB_BOOTSTRAP",
+        "kafka_bootstrap",
+        "",
+        "host:port of your cluster, comma separated; for the external backend",
+    ),
+    "client_config": Knob(
+        "--kafka-config",
+        "KAFKALAB_CONFIG",
+        "kafka_config",
+        "",
+        "a Java client's properties file (SASL, TLS) for your cluster; for the external backend",
     ),
     "solutions": Knob(
         "--solutions",
@@ -86,6 +100,8 @@ class Settings:
 
     backend: str
     image: str
+    bootstrap: str
+    client_config: Path | None
     solutions: Path | None
     reports: Path
     concept_summary: Path | None
@@ -129,6 +145,8 @@ class Settings:
         return cls(
             backend=value("backend"),
             image=value("image"),
+            bootstrap=value("bootstrap"),
+            client_config=path("client_config"),
             solutions=path("solutions"),
             reports=path("reports") or root / "reports",
             concept_summary=path("concept_summary"),

@@ -10,6 +10,7 @@ import pytest
 
 from kafkalab.brokers import Broker
 from kafkalab.brokers.errors import BrokerError
+from kafkalab.brokers.external import CEILINGS
 from kafkalab.brokers.node import MetadataProbe
 from kafkalab.curriculum import Curriculum, Statement
 from kafkalab.lab import Lab
@@ -21,11 +22,24 @@ PROPERTY = "kafkalab"
 
 # A fact takes a second or two; ten times that, on a loaded machine, is a hang.
 FACT_LIMIT = 60
+# A cluster of others may be far, encrypts, and with stock floors each step of a KIP-848 group
+# takes 5 s: the longest fact was seen to take 44 s.
+EXTERNAL_FACT_LIMIT = 180
 
 REMEDIES = {
+    "private_broker": "use --kafka-backend=embedded or container, which can start one more",
+    "broker_settings": "have DescribeConfigs on the cluster granted",
+    "no_auto_create": "use a cluster with auto.create.topics.enable=false",
     "restart": "use --kafka-backend=embedded or container",
     "log_dirs": "use --kafka-backend=embedded, whose files are on this machine",
     "jars": "use --kafka-backend=embedded, which has Java's client at hand",
+}
+
+# Those that an external cluster grants by its settings.
+REMEDIES |= {
+    need: "use a cluster with "
+    + " and ".join(f"{setting} of at most {most}" for setting, most in ceilings.items())
+    for need, ceilings in CEILINGS.items()
 }
 
 evidence_key = pytest.StashKey[Evidence]()
@@ -45,18 +59,21 @@ def add_keywords(item: pytest.Item, statement: Statement) -> None:
 
 def skip_unmet_needs(item: pytest.Item, capabilities: frozenset[str], backend: str) -> None:
     """Skip an item that needs what the backend cannot do, with reason and remedy."""
-    for mark in item.iter_markers("needs"):
-        for need in mark.args:
-            if need not in capabilities:
-                remedy = REMEDIES.get(need, "use another backend")
-                reason = f"needs {need}, which the {backend} backend does not have: {remedy}"
-                item.add_marker(pytest.mark.skip(reason=reason))
+    needs = [need for mark in item.iter_markers("needs") for need in mark.args]
+    if "private_broker" in getattr(item, "fixturenames", ()):
+        needs.append("private_broker")
+    for need in needs:
+        if need not in capabilities:
+            remedy = REMEDIES.get(need, "use another backend")
+            reason = f"needs {need}, which the {backend} backend does not have: {remedy}"
+            item.add_marker(pytest.mark.skip(reason=reason))
 
 
-def limit_time(item: pytest.Item) -> None:
+def limit_time(item: pytest.Item, backend: str) -> None:
     """Give a fact a time limit, unless it names its own."""
     if item.get_closest_marker("timeout") is None:
-        item.add_marker(pytest.mark.timeout(FACT_LIMIT))
+        limit = EXTERNAL_FACT_LIMIT if backend == "external" else FACT_LIMIT
+        item.add_marker(pytest.mark.timeout(limit))
 
 
 @dataclass(frozen=True)
@@ -116,7 +133,7 @@ def _what_fails(broker: Broker | None) -> str | None:
     if not broker.running_ids:
         return None
     # 5 s: a healthy broker answers in milliseconds, in a second on a loaded machine.
-    if MetadataProbe(broker.bootstrap).brokers(5.0) == 0:
+    if MetadataProbe(broker.client_properties()).brokers(5.0) == 0:
         return f"The broker runs but does not answer.\n{broker.log_tail()}"
     return None
 

@@ -172,7 +172,7 @@ def members(broker: Broker, admin: AdminClient, group: str) -> Iterator[MembersM
             **protocol,
             **settings,
         }
-        made.append(Members(admin, group, topics, partitions, config))
+        made.append(Members(broker, admin, group, topics, partitions, config))
         return made[-1]
 
     yield make
@@ -194,7 +194,7 @@ class TopicMaker:
 
     def __init__(self, test: str, lab: Lab, broker: Broker, admin: AdminClient) -> None:
         self._test = test
-        self._run = lab.run.folder.name
+        self._prefix = lab.run.prefix
         self._broker = broker
         self._admin = admin
         self._numbers = count(1)
@@ -218,7 +218,7 @@ class TopicMaker:
         """A name of this test that no topic has yet."""
         from kafkalab.observe.topics import topic_name
 
-        return topic_name(self._test, self._run, next(self._numbers))
+        return topic_name(self._prefix, self._test, next(self._numbers))
 
 
 @pytest.fixture
@@ -234,7 +234,7 @@ def group(request: pytest.FixtureRequest, _lab: Lab) -> str:
     """A group id that is named after the test and the run."""
     from kafkalab.observe.topics import topic_name
 
-    return topic_name(request.node.name, _lab.run.folder.name, 0)
+    return topic_name(_lab.run.prefix, request.node.name, 0)
 
 
 @pytest.fixture

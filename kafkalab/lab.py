@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -66,8 +66,7 @@ class Lab:
     @cached_property
     def _choice(self) -> tuple[Backend, str]:
         if self._given_backend:
-            named = backend_named(self._given_backend, self.settings.cache, self.settings.image)
-            return named, ""
+            return backend_named(self._given_backend, self.settings), ""
         return choose(self.settings)
 
     @property
@@ -101,7 +100,14 @@ class Lab:
 
         return self.settings.solutions or REFERENCE
 
-    def close(self) -> None:
-        """End all brokers of the run, if this process owns it and any was asked for."""
+    def close(self, tell: Callable[[str], None]) -> None:
+        """End all brokers of the run, if this process owns it and any was asked for.
+
+        Args:
+            tell: takes a line for the user, when it takes long.
+
+        Raises:
+            BrokerError: something that outlives them could not be deleted.
+        """
         if not self.is_worker and self.run.folder.exists():
-            self.lease.run.close()
+            self.lease.close(tell)

@@ -33,7 +33,7 @@ HYPOTHESIS = "hypothesispytest"
 MARKERS = (
     "fact(slug, scope): a sentence about Kafka, or about a component, that this test demonstrates",
     "control(slug, changes): the same apparatus with one factor changed; the fact's opposite",
-    "needs(*capabilities): what the broker must be able to do (restart, log_dirs, jars)",
+    "needs(*capabilities): what the broker must be able to do (restart, log_dirs, jars, ...)",
     "slow: takes a minute and is left out, unless -m says what to run",
     "cluster(brokers=1, settings={}): the broker that private_broker starts for this test",
 )
@@ -144,7 +144,11 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     lab = config.stash[lab_key]
     if not lab.is_active or lab.is_worker:
         return []
-    lines = [f"kafka: {lab.backend.describe()}" + (f" ({lab.reason})" if lab.reason else "")]
+    try:
+        lines = [f"kafka: {lab.backend.describe()}" + (f" ({lab.reason})" if lab.reason else "")]
+    except BrokerError as error:
+        # Only who collects and runs nothing comes here; whoever runs was told before.
+        return [f"kafka: {error}"]
     if _leaves_out_slow(config):
         lines.append("facts that take a minute are left out: -m slow runs them")
     return lines
@@ -177,8 +181,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         statement = facts.statement_of(item, lab.curriculum)
         if statement is not None:
             facts.add_keywords(item, statement)
-            facts.limit_time(item)
-            facts.skip_unmet_needs(item, lab.backend.capabilities, lab.backend.name)
+            facts.limit_time(item, lab.backend.name)
+            if not config.option.collectonly:
+                # A cluster is asked what it can do, which only who runs the facts needs.
+                facts.skip_unmet_needs(item, lab.backend.capabilities, lab.backend.name)
     slow = [item for item in items if item.get_closest_marker("slow") is not None]
     if slow and _leaves_out_slow(config):
         config.hook.pytest_deselected(items=slow)
@@ -209,4 +215,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_unconfigure(config: pytest.Config) -> None:
     if lab := config.stash.get(lab_key, None):
-        lab.close()
+        tell = config.get_terminal_writer().line
+        try:
+            lab.close(tell)
+        except BrokerError as error:
+            tell(f"kafkalab: {error}", red=True)

@@ -11,7 +11,7 @@ import pytest
 
 from kafkalab.config import DEFAULT_IMAGE, KNOBS, Settings
 
-PATHS = ("cache", "concept_summary", "curriculum", "reports", "solutions")
+PATHS = ("cache", "client_config", "concept_summary", "curriculum", "reports", "solutions")
 
 
 @pytest.fixture(autouse=True)
@@ -84,6 +84,8 @@ def test_every_setting_has_a_default(project: Project) -> None:
     assert settings == Settings(
         backend="auto",
         image=DEFAULT_IMAGE,
+        bootstrap="",
+        client_config=None,
         solutions=None,
         reports=project.root / "reports",
         concept_summary=None,

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from confluent_kafka import KafkaError, KafkaException
 from hypothesis import given
 from hypothesis import strategies as st
 from pytest_timeout import PYTEST_FAILURE_MESSAGE
@@ -148,6 +149,25 @@ def test_any_other_exception_of_the_harness_is_invalid(error: Exception, reason:
     outcome, said = judge(error_of(raising(error)), NO_SOLUTIONS, healthy)
 
     assert (outcome, said) == (INVALID, reason)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        KafkaError.TOPIC_AUTHORIZATION_FAILED,
+        KafkaError.GROUP_AUTHORIZATION_FAILED,
+        KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+        KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+    ],
+)
+def test_a_missing_right_is_invalid(code: int) -> None:
+    """Whoever lacks a right learns that, even in a component: it is no verdict on it."""
+    error = error_of(raising(KafkaException(KafkaError(code))))
+
+    outcome, said = judge(error, Path(__file__).parent, healthy)
+
+    assert outcome is INVALID
+    assert said.startswith("the cluster's ACLs do not allow it: KafkaException: ")
 
 
 def test_a_test_that_hangs_is_invalid() -> None:

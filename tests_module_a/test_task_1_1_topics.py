@@ -143,6 +143,7 @@ def test_a_partition_is_an_append_only_log(
 
 
 @pytest.mark.control("partition-is-an-append-only-log", changes="the topic is compacted")
+@pytest.mark.needs("quick_compaction")
 def test_a_compacted_log_loses_records(
     topic: TopicMaker, producer: ProducerMaker, consumer: ConsumerMaker, evidence: Evidence
 ) -> None:
@@ -538,6 +539,7 @@ def test_a_producer_creates_topics_a_consumer_does_not(
 
 
 @pytest.mark.control("who-auto-creates", changes="the broker does not let clients create topics")
+@pytest.mark.needs("no_auto_create")
 def test_where_the_broker_says_no_nobody_creates(
     admin: AdminClient, topic: TopicMaker, producer: ProducerMaker, evidence: Evidence
 ) -> None:
@@ -759,6 +761,7 @@ def test_in_batches_of_one_only_the_bad_record_fails(
 
 
 @pytest.mark.fact("compaction-keeps-the-newest", scope="cleanup.policy=compact, closed segments")
+@pytest.mark.needs("quick_compaction")
 def test_compaction_keeps_the_newest_of_each_key(
     topic: TopicMaker, producer: ProducerMaker, consumer: ConsumerMaker, evidence: Evidence
 ) -> None:
@@ -785,6 +788,7 @@ def test_compaction_keeps_the_newest_of_each_key(
 
 
 @pytest.mark.control("compaction-keeps-the-newest", changes="cleanup.policy=delete")
+@pytest.mark.needs("quick_compaction")
 def test_without_compaction_all_records_stay(
     topic: TopicMaker, producer: ProducerMaker, consumer: ConsumerMaker, evidence: Evidence
 ) -> None:
@@ -815,6 +819,7 @@ def test_without_compaction_all_records_stay(
     [({"retention.ms": "3600000"}, 5), ({"retention.ms": "-1", "retention.bytes": "2500"}, 2)],
     ids=["by time", "by size"],
 )
+@pytest.mark.needs("quick_retention")
 def test_retention_drops_whole_segments(
     topic: TopicMaker,
     producer: ProducerMaker,
@@ -847,6 +852,7 @@ def test_retention_drops_whole_segments(
 
 
 @pytest.mark.control("retention-by-time-and-size", changes="retention.ms=-1 and no retention.bytes")
+@pytest.mark.needs("quick_retention")
 def test_without_limits_nothing_is_dropped(
     topic: TopicMaker, producer: ProducerMaker, consumer: ConsumerMaker, evidence: Evidence
 ) -> None:
@@ -1023,7 +1029,7 @@ def test_provision_names_what_failed(
     broker: Broker, admin: AdminClient, topic: TopicMaker, solutions: Solutions, evidence: Evidence
 ) -> None:
     """A topic that cannot be created is reported by name with its error; the others are created."""
-    good, bad_name, too_many = topic.name(), "not a legal name!", topic.name()
+    good, bad_name, too_many = topic.name(), f"{topic.name()} is no legal name!", topic.name()
     wanted = [
         TopicDefinition(bad_name),
         TopicDefinition(too_many, replicas=len(broker.node_ids) + 1),

@@ -66,6 +66,7 @@ from kafkalab.observe.groups import (
     describe_group,
     join,
     leave,
+    taken_by,
 )
 from kafkalab.observe.lag import lag_of
 from kafkalab.observe.records import (
@@ -866,6 +867,7 @@ def test_one_more_poll_passes_the_marker(
 
 
 @pytest.mark.fact("timeout-aborts", scope="librdkafka, transaction.timeout.ms=1000")
+@pytest.mark.needs("quick_aborts")
 def test_a_transaction_that_takes_too_long_is_aborted(
     topic: TopicMaker, producer: ProducerMaker, consumer: ConsumerMaker, evidence: Evidence
 ) -> None:
@@ -1591,13 +1593,9 @@ def copy_in_transactions(
         offsets: when they are committed: within the transaction, before it, or after it.
         crash_when: at which point of its second transaction to crash, if at all.
     """
-    writer = Producer(
-        {
-            "bootstrap.servers": config["bootstrap.servers"],
-            "log_level": 0,
-            "transactional.id": config["group.id"],
-        }
-    )
+    of_consumers = {*LAB_CONSUMER, "group.id"}
+    client = {name: value for name, value in config.items() if name not in of_consumers}
+    writer = Producer({**client, "transactional.id": config["group.id"]})
     # First this, which ends what a process before it left open, then where that one came to.
     init_transactions(writer)
     reader = Consumer(dict(config))
@@ -1857,12 +1855,18 @@ def job(
     assert solutions.delivery
 
     def make(
-        strategy: str, *, records: Sequence[bytes] = RECORDS, partitions: int = 1, **more: Any
+        strategy: str,
+        *,
+        records: Sequence[bytes] = RECORDS,
+        partitions: int = 1,
+        settings: Settings | None = None,
+        **more: Any,
     ) -> Job:
         source, writer = topic(partitions=partitions), producer()
         for partition in range(partitions):
             send(writer, source, records[partition::partitions], partition=partition)
         name = f"{group}-{next(numbers)}"
+        more["settings"] = taken_by(broker, settings or {})
         return Job(solutions.folder, strategy, broker.client_properties(), name, source, **more)
 
     return make

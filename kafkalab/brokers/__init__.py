@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -18,6 +18,21 @@ class Termination(Enum):
     ABRUPT = "abrupt"
     """SIGKILL: the node has no chance to do anything; what it had not flushed to the
     operating system is lost, what it had is not."""
+
+
+LAB_CAPABILITIES = frozenset(
+    {
+        "private_broker",
+        "broker_settings",
+        "no_auto_create",
+        "short_sessions",
+        "quick_heartbeats",
+        "quick_retention",
+        "quick_compaction",
+        "quick_aborts",
+    }
+)
+"""what every broker can do that is started with a lab's settings (`properties.LAB_SETTINGS`)"""
 
 
 @dataclass(frozen=True)
@@ -63,7 +78,7 @@ class Broker(Protocol):
 
     @property
     def capabilities(self) -> frozenset[str]:
-        """What tests may need of it: `restart`, `log_dirs`, `jars`."""
+        """What tests may need of it: `restart`, `log_dirs`, `jars`, or of LAB_CAPABILITIES."""
         ...
 
     def client_properties(self) -> dict[str, str]:
@@ -125,8 +140,11 @@ class Backend(Protocol):
     """A way to get a broker."""
 
     name: str
-    capabilities: frozenset[str]
-    """What its brokers can do beside serving clients; the words of `@pytest.mark.needs`."""
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """What its brokers can do beside serving clients; the words of `@pytest.mark.needs`."""
+        ...
 
     def describe(self) -> str:
         """One phrase for the header: what runs, in which version."""
@@ -150,6 +168,18 @@ class Backend(Protocol):
 
     def attach(self, state: Mapping[str, Any]) -> Broker:
         """The broker that another process started, from its `Broker.state()`."""
+        ...
+
+    def end_run(self, prefix: str, tell: Callable[[str], None]) -> None:
+        """Delete what a run made that outlives its brokers; nothing where they are its own.
+
+        Args:
+            prefix: what the names of all that the run made begin with.
+            tell: takes a line for the user, when it takes long.
+
+        Raises:
+            BrokerError: what is left, and what to do.
+        """
         ...
 
 

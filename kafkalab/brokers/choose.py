@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from kafkalab.brokers import Backend
 from kafkalab.brokers.container import ContainerBackend
 from kafkalab.brokers.embedded import EmbeddedBackend
 from kafkalab.brokers.errors import UnknownBackend
+from kafkalab.brokers.external import ExternalBackend
 from kafkalab.config import BACKENDS, Settings
 
 
@@ -16,12 +15,13 @@ def choose(settings: Settings) -> tuple[Backend, str]:
 
     Auto takes a container when a Docker engine answers and the image is there;
     it does not pull: a lesson must not wait for a download it was not asked for.
+    It never takes an external cluster: others use that, so it must be asked for by name.
 
     Raises:
         UnknownBackend: there is no backend of that name.
     """
     if settings.backend != "auto":
-        return backend_named(settings.backend, settings.cache, settings.image), ""
+        return backend_named(settings.backend, settings), ""
     container = ContainerBackend(settings.image)
     if not container.engine_answers():
         return EmbeddedBackend(settings.cache), "auto: no Docker engine answers"
@@ -33,16 +33,18 @@ def choose(settings: Settings) -> tuple[Backend, str]:
     return container, "auto: Docker answers and the image is there"
 
 
-def backend_named(name: str, cache: Path, image: str) -> Backend:
-    """The backend of that name.
+def backend_named(name: str, settings: Settings) -> Backend:
+    """The backend of that name, with these settings.
 
     Raises:
         UnknownBackend: there is none.
     """
     if name == "embedded":
-        return EmbeddedBackend(cache)
+        return EmbeddedBackend(settings.cache)
     if name == "container":
-        return ContainerBackend(image)
+        return ContainerBackend(settings.image)
+    if name == "external":
+        return ExternalBackend(settings.bootstrap, settings.client_config)
     raise UnknownBackend(
         f"There is no backend '{name}'.",
         suspect="a typing error in --kafka-backend, KAFKALAB_BACKEND or kafka_backend.",

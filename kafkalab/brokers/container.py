@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kafkalab.brokers import Progress, Termination, Topology
+from kafkalab.brokers import LAB_CAPABILITIES, Progress, Termination, Topology
 from kafkalab.brokers.coordinators import wait_for_coordinators
 from kafkalab.brokers.errors import BrokerDied, NoEngine, NoImage, PortTaken, StartFailed
 from kafkalab.brokers.node import START_LIMIT, STOP_LIMIT, MetadataProbe
@@ -166,7 +166,7 @@ class ContainerBroker:
             StartFailed: a container ended, or did not answer within START_LIMIT.
         """
         started = time.monotonic()
-        probe = MetadataProbe(self.bootstrap)
+        probe = MetadataProbe(self.client_properties())
         while time.monotonic() - started < START_LIMIT:
             ended = self._ended_node()
             if ended is not None:
@@ -190,7 +190,7 @@ class ContainerBackend:
     """Starts Kafka in a Docker engine (see `kafkalab.brokers.Backend`)."""
 
     name = "container"
-    capabilities = frozenset({"restart"})
+    capabilities = LAB_CAPABILITIES | {"restart"}
 
     def __init__(self, image: str) -> None:
         self.image = image
@@ -279,6 +279,9 @@ class ContainerBackend:
         ports = {row["node_id"]: row["port"] for row in state["nodes"]}
         topology = Topology(**state["topology"])
         return ContainerBroker(self.client, state["version"], topology, ports, containers)
+
+    def end_run(self, prefix: str, tell: Callable[[str], None]) -> None:
+        """All that a run made goes with its brokers."""
 
     def _launch_once(self, topology: Topology, run: str) -> ContainerBroker:
         started = time.monotonic()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 from filelock import FileLock, Timeout
 
-from kafkalab.brokers import Progress, Termination, Topology
+from kafkalab.brokers import LAB_CAPABILITIES, Progress, Termination, Topology
 from kafkalab.brokers.distribution import (
     LEAN_FLAGS,
     Distribution,
@@ -169,7 +169,7 @@ class EmbeddedBackend:
     """Starts Kafka from the cache folder (see `kafkalab.brokers.Backend`)."""
 
     name = "embedded"
-    capabilities = frozenset({"restart", "log_dirs", "jars"})
+    capabilities = LAB_CAPABILITIES | {"restart", "log_dirs", "jars"}
 
     def __init__(self, cache: Path) -> None:
         self.cache = cache
@@ -240,3 +240,6 @@ class EmbeddedBackend:
                 node.process = None
             nodes.append(node)
         return EmbeddedBroker(self.prepared, Topology(**state["topology"]), nodes)
+
+    def end_run(self, prefix: str, tell: Callable[[str], None]) -> None:
+        """All that a run made goes with its brokers."""

@@ -75,3 +75,35 @@ class EndFailed(BrokerError):
 
 class RunIsOver(BrokerError):
     """A broker was asked for after its run had ended."""
+
+
+class NoBootstrap(BrokerError):
+    """The external backend was asked for, and nobody said where the cluster is."""
+
+
+class BadClientProperties(BrokerError):
+    """The client properties file cannot be read, translated or used."""
+
+
+class Unreachable(BrokerError):
+    """Nothing that could be Kafka answers at the bootstrap servers."""
+
+
+class AccessRefused(BrokerError):
+    """A cluster is there, but lets nobody in with these properties."""
+
+
+class MissingRight(BrokerError):
+    """The cluster's ACLs do not let this user do what lessons do."""
+
+
+class ClusterRefuses(BrokerError):
+    """The cluster does not do for anybody what lessons need."""
+
+
+class NotOurs(BrokerError):
+    """Something was asked of an external cluster that only its owner may do."""
+
+
+class LeftBehind(BrokerError):
+    """Topics or groups of a run could not be deleted from an external cluster."""

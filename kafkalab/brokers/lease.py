@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +63,20 @@ class Lease:
         """
         self._raise_known_failure()
         return self._broker
+
+    def close(self, tell: Callable[[str], None]) -> None:
+        """End all that the run has made; for its owner.
+
+        Args:
+            tell: takes a line for the user, when it takes long.
+
+        Raises:
+            BrokerError: what outlives its brokers could not be deleted; they are gone.
+        """
+        try:
+            self.backend.end_run(self.run.prefix, tell)
+        finally:
+            self.run.close()
 
     def state(self) -> dict[str, Any] | None:
         """What is known of the shared broker; None before it was started."""

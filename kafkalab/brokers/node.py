@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import psutil
@@ -113,7 +113,7 @@ def wait_until_ready(nodes: Sequence[Node]) -> float:
         PortTaken, StartFailed: a node ended, or did not answer within START_LIMIT.
     """
     started = time.monotonic()
-    probe = MetadataProbe(",".join(node.address for node in nodes))
+    probe = MetadataProbe({"bootstrap.servers": ",".join(node.address for node in nodes)})
     while time.monotonic() - started < START_LIMIT:
         for node in nodes:
             if not node.is_running():
@@ -131,12 +131,13 @@ def wait_until_ready(nodes: Sequence[Node]) -> float:
 class MetadataProbe:
     """Asks a cluster, through one client of its own, which brokers it has."""
 
-    def __init__(self, bootstrap: str) -> None:
+    def __init__(self, client: Mapping[str, str]) -> None:
+        """Ask with these client properties."""
         from confluent_kafka.admin import AdminClient
 
         self._admin = AdminClient(
             {
-                "bootstrap.servers": bootstrap,
+                **client,
                 # The port refuses until the broker is up: try again soon, and in silence.
                 "reconnect.backoff.ms": 20,
                 "reconnect.backoff.max.ms": 50,

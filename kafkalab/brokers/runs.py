@@ -21,6 +21,7 @@ from typing import Any
 
 import psutil
 
+from kafkalab.brokers.names import run_prefix
 from kafkalab.brokers.processes import is_running, kill
 
 RUN_LABEL = "kafkalab.run"
@@ -42,7 +43,12 @@ class Owner:
     @classmethod
     def me(cls) -> Owner:
         """The process that calls."""
-        return cls(os.getpid(), psutil.Process().create_time())
+        return cls.of(os.getpid())
+
+    @classmethod
+    def of(cls, pid: int) -> Owner:
+        """The process that has this id now."""
+        return cls(pid, psutil.Process(pid).create_time())
 
     def is_alive(self) -> bool:
         """Whether that process, and not a later one with its id, still runs."""
@@ -83,6 +89,11 @@ class Run:
     def as_data(self) -> dict[str, Any]:
         """The run as JSON-safe data."""
         return {**asdict(self), "folder": str(self.folder)}
+
+    @property
+    def prefix(self) -> str:
+        """What the names of all topics, groups and transactional ids of the run begin with."""
+        return run_prefix(self.owner.started, self.folder.name)
 
     @property
     def cache(self) -> Path:

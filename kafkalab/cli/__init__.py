@@ -10,7 +10,7 @@ from rich.console import Console
 
 from kafkalab import __version__
 from kafkalab.brokers.errors import BrokerError
-from kafkalab.cli import log, setup
+from kafkalab.cli import clean, log, setup
 from kafkalab.curriculum import BadManifest
 from kafkalab.learning_log.journal import BadJournal
 from kafkalab.learning_log.readable import readable
@@ -26,6 +26,7 @@ app.command()(setup.doctor)
 app.command()(log.status)
 app.command()(log.note)
 app.command()(log.report)
+app.command()(clean.clean)
 
 
 @app.callback(invoke_without_command=True)

@@ -108,6 +108,8 @@ def judge(
         return min(said, key=lambda each: SEVERITY.index(each[0]))
     if isinstance(error, BrokerError):
         return Outcome.INVALID, _reason(error)
+    if _lacks_a_right(error):
+        return Outcome.INVALID, f"the cluster's ACLs do not allow it: {_named(error)}"
     if failure := broker_fails():
         return Outcome.INVALID, failure
     places = _places_of(error.__traceback__)
@@ -123,6 +125,13 @@ def judge(
         text = f"what the component takes or returns does not fit: {_named(error)}"
         return Outcome.REFUTED, text
     return Outcome.INVALID, _reason(error)
+
+
+def _lacks_a_right(error: BaseException) -> bool:
+    """Whether the broker refused a request because of an ACL, whoever made it."""
+    # By name: to import the client for this would cost those who do not use it.
+    is_the_brokers = type(error).__name__ == "KafkaException" and bool(error.args)
+    return is_the_brokers and str(error.args[0].name()).endswith("_AUTHORIZATION_FAILED")
 
 
 def _places_of(traceback: TracebackType | None) -> list[tuple[Path, int]]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from kafkalab.brokers import Broker
 from kafkalab.observe.children import Child, Say
 from kafkalab.observe.history import Event, History, Kind, State, polled
 from kafkalab.observe.topics import ADMIN_LIMIT
@@ -48,6 +49,9 @@ PROTOCOLS: Mapping[str, Settings] = {
     "KIP-848": KIP_848,
 }
 
+# group.min.session.timeout.ms of a broker whose floors nobody has lowered.
+STOCK_SESSION = 6000
+
 # Seconds. A rebalance takes 0.1 to 0.5, after a death a session more; the rest is for a
 # machine under heavy load.
 STABLE_LIMIT = 30.0
@@ -63,6 +67,17 @@ LEAVE_LIMIT = 5.0
 
 # More records than a test of ours ever left waiting.
 MOST_WAITING = 100_000
+
+
+def taken_by(broker: Broker, settings: Settings) -> Settings:
+    """A member's settings with a session that the broker takes.
+
+    What does not wait for a death to be noticed holds with any session.
+    """
+    session = settings.get("session.timeout.ms")
+    if session is None or "short_sessions" in broker.capabilities:
+        return settings
+    return {**settings, "session.timeout.ms": max(STOCK_SESSION, int(session))}
 
 
 def commit_offset(
@@ -231,6 +246,7 @@ class Member:
         self._told = {Kind.ASSIGN: on_assign, Kind.REVOKE: on_revoke, Kind.LOST: on_lost}
         self._epochs: Counter[Place] = Counter()
         self._commands: queue.SimpleQueue[Callable[[Consumer], None]] = queue.SimpleQueue()
+        self._keeps_its_place = "group.instance.id" in config
         self._polling = True
         self._running = True
         self._thread = threading.Thread(target=self.run, name=name, daemon=True)
@@ -308,13 +324,15 @@ class Member:
             raise TimeoutError(f"member {self.name} did not close within {COMMAND_LIMIT:.0f} s")
 
     def dismiss(self) -> None:
-        """Tell the member's own code nothing any more, then close: the lesson is over.
+        """Close for good: the lesson is over. A static member gives its place up, too.
 
-        What it would do when it gives partitions up, such as to commit, can be
-        refused now: while members leave one after another, the group is often
-        between two generations (REBALANCE_IN_PROGRESS).
+        The member's own code is told nothing any more. What it would do when it
+        gives partitions up, such as to commit, can be refused now: while members
+        leave one after another, the group is often between two generations
+        (REBALANCE_IN_PROGRESS).
         """
         self._told = dict.fromkeys(self._told, _nothing)
+        self._keeps_its_place = False
         self.close()
 
     def _run(self) -> None:
@@ -333,7 +351,7 @@ class Member:
                 if self._polling and self._running:
                     self._poll(consumer)
         finally:
-            leave(consumer, static="group.instance.id" in self._config)
+            leave(consumer, static=self._keeps_its_place)
 
     def _obey(self, consumer: Consumer) -> None:
         with contextlib.suppress(queue.Empty):
@@ -457,6 +475,7 @@ class Members:
 
     def __init__(
         self,
+        broker: Broker,
         admin: AdminClient,
         group: str,
         topics: Sequence[str],
@@ -466,6 +485,7 @@ class Members:
         """A group without members.
 
         Args:
+            broker: where it is.
             admin: the observer; it is no member.
             group: the group's name.
             topics: what all members subscribe to.
@@ -474,6 +494,7 @@ class Members:
         """
         self.history = History()
         self.partitions = partitions
+        self._broker = broker
         self._admin = admin
         self._group = group
         self._topics = topics
@@ -490,7 +511,7 @@ class Members:
             told: `handle`, `on_assign`, `on_revoke`, `on_lost`, as Member takes them.
         """
         name = f"member-{next(self._names)}"
-        config = {**self._config, "client.id": name, **(settings or {})}
+        config = self._config_of(name, settings)
         member = Member(name, config, self._topics, self.history, **told).start()
         self._live.append(member)
         return member
@@ -498,10 +519,13 @@ class Members:
     def grow_process(self, settings: Settings | None = None) -> MemberProcess:
         """Add a member in a process of its own."""
         name = f"member-{next(self._names)}"
-        config = {**self._config, "client.id": name, **(settings or {})}
+        config = self._config_of(name, settings)
         member = MemberProcess(name, config, self._topics, self.history)
         self._live.append(member)
         return member
+
+    def _config_of(self, name: str, settings: Settings | None) -> Settings:
+        return taken_by(self._broker, {**self._config, "client.id": name, **(settings or {})})
 
     def shrink(self, member: Member) -> None:
         """Close a member: it leaves the group, and is gone on return."""

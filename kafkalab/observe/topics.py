@@ -24,14 +24,15 @@ if TYPE_CHECKING:
 ADMIN_LIMIT = 20.0
 
 
-def topic_name(test: str, run: str, number: int) -> str:
-    """A legal topic name that tells the test and the run it belongs to.
+def topic_name(prefix: str, test: str, number: int) -> str:
+    """A legal topic name that tells the run and the test it belongs to.
 
-    Kafka takes letters, digits, `.`, `_` and `-`, at most 249; `.` and `_` are
-    left out because names that differ only in them collide.
+    It begins with the run's prefix (see `kafkalab.brokers.names`). Kafka takes letters,
+    digits, `.`, `_` and `-`, at most 249; `.` and `_` are left out because names that
+    differ only in them collide.
     """
     words = re.sub(r"[^A-Za-z0-9]+", "-", test.removeprefix("test_")).strip("-")
-    return f"{words[:200]}-{run[:6]}-{number}"
+    return f"{prefix}{words[:180]}-{number}"
 
 
 def create_topic(
@@ -117,8 +118,11 @@ def look_at(admin: AdminClient, topic: str) -> Look:
 
 
 def answered_by(metadata: ClusterMetadata) -> str:
-    """`host:port` of the broker that answered; librdkafka tells it as `host:port/id`."""
-    return (metadata.orig_broker_name or "").rpartition("/")[0]
+    """`host:port` of the broker that answered.
+
+    librdkafka tells it as `host:port/id`, with `sasl_ssl://` before it where it is not plaintext.
+    """
+    return (metadata.orig_broker_name or "").rpartition("/")[0].rpartition("://")[2]
 
 
 def partitions_with_leader(admin: AdminClient, topic: str) -> int:

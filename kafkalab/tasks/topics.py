@@ -293,8 +293,9 @@ def _wait_until_known_everywhere(
     def ask_one_more() -> set[str]:
         metadata = AdminClient(dict(config)).list_topics(timeout=REQUEST_LIMIT)
         if _knows_all(metadata, changed):
-            # librdkafka tells it as host:port/id.
-            knowing.add((metadata.orig_broker_name or "").rpartition("/")[0])
+            # librdkafka tells it as host:port/id, after sasl_ssl:// where it is not plaintext.
+            address = (metadata.orig_broker_name or "").rpartition("/")[0]
+            knowing.add(address.rpartition("://")[2])
         return knowing
 
     wait_until(

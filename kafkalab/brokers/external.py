@@ -1,0 +1,347 @@
+"""The external backend: a cluster that something else started, and that others use.
+
+Only topics, groups and transactional ids whose names begin with the run's
+prefix (see `names`) are made, used and deleted.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kafkalab.brokers import Progress, Termination, Topology
+from kafkalab.brokers.client_properties import ClientProperties, read_client_properties
+from kafkalab.brokers.errors import (
+    AccessRefused,
+    BadClientProperties,
+    BrokerError,
+    NotOurs,
+    Unreachable,
+)
+from kafkalab.brokers.leftovers import delete_leftovers, leftovers
+from kafkalab.brokers.rights import require_rights
+
+if TYPE_CHECKING:
+    from confluent_kafka import KafkaError
+    from confluent_kafka.admin import AdminClient
+
+# A handshake with TLS and SCRAM takes 0.1 s; the rest is for a slow network.
+CONNECT_LIMIT = 15.0
+# Between two looks at what the client tells of its trouble.
+CONNECT_STEP = 0.5
+# For one request of many to a cluster that has answered already.
+ASK_LIMIT = 10.0
+
+CEILINGS: Mapping[str, Mapping[str, int]] = {
+    # The sessions of a lesson's classic members.
+    "short_sessions": {"group.min.session.timeout.ms": 1000},
+    # KIP-848: at the defaults, 5 s and 45 s, a fact would take a minute.
+    "quick_heartbeats": {
+        "group.consumer.heartbeat.interval.ms": 500,
+        "group.consumer.session.timeout.ms": 2000,
+    },
+    "quick_retention": {"log.retention.check.interval.ms": 1000},
+    "quick_compaction": {"log.cleaner.backoff.ms": 1000},
+    # The default, for which a fact can wait.
+    "quick_aborts": {"transaction.abort.timed.out.transaction.cleanup.interval.ms": 10_000},
+}
+"""what a cluster can do when its settings, in milliseconds, are no higher than these"""
+
+# No request of a client tells which Kafka answers.
+UNKNOWN_VERSION = "unknown"
+
+
+class ExternalBroker:
+    """Somebody else's cluster (see `kafkalab.brokers.Broker`): it is used, and left as it was."""
+
+    def __init__(
+        self, properties: ClientProperties, nodes: Mapping[int, str], capabilities: frozenset[str]
+    ) -> None:
+        """Attach to a cluster.
+
+        Args:
+            properties: what each client needs.
+            nodes: for each node id the `host:port` that it advertises.
+            capabilities: what its settings allow.
+        """
+        self._properties = properties
+        self._nodes = dict(sorted(nodes.items()))
+        self._capabilities = capabilities
+
+    @property
+    def bootstrap(self) -> str:
+        return ",".join(self._nodes.values())
+
+    @property
+    def node_ids(self) -> tuple[int, ...]:
+        return tuple(self._nodes)
+
+    @property
+    def running_ids(self) -> tuple[int, ...]:
+        return self.node_ids
+
+    @property
+    def version(self) -> str:
+        return UNKNOWN_VERSION
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        return self._capabilities
+
+    def client_properties(self) -> dict[str, str]:
+        return {
+            **self._properties.librdkafka,
+            # As advertised: so a client asks each node by the name that it is known by.
+            "bootstrap.servers": self.bootstrap,
+            "log_level": "0",
+        }
+
+    def kill(self, node_id: int, how: Termination) -> None:  # noqa: ARG002 - as the Protocol has it
+        raise _not_ours(f"end node {node_id}")
+
+    def start(self, node_id: int) -> None:
+        raise _not_ours(f"start node {node_id}")
+
+    def log_dir(self, node_id: int) -> Path:
+        raise NotImplementedError(f"the files of node {node_id} are not readable from here")
+
+    def log_tail(self, lines: int = 15) -> str:  # noqa: ARG002 - as the Protocol has it
+        return ""
+
+    def check_alive(self) -> None:
+        """Nothing to look at from here: whether it answers is asked when a fact has failed."""
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "nodes": [
+                {"node_id": node_id, "address": address} for node_id, address in self._nodes.items()
+            ],
+            "capabilities": sorted(self._capabilities),
+            "version": self.version,
+            "start_seconds": 0.0,
+            "notes": [],
+        }
+
+    def close(self) -> None:
+        """It goes on without us."""
+
+
+class ExternalBackend:
+    """Connects to a cluster (see `kafkalab.brokers.Backend`)."""
+
+    name = "external"
+
+    def __init__(self, bootstrap: str, config_file: Path | None) -> None:
+        """Nothing is read or asked before it is needed.
+
+        Args:
+            bootstrap: `host:port`, comma separated; "" where the file says it.
+            config_file: a Java client's properties file.
+        """
+        self._bootstrap = bootstrap
+        self._config_file = config_file
+
+    @cached_property
+    def properties(self) -> ClientProperties:
+        """How clients reach the cluster.
+
+        Raises:
+            NoBootstrap, BadClientProperties: see `read_client_properties`.
+        """
+        return read_client_properties(self._config_file, self._bootstrap)
+
+    @cached_property
+    def broker(self) -> ExternalBroker:
+        """The cluster, once it has answered.
+
+        Raises:
+            BrokerError: it did not, or the properties are wrong.
+        """
+        admin, nodes = connect(self.properties)
+        return ExternalBroker(
+            self.properties, nodes, capabilities_for(broker_settings(admin, min(nodes)))
+        )
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """What the cluster's own settings allow; it is asked for them once.
+
+        Raises:
+            BrokerError: it did not answer.
+        """
+        return self.broker.capabilities
+
+    def describe(self) -> str:
+        servers = self.properties.librdkafka["bootstrap.servers"]
+        ignored = self.properties.left_out
+        without = f", without {', '.join(ignored)} of {self._config_file}" if ignored else ""
+        return f"your cluster at {servers}{without}"
+
+    def prepare(self, say: Progress) -> None:  # noqa: ARG002 - it is a matter of a second
+        require_rights(self.broker.client_properties())
+
+    def launch(self, topology: Topology, home: Path) -> ExternalBroker:  # noqa: ARG002
+        if topology != Topology():
+            raise _not_ours("start a broker of its own for one test")
+        return self.broker
+
+    def attach(self, state: Mapping[str, Any]) -> ExternalBroker:
+        nodes = {row["node_id"]: row["address"] for row in state["nodes"]}
+        return ExternalBroker(self.properties, nodes, frozenset(state["capabilities"]))
+
+    def end_run(self, prefix: str, tell: Callable[[str], None]) -> None:
+        """Delete the topics and groups of a run, and nothing else.
+
+        Raises:
+            BrokerError: not all of it could be deleted; the text says how to.
+        """
+        client = self.broker.client_properties()
+        delete_leftovers(client, leftovers(client, lambda name: name.startswith(prefix)), tell)
+
+
+def connect(properties: ClientProperties) -> tuple[AdminClient, dict[int, str]]:
+    """A client that is connected, and for each node id the address that it advertises.
+
+    Raises:
+        BadClientProperties: librdkafka does not take the properties.
+        AccessRefused: the cluster lets nobody in with them.
+        Unreachable: nothing that could be Kafka answers.
+    """
+    from confluent_kafka import KafkaError, KafkaException
+    from confluent_kafka.admin import AdminClient
+
+    servers = properties.librdkafka["bootstrap.servers"]
+    told: list[KafkaError] = []
+    # Some of its trouble a client only logs. A logger of nobody: nothing is printed.
+    log = logging.Logger("kafkalab.connecting")
+    log.addHandler(ear := _Ear())
+    config: dict[str, Any] = {**properties.librdkafka, "error_cb": told.append, "log_level": 6}
+    try:
+        admin = AdminClient(config, logger=log)
+    except KafkaException as error:
+        raise BadClientProperties(
+            f"librdkafka does not take these properties: "
+            f"{properties.hide_secrets(error.args[0].str())}.",
+            suspect="a value of the file given with --kafka-config.",
+            remedy="correct it.",
+        ) from None
+    waited = 0.0
+    # It tells when all servers have failed; it does not know which of them was the last hope.
+    while waited < CONNECT_LIMIT and KafkaError._ALL_BROKERS_DOWN not in map(_code, told):
+        try:
+            brokers = admin.list_topics(timeout=CONNECT_STEP).brokers
+        except KafkaException:
+            waited += CONNECT_STEP
+            admin.poll(0)
+            continue
+        return admin, {node_id: _address(each) for node_id, each in brokers.items()}
+    texts = [error.str() for error in told if _code(error) != KafkaError._ALL_BROKERS_DOWN]
+    raise _why_not(
+        set(map(_code, told)),
+        [properties.hide_secrets(each) for each in texts + ear.heard],
+        servers,
+    )
+
+
+class _Ear(logging.Handler):
+    """Keeps what a client logs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.heard.append(record.getMessage())
+
+
+def broker_settings(admin: AdminClient, node_id: int) -> dict[str, str] | None:
+    """The settings of a node; None where this user may not see them."""
+    from confluent_kafka import KafkaException
+    from confluent_kafka.admin import ConfigResource, ResourceType
+
+    resource = ConfigResource(ResourceType.BROKER, str(node_id))
+    asked = admin.describe_configs([resource], request_timeout=ASK_LIMIT)[resource]
+    try:
+        return {name: entry.value for name, entry in asked.result(ASK_LIMIT).items()}
+    except KafkaException:
+        return None
+
+
+def capabilities_for(settings: Mapping[str, str] | None) -> frozenset[str]:
+    """What lessons can do on a cluster with these settings; nothing special where unknown."""
+    if settings is None:
+        return frozenset()
+    found = {
+        name
+        for name, ceilings in CEILINGS.items()
+        if all(int(settings.get(key) or 0) <= most for key, most in ceilings.items())
+    }
+    if settings.get("auto.create.topics.enable") == "false":
+        found.add("no_auto_create")
+    return frozenset({"broker_settings", *found})
+
+
+def _code(error: KafkaError) -> int:
+    return int(error.code())
+
+
+def _address(broker: Any) -> str:
+    host = f"[{broker.host}]" if ":" in broker.host else broker.host
+    return f"{host}:{broker.port}"
+
+
+def _why_not(codes: set[int], texts: Sequence[str], servers: str) -> BrokerError:
+    """What a client has told of its trouble, as one line.
+
+    Args:
+        codes: librdkafka's, of its errors.
+        texts: its errors' texts, then its log.
+        servers: where it tried.
+    """
+    from confluent_kafka import KafkaError
+
+    text = _short(next(iter(texts), f"nothing came in {CONNECT_LIMIT:.0f} s"))
+    if KafkaError._AUTHENTICATION in codes:
+        return AccessRefused(
+            f"The cluster at {servers} does not let this user in ({text}).",
+            suspect="a wrong user name, password or sasl.mechanism.",
+            remedy="correct the file given with --kafka-config.",
+        )
+    if KafkaError._SSL in codes or "SSL handshake failed" in text:
+        return AccessRefused(
+            f"No TLS with {servers} ({text}).",
+            suspect="a port that speaks no TLS, a truststore without the cluster's authority, or "
+            "a name that its certificate does not have.",
+            remedy="correct security.protocol or ssl.truststore.* in the file given with "
+            "--kafka-config.",
+        )
+    # Kafka, or whoever it is, hangs up at the first request.
+    if any("APIVERSION_QUERY" in each and "Disconnected" in each for each in texts):
+        return AccessRefused(
+            f"{servers} takes connections and hangs up ({text}).",
+            suspect="a port that speaks TLS or SASL, and a client that does not.",
+            remedy="correct security.protocol in the file given with --kafka-config.",
+        )
+    return Unreachable(
+        f"No Kafka answers at {servers} ({text}).",
+        suspect="a wrong address, a cluster that is down, or a firewall.",
+        remedy="check --kafka-bootstrap.",
+    )
+
+
+def _short(text: str) -> str:
+    """librdkafka's text without its name of the connection before, and its timings behind."""
+    bare = re.sub(r"^.*?(?:/bootstrap|/\d+): ", "", text)
+    return re.sub(r" \(after .*", "", bare).rstrip(".")
+
+
+def _not_ours(what: str) -> NotOurs:
+    return NotOurs(
+        f"The external backend does not {what}: the cluster is somebody else's.",
+        suspect="a test that needs a broker of its own.",
+        remedy="use --kafka-backend=embedded for it.",
+    )

@@ -1,0 +1,177 @@
+"""What runs leave in a cluster that outlives them: found by name, and deleted.
+
+Transactional ids are not among them: no client can delete one. They expire
+when they were not used for `transactional.id.expiration.ms`, 7 days by default.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from kafkalab.brokers.errors import BrokerError, LeftBehind
+from kafkalab.brokers.names import prefix_of
+from kafkalab.observe.waiting import Expired, wait_until
+
+if TYPE_CHECKING:
+    from confluent_kafka.admin import AdminClient
+
+# Seconds for one request about many names.
+LIMIT = 30.0
+# Who was killed, or is static, is missed after its session: 45 s under KIP-848 where floors
+# are stock.
+MEMBERS_LIMIT = 60.0
+
+GROUP_SETTINGS = ("consumer.session.timeout.ms",)
+"""what lessons set for a group"""
+
+
+@dataclass(frozen=True)
+class Leftovers:
+    """Topics and groups by name, sorted."""
+
+    topics: tuple[str, ...]
+    groups: tuple[str, ...]
+
+    def __bool__(self) -> bool:
+        return bool(self.topics or self.groups)
+
+
+def leftovers(client: Mapping[str, str], is_wanted: Callable[[str], bool]) -> Leftovers:
+    """The topics and groups of runs whose names are wanted.
+
+    A name that tells no run is never among them, whatever is wanted.
+
+    Args:
+        client: client properties.
+        is_wanted: tells it of a name.
+
+    Raises:
+        LeftBehind: the cluster did not tell.
+    """
+    from confluent_kafka import KafkaException
+    from confluent_kafka.admin import AdminClient
+
+    admin = AdminClient(dict(client))
+
+    def ours(names: Sequence[str]) -> tuple[str, ...]:
+        return tuple(sorted(name for name in names if prefix_of(name) and is_wanted(name)))
+
+    try:
+        topics = list(admin.list_topics(timeout=LIMIT).topics)
+        groups = admin.list_consumer_groups(request_timeout=LIMIT).result(LIMIT).valid
+    except KafkaException as error:
+        raise _left_behind(f"it does not tell what there is ({error.args[0].str()})") from error
+    return Leftovers(ours(topics), ours([each.group_id for each in groups]))
+
+
+def delete_leftovers(
+    client: Mapping[str, str], found: Leftovers, tell: Callable[[str], None]
+) -> None:
+    """Delete topics and groups; who is gone already is fine.
+
+    An open transaction is no hindrance: its topic goes with all that it holds back.
+
+    Args:
+        client: client properties.
+        found: what is to be deleted.
+        tell: takes a line for the user, when groups have members yet.
+
+    Raises:
+        LeftBehind: some could not be deleted.
+    """
+    from confluent_kafka import KafkaError
+    from confluent_kafka.admin import AdminClient
+
+    admin = AdminClient(dict(client))
+    topics: dict[str, Future[Any]] = (
+        admin.delete_topics(list(found.topics), operation_timeout=LIMIT) if found.topics else {}
+    )
+    refused = _refused(topics, {KafkaError.UNKNOWN_TOPIC_OR_PART})
+    if found.groups:
+        _forget_settings(admin, found.groups)
+        refused |= _delete_groups(admin, found.groups, tell)
+    if refused:
+        name, why = next(iter(refused.items()))
+        raise _left_behind(f"{len(refused)} could not be deleted, such as {name} ({why})")
+
+
+def _forget_settings(admin: AdminClient, groups: Sequence[str]) -> None:
+    """Take back what was set for groups: a group's settings outlive it (KIP-848).
+
+    Who may not do this, or cannot, has not set any.
+    """
+    from confluent_kafka.admin import (
+        AlterConfigOpType,
+        ConfigEntry,
+        ConfigResource,
+        ResourceType,
+    )
+
+    resources = [
+        ConfigResource(
+            ResourceType.GROUP,
+            group,
+            incremental_configs=[
+                ConfigEntry(name, "", incremental_operation=AlterConfigOpType.DELETE)
+                for name in GROUP_SETTINGS
+            ],
+        )
+        for group in groups
+    ]
+    asked = admin.incremental_alter_configs(resources, request_timeout=LIMIT)
+    _refused({str(each): future for each, future in asked.items()}, set())
+
+
+def _delete_groups(
+    admin: AdminClient, groups: Sequence[str], tell: Callable[[str], None]
+) -> dict[str, str]:
+    """Delete groups, once their members are missed; return those that could not be."""
+    left = _undeleted_groups(admin, groups)
+    if not left:
+        return {}
+    tell(
+        f"kafkalab: {len(left)} groups of this run have members that are not missed yet: "
+        f"waiting for that, {MEMBERS_LIMIT:.0f} s at most"
+    )
+    try:
+        wait_until(
+            lambda: _undeleted_groups(admin, groups),
+            lambda undeleted: not undeleted,
+            limit=MEMBERS_LIMIT,
+            what="groups without members",
+            interval=0.5,
+        )
+    except Expired:
+        return _undeleted_groups(admin, groups)
+    return {}
+
+
+def _undeleted_groups(admin: AdminClient, groups: Sequence[str]) -> dict[str, str]:
+    from confluent_kafka import KafkaError
+
+    return _refused(admin.delete_consumer_groups(list(groups)), {KafkaError.GROUP_ID_NOT_FOUND})
+
+
+def _refused(futures: Mapping[str, Future[Any]], gone: set[int]) -> dict[str, str]:
+    """For each name that was refused the error; those that are gone were not."""
+    from confluent_kafka import KafkaException
+
+    refused = {}
+    for name, future in futures.items():
+        try:
+            future.result(LIMIT)
+        except KafkaException as error:
+            if error.args[0].code() not in gone:
+                refused[name] = error.args[0].name()
+    return refused
+
+
+def _left_behind(what: str) -> BrokerError:
+    return LeftBehind(
+        f"Topics or groups of a run are still in the cluster: {what}.",
+        suspect="members that were killed and are not missed yet, or a missing right.",
+        remedy="run `kafkalab clean` in a minute; it shows what it deletes.",
+    )

@@ -1,0 +1,156 @@
+"""Whether a user may do what lessons do, asked before the first of them runs."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from kafkalab.brokers.errors import ClusterRefuses, MissingRight
+from kafkalab.brokers.names import EVERY_RUN, run_prefix
+from kafkalab.observe.waiting import wait_until
+
+if TYPE_CHECKING:
+    from confluent_kafka import KafkaError
+    from confluent_kafka.admin import AdminClient
+
+# Seconds for one request; a first one has internal topics created.
+LIMIT = 30.0
+
+TOPIC_RIGHTS = ("READ", "WRITE", "DELETE", "ALTER", "DESCRIBE", "DESCRIBE_CONFIGS", "ALTER_CONFIGS")
+"""beside Create; what Module A does with its topics"""
+GROUP_RIGHTS = ("READ", "DESCRIBE", "DELETE")
+
+
+def require_rights(client: Mapping[str, str]) -> None:
+    """Make a topic, a group and a transactional id as lessons do, and remove them again.
+
+    Args:
+        client: client properties.
+
+    Raises:
+        MissingRight: this user may not do all that lessons do; the text names
+            each right that is missing.
+        ClusterRefuses: the cluster does not do it for anybody.
+    """
+    from confluent_kafka.admin import AdminClient
+
+    admin = AdminClient(dict(client))
+    name = f"{run_prefix(time.time(), uuid.uuid4().hex)}rights"
+    missing = _missing_for_topics(admin, name)
+    if "Create on topic" not in missing:
+        try:
+            missing += _missing_for_groups(admin, name)
+        finally:
+            _remove(admin, name)
+    missing += _missing_for_transactions(client, name)
+    if missing:
+        raise MissingRight(
+            f"This user lacks rights for names that begin with {EVERY_RUN}: {', '.join(missing)}.",
+            suspect="the ACLs of the cluster.",
+            remedy="have them granted as prefixed ACLs; docs/external.md has the commands.",
+        )
+
+
+def _missing_for_topics(admin: AdminClient, name: str) -> list[str]:
+    from confluent_kafka import KafkaError, TopicCollection
+    from confluent_kafka.admin import NewTopic
+
+    error = _refusal(lambda: admin.create_topics([NewTopic(name, 1, 1)])[name].result(LIMIT))
+    if error is not None:
+        if error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
+            return ["Create on topic"]
+        raise _refuses("creates no topic of one replica", error)
+
+    def describe() -> list[str] | None:
+        asked = admin.describe_topics(TopicCollection([name]), include_authorized_operations=True)
+        if _refusal(lambda: asked[name].result(LIMIT)) is not None:
+            return None
+        return _names(asked[name].result().authorized_operations)
+
+    allowed = wait_until(
+        describe, lambda seen: seen is not None, limit=LIMIT, what=f"{name} to be described"
+    )
+    return [f"{_title(each)} on topic" for each in TOPIC_RIGHTS if each not in (allowed or [])]
+
+
+def _missing_for_groups(admin: AdminClient, name: str) -> list[str]:
+    from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, TopicPartition
+
+    def commit() -> KafkaError | None:
+        place = ConsumerGroupTopicPartitions(name, [TopicPartition(name, 0, 0)])
+        asked = admin.alter_consumer_group_offsets([place])[name]
+        error = _refusal(lambda: asked.result(LIMIT))
+        return error or asked.result().topic_partitions[0].error
+
+    # A coordinator that has just been made refuses for a moment.
+    not_yet = {
+        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+        KafkaError.COORDINATOR_NOT_AVAILABLE,
+        KafkaError.NOT_COORDINATOR,
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+    }
+    error = wait_until(
+        commit,
+        lambda refused: refused is None or refused.code() not in not_yet,
+        limit=LIMIT,
+        what="the coordinator of groups",
+    )
+    if error is not None:
+        if error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
+            return ["Read on group"]
+        if error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
+            return []
+        raise _refuses("takes no commit", error)
+    asked = admin.describe_consumer_groups([name], include_authorized_operations=True)[name]
+    allowed = _names(asked.result(LIMIT).authorized_operations)
+    return [f"{_title(each)} on group" for each in GROUP_RIGHTS if each not in allowed]
+
+
+def _missing_for_transactions(client: Mapping[str, str], name: str) -> list[str]:
+    from confluent_kafka import KafkaError, Producer
+
+    producer = Producer({**client, "transactional.id": name})
+    # Once it is connected this takes milliseconds, and else half a second.
+    producer.list_topics(timeout=LIMIT)
+    error = _refusal(lambda: producer.init_transactions(LIMIT))
+    if error is None:
+        return []
+    if error.code() == KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
+        return ["Write on transactional id"]
+    raise _refuses("begins no transaction", error)
+
+
+def _remove(admin: AdminClient, name: str) -> None:
+    _refusal(lambda: admin.delete_consumer_groups([name])[name].result(LIMIT))
+    _refusal(lambda: admin.delete_topics([name])[name].result(LIMIT))
+
+
+def _refusal(request: Callable[[], object]) -> KafkaError | None:
+    """The error with which a request was refused; None when it was done."""
+    from confluent_kafka import KafkaException
+
+    try:
+        request()
+    except KafkaException as error:
+        refused: KafkaError = error.args[0]
+        return refused
+    return None
+
+
+def _names(operations: list[object] | None) -> list[str]:
+    return [getattr(each, "name", "") for each in operations or []]
+
+
+def _title(operation: str) -> str:
+    """As Kafka's tools and documents write it: `DescribeConfigs`."""
+    return "".join(word.title() for word in operation.split("_"))
+
+
+def _refuses(what: str, error: KafkaError) -> ClusterRefuses:
+    return ClusterRefuses(
+        f"The cluster {what} ({error.name()}: {error.str()}).",
+        suspect="a policy or a quota of the cluster, or a cluster in trouble.",
+        remedy="ask who runs it, or use --kafka-backend=embedded.",
+    )

@@ -1,0 +1,507 @@
+"""The external backend, on a cluster that something else started (see secured_cluster.py)."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
+from confluent_kafka.admin import (
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    ConfigSource,
+    NewTopic,
+    ResourceType,
+)
+from filelock import FileLock
+from foreign import (
+    clean,
+    differences,
+    names_of_runs,
+    plant,
+    run_and_end,
+    snapshot,
+)
+from hypothesis import given
+from hypothesis import strategies as st
+from secured_cluster import (
+    CACHE,
+    LAB,
+    NO_CREATE,
+    NO_GROUP,
+    PASSWORD,
+    SecuredCluster,
+    jaas,
+    let_lab_read_broker_settings,
+    secured_cluster,
+    start,
+)
+from typer.testing import CliRunner
+
+from kafkalab.brokers import Topology, rights
+from kafkalab.brokers.embedded import EmbeddedBackend
+from kafkalab.brokers.errors import MissingRight, NotOurs
+from kafkalab.brokers.external import ExternalBackend, capabilities_for
+from kafkalab.brokers.leftovers import Leftovers, delete_leftovers
+from kafkalab.brokers.names import age_of, prefix_of, run_prefix
+from kafkalab.brokers.properties import LAB_SETTINGS
+from kafkalab.brokers.runs import Owner, Run
+from kafkalab.cli import app
+from kafkalab.observe.waiting import wait_until
+
+# Seconds for what takes milliseconds on an idle machine.
+LIMIT = 30.0
+
+MANIFEST = """
+module = {id = "T", title = "A module for tests", package = "."}
+
+[[task]]
+id = "9.1"
+title = "Things"
+question = "What is a thing?"
+module = "test_task_9_1_things"
+component = "topics"
+facts.used = {hint = "Look.", no_control = "there is none"}
+facts.fails = {hint = "Look.", no_control = "there is none"}
+facts.restarts = {hint = "Look.", no_control = "there is none"}
+facts.is-alone = {hint = "Look.", no_control = "there is none"}
+"""
+
+FACTS = """
+import pytest
+
+from kafkalab.observe.records import init_transactions, read, send
+
+
+@pytest.mark.fact("used", scope="any")
+def test_a_cluster_is_used(topic, producer, consumer):
+    '''A topic, a group and a transactional id can be used.'''
+    name = topic(partitions=2)
+    writer = producer({"transactional.id": topic.name()})
+    init_transactions(writer)
+    writer.begin_transaction()
+    send(writer, name, [b"a", b"b"])
+    writer.commit_transaction(30)
+    reader = consumer()
+    records = read(reader, name)
+    reader.commit(message=records[-1], asynchronous=False)
+    assert [each.value() for each in records] == [b"a", b"b"]
+
+
+@pytest.mark.fact("fails", scope="any")
+def test_a_fact_that_fails(broker, evidence):
+    '''A failing fact shows the properties that it has in its hands.'''
+    fail_with(broker.client_properties())
+
+
+def fail_with(config):
+    assert config == {"something": "else"}
+
+
+@pytest.mark.fact("restarts", scope="any")
+@pytest.mark.needs("restart")
+def test_a_broker_restarts(broker):
+    '''A broker that is ended comes back.'''
+
+
+@pytest.mark.fact("is-alone", scope="any")
+def test_a_broker_is_alone(private_broker):
+    '''A broker of one's own is alone.'''
+"""
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> SecuredCluster:
+    """One cluster for all workers: the first starts it, and it ends when pytest does."""
+    folder, pytest_itself = tmp_path_factory.getbasetemp(), os.getpid()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder, pytest_itself = folder.parent, os.getppid()
+    state = folder / "secured_cluster.json"
+    with FileLock(folder / "secured_cluster.lock"):
+        if not state.exists():
+            run = Run(Run.new(CACHE).folder, Owner.of(pytest_itself), "embedded")
+            started = start(run, {})
+            let_lab_read_broker_settings(started)
+            state.write_text(json.dumps(asdict(started)), "utf-8")
+    return SecuredCluster(**json.loads(state.read_text("utf-8")))
+
+
+@pytest.fixture
+def backend(cluster: SecuredCluster) -> ExternalBackend:
+    """The backend as the user LAB."""
+    return ExternalBackend(cluster.bootstrap, cluster.properties_file(LAB))
+
+
+@pytest.fixture
+def lesson(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
+    """A lesson whose facts need a broker, an external one unless told otherwise."""
+    monkeypatch.setenv("KAFKALAB_BACKEND", "external")
+    monkeypatch.setenv("KAFKALAB_CACHE", str(pytester.path / "cache"))
+    for variable in ("KAFKALAB_BOOTSTRAP", "KAFKALAB_CONFIG"):
+        monkeypatch.delenv(variable, raising=False)
+    pytester.makepyprojecttoml("[tool.pytest.ini_options]\nkafkalab_curriculum = 'module.toml'")
+    (pytester.path / "module.toml").write_text(MANIFEST, "utf-8")
+    (pytester.path / "test_task_9_1_things.py").write_text(FACTS, "utf-8")
+    return pytester
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("KAFKALAB_BACKEND", "KAFKALAB_BOOTSTRAP", "KAFKALAB_CONFIG"):
+        monkeypatch.delenv(variable, raising=False)
+
+
+# Names
+
+
+@given(
+    # Until the year 2242.
+    started=st.floats(0, 2**33),
+    run=st.text("0123456789abcdef", min_size=6, max_size=12),
+    rest=st.text(min_size=1),
+    later=st.floats(0, 1e9),
+)
+def test_a_name_tells_its_run_and_age(started: float, run: str, rest: str, later: float) -> None:
+    """From any name of a run its prefix and its age can be told."""
+    prefix = run_prefix(started, run)
+
+    assert prefix_of(prefix + rest) == prefix
+    # To the second: names have no fractions.
+    assert age_of(prefix + rest, started + later) == pytest.approx(later, abs=1.1)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "payments",
+        "kafkalab",
+        "kafkalab-",
+        "kafkalab-notes",
+        "kafkalab-first",
+        "kafkalab-20261125T024713-notes",
+        "kafkalab-20261325T024713-ab12cd-month-13",
+        "kafkalab-20261125T024713-zzzzzz-no-hex",
+        "my-kafkalab-20261125T024713-ab12cd-thing",
+        "KAFKALAB-20261125T024713-ab12cd-thing",
+    ],
+)
+def test_other_names_belong_to_no_run(name: str) -> None:
+    """A name that is not quite like a run's is nobody's, and so nothing happens to it."""
+    assert prefix_of(name) is None
+    assert age_of(name, time.time()) is None
+
+
+# What a cluster can do
+
+
+def test_a_cluster_can_do_what_its_settings_allow() -> None:
+    """Capabilities are read off the broker's settings: the lab's have all, unknown ones none."""
+    stock = {
+        "auto.create.topics.enable": "true",
+        "group.min.session.timeout.ms": "6000",
+        "group.consumer.heartbeat.interval.ms": "5000",
+        "group.consumer.session.timeout.ms": "45000",
+        "log.retention.check.interval.ms": "300000",
+        "log.cleaner.backoff.ms": "15000",
+        "transaction.abort.timed.out.transaction.cleanup.interval.ms": "10000",
+    }
+
+    assert capabilities_for(None) == frozenset()
+    assert capabilities_for(stock) == {"broker_settings", "quick_aborts"}
+    of_the_lab = capabilities_for({**stock, **LAB_SETTINGS})
+    assert of_the_lab == EmbeddedBackend.capabilities - {
+        *("private_broker", "restart", "log_dirs", "jars"),
+    }
+    assert capabilities_for({**stock, "log.cleaner.backoff.ms": "100"}) == {
+        "broker_settings",
+        "quick_aborts",
+        "quick_compaction",
+    }
+
+
+def test_the_clusters_nodes_are_known_as_they_advertise_themselves(
+    backend: ExternalBackend, cluster: SecuredCluster
+) -> None:
+    """What clients get is the advertised addresses, with all that lets them in."""
+    broker = backend.broker
+
+    assert broker.node_ids == broker.running_ids == (1,)
+    assert broker.bootstrap == cluster.bootstrap
+    assert broker.client_properties()["sasl.username"] == LAB
+    assert broker.capabilities == {"broker_settings", "quick_aborts"}
+    attached = backend.attach(json.loads(json.dumps(broker.state())))
+    assert attached.client_properties() == broker.client_properties()
+    assert attached.capabilities == broker.capabilities
+    assert PASSWORD not in json.dumps(broker.state())
+
+
+def test_what_is_not_ours_is_refused(backend: ExternalBackend, tmp_path: Path) -> None:
+    """No broker is started or ended there."""
+    with pytest.raises(NotOurs, match="--kafka-backend=embedded"):
+        backend.launch(Topology(brokers=3), tmp_path)
+    with pytest.raises(NotOurs, match="end node 1"):
+        backend.broker.kill(1, how=None)  # type: ignore[arg-type]
+
+
+# A run
+
+
+@pytest.mark.parametrize("workers", ["-n0", "-n2"], ids=["one process", "two workers"])
+def test_a_run_uses_the_cluster_and_leaves_nothing(
+    lesson: pytest.Pytester, cluster: SecuredCluster, workers: str
+) -> None:
+    """A run uses what it made there and deletes it; what it cannot do is skipped with the reason.
+
+    And nothing that it writes has the password in it, a failing fact's output
+    neither.
+    """
+    result = lesson.runpytest_subprocess(
+        *("-p", "no:randomly", "--showlocals", workers, "-rs"),
+        f"--kafka-bootstrap={cluster.bootstrap}",
+        f"--kafka-config={cluster.properties_file(LAB, acks='1')}",
+        timeout=120,
+    )
+
+    result.assert_outcomes(passed=1, failed=1, skipped=2)
+    result.stdout.fnmatch_lines(
+        [f"kafka: your cluster at {cluster.bootstrap}, without acks of *.properties"]
+    )
+    output = f"{result.stdout.str()}{result.stderr.str()}"
+    assert "needs restart, which the external backend does not have: use" in output
+    assert "needs private_broker, which the external backend does not have: use" in output
+    assert "'sasl.password': '***'" in output, "it was printed, but for its value"
+    (record,) = (lesson.path / "reports" / "runs").glob("*.json")
+    page = (lesson.path / "reports" / "run.html").read_text("utf-8")
+    for text in (output, record.read_text("utf-8"), page):
+        assert PASSWORD not in text
+    prefix = run_prefix(0, json.loads(record.read_text("utf-8"))["run"])[-7:]
+    assert not [name for name in names_of_runs(cluster) if prefix in name], "nothing is left"
+
+
+# Others, and what is left
+
+
+@pytest.mark.usefixtures("lesson")
+def test_what_belongs_to_others_stays_as_it_is() -> None:
+    """Foreign topics, groups and transactions are the same after a run, however that ended.
+
+    What a killed run left is found by its name, shown and deleted. All this with
+    no right outside the prefix.
+    """
+    command = [sys.executable, "-m", "pytest", "-k", "used"]
+    with secured_cluster() as own:
+        planted = plant(own)
+        before = snapshot(own)
+
+        to_its_end = run_and_end(own, command, None, 0)
+        left_by_none = names_of_runs(own)
+        run_and_end(own, command, signal.SIGINT, 0.1)
+        run_and_end(own, command, signal.SIGKILL, 0.1)
+        left = names_of_runs(own)
+        said = clean(own)
+
+        after = snapshot(own)
+        can = ExternalBackend(own.bootstrap, own.properties_file(LAB)).capabilities
+        assert to_its_end == 0, "its facts held"
+        assert left_by_none == [], "and it tidied up"
+        assert all(name in said for name in left), "shown before it is deleted"
+        assert names_of_runs(own) == []
+        assert differences(before, after) == []
+        assert "payments" not in said, "what is not ours is not even named"
+        assert can == frozenset(), "nobody may see the settings of this cluster"
+        planted.end_transaction()
+
+
+def test_a_groups_settings_go_with_it(cluster: SecuredCluster) -> None:
+    """What a lesson has set for a group is taken back: it would outlive the group."""
+    admin, client = AdminClient(cluster.administrator), cluster.client(LAB)
+    group = run_prefix(time.time(), "abcdef") + "with-settings"
+    name = "consumer.session.timeout.ms"
+
+    def source() -> ConfigSource:
+        resource = ConfigResource(ResourceType.GROUP, group)
+        return ConfigSource(admin.describe_configs([resource])[resource].result(LIMIT)[name].source)
+
+    entry = ConfigEntry(name, "50000", incremental_operation=AlterConfigOpType.SET)
+    setting = ConfigResource(ResourceType.GROUP, group, incremental_configs=[entry])
+    admin.incremental_alter_configs([setting])[setting].result(LIMIT)
+    wait_until(source, lambda seen: seen != ConfigSource.DEFAULT_CONFIG, limit=LIMIT, what="it")
+
+    delete_leftovers(client, Leftovers((), (group,)), pytest.fail)
+
+    wait_until(source, lambda seen: seen == ConfigSource.DEFAULT_CONFIG, limit=LIMIT, what="less")
+
+
+def test_clean_asks_and_leaves_young_runs_alone(cluster: SecuredCluster) -> None:
+    """Clean deletes what it has shown, and only when told to: never what may be in use yet."""
+    admin, now = AdminClient(cluster.administrator), time.time()
+    young, old = (run_prefix(now - age, "abcdef") + "thing" for age in (60, 7200))
+    for made in admin.create_topics([NewTopic(young, 1, 1), NewTopic(old, 1, 1)]).values():
+        made.result(LIMIT)
+    place = ConsumerGroupTopicPartitions(old, [TopicPartition(old, 0, 0)])
+    wait_until(
+        lambda: admin.alter_consumer_group_offsets([place])[old].result(LIMIT).topic_partitions[0],
+        lambda answer: answer.error is None,
+        limit=LIMIT,
+        what="the coordinator to know the topic",
+    )
+    command = [
+        *("clean", f"--kafka-bootstrap={cluster.bootstrap}"),
+        f"--kafka-config={cluster.properties_file(LAB)}",
+    ]
+
+    refused = CliRunner().invoke(app, command, input="n\n")
+    after_no = names_of_runs(cluster)
+    agreed = CliRunner().invoke(app, command, input="y\n")
+    after_yes = names_of_runs(cluster)
+
+    admin.delete_topics([young])[young].result(LIMIT)
+    assert refused.exit_code == 1
+    assert f"  topic  {old}\n  group  {old}\n" in refused.output, "shown before it asks"
+    assert young not in refused.output
+    assert after_no.count(old) == 2, "the topic and the group: no means no"
+    assert agreed.exit_code == 0
+    assert "Deleted 1 topics and 1 groups." in agreed.output
+    assert old not in after_yes
+    assert young in after_yes
+
+
+# Trouble: one clear line, no hang, nothing left
+
+
+@pytest.fixture
+def says(lesson: pytest.Pytester) -> Callable[..., str]:
+    """Runs the lesson, which ends at once with one line on stderr; returns it."""
+
+    def run(*arguments: str) -> str:
+        result = lesson.runpytest_subprocess("-n0", *arguments, timeout=60)
+        said = [line for line in result.stderr.lines if line.strip()]
+        assert result.ret == pytest.ExitCode.USAGE_ERROR
+        assert len(said) == 1, "one line says all"
+        assert PASSWORD not in said[0]
+        return said[0]
+
+    return run
+
+
+def test_no_bootstrap(says: Callable[..., str]) -> None:
+    """External without any address says how to give one."""
+    assert "add --kafka-bootstrap=host:port" in says()
+
+
+def test_a_bad_file(says: Callable[..., str], cluster: SecuredCluster) -> None:
+    """Unknown and contradictory keys are named."""
+    path = cluster.properties_file(LAB, security_protocol="PLAINTEXT", sasl_mechanismn="x")
+
+    line = says(f"--kafka-bootstrap={cluster.bootstrap}", f"--kafka-config={path}")
+
+    assert "sasl.mechanismn is unknown (did you mean sasl.mechanism?)" in line
+    assert "contradict security.protocol=PLAINTEXT" in line
+
+
+def test_nobody_listens(says: Callable[..., str]) -> None:
+    """An address where nobody listens is named."""
+    line = says("--kafka-bootstrap=127.0.0.1:1")
+
+    assert "No Kafka answers at 127.0.0.1:1 (Connect to ipv4#127.0.0.1:1 failed" in line
+    assert "To do: check --kafka-bootstrap." in line
+
+
+def test_a_host_that_does_not_exist(says: Callable[..., str]) -> None:
+    """A host whose name nobody knows is named."""
+    assert "No Kafka answers at no-such-host.invalid:9092" in says(
+        "--kafka-bootstrap=no-such-host.invalid:9092"
+    )
+
+
+def test_somebody_listens_who_says_nothing(says: Callable[..., str]) -> None:
+    """A port that takes connections and never answers is given up."""
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        port = mute.getsockname()[1]
+
+        assert f"No Kafka answers at 127.0.0.1:{port}" in says(
+            f"--kafka-bootstrap=127.0.0.1:{port}"
+        )
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        (
+            {"sasl_jaas_config": jaas(LAB, "wrong")},
+            "does not let this user in (SASL authentication error",
+        ),
+        ({"sasl_mechanism": "PLAIN", "sasl_jaas_config": None}, "PLAIN needs a username and a"),
+        (
+            {"ssl_truststore_type": None, "ssl_truststore_location": None},
+            "a truststore without the cluster's authority",
+        ),
+        (
+            {
+                **dict.fromkeys(("sasl_mechanism", "sasl_jaas_config", "ssl_truststore_type")),
+                "ssl_truststore_location": None,
+                "security_protocol": "PLAINTEXT",
+            },
+            "takes connections and hangs up (Disconnected",
+        ),
+    ],
+    ids=["wrong password", "no password", "unknown authority", "plaintext to TLS"],
+)
+def test_who_is_not_let_in(
+    says: Callable[..., str], cluster: SecuredCluster, changed: dict[str, Any], expected: str
+) -> None:
+    """Wrong credentials, an unknown authority and plaintext to a TLS port are told apart."""
+    path = cluster.properties_file(LAB, **changed)
+
+    line = says(f"--kafka-bootstrap={cluster.bootstrap}", f"--kafka-config={path}")
+
+    assert expected in line
+
+
+def test_tls_to_a_plaintext_port(says: Callable[..., str], cluster: SecuredCluster) -> None:
+    """TLS to a port that speaks none says so."""
+    path = cluster.properties_file(LAB)
+
+    line = says(f"--kafka-bootstrap={cluster.plaintext}", f"--kafka-config={path}")
+
+    assert f"No TLS with {cluster.plaintext}" in line
+
+
+@pytest.mark.parametrize(
+    ("user", "lacks"),
+    [(NO_CREATE, "Create on topic."), (NO_GROUP, "Read on group.")],
+)
+def test_a_missing_right_is_named(
+    says: Callable[..., str], cluster: SecuredCluster, user: str, lacks: str
+) -> None:
+    """Who may not create topics, or use groups, is told which right is missing."""
+    path = cluster.properties_file(user)
+
+    line = says(f"--kafka-bootstrap={cluster.bootstrap}", f"--kafka-config={path}")
+
+    assert f"This user lacks rights for names that begin with kafkalab-: {lacks}" in line
+
+
+def test_asking_for_rights_leaves_nothing(
+    cluster: SecuredCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The topic and group by which rights are asked for are gone, also where one is missing."""
+    prefix = run_prefix(time.time(), "facade")
+    monkeypatch.setattr(rights, "run_prefix", lambda *_: prefix)
+
+    rights.require_rights(cluster.client(LAB))
+    with pytest.raises(MissingRight):
+        rights.require_rights(cluster.client(NO_GROUP))
+
+    assert not [name for name in names_of_runs(cluster) if name.startswith(prefix)]
