@@ -53,6 +53,13 @@ def skip_unmet_needs(item: pytest.Item, capabilities: frozenset[str], backend: s
                 item.add_marker(pytest.mark.skip(reason=reason))
 
 
+def skip_other_versions(item: pytest.Item, statement: Statement, kafka_version: str) -> None:
+    """Skip an item that states nothing about this version of Kafka."""
+    if not statement.is_stated_for(kafka_version):
+        reason = f"stated for Kafka {statement.versions}, and this is {kafka_version}"
+        item.add_marker(pytest.mark.skip(reason=reason))
+
+
 def limit_time(item: pytest.Item) -> None:
     """Give a fact a time limit, unless it names its own."""
     if item.get_closest_marker("timeout") is None:

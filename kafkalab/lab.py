@@ -66,8 +66,7 @@ class Lab:
     @cached_property
     def _choice(self) -> tuple[Backend, str]:
         if self._given_backend:
-            named = backend_named(self._given_backend, self.settings.cache, self.settings.image)
-            return named, ""
+            return backend_named(self._given_backend, self.settings), ""
         return choose(self.settings)
 
     @property
@@ -75,7 +74,8 @@ class Lab:
         """Where this run's brokers come from.
 
         Raises:
-            UnknownBackend: there is no backend of the name that was given.
+            UnknownBackend, UnknownVersion: there is no backend, or Kafka, of that name.
+            OtherVersion: image and version contradict each other.
         """
         return self._choice[0]
 

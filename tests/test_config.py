@@ -9,7 +9,7 @@ from pathlib import Path
 import platformdirs
 import pytest
 
-from kafkalab.config import DEFAULT_IMAGE, KNOBS, Settings
+from kafkalab.config import KNOBS, Settings
 
 PATHS = ("cache", "curriculum", "reports", "solutions")
 
@@ -83,7 +83,8 @@ def test_every_setting_has_a_default(project: Project) -> None:
 
     assert settings == Settings(
         backend="auto",
-        image=DEFAULT_IMAGE,
+        image="",
+        kafka_version="",
         solutions=None,
         reports=project.root / "reports",
         cache=Path(platformdirs.user_cache_dir("kafkalab")),

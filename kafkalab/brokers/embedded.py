@@ -24,6 +24,7 @@ from kafkalab.brokers.node import Node, wait_until_ready
 from kafkalab.brokers.ports import free_ports
 from kafkalab.brokers.prepared import Prepared, endpoint_of
 from kafkalab.brokers.properties import as_properties_file, node_properties
+from kafkalab.config import KAFKA_VERSION
 
 # A port that is free when it is drawn can be taken before the node binds it.
 PORT_DRAWS = 3
@@ -171,8 +172,9 @@ class EmbeddedBackend:
     name = "embedded"
     capabilities = frozenset({"restart", "log_dirs", "jars"})
 
-    def __init__(self, cache: Path) -> None:
+    def __init__(self, cache: Path, kafka_version: str = KAFKA_VERSION) -> None:
         self.cache = cache
+        self.kafka_version = kafka_version
         self._prepared: Prepared | None = None
 
     @property
@@ -183,13 +185,13 @@ class EmbeddedBackend:
             NoJava: there is no runtime.
         """
         if self._prepared is None:
-            self._prepared = Prepared(Distribution(self.cache, find_java()))
+            self._prepared = Prepared(Distribution(self.cache, find_java(), self.kafka_version))
         return self._prepared
 
     def describe(self) -> str:
         start = self.prepared.measured_start
         usual = f", starts in about {start:.1f} s here" if start else ""
-        return f"embedded Apache Kafka {self.prepared.distribution.version}{usual}"
+        return f"embedded Apache Kafka {self.kafka_version}{usual}"
 
     def prepare(self, say: Progress) -> None:
         distribution = self.prepared.distribution
