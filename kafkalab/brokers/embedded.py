@@ -147,6 +147,7 @@ class EmbeddedBroker:
             self._topology,
             [endpoint_of(each) for each in self._nodes.values()],
             node.node_id,
+            self.version,
         )
         node.properties_file.write_text(
             as_properties_file({**properties, "log.dirs": str(node.data)}), "utf-8"

@@ -21,9 +21,9 @@ from kafkalab.brokers.errors import StartFailed
 from kafkalab.brokers.node import Node, wait_until_ready
 from kafkalab.brokers.ports import free_ports
 from kafkalab.brokers.properties import (
-    LAB_SETTINGS,
     Endpoint,
     as_properties_file,
+    lab_settings,
     node_properties,
 )
 from kafkalab.brokers.runs import Run
@@ -47,7 +47,7 @@ class Prepared:
             [jar.sha256 for jar in distribution.jars],
             LEAN_FLAGS,
             kind_of_cpu(),
-            sorted(LAB_SETTINGS.items()),
+            sorted(lab_settings(distribution.version).items()),
         ]
         key = hashlib.sha256(json.dumps(ingredients).encode()).hexdigest()[:12]
         self.folder = distribution.cache / "prepared" / f"{distribution.version}-{key}"
@@ -159,7 +159,7 @@ class Prepared:
         endpoint = endpoint_of(node)
         # A controller, whatever it will be later: a quorum needs one to be formatted.
         topology = Topology(brokers=node_id, controllers=node_id)
-        settings = node_properties(topology, [endpoint], node_id)
+        settings = node_properties(topology, [endpoint], node_id, self.distribution.version)
         node.properties_file.write_text(
             as_properties_file({**settings, "log.dirs": str(node.data)}), "utf-8"
         )
