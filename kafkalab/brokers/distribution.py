@@ -36,6 +36,9 @@ from kafkalab.config import KAFKA_VERSION
 OLDEST_JAVA = 17
 OLDEST_JAVA_WITH_AOT = 25
 
+FETCHING = "fetching-"
+"""how the names of folders begin in which a jar is fetched"""
+
 LEAN_FLAGS = (
     # One core is often all there is: the collector and compiler with the least threads.
     "-XX:+UseSerialGC",
@@ -217,6 +220,9 @@ class Distribution:
             FetchFailed: a jar could not be fetched.
             JarMismatch: a jar, fetched now or earlier, is not the pinned one.
         """
+        for left in self.cache.glob(f"{FETCHING}*"):
+            # A fetch that was killed; nobody else fetches: `prepare` holds the lock.
+            shutil.rmtree(left, ignore_errors=True)
         missing = self.missing_jars()
         if missing:
             size = sum(jar.size for jar in missing)
@@ -235,14 +241,14 @@ class Distribution:
         from jgo.maven import MavenContext
 
         # A folder of its own, so that a broken download never lies among the jars.
-        with tempfile.TemporaryDirectory(dir=self.cache, prefix="fetching-") as folder:
+        with tempfile.TemporaryDirectory(dir=self.cache, prefix=FETCHING) as folder:
             # 30 s without a byte: the network is down or a proxy swallows the request.
             maven = MavenContext(repo_cache=Path(folder), timeout=30)
             try:
                 fetched = maven.create_dependency(jar.coordinate).artifact.resolve()
-            except (requests.RequestException, RuntimeError, OSError) as error:
+            except (requests.RequestException, RuntimeError) as error:
                 raise FetchFailed(
-                    f"{jar.coordinate} could not be fetched ({_one_line(error)}).",
+                    f"{jar.coordinate} could not be fetched ({one_line(error)}).",
                     suspect="no network, or a proxy in between.",
                     remedy="check HTTPS_PROXY and the network, then run `kafkalab prepare` again.",
                 ) from error
@@ -285,7 +291,7 @@ class Distribution:
         if answer.returncode != 0:
             raise PreparationFailed(
                 f"Kafka could not format {server_properties.parent} "
-                f"({_one_line(answer.stderr or answer.stdout)}).",
+                f"({one_line(answer.stderr or answer.stdout)}).",
                 suspect="a broker setting that this Kafka does not take.",
                 remedy="check the settings given to private_broker.",
             )
@@ -331,6 +337,7 @@ def _check(jar: Jar, path: Path) -> None:
         )
 
 
-def _one_line(problem: object) -> str:
+def one_line(problem: object) -> str:
+    """The first line that a problem says, shortened, or its name when it says nothing."""
     lines = [line.strip() for line in str(problem).splitlines() if line.strip()]
     return lines[0][:200] if lines else type(problem).__name__

@@ -17,9 +17,10 @@ from kafkalab.brokers.distribution import (
     LEAN_FLAGS,
     Distribution,
     find_java,
+    one_line,
     require_writable,
 )
-from kafkalab.brokers.errors import BrokerDied, PortTaken, PreparationFailed
+from kafkalab.brokers.errors import BrokerDied, PortTaken, PreparationFailed, StartFailed
 from kafkalab.brokers.node import Node, wait_until_ready
 from kafkalab.brokers.ports import free_ports
 from kafkalab.brokers.prepared import Prepared, endpoint_of
@@ -130,9 +131,7 @@ class EmbeddedBroker:
         """Format, start and await all nodes; used by the backend only."""
         started = time.monotonic()
         for node in self._nodes.values():
-            node.home.mkdir(parents=True)
-            self._write_properties(node)
-            self._prepared.copy_data(node, len(self._nodes))
+            self._fill_home(node)
         try:
             for node in self._nodes.values():
                 self._spawn(node)
@@ -141,6 +140,19 @@ class EmbeddedBroker:
             self.close()
             raise
         self.start_seconds = time.monotonic() - started
+
+    def _fill_home(self, node: Node) -> None:
+        try:
+            node.home.mkdir(parents=True)
+            self._write_properties(node)
+            self._prepared.copy_data(node, len(self._nodes))
+        except (OSError, shutil.Error) as error:
+            raise StartFailed(
+                f"The broker's files could not be written to {node.home} ({one_line(error)}).",
+                suspect="a full disk.",
+                remedy="free some space, or name another folder with --kafka-cache or "
+                "KAFKALAB_CACHE.",
+            ) from error
 
     def _write_properties(self, node: Node) -> None:
         properties = node_properties(
@@ -209,6 +221,13 @@ class EmbeddedBackend:
                 f"Another run has been preparing Kafka for {PREPARE_LIMIT:.0f} s.",
                 suspect="a slow network, or a run that hangs.",
                 remedy="end that run, then try again.",
+            ) from error
+        except OSError as error:
+            raise PreparationFailed(
+                f"Kafka could not be prepared in {self.cache} ({one_line(error)}).",
+                suspect="a full disk, or files there that belong to somebody else.",
+                remedy="free some space, or name another folder with --kafka-cache or "
+                "KAFKALAB_CACHE, then run `kafkalab prepare`.",
             ) from error
 
     def launch(self, topology: Topology, home: Path) -> EmbeddedBroker:

@@ -25,8 +25,8 @@ from kafkalab.brokers.processes import is_running, kill
 
 RUN_LABEL = "kafkalab.run"
 KAFKA_MAIN = "kafka.Kafka"
-# Two readings of one process's start differ by rounding only.
-SAME_START = 1.0
+# Two readings of one process's start differ by rounding only: Linux tells full seconds of boot.
+SAME_START = 2.0
 # Broker logs of so many runs are kept.
 KEPT_LOGS = 10
 
@@ -37,21 +37,36 @@ class Owner:
 
     pid: int
     started: float
-    """seconds since the epoch"""
+    """seconds since the system's boot, or since the epoch: see `start_of`"""
 
     @classmethod
     def me(cls) -> Owner:
         """The process that calls."""
-        return cls(os.getpid(), psutil.Process().create_time())
+        return cls(os.getpid(), start_of(psutil.Process()))
 
     def is_alive(self) -> bool:
         """Whether that process, and not a later one with its id, still runs."""
         try:
             process = psutil.Process(self.pid)
-            is_the_same = abs(process.create_time() - self.started) < SAME_START
+            is_the_same = abs(start_of(process) - self.started) < SAME_START
         except psutil.NoSuchProcess:
             return False
         return is_the_same and is_running(process)
+
+
+def start_of(process: psutil.Process) -> float:
+    """When a process started, in seconds that stay the same when the clock is set.
+
+    Linux counts from the boot, and psutil adds the time of the boot, which
+    moves with the clock: after a laptop's sleep a living owner would look dead.
+    macOS keeps the time as it was.
+
+    Raises:
+        psutil.NoSuchProcess: there is none.
+    """
+    boot = psutil.boot_time() if psutil.LINUX else 0.0
+    started: float = process.create_time() - boot
+    return started
 
 
 @dataclass(frozen=True)
