@@ -296,7 +296,7 @@ def test_runs_of_dead_owners_are_closed_and_living_ones_stay(tmp_path: Path, dea
 
 def test_a_run_whose_owners_id_is_used_again_is_closed(tmp_path: Path) -> None:
     """A process with the owner's id, but a later start, is not the owner."""
-    earlier = Owner(os.getpid(), Owner.me().started - 3600)
+    earlier = Owner(os.getpid(), Owner.me().start - 3600)
     run = opened(tmp_path, "gone", earlier)
 
     clear_dead_runs(tmp_path)

@@ -146,9 +146,11 @@ class EmbeddedBroker:
             node.home.mkdir(parents=True)
             self._write_properties(node)
             self._prepared.copy_data(node, len(self._nodes))
-        except (OSError, shutil.Error) as error:
+        except OSError as error:
+            # copytree tells of every file: source, destination and reason.
+            reason = error.args[0][0][2] if isinstance(error, shutil.Error) else error
             raise StartFailed(
-                f"The broker's files could not be written to {node.home} ({one_line(error)}).",
+                f"The broker's files could not be written to {node.home} ({one_line(reason)}).",
                 suspect="a full disk.",
                 remedy="free some space, or name another folder with --kafka-cache or "
                 "KAFKALAB_CACHE.",

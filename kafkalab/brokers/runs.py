@@ -36,7 +36,7 @@ class Owner:
     """The process whose end ends the run: by id and start, as ids are used again."""
 
     pid: int
-    started: float
+    start: float
     """seconds since the system's boot, or since the epoch: see `start_of`"""
 
     @classmethod
@@ -48,7 +48,7 @@ class Owner:
         """Whether that process, and not a later one with its id, still runs."""
         try:
             process = psutil.Process(self.pid)
-            is_the_same = abs(start_of(process) - self.started) < SAME_START
+            is_the_same = abs(start_of(process) - self.start) < SAME_START
         except psutil.NoSuchProcess:
             return False
         return is_the_same and is_running(process)
