@@ -29,6 +29,8 @@ from kafkalab.config import KAFKA_VERSION
 
 # A port that is free when it is drawn can be taken before the node binds it.
 PORT_DRAWS = 3
+# With so many bytes free or less Kafka cannot write a segment, nor its log say so.
+FULL_DISK = 2**20
 # Another run may be preparing: fetching on a slow line takes minutes.
 PREPARE_LIMIT = 600.0
 
@@ -84,9 +86,11 @@ class EmbeddedBroker:
     def check_alive(self) -> None:
         for node_id in self._should_run:
             if not self._nodes[node_id].is_running():
+                is_full = _is_full(self._nodes[node_id].home)
+                why = "the disk is full" if is_full else "it was killed, or it gave up"
                 raise BrokerDied(
                     f"The broker died: node {node_id} is gone.",
-                    suspect="it was killed, or it gave up; the end of its log follows.",
+                    suspect=f"{why}; the end of its log follows.",
                     remedy="run again; facts that met this are invalid, not refuted.",
                     log=self._nodes[node_id].log_tail(15),
                 )
@@ -179,6 +183,14 @@ class EmbeddedBroker:
         ]
         distribution = self._prepared.distribution
         node.spawn(distribution.command("kafka.Kafka", str(node.properties_file), flags=flags))
+
+
+def _is_full(folder: Path) -> bool:
+    try:
+        return shutil.disk_usage(folder).free < FULL_DISK
+    except FileNotFoundError:
+        # The run is over, and its folder gone with it.
+        return False
 
 
 class EmbeddedBackend:
