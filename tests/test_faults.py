@@ -26,10 +26,11 @@ import pytest
 from filelock import FileLock
 from held_runs import Held, HeldRun
 
-from kafkalab.brokers.distribution import FETCHING
-from kafkalab.brokers.processes import kill
+from kafkalab.brokers.distribution import FETCHING, Distribution, find_java
+from kafkalab.brokers.processes import END_LIMIT, is_running
 from kafkalab.brokers.runs import clear_dead_runs
 from kafkalab.config import Settings
+from kafkalab.observe.waiting import wait_until
 
 # Read before any test runs: some have another home, and so another cache.
 CACHE = Settings.from_environment().cache
@@ -73,7 +74,11 @@ def test_fills_the_disk(broker, topic, producer, request):
 """
 
 NOBODY = 65534
-AS_NOBODY = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
+# By way of a shell: what setpriv itself starts, it starts with root's right to read all.
+AS_NOBODY = (
+    *("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"),
+    *("sh", "-ec", 'exec "$@"', "sh"),
+)
 
 WORKERS = pytest.mark.parametrize("workers", ["-n0", "-n2"], ids=["one process", "two workers"])
 
@@ -92,7 +97,14 @@ def kill_in(run: HeldRun, victim: str) -> tuple[Held, int]:
     held = run.wait_until_held()
     victims = victims_of(victim, held)
     assert victims, f"there is a {victim} to kill"
-    kill(victims)
+    for process in victims:
+        process.kill()
+    # Gone, but not reaped: pytest's exit code is still to be read.
+    wait_until(
+        lambda: not any(is_running(process) for process in victims),
+        limit=END_LIMIT,
+        what="the victims to be gone",
+    )
     run.go_on()
     return held, run.wait()
 
@@ -235,6 +247,26 @@ def test_a_killed_preparation_leaves_a_cache_that_can_be_used(tmp_path: Path) ->
         expect_no_preparation_left(cache)
         assert len(preparations_in(cache)) == (code == ENDED)
     expect_a_next_run(tmp_path / "next", environment=environment)
+
+
+class Silent:
+    """Takes the word of preparation, and keeps it."""
+
+    def step(self, text: str) -> None: ...
+    def total(self, size: int) -> None: ...
+    def advance(self, size: int) -> None: ...
+
+
+def test_what_a_killed_fetch_left_is_cleared_by_the_next(tmp_path: Path) -> None:
+    """Half a jar lies in a folder of its own, never among the jars."""
+    cache = cold_cache(tmp_path / "cache")
+    left = cache / f"{FETCHING}killed"
+    left.mkdir()
+    (left / "half.jar").write_bytes(b"half")
+
+    Distribution(cache, find_java()).fetch(Silent())
+
+    assert not left.exists()
 
 
 @pytest.mark.slow

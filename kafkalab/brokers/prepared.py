@@ -31,7 +31,8 @@ from kafkalab.observe.waiting import Expired, wait_until
 
 # Lessons use up to three brokers; folders for more are made when they are asked for.
 USUAL_NODES = 3
-# It takes 3 s on an idle machine, and was seen to take more than 30 s on a loaded one.
+# Each of the two steps, writing down what was loaded and making a cache of it, takes 3 s on an
+# idle machine, and was seen to take more than 30 s on a loaded one.
 AOT_LIMIT = 300.0
 
 
@@ -178,8 +179,10 @@ class Prepared:
         try:
             wait_until_ready([node])
             _exercise(node)
+            # When it ends it writes down what it loaded.
+            node.stop(Termination.GRACEFUL, AOT_LIMIT)
         finally:
-            node.stop(Termination.GRACEFUL)
+            node.stop(Termination.ABRUPT)
         if self.distribution.java.has_aot_cache:
             progress.step("writing the AOT cache, which makes every start about 3 times faster")
             self._write_aot_cache(node, recorded)
