@@ -17,7 +17,7 @@ lab: prepare
 # Facts mostly wait, so more workers than cores pay off. The wrong solutions run pytest, some with
 # workers of its own: more than two beside each other would starve.
 test: prepare
-	$(BIN)/pytest tests -n 4 --ignore=tests/test_wrong_solutions.py
+	$(BIN)/pytest tests -n 4 -m "not slow" --ignore=tests/test_wrong_solutions.py
 	$(BIN)/pytest tests/test_wrong_solutions.py -n 2
 	$(BIN)/pytest tests_module_a -n 4 --kafka-backend=embedded
 

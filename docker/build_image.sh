@@ -30,11 +30,20 @@ debian_mirror() {
 }
 
 jars() {
-  find -L "$JARS" -name '*.jar' "$@"
+  find -L "$JARS" \( -false "${names[@]}" \) "$@"
 }
 
 [[ $# -eq 1 ]] || die "expected one argument, the tag: docker/build_image.sh kafkalab/kafka:4.4.0"
 tag=$1
+# Several versions of Kafka may lie in one folder: the tag says which is meant.
+names=(-o -name '*.jar')
+pins=$here/../kafkalab/brokers/jars/${tag##*:}.txt
+if [[ -r $pins ]]; then
+  names=()
+  while IFS=: read -r _ artifact version; do
+    names+=(-o -name "$artifact-$version.jar")
+  done <"$pins"
+fi
 [[ -d ${JARS-} ]] || die "JARS='${JARS-}' is not a directory; set it to where Kafka's jars are"
 [[ -n $(jars -name 'kafka_*.jar') ]] || die "no kafka_*.jar below JARS=$JARS; fetch the jars first"
 [[ -x ${JAVA_HOME-}/bin/java && -r $JAVA_HOME/release ]] ||

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     import pytest
 
 BACKENDS = ("auto", "container", "embedded", "external")
-DEFAULT_IMAGE = "apache/kafka:4.4.0"
+KAFKA_VERSION = "4.4.0"
+DEFAULT_IMAGE = "apache/kafka"
 
 
 class Knob(NamedTuple):
@@ -39,8 +40,15 @@ KNOBS = {
         "--kafka-image",
         "KAFKALAB_IMAGE",
         "kafka_image",
-        DEFAULT_IMAGE,
-        f"the image of the container backend (default: {DEFAULT_IMAGE})",
+        "",
+        f"the image of the container backend (default: {DEFAULT_IMAGE} of the version)",
+    ),
+    "kafka_version": Knob(
+        "--kafka-version",
+        "KAFKALAB_KAFKA_VERSION",
+        "kafka_version",
+        "",
+        f"the version of Kafka, as in 4.1 or 4.1.2 (default: {KAFKA_VERSION})",
     ),
     "bootstrap": Knob(
         "--kafka-bootstrap",
@@ -100,6 +108,9 @@ class Settings:
 
     backend: str
     image: str
+    """empty unless one was named"""
+    kafka_version: str
+    """as it was asked for, whole or in part; empty unless it was"""
     bootstrap: str
     client_config: Path | None
     solutions: Path | None
@@ -145,6 +156,7 @@ class Settings:
         return cls(
             backend=value("backend"),
             image=value("image"),
+            kafka_version=value("kafka_version"),
             bootstrap=value("bootstrap"),
             client_config=path("client_config"),
             solutions=path("solutions"),

@@ -69,6 +69,18 @@ def skip_unmet_needs(item: pytest.Item, capabilities: frozenset[str], backend: s
             item.add_marker(pytest.mark.skip(reason=reason))
 
 
+def skip_other_versions(item: pytest.Item, statement: Statement, kafka_version: str) -> None:
+    """Skip an item that states nothing about this version of Kafka, or perhaps not about it."""
+    if kafka_version and statement.is_stated_for(kafka_version):
+        return
+    if statement.versions:
+        this = f"this is {kafka_version}" if kafka_version else (
+            "your cluster does not tell which it is: name it with --kafka-version"
+        )
+        reason = f"stated for Kafka {statement.versions}, and {this}"
+        item.add_marker(pytest.mark.skip(reason=reason))
+
+
 def limit_time(item: pytest.Item, backend: str) -> None:
     """Give a fact a time limit, unless it names its own."""
     if item.get_closest_marker("timeout") is None:

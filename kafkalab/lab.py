@@ -74,7 +74,8 @@ class Lab:
         """Where this run's brokers come from.
 
         Raises:
-            UnknownBackend: there is no backend of the name that was given.
+            UnknownBackend, UnknownVersion: there is no backend, or Kafka, of that name.
+            OtherVersion: image and version contradict each other.
         """
         return self._choice[0]
 

@@ -31,8 +31,10 @@ HYPOTHESIS = "hypothesispytest"
 """the name of hypothesis's own pytest plugin"""
 
 MARKERS = (
-    "fact(slug, scope): a sentence about Kafka, or about a component, that this test demonstrates",
-    "control(slug, changes): the same apparatus with one factor changed; the fact's opposite",
+    "fact(slug, scope, versions=''): a sentence about Kafka, or about a component, that this test "
+    "demonstrates; versions such as '>=4.1' say for which Kafka it is stated",
+    "control(slug, changes, versions=''): the same apparatus with one factor changed; the fact's "
+    "opposite",
     "needs(*capabilities): what the broker must be able to do (restart, log_dirs, jars, ...)",
     "slow: takes a minute and is left out, unless -m says what to run",
     "cluster(brokers=1, settings={}): the broker that private_broker starts for this test",
@@ -185,6 +187,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             if not config.option.collectonly:
                 # A cluster is asked what it can do, which only who runs the facts needs.
                 facts.skip_unmet_needs(item, lab.backend.capabilities, lab.backend.name)
+                facts.skip_other_versions(item, statement, lab.backend.kafka_version)
     slow = [item for item in items if item.get_closest_marker("slow") is not None]
     if slow and _leaves_out_slow(config):
         config.hook.pytest_deselected(items=slow)

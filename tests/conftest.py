@@ -78,7 +78,7 @@ class Played:
 
 
 class PlayedBackend:
-    name, capabilities = "played", frozenset()
+    name, kafka_version, capabilities = "played", "0.0.0", frozenset()
 
     def describe(self):
         return "a played broker"

@@ -9,7 +9,7 @@ from pathlib import Path
 import platformdirs
 import pytest
 
-from kafkalab.config import DEFAULT_IMAGE, KNOBS, Settings
+from kafkalab.config import KNOBS, Settings
 
 PATHS = ("cache", "client_config", "concept_summary", "curriculum", "reports", "solutions")
 
@@ -83,7 +83,8 @@ def test_every_setting_has_a_default(project: Project) -> None:
 
     assert settings == Settings(
         backend="auto",
-        image=DEFAULT_IMAGE,
+        image="",
+        kafka_version="",
         bootstrap="",
         client_config=None,
         solutions=None,

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import signal
 import socket
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -21,15 +17,11 @@ from kafkalab.brokers.errors import BrokerDied, PortTaken, StartFailed
 from kafkalab.brokers.ports import free_ports
 from kafkalab.brokers.prepared import Prepared
 from kafkalab.brokers.properties import RESTART_SETTINGS
-from kafkalab.brokers.runs import clear_dead_runs
 from kafkalab.config import Settings
 from kafkalab.observe.topics import partitions_with_leader
 from kafkalab.observe.waiting import wait_until
 
 Launch = Callable[..., EmbeddedBroker]
-
-# Seconds after the end of pytest within which nothing of its run may be left.
-GONE_WITHIN = 5.0
 
 
 class Silent:
@@ -210,146 +202,3 @@ def with_a_flipped_byte(content: bytes) -> bytes:
 def test_a_good_aot_cache_is_used_in_silence(launch: Launch) -> None:
     """With the cache as prepared there is nothing to say."""
     assert launch().state()["notes"] == []
-
-
-# Nothing is left behind
-
-HOLDS_A_BROKER = """
-from pathlib import Path
-
-from kafkalab.lab import lab_key
-from kafkalab.observe.waiting import wait_until
-
-HERE = Path(__file__).parent
-
-def test_holds_a_broker(broker, request):
-    folder = request.config.stash[lab_key].run.folder
-    (HERE / "run").write_text(str(folder))
-    (HERE / "run").rename(HERE / "started")
-    wait_until((HERE / "go").exists, limit=60, what="a word to go on")
-
-def test_uses_it_too(broker):
-    broker.check_alive()
-"""
-
-CRASHES = """
-import os
-
-def test_crashes(broker):
-    os._exit(3)
-"""
-
-
-class HeldRun:
-    """A run of pytest, in a process of its own, that holds a broker."""
-
-    def __init__(self, folder: Path, *arguments: str, more: str = "") -> None:
-        self._folder = folder
-        (folder / "test_holds.py").write_text(HOLDS_A_BROKER + more, "utf-8")
-        command = [sys.executable, "-m", "pytest", "--kafka-backend=embedded", "-p", "no:randomly"]
-        self.process = subprocess.Popen(
-            [*command, *arguments, str(folder)],
-            cwd=folder,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            # A shell that runs the tests in the background has SIGINT ignored, and hands that on.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-        )
-
-    def wait_for_start(self) -> Path:
-        """Wait until the broker is there; return the run's folder."""
-        wait_until((self._folder / "started").exists, limit=60, what="the run to hold a broker")
-        return Path((self._folder / "started").read_text("utf-8"))
-
-    def go_on(self) -> None:
-        """Let the test end."""
-        (self._folder / "go").touch()
-
-    def wait(self) -> int:
-        """The exit code of pytest, which ends within half a minute."""
-        return self.process.wait(30)
-
-
-def left_of(run: Path) -> list[str]:
-    """What is left of a run: processes, by their command lines, and files."""
-    files = [str(path) for path in (run, run.with_suffix(".lock")) if path.exists()]
-    return files + [
-        " ".join(line)[-80:]
-        for _, line in command_lines()
-        if any(str(run) in part for part in line)
-    ]
-
-
-def command_lines() -> Iterator[tuple[psutil.Process, list[str]]]:
-    """Every process that lives, with its command line."""
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error):
-            yield process, process.cmdline()
-
-
-def expect_nothing_left(run: Path) -> None:
-    """Within GONE_WITHIN nothing of the run is left."""
-    wait_until(
-        lambda: left_of(run),
-        lambda left: not left,
-        limit=GONE_WITHIN,
-        what="nothing to be left of the run",
-        interval=0.1,
-    )
-
-
-WORKERS = pytest.mark.parametrize("workers", ["-n0", "-n2"], ids=["one process", "two workers"])
-
-
-@WORKERS
-def test_nothing_is_left_after_the_end(tmp_path: Path, workers: str) -> None:
-    """After an ordinary end the broker, its watchdog and its files are gone."""
-    held = HeldRun(tmp_path, workers)
-    run = held.wait_for_start()
-
-    held.go_on()
-
-    assert held.wait() == 0
-    expect_nothing_left(run)
-
-
-@WORKERS
-@pytest.mark.parametrize(
-    "how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda how: how.name
-)
-def test_nothing_is_left_after_pytest_was_ended(
-    tmp_path: Path, workers: str, how: signal.Signals
-) -> None:
-    """After Ctrl-C, SIGTERM and SIGKILL of pytest nothing is left within 5 s."""
-    held = HeldRun(tmp_path, workers)
-    run = held.wait_for_start()
-
-    held.process.send_signal(how)
-
-    assert held.wait() != 0
-    expect_nothing_left(run)
-
-
-def test_nothing_is_left_after_a_crashed_worker(tmp_path: Path) -> None:
-    """A crashed worker takes neither the broker of the others with it, nor leaves it behind."""
-    held = HeldRun(tmp_path, "-n2", more=CRASHES)
-    run = held.wait_for_start()
-
-    held.go_on()
-
-    assert held.wait() == pytest.ExitCode.TESTS_FAILED
-    expect_nothing_left(run)
-
-
-def test_the_next_run_clears_what_a_killed_watchdog_left(tmp_path: Path) -> None:
-    """Should the watchdog be killed as well, the next run clears what is left."""
-    held = HeldRun(tmp_path)
-    run = held.wait_for_start()
-    (watchdog,) = (process for process, line in command_lines() if line[-1:] == [str(run)])
-
-    watchdog.kill()
-    held.process.kill()
-    held.wait()
-    clear_dead_runs(run.parents[1])
-
-    expect_nothing_left(run)

@@ -13,7 +13,15 @@ import psutil
 import pytest
 
 from kafkalab.brokers.processes import is_running, kill, wait_for_end
-from kafkalab.brokers.runs import KAFKA_MAIN, KEPT_LOGS, Owner, Run, clear_dead_runs, run_at
+from kafkalab.brokers.runs import (
+    KAFKA_MAIN,
+    KEPT_LOGS,
+    Owner,
+    Run,
+    clear_dead_runs,
+    run_at,
+    start_of,
+)
 from kafkalab.observe.waiting import Expired, wait_until
 
 # A process is started, or ends, within milliseconds; on a loaded machine within seconds.
@@ -173,7 +181,7 @@ def test_a_process_that_does_not_end_is_told(spawn: Spawn) -> None:
 
 
 def owner_of(process: psutil.Process) -> Owner:
-    return Owner(process.pid, process.create_time())
+    return Owner(process.pid, start_of(process))
 
 
 def test_this_process_is_alive() -> None:
@@ -211,9 +219,24 @@ def test_an_owner_is_known_by_its_start(spawn: Spawn, seconds: float, is_alive: 
     """An id that is used again, by a process with another start, is another process."""
     process = psutil.Process(spawn().pid)
 
-    owner = Owner(process.pid, process.create_time() + seconds)
+    owner = Owner(process.pid, start_of(process) + seconds)
 
     assert owner.is_alive() is is_alive
+
+
+@pytest.mark.skipif(not psutil.LINUX, reason="only Linux tells starts by a boot that moves")
+@pytest.mark.parametrize("jump", [-3600.0, 3600.0], ids=["back", "forward"])
+def test_an_owner_outlives_a_jump_of_the_clock(
+    monkeypatch: pytest.MonkeyPatch, jump: float
+) -> None:
+    """A clock that is set moves the boot, and so the start that psutil tells, of every process."""
+    owner, boot = Owner.me(), psutil.boot_time()
+    told = psutil.Process().create_time()
+
+    monkeypatch.setattr("psutil._pslinux.boot_time", lambda: boot + jump)
+
+    assert psutil.Process().create_time() == pytest.approx(told + jump), "the clock was set"
+    assert owner.is_alive()
 
 
 # What is left of a run
@@ -273,7 +296,7 @@ def test_runs_of_dead_owners_are_closed_and_living_ones_stay(tmp_path: Path, dea
 
 def test_a_run_whose_owners_id_is_used_again_is_closed(tmp_path: Path) -> None:
     """A process with the owner's id, but a later start, is not the owner."""
-    earlier = Owner(os.getpid(), Owner.me().started - 3600)
+    earlier = Owner(os.getpid(), Owner.me().start - 3600)
     run = opened(tmp_path, "gone", earlier)
 
     clear_dead_runs(tmp_path)

@@ -12,11 +12,13 @@ from kafkalab.brokers import Topology
 from kafkalab.brokers.properties import (
     LAB_SETTINGS,
     RESTART_SETTINGS,
+    SETTINGS_FOR_4_0,
     Endpoint,
     as_environment,
     as_properties_file,
     node_properties,
 )
+from kafkalab.config import KAFKA_VERSION
 
 
 def on_this_machine(node_id: int) -> Endpoint:
@@ -43,7 +45,7 @@ THREE = [on_this_machine(node_id) for node_id in (1, 2, 3)]
 
 def test_a_single_node_is_broker_and_controller() -> None:
     """It listens to clients and, as its own quorum, to controllers."""
-    properties = node_properties(Topology(), [on_this_machine(1)], 1)
+    properties = node_properties(Topology(), [on_this_machine(1)], 1, KAFKA_VERSION)
 
     assert properties.items() >= {
         ("process.roles", "broker,controller"),
@@ -61,7 +63,7 @@ def test_of_three_nodes_the_first_is_the_controller() -> None:
     """With one controller only node 1 votes and listens to controllers."""
     topology = Topology(brokers=3, controllers=1)
 
-    properties = node_properties(topology, THREE, 1)
+    properties = node_properties(topology, THREE, 1, KAFKA_VERSION)
 
     assert properties["process.roles"] == "broker,controller"
     assert properties["controller.quorum.voters"] == "1@127.0.0.1:21001"
@@ -73,7 +75,7 @@ def test_of_three_nodes_the_others_are_brokers_only(node_id: int) -> None:
     """They know the controller's address and protocol, but do not listen to controllers."""
     topology = Topology(brokers=3, controllers=1)
 
-    properties = node_properties(topology, THREE, node_id)
+    properties = node_properties(topology, THREE, node_id, KAFKA_VERSION)
 
     assert properties["process.roles"] == "broker"
     assert properties["node.id"] == str(node_id)
@@ -87,7 +89,7 @@ def test_three_controllers_know_each_other(node_id: int) -> None:
     """Every node has the same list of voters, or there would be two quorums."""
     topology = Topology(brokers=3, controllers=3)
 
-    properties = node_properties(topology, THREE, node_id)
+    properties = node_properties(topology, THREE, node_id, KAFKA_VERSION)
 
     assert properties["process.roles"] == "broker,controller"
     assert properties["controller.quorum.voters"] == (
@@ -100,7 +102,7 @@ def test_a_node_in_a_container_talks_to_its_peers_by_another_listener() -> None:
     topology = Topology(brokers=2)
     endpoints = [in_a_container(1), in_a_container(2)]
 
-    properties = node_properties(topology, endpoints, 1)
+    properties = node_properties(topology, endpoints, 1, KAFKA_VERSION)
 
     assert properties.items() >= {
         ("controller.quorum.voters", "1@kafka-1:9093"),
@@ -116,10 +118,17 @@ def test_a_node_in_a_container_talks_to_its_peers_by_another_listener() -> None:
 
 def test_a_lab_has_its_settings() -> None:
     """Every node gets all settings of the lab."""
-    properties = node_properties(Topology(), [on_this_machine(1)], 1)
+    properties = node_properties(Topology(), [on_this_machine(1)], 1, KAFKA_VERSION)
 
     assert properties.items() >= LAB_SETTINGS.items()
     assert RESTART_SETTINGS.keys().isdisjoint(properties), "a loaded machine would lose its broker"
+
+
+def test_kafka_4_0_gets_shorter_sessions() -> None:
+    """A start from prepared data would wait 9 s there; later versions need nothing of the kind."""
+    properties = node_properties(Topology(), [on_this_machine(1)], 1, "4.0.2")
+
+    assert properties.items() >= {**LAB_SETTINGS, **SETTINGS_FOR_4_0}.items()
 
 
 @pytest.mark.parametrize(
@@ -131,7 +140,7 @@ def test_a_topologys_own_settings_win(name: str) -> None:
     """A test that asks for a setting gets it."""
     topology = Topology(settings={name: "as the test says"})
 
-    properties = node_properties(topology, [on_this_machine(1)], 1)
+    properties = node_properties(topology, [on_this_machine(1)], 1, KAFKA_VERSION)
 
     assert properties[name] == "as the test says"
 
@@ -172,7 +181,7 @@ def test_the_image_reads_the_same_property(parts: list[str]) -> None:
 
 def test_no_two_of_the_labs_settings_share_a_variable() -> None:
     """Else one of them would be lost on its way into a container."""
-    properties = node_properties(Topology(), [in_a_container(1)], 1)
+    properties = node_properties(Topology(), [in_a_container(1)], 1, KAFKA_VERSION)
 
     assert len(as_environment(properties)) == len(properties)
 
@@ -243,6 +252,7 @@ def test_a_file_has_a_line_for_each_property_in_order() -> None:
         Topology(settings={"log.segment.bytes": "1048576"}),
         [on_this_machine(1)],
         1,
+        KAFKA_VERSION,
     )
 
     lines = as_properties_file(properties).splitlines()

@@ -61,6 +61,7 @@ from kafkalab.observe.groups import (
     COOPERATIVE,
     EAGER,
     KIP_848,
+    Members,
     Settings,
     committed_offset,
     describe_group,
@@ -1088,11 +1089,9 @@ def test_offsets_outside_the_transaction_lose_or_repeat(
     assert sorted(fate.lost + fate.repeated) == sorted(in_hand), "those of the transaction"
 
 
-@pytest.mark.fact("stale-generation-in-a-transaction", scope="classic, and KIP-848 of Kafka 4.4")
+@pytest.mark.fact("stale-generation-in-a-transaction", scope="classic and KIP-848")
 @pytest.mark.parametrize(
-    ("protocol", "refused"),
-    [(EAGER, ["kept", "moved"]), (COOPERATIVE, ["kept", "moved"]), (KIP_848, ["moved"])],
-    ids=["eager", "cooperative", "KIP-848"],
+    "protocol", [EAGER, COOPERATIVE, KIP_848], ids=["eager", "cooperative", "KIP-848"]
 )
 def test_offsets_of_a_stale_generation_are_refused(
     topic: TopicMaker,
@@ -1100,30 +1099,17 @@ def test_offsets_of_a_stale_generation_are_refused(
     members: MembersMaker,
     evidence: Evidence,
     protocol: Settings,
-    refused: list[str],
 ) -> None:
-    """Offsets that are sent to a transaction with the group's metadata of old are refused.
+    """Offsets of a partition that moved are refused if they come with the group's metadata of old.
 
-    Classic groups refuse all of them after a rebalance, KIP-848 groups those of
-    a partition that moved. So two processes cannot both copy its records.
+    So two processes cannot both copy the records of that partition.
     """
     name = topic(partitions=2)
     team, writer = members(protocol, name, partitions=2), transactional(producer, name)
-    first = team.grow()
-    team.wait_for_stable()
-    old = first.do(lambda reader: reader.consumer_group_metadata())
-    second = team.grow()
-    team.wait_for_stable()
 
-    errors = {
-        "kept": send_offsets(writer, first.assignment, old),
-        "moved": send_offsets(writer, second.assignment, old),
-    }
+    errors = errors_with_old_metadata(team, writer, evidence)
 
-    evidence.table("With old metadata", [{"partition": p, "error": e} for p, e in errors.items()])
-    codes = [error.code() for error in errors.values() if error is not None]
-    assert [which for which, error in errors.items() if error is not None] == refused
-    assert set(codes) == {KafkaError.ILLEGAL_GENERATION}
+    assert errors["moved"] == KafkaError.ILLEGAL_GENERATION
 
 
 @pytest.mark.control("stale-generation-in-a-transaction", changes="the metadata is fresh")
@@ -1153,6 +1139,58 @@ def test_offsets_of_the_present_generation_are_taken(
 
     evidence.table("With fresh metadata", [{"partition": p, "error": e} for p, e in errors.items()])
     assert errors == {"kept": None, "moved": None}
+
+
+@pytest.mark.fact("old-metadata-for-what-stayed", scope="KIP-848 with KIP-1251", versions=">=4.3")
+def test_old_metadata_is_good_for_what_stayed(
+    topic: TopicMaker, producer: ProducerMaker, members: MembersMaker, evidence: Evidence
+) -> None:
+    """A KIP-848 group takes offsets with metadata of old for a partition that stayed in its place.
+
+    The broker remembers since which epoch a member has each partition, so a
+    transaction in flight outlives a rebalance that takes nothing away from it.
+    """
+    name = topic(partitions=2)
+    team, writer = members(KIP_848, name, partitions=2), transactional(producer, name)
+
+    errors = errors_with_old_metadata(team, writer, evidence)
+
+    assert errors == {"kept": None, "moved": KafkaError.ILLEGAL_GENERATION}
+
+
+@pytest.mark.control("old-metadata-for-what-stayed", changes="the group is classic")
+@pytest.mark.parametrize("protocol", [EAGER, COOPERATIVE], ids=["eager", "cooperative"])
+def test_classic_groups_refuse_old_metadata_altogether(
+    topic: TopicMaker,
+    producer: ProducerMaker,
+    members: MembersMaker,
+    evidence: Evidence,
+    protocol: Settings,
+) -> None:
+    """A classic group refuses all offsets with metadata of old, wherever the partition is now."""
+    name = topic(partitions=2)
+    team, writer = members(protocol, name, partitions=2), transactional(producer, name)
+
+    errors = errors_with_old_metadata(team, writer, evidence)
+
+    assert set(errors.values()) == {KafkaError.ILLEGAL_GENERATION}
+
+
+@pytest.mark.fact("old-metadata-before-kip-1251", scope="KIP-848", versions="<4.3")
+def test_old_metadata_is_good_for_nothing_before_kip_1251(
+    topic: TopicMaker, producer: ProducerMaker, members: MembersMaker, evidence: Evidence
+) -> None:
+    """Before KIP-1251 a KIP-848 group refuses all offsets with metadata of old.
+
+    The broker compares the member's epoch and knows no epoch of a partition: a
+    rebalance ends every transaction that is in flight.
+    """
+    name = topic(partitions=2)
+    team, writer = members(KIP_848, name, partitions=2), transactional(producer, name)
+
+    errors = errors_with_old_metadata(team, writer, evidence)
+
+    assert set(errors.values()) == {KafkaError.ILLEGAL_GENERATION}
 
 
 # The component: three processors, a fourth to compare, and an idempotent sink
@@ -1753,6 +1791,27 @@ def send_offsets(
         return error
     writer.commit_transaction(20)
     return None
+
+
+def errors_with_old_metadata(
+    team: Members, writer: Producer, evidence: Evidence
+) -> dict[str, int | None]:
+    """What the broker says to metadata from before a second member came.
+
+    The code of the error, or None, for the partition that the first member
+    kept, and for the one that moved to the second.
+    """
+    first = team.grow()
+    team.wait_for_stable()
+    old = first.do(lambda reader: reader.consumer_group_metadata())
+    second = team.grow()
+    team.wait_for_stable()
+    errors = {
+        "kept": send_offsets(writer, first.assignment, old),
+        "moved": send_offsets(writer, second.assignment, old),
+    }
+    evidence.table("With old metadata", [{"partition": p, "error": e} for p, e in errors.items()])
+    return {each: None if error is None else error.code() for each, error in errors.items()}
 
 
 def refused_by(*calls: Callable[[], object]) -> list[KafkaError]:

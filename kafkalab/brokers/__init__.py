@@ -146,6 +146,11 @@ class Backend(Protocol):
         """What its brokers can do beside serving clients; the words of `@pytest.mark.needs`."""
         ...
 
+    @property
+    def kafka_version(self) -> str:
+        """The version of its brokers as far as it is known before one runs, as in `4.4.0`."""
+        ...
+
     def describe(self) -> str:
         """One phrase for the header: what runs, in which version."""
         ...

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from kafkalab.brokers import Backend
 from kafkalab.brokers.container import ContainerBackend
+from kafkalab.brokers.distribution import pinned_version
 from kafkalab.brokers.embedded import EmbeddedBackend
-from kafkalab.brokers.errors import UnknownBackend
+from kafkalab.brokers.errors import OtherVersion, UnknownBackend
 from kafkalab.brokers.external import ExternalBackend
-from kafkalab.config import BACKENDS, Settings
+from kafkalab.config import BACKENDS, DEFAULT_IMAGE, KAFKA_VERSION, Settings
 
 
 def choose(settings: Settings) -> tuple[Backend, str]:
@@ -18,18 +19,19 @@ def choose(settings: Settings) -> tuple[Backend, str]:
     It never takes an external cluster: others use that, so it must be asked for by name.
 
     Raises:
-        UnknownBackend: there is no backend of that name.
+        UnknownBackend, UnknownVersion: there is no backend, or Kafka, of that name.
     """
     if settings.backend != "auto":
         return backend_named(settings.backend, settings), ""
-    container = ContainerBackend(settings.image)
+    embedded = embedded_backend(settings)
+    try:
+        container = container_backend(settings)
+    except OtherVersion:
+        return embedded, f"auto: {settings.image} is not Kafka {embedded.kafka_version}"
     if not container.engine_answers():
-        return EmbeddedBackend(settings.cache), "auto: no Docker engine answers"
+        return embedded, "auto: no Docker engine answers"
     if not container.has_image():
-        return (
-            EmbeddedBackend(settings.cache),
-            f"auto: Docker answers, but {settings.image} is not there",
-        )
+        return embedded, f"auto: Docker answers, but {container.image} is not there"
     return container, "auto: Docker answers and the image is there"
 
 
@@ -37,16 +39,45 @@ def backend_named(name: str, settings: Settings) -> Backend:
     """The backend of that name, with these settings.
 
     Raises:
-        UnknownBackend: there is none.
+        UnknownBackend, UnknownVersion: there is no backend, or Kafka, of that name.
+        OtherVersion: image and version contradict each other.
     """
     if name == "embedded":
-        return EmbeddedBackend(settings.cache)
+        return embedded_backend(settings)
     if name == "container":
-        return ContainerBackend(settings.image)
+        return container_backend(settings)
     if name == "external":
-        return ExternalBackend(settings.bootstrap, settings.client_config)
+        return ExternalBackend(settings.bootstrap, settings.client_config, settings.kafka_version)
     raise UnknownBackend(
         f"There is no backend '{name}'.",
         suspect="a typing error in --kafka-backend, KAFKALAB_BACKEND or kafka_backend.",
         remedy=f"use one of {', '.join(BACKENDS)}.",
     )
+
+
+def embedded_backend(settings: Settings) -> EmbeddedBackend:
+    """The embedded backend with the version that was asked for.
+
+    Raises:
+        UnknownVersion: that Kafka is not pinned here.
+    """
+    version = pinned_version(settings.kafka_version or KAFKA_VERSION)
+    return EmbeddedBackend(settings.cache, version)
+
+
+def container_backend(settings: Settings) -> ContainerBackend:
+    """The container backend with the image that was named, else the default one of the version.
+
+    Raises:
+        UnknownVersion: that Kafka is not pinned here.
+        OtherVersion: an image and a version were named, and the image's tag is not the version.
+    """
+    version = pinned_version(settings.kafka_version or KAFKA_VERSION)
+    container = ContainerBackend(settings.image or f"{DEFAULT_IMAGE}:{version}")
+    if settings.kafka_version and container.kafka_version != version:
+        raise OtherVersion(
+            f"The image {container.image} is not Kafka {version}.",
+            suspect="--kafka-image and --kafka-version name two versions.",
+            remedy="leave one of them out, or use --kafka-backend=embedded.",
+        )
+    return container

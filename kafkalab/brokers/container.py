@@ -291,7 +291,7 @@ class ContainerBackend:
         try:
             endpoints = [self._endpoint(node_id, port, network) for node_id, port in ports.items()]
             for node_id in ports:
-                properties = node_properties(topology, endpoints, node_id)
+                properties = node_properties(topology, endpoints, node_id, self.kafka_version)
                 broker._containers[node_id] = self._run(
                     run, ports[node_id], node_id, properties, network
                 )

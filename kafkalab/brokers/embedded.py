@@ -17,16 +17,20 @@ from kafkalab.brokers.distribution import (
     LEAN_FLAGS,
     Distribution,
     find_java,
+    one_line,
     require_writable,
 )
-from kafkalab.brokers.errors import BrokerDied, PortTaken, PreparationFailed
+from kafkalab.brokers.errors import BrokerDied, PortTaken, PreparationFailed, StartFailed
 from kafkalab.brokers.node import Node, wait_until_ready
 from kafkalab.brokers.ports import free_ports
 from kafkalab.brokers.prepared import Prepared, endpoint_of
 from kafkalab.brokers.properties import as_properties_file, node_properties
+from kafkalab.config import KAFKA_VERSION
 
 # A port that is free when it is drawn can be taken before the node binds it.
 PORT_DRAWS = 3
+# With so many bytes free or less Kafka cannot write a segment, nor its log say so.
+FULL_DISK = 2**20
 # Another run may be preparing: fetching on a slow line takes minutes.
 PREPARE_LIMIT = 600.0
 
@@ -82,9 +86,11 @@ class EmbeddedBroker:
     def check_alive(self) -> None:
         for node_id in self._should_run:
             if not self._nodes[node_id].is_running():
+                is_full = _is_full(self._nodes[node_id].home)
+                why = "the disk is full" if is_full else "it was killed, or it gave up"
                 raise BrokerDied(
                     f"The broker died: node {node_id} is gone.",
-                    suspect="it was killed, or it gave up; the end of its log follows.",
+                    suspect=f"{why}; the end of its log follows.",
                     remedy="run again; facts that met this are invalid, not refuted.",
                     log=self._nodes[node_id].log_tail(15),
                 )
@@ -129,9 +135,7 @@ class EmbeddedBroker:
         """Format, start and await all nodes; used by the backend only."""
         started = time.monotonic()
         for node in self._nodes.values():
-            node.home.mkdir(parents=True)
-            self._write_properties(node)
-            self._prepared.copy_data(node, len(self._nodes))
+            self._fill_home(node)
         try:
             for node in self._nodes.values():
                 self._spawn(node)
@@ -141,11 +145,27 @@ class EmbeddedBroker:
             raise
         self.start_seconds = time.monotonic() - started
 
+    def _fill_home(self, node: Node) -> None:
+        try:
+            node.home.mkdir(parents=True)
+            self._write_properties(node)
+            self._prepared.copy_data(node, len(self._nodes))
+        except OSError as error:
+            # copytree tells of every file: source, destination and reason.
+            reason = error.args[0][0][2] if isinstance(error, shutil.Error) else error
+            raise StartFailed(
+                f"The broker's files could not be written to {node.home} ({one_line(reason)}).",
+                suspect="a full disk.",
+                remedy="free some space, or name another folder with --kafka-cache or "
+                "KAFKALAB_CACHE.",
+            ) from error
+
     def _write_properties(self, node: Node) -> None:
         properties = node_properties(
             self._topology,
             [endpoint_of(each) for each in self._nodes.values()],
             node.node_id,
+            self.version,
         )
         node.properties_file.write_text(
             as_properties_file({**properties, "log.dirs": str(node.data)}), "utf-8"
@@ -165,14 +185,23 @@ class EmbeddedBroker:
         node.spawn(distribution.command("kafka.Kafka", str(node.properties_file), flags=flags))
 
 
+def _is_full(folder: Path) -> bool:
+    try:
+        return shutil.disk_usage(folder).free < FULL_DISK
+    except FileNotFoundError:
+        # The run is over, and its folder gone with it.
+        return False
+
+
 class EmbeddedBackend:
     """Starts Kafka from the cache folder (see `kafkalab.brokers.Backend`)."""
 
     name = "embedded"
     capabilities = LAB_CAPABILITIES | {"restart", "log_dirs", "jars"}
 
-    def __init__(self, cache: Path) -> None:
+    def __init__(self, cache: Path, kafka_version: str = KAFKA_VERSION) -> None:
         self.cache = cache
+        self.kafka_version = kafka_version
         self._prepared: Prepared | None = None
 
     @property
@@ -183,13 +212,13 @@ class EmbeddedBackend:
             NoJava: there is no runtime.
         """
         if self._prepared is None:
-            self._prepared = Prepared(Distribution(self.cache, find_java()))
+            self._prepared = Prepared(Distribution(self.cache, find_java(), self.kafka_version))
         return self._prepared
 
     def describe(self) -> str:
         start = self.prepared.measured_start
         usual = f", starts in about {start:.1f} s here" if start else ""
-        return f"embedded Apache Kafka {self.prepared.distribution.version}{usual}"
+        return f"embedded Apache Kafka {self.kafka_version}{usual}"
 
     def prepare(self, say: Progress) -> None:
         distribution = self.prepared.distribution
@@ -206,6 +235,13 @@ class EmbeddedBackend:
                 f"Another run has been preparing Kafka for {PREPARE_LIMIT:.0f} s.",
                 suspect="a slow network, or a run that hangs.",
                 remedy="end that run, then try again.",
+            ) from error
+        except OSError as error:
+            raise PreparationFailed(
+                f"Kafka could not be prepared in {self.cache} ({one_line(error)}).",
+                suspect="a full disk, or files there that belong to somebody else.",
+                remedy="free some space, or name another folder with --kafka-cache or "
+                "KAFKALAB_CACHE, then run `kafkalab prepare`.",
             ) from error
 
     def launch(self, topology: Topology, home: Path) -> EmbeddedBroker:

@@ -29,6 +29,14 @@ class UnknownBackend(BrokerError):
     """`--kafka-backend` names a backend that does not exist."""
 
 
+class UnknownVersion(BrokerError):
+    """`--kafka-version` names a Kafka that is not pinned here."""
+
+
+class OtherVersion(BrokerError):
+    """`--kafka-image` names another Kafka than `--kafka-version`."""
+
+
 class NoEngine(BrokerError):
     """The container backend was asked for and no Docker engine answers."""
 

@@ -51,15 +51,15 @@ CEILINGS: Mapping[str, Mapping[str, int]] = {
 }
 """what a cluster can do when its settings, in milliseconds, are no higher than these"""
 
-# No request of a client tells which Kafka answers.
-UNKNOWN_VERSION = "unknown"
-
-
 class ExternalBroker:
     """Somebody else's cluster (see `kafkalab.brokers.Broker`): it is used, and left as it was."""
 
     def __init__(
-        self, properties: ClientProperties, nodes: Mapping[int, str], capabilities: frozenset[str]
+        self,
+        properties: ClientProperties,
+        nodes: Mapping[int, str],
+        capabilities: frozenset[str],
+        version: str,
     ) -> None:
         """Attach to a cluster.
 
@@ -67,7 +67,9 @@ class ExternalBroker:
             properties: what each client needs.
             nodes: for each node id the `host:port` that it advertises.
             capabilities: what its settings allow.
+            version: of its Kafka, as its owner told; empty where nobody did.
         """
+        self._version = version
         self._properties = properties
         self._nodes = dict(sorted(nodes.items()))
         self._capabilities = capabilities
@@ -86,7 +88,7 @@ class ExternalBroker:
 
     @property
     def version(self) -> str:
-        return UNKNOWN_VERSION
+        return self._version
 
     @property
     def capabilities(self) -> frozenset[str]:
@@ -135,13 +137,16 @@ class ExternalBackend:
 
     name = "external"
 
-    def __init__(self, bootstrap: str, config_file: Path | None) -> None:
+    def __init__(self, bootstrap: str, config_file: Path | None, kafka_version: str) -> None:
         """Nothing is read or asked before it is needed.
 
         Args:
             bootstrap: `host:port`, comma separated; "" where the file says it.
             config_file: a Java client's properties file.
+            kafka_version: of the cluster; "" where it was not told. No request of a
+                client tells it.
         """
+        self.kafka_version = kafka_version
         self._bootstrap = bootstrap
         self._config_file = config_file
 
@@ -162,9 +167,8 @@ class ExternalBackend:
             BrokerError: it did not, or the properties are wrong.
         """
         admin, nodes = connect(self.properties)
-        return ExternalBroker(
-            self.properties, nodes, capabilities_for(broker_settings(admin, min(nodes)))
-        )
+        capabilities = capabilities_for(broker_settings(admin, min(nodes)))
+        return ExternalBroker(self.properties, nodes, capabilities, self.kafka_version)
 
     @property
     def capabilities(self) -> frozenset[str]:
@@ -191,7 +195,8 @@ class ExternalBackend:
 
     def attach(self, state: Mapping[str, Any]) -> ExternalBroker:
         nodes = {row["node_id"]: row["address"] for row in state["nodes"]}
-        return ExternalBroker(self.properties, nodes, frozenset(state["capabilities"]))
+        capabilities = frozenset(state["capabilities"])
+        return ExternalBroker(self.properties, nodes, capabilities, state["version"])
 
     def end_run(self, prefix: str, tell: Callable[[str], None]) -> None:
         """Delete the topics and groups of a run, and nothing else.

@@ -66,14 +66,17 @@ class Node:
         """Whether the process lives."""
         return self.process is not None and is_running(self.process)
 
-    def stop(self, how: Termination) -> None:
-        """End the process; it is gone on return. A graceful stop that hangs becomes a kill."""
+    def stop(self, how: Termination, limit: float = STOP_LIMIT) -> None:
+        """End the process; it is gone on return.
+
+        A graceful stop that takes longer than `limit` seconds becomes a kill.
+        """
         if self.process is None:
             return
         if how is Termination.GRACEFUL:
             with contextlib.suppress(psutil.NoSuchProcess, Expired):
                 self.process.terminate()
-                wait_for_end([self.process], STOP_LIMIT)
+                wait_for_end([self.process], limit)
         kill([self.process])
         self.process = None
 

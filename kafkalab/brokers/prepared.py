@@ -17,19 +17,23 @@ from typing import Any
 
 from kafkalab.brokers import Progress, Termination, Topology
 from kafkalab.brokers.distribution import LEAN_FLAGS, Distribution, kind_of_cpu
-from kafkalab.brokers.errors import StartFailed
+from kafkalab.brokers.errors import PreparationFailed
 from kafkalab.brokers.node import Node, wait_until_ready
 from kafkalab.brokers.ports import free_ports
 from kafkalab.brokers.properties import (
-    LAB_SETTINGS,
     Endpoint,
     as_properties_file,
+    lab_settings,
     node_properties,
 )
 from kafkalab.brokers.runs import Run
+from kafkalab.observe.waiting import Expired, wait_until
 
 # Lessons use up to three brokers; folders for more are made when they are asked for.
 USUAL_NODES = 3
+# Each of the two steps, writing down what was loaded and making a cache of it, takes 3 s on an
+# idle machine, and was seen to take more than 30 s on a loaded one.
+AOT_LIMIT = 300.0
 
 
 class Prepared:
@@ -47,7 +51,7 @@ class Prepared:
             [jar.sha256 for jar in distribution.jars],
             LEAN_FLAGS,
             kind_of_cpu(),
-            sorted(LAB_SETTINGS.items()),
+            sorted(lab_settings(distribution.version).items()),
         ]
         key = hashlib.sha256(json.dumps(ingredients).encode()).hexdigest()[:12]
         self.folder = distribution.cache / "prepared" / f"{distribution.version}-{key}"
@@ -159,7 +163,7 @@ class Prepared:
         endpoint = endpoint_of(node)
         # A controller, whatever it will be later: a quorum needs one to be formatted.
         topology = Topology(brokers=node_id, controllers=node_id)
-        settings = node_properties(topology, [endpoint], node_id)
+        settings = node_properties(topology, [endpoint], node_id, self.distribution.version)
         node.properties_file.write_text(
             as_properties_file({**settings, "log.dirs": str(node.data)}), "utf-8"
         )
@@ -167,25 +171,45 @@ class Prepared:
 
     def _rehearse(self, node: Node, progress: Progress) -> None:
         """Run a broker through what lessons do, and let the JVM keep what it loaded."""
-        has_aot = self.distribution.java.has_aot_cache
+        recorded = node.home / "kafka.aotconf"
         flags = [*LEAN_FLAGS, "-Xlog:disable"]
-        if has_aot:
-            flags.append(f"-XX:AOTCacheOutput={self.aot_cache}")
+        if self.distribution.java.has_aot_cache:
+            flags += ["-XX:AOTMode=record", f"-XX:AOTConfiguration={recorded}"]
         node.spawn(self.distribution.command("kafka.Kafka", str(node.properties_file), flags=flags))
         try:
             wait_until_ready([node])
-            _exercise(node.address)
-            if has_aot:
-                progress.step("writing the AOT cache, which makes every start about 3 times faster")
+            _exercise(node)
+            # When it ends it writes down what it loaded.
+            node.stop(Termination.GRACEFUL, AOT_LIMIT)
         finally:
-            node.stop(Termination.GRACEFUL)
-        if has_aot and not self.aot_cache.exists():
-            raise StartFailed(
-                "The Java runtime wrote no AOT cache.",
-                suspect="too little disk space or memory.",
-                remedy="free some, then run `kafkalab prepare`.",
-                log=node.log_tail(5),
-            )
+            node.stop(Termination.ABRUPT)
+        if self.distribution.java.has_aot_cache:
+            progress.step("writing the AOT cache, which makes every start about 3 times faster")
+            self._write_aot_cache(node, recorded)
+
+    def _write_aot_cache(self, node: Node, recorded: Path) -> None:
+        """Make the AOT cache of what a JVM recorded.
+
+        In a process of its own, with the run's folder on its command line: the JVM
+        could do it when it ends (`-XX:AOTCacheOutput`), but in a child that nobody
+        would know of if this process were killed.
+        """
+        flags = [
+            *LEAN_FLAGS,
+            "-Xlog:disable",
+            "-XX:AOTMode=create",
+            f"-XX:AOTConfiguration={recorded}",
+            f"-XX:AOTCache={self.aot_cache}",
+        ]
+        node.spawn(self.distribution.command("kafka.Kafka", str(node.properties_file), flags=flags))
+        try:
+            wait_until(lambda: not node.is_running(), limit=AOT_LIMIT, what="the AOT cache")
+        except Expired as error:
+            raise _no_aot_cache(node, "a machine under heavy load") from error
+        finally:
+            node.stop(Termination.ABRUPT)
+        if not self.aot_cache.exists():
+            raise _no_aot_cache(node, "too little disk space or memory")
 
     def _measure_start(self, node: Node) -> float:
         flags = [*LEAN_FLAGS, *self.aot_flags(node.home / "aot.log")]
@@ -202,8 +226,35 @@ def endpoint_of(node: Node) -> Endpoint:
     return Endpoint(node.node_id, node.address, node.address, controller, controller)
 
 
-def _exercise(bootstrap: str) -> None:
-    """Use the broker once as the lessons do; this also creates its internal topics."""
+def _no_aot_cache(node: Node, suspect: str) -> PreparationFailed:
+    return PreparationFailed(
+        "The Java runtime wrote no AOT cache.",
+        suspect=f"{suspect}; the end of its log follows.",
+        remedy="see to that, then run `kafkalab prepare`.",
+        log=node.log_tail(5),
+    )
+
+
+def _exercise(node: Node) -> None:
+    """Use the broker once as the lessons do; this also creates its internal topics.
+
+    Raises:
+        PreparationFailed: the broker did not do it.
+    """
+    from confluent_kafka import KafkaException
+
+    try:
+        _use(node.address)
+    except KafkaException as error:
+        raise PreparationFailed(
+            f"Kafka did not do what lessons ask of it ({error.args[0].str()}).",
+            suspect="its process was ended, or the machine is overloaded; its log follows.",
+            remedy="run `kafkalab prepare` again.",
+            log=node.log_tail(15),
+        ) from error
+
+
+def _use(bootstrap: str) -> None:
     from confluent_kafka import Consumer, Producer
     from confluent_kafka.admin import AdminClient, NewTopic
 

@@ -26,8 +26,8 @@ from kafkalab.brokers.processes import is_running, kill
 
 RUN_LABEL = "kafkalab.run"
 KAFKA_MAIN = "kafka.Kafka"
-# Two readings of one process's start differ by rounding only.
-SAME_START = 1.0
+# Two readings of one process's start differ by rounding only: Linux tells full seconds of boot.
+SAME_START = 2.0
 # Broker logs of so many runs are kept.
 KEPT_LOGS = 10
 
@@ -37,8 +37,8 @@ class Owner:
     """The process whose end ends the run: by id and start, as ids are used again."""
 
     pid: int
-    started: float
-    """seconds since the epoch"""
+    start: float
+    """seconds since the system's boot, or since the epoch: see `start_of`"""
 
     @classmethod
     def me(cls) -> Owner:
@@ -48,16 +48,31 @@ class Owner:
     @classmethod
     def of(cls, pid: int) -> Owner:
         """The process that has this id now."""
-        return cls(pid, psutil.Process(pid).create_time())
+        return cls(pid, start_of(psutil.Process(pid)))
 
     def is_alive(self) -> bool:
         """Whether that process, and not a later one with its id, still runs."""
         try:
             process = psutil.Process(self.pid)
-            is_the_same = abs(process.create_time() - self.started) < SAME_START
+            is_the_same = abs(start_of(process) - self.start) < SAME_START
         except psutil.NoSuchProcess:
             return False
         return is_the_same and is_running(process)
+
+
+def start_of(process: psutil.Process) -> float:
+    """When a process started, in seconds that stay the same when the clock is set.
+
+    Linux counts from the boot, and psutil adds the time of the boot, which
+    moves with the clock: after a laptop's sleep a living owner would look dead.
+    macOS keeps the time as it was.
+
+    Raises:
+        psutil.NoSuchProcess: there is none.
+    """
+    boot = psutil.boot_time() if psutil.LINUX else 0.0
+    started: float = process.create_time() - boot
+    return started
 
 
 @dataclass(frozen=True)

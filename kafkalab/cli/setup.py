@@ -13,15 +13,17 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from kafkalab.brokers.container import ContainerBackend
+from kafkalab.brokers.choose import container_backend, embedded_backend
 from kafkalab.brokers.distribution import Distribution, find_java, require_writable
-from kafkalab.brokers.embedded import EmbeddedBackend
-from kafkalab.brokers.errors import BrokerError
+from kafkalab.brokers.errors import BrokerError, OtherVersion
 from kafkalab.brokers.prepared import Prepared
 from kafkalab.config import KNOBS, Settings
 
 CacheOption = Annotated[str | None, typer.Option("--kafka-cache", help=KNOBS["cache"].help)]
 ImageOption = Annotated[str | None, typer.Option("--kafka-image", help=KNOBS["image"].help)]
+VersionOption = Annotated[
+    str | None, typer.Option("--kafka-version", help=KNOBS["kafka_version"].help)
+]
 
 OLDEST_PYTHON = (3, 11)
 
@@ -63,25 +65,27 @@ def prepare(
     ] = False,
     cache: CacheOption = None,
     image: ImageOption = None,
+    kafka_version: VersionOption = None,
 ) -> None:
     """Fetch and prepare Kafka, once: about 45 MB, and 15 seconds."""
-    settings = Settings.from_environment(cache=cache, image=image)
+    settings = Settings.from_environment(cache=cache, image=image, kafka_version=kafka_version)
     console = Console()
-    embedded = EmbeddedBackend(settings.cache)
+    embedded = embedded_backend(settings)
     if again:
         shutil.rmtree(embedded.prepared.folder, ignore_errors=True)
     with Bar(console) as bar:
         embedded.prepare(bar)
     console.print(f"Ready: {embedded.describe()}.", highlight=False)
-    _pull_image(console, ContainerBackend(settings.image))
+    _pull_image(console, settings)
 
 
-def _pull_image(console: Console, container: ContainerBackend) -> None:
+def _pull_image(console: Console, settings: Settings) -> None:
     """Containers are one of two ways: without them a lesson goes on with the other."""
-    if not container.engine_answers():
-        console.print("No Docker engine answers; none is needed.", highlight=False)
-        return
     try:
+        container = container_backend(settings)
+        if not container.engine_answers():
+            console.print("No Docker engine answers; none is needed.", highlight=False)
+            return
         with Bar(console) as bar:
             container.prepare(bar)
     except BrokerError as error:
@@ -100,12 +104,14 @@ class Finding(NamedTuple):
     remedy: str = ""
 
 
-def doctor(cache: CacheOption = None, image: ImageOption = None) -> None:
+def doctor(
+    cache: CacheOption = None, image: ImageOption = None, kafka_version: VersionOption = None
+) -> None:
     """Tell what this machine can do, and what to do about what is missing.
 
     Exit code 0 when at least one backend can start Kafka.
     """
-    settings = Settings.from_environment(cache=cache, image=image)
+    settings = Settings.from_environment(cache=cache, image=image, kafka_version=kafka_version)
     embedded = list(_embedded(settings))
     container = list(_container(settings))
     table = Table(box=None, pad_edge=False)
@@ -152,7 +158,7 @@ def _embedded(settings: Settings) -> Iterator[Finding]:
         yield _trouble("Java", error)
         return
     yield Finding("Java", True, f"{java.build} ({java.origin})")
-    distribution = Distribution(settings.cache, java)
+    distribution = Distribution(settings.cache, java, embedded_backend(settings).kafka_version)
     missing = distribution.missing_jars()
     if missing:
         size = sum(jar.size for jar in missing) / 1e6
@@ -184,7 +190,11 @@ def _prepared(prepared: Prepared) -> Finding:
 
 
 def _container(settings: Settings) -> Iterator[Finding]:
-    backend = ContainerBackend(settings.image)
+    try:
+        backend = container_backend(settings)
+    except OtherVersion as error:
+        yield _trouble("image", error)
+        return
     if not backend.engine_answers():
         remedy = "start Docker, if you want containers"
         yield Finding("Docker engine", False, "none answers", remedy)
@@ -194,7 +204,7 @@ def _container(settings: Settings) -> Iterator[Finding]:
     yield Finding(
         "image",
         has_image,
-        settings.image if has_image else f"{settings.image} is not there",
+        backend.image if has_image else f"{backend.image} is not there",
         "" if has_image else "kafkalab prepare, or build one (docker/README.md)",
     )
 

@@ -17,6 +17,9 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.version import InvalidVersion, Version
+
 Role = Literal["fact", "control"]
 
 WHAT_A_TEST_DOES = ("test ", "tests ", "check ", "checks ", "verify ", "verifies ")
@@ -62,6 +65,8 @@ class Statement:
     """the docstring's first line"""
     scope: str
     """for which client, protocol or versions it was seen to hold; facts only"""
+    versions: str
+    """the versions of Kafka for which it is stated, as in `>=4.1`; empty means all"""
     changes: str
     """the one factor that is changed; controls only"""
     module: str
@@ -69,6 +74,16 @@ class Statement:
     line: int
     is_slow: bool
     """marked slow: it takes a minute, and is left out unless it is asked for"""
+
+    def is_stated_for(self, kafka_version: str) -> bool:
+        """Whether the statement's bounds take in a version, as in `4.4.0`.
+
+        A version that cannot be read, such as an image's tag `latest`, is taken in.
+        """
+        try:
+            return Version(kafka_version) in SpecifierSet(self.versions)
+        except InvalidVersion:
+            return True
 
 
 @dataclass(frozen=True)
@@ -190,6 +205,7 @@ def _statements_in(path: Path, task: Task) -> Iterator[Statement]:
                 task=task.id,
                 sentence=docstring.split("\n")[0],
                 scope=words.get("scope", ""),
+                versions=words.get("versions", ""),
                 changes=words.get("changes", ""),
                 module=path.stem,
                 function=node.name,
@@ -268,3 +284,7 @@ def _problems_of(statement: Statement, owners: Mapping[str, str]) -> Iterator[st
         yield f"{place}: a control names the one factor that it changes"
     if statement.role == "fact" and not statement.scope:
         yield f"{place}: a fact names its scope"
+    try:
+        SpecifierSet(statement.versions)
+    except InvalidSpecifier:
+        yield f"{place}: versions='{statement.versions}' is not of the form '>=4.1' or '>=4.0,<4.3'"

@@ -65,6 +65,8 @@ class FactRecord:
     task: str
     sentence: str
     scope: str
+    versions: str
+    """the versions of Kafka for which it is stated, as in `>=4.1`; empty means all"""
     verdict: Verdict
     reason: str
     seconds: float
@@ -145,6 +147,7 @@ def _fact_record(curriculum: Curriculum, fact: Statement, ran: Any) -> FactRecor
         task=fact.task,
         sentence=fact.sentence,
         scope=fact.scope,
+        versions=fact.versions,
         verdict=said,
         reason=reason,
         seconds=round(_seconds(own), 3),
