@@ -74,8 +74,10 @@ def skip_other_versions(item: pytest.Item, statement: Statement, kafka_version: 
     if kafka_version and statement.is_stated_for(kafka_version):
         return
     if statement.versions:
-        this = f"this is {kafka_version}" if kafka_version else (
-            "your cluster does not tell which it is: name it with --kafka-version"
+        this = (
+            f"this is {kafka_version}"
+            if kafka_version
+            else ("your cluster does not tell which it is: name it with --kafka-version")
         )
         reason = f"stated for Kafka {statement.versions}, and {this}"
         item.add_marker(pytest.mark.skip(reason=reason))

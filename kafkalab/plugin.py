@@ -217,9 +217,11 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_unconfigure(config: pytest.Config) -> None:
+    # Where pytest gives up early it has no terminal yet.
+    reporter = config.pluginmanager.getplugin("terminalreporter")
+    tell = reporter.write_line if reporter is not None else print
     if lab := config.stash.get(lab_key, None):
-        tell = config.get_terminal_writer().line
         try:
             lab.close(tell)
         except BrokerError as error:
-            tell(f"kafkalab: {error}", red=True)
+            tell(f"kafkalab: {error}")

@@ -9,7 +9,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -130,7 +130,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> SecuredCluster:
     state = folder / "secured_cluster.json"
     with FileLock(folder / "secured_cluster.lock"):
         if not state.exists():
-            run = Run(Run.new(CACHE).folder, Owner.of(pytest_itself), "embedded")
+            run = replace(Run.new(CACHE, "embedded"), owner=Owner.of(pytest_itself))
             started = start(run, {})
             let_lab_read_broker_settings(started)
             state.write_text(json.dumps(asdict(started)), "utf-8")
@@ -140,7 +140,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> SecuredCluster:
 @pytest.fixture
 def backend(cluster: SecuredCluster) -> ExternalBackend:
     """The backend as the user LAB."""
-    return ExternalBackend(cluster.bootstrap, cluster.properties_file(LAB))
+    return ExternalBackend(cluster.bootstrap, cluster.properties_file(LAB), "")
 
 
 @pytest.fixture
@@ -312,7 +312,7 @@ def test_what_belongs_to_others_stays_as_it_is() -> None:
         said = clean(own)
 
         after = snapshot(own)
-        can = ExternalBackend(own.bootstrap, own.properties_file(LAB)).capabilities
+        can = ExternalBackend(own.bootstrap, own.properties_file(LAB), "").capabilities
         assert to_its_end == 0, "its facts held"
         assert left_by_none == [], "and it tidied up"
         assert all(name in said for name in left), "shown before it is deleted"

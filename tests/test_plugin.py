@@ -570,6 +570,31 @@ def test_a_refuted_fact_tells_what_was_expected_and_seen(project: Any) -> None:
     )
 
 
+def test_a_long_comparison_tells_what_differs(project: Any) -> None:
+    """Where pytest shortens both sides, the items that differ follow; and how to run it again."""
+    project.teach(
+        """
+        @pytest.mark.fact("thing", scope="the component things")
+        def test_a_thing_is():
+            '''A thing is a thing.'''
+            seen = {"before the commit": ["2"], "after the commit": ["2"], "never": []}
+            assert seen == {**seen, "after the commit": []}, "none is missing"
+        """,
+        {"thing": "its control is a wrong component"},
+    )
+    (project.folder / "my lab").mkdir()
+
+    result = project.run("--solutions=my lab")
+
+    result.stdout.fnmatch_lines(
+        [
+            "*expected: none is missing",
+            "*differs:  {'after the commit': *",
+            f"  * pytest -k thing --solutions='{project.folder}/my lab'",
+        ]
+    )
+
+
 @pytest.mark.parametrize(
     ("keyword", "said"),
     [

@@ -253,7 +253,7 @@ def dead(spawn: Spawn) -> Owner:
 
 def opened(cache: Path, name: str, owner: Owner) -> Run:
     """A run as `Run.open` leaves it, with lock and log, but without a watchdog."""
-    run = Run(cache / "runs" / name, owner, "embedded")
+    run = Run(cache / "runs" / name, owner, "embedded", began=0.0)
     log = run.folder / "shared" / "node-1" / "broker.log"
     log.parent.mkdir(parents=True)
     log.write_text(f"the log of {name}\n", "utf-8")

@@ -533,6 +533,17 @@ def test_own_code_comes_after_the_facts(learner: Learner) -> None:
     assert step.command == "pytest -k task_1_1 --solutions='/home/me/my lab'"
 
 
+def test_a_fact_that_ones_own_code_refutes_is_run_again_with_that_code(learner: Learner) -> None:
+    """Without --solutions the reference would be judged, and the fact would seem to hold."""
+    learner.ran(BOTH)
+    learner.ran({"test_described": REFUTED}, solutions="my_lab")
+
+    step = learner.progress.next_step
+
+    assert step.sentence.startswith("In task 1.1, Topics, a fact is refuted: Describing names")
+    assert step.command == "pytest -k is_described --solutions=my_lab"
+
+
 def test_percent_is_rounded_down(learner: Learner) -> None:
     """100 means all."""
     learner.ran({**BOTH, "test_described": PASSED})

@@ -51,6 +51,7 @@ CEILINGS: Mapping[str, Mapping[str, int]] = {
 }
 """what a cluster can do when its settings, in milliseconds, are no higher than these"""
 
+
 class ExternalBroker:
     """Somebody else's cluster (see `kafkalab.brokers.Broker`): it is used, and left as it was."""
 

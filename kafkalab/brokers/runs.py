@@ -13,6 +13,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -83,6 +84,8 @@ class Run:
     owner: Owner
     backend: str
     """the backend's name: it tells what there may be to clear away"""
+    began: float
+    """seconds since the epoch"""
 
     @classmethod
     def new(cls, cache: Path, backend: str = "") -> Run:
@@ -90,7 +93,7 @@ class Run:
 
         The backend may be named later, by `with_backend`.
         """
-        return cls(cache / "runs" / uuid.uuid4().hex[:12], Owner.me(), backend)
+        return cls(cache / "runs" / uuid.uuid4().hex[:12], Owner.me(), backend, time.time())
 
     def with_backend(self, backend: str) -> Run:
         """The same run, once its backend is known."""
@@ -99,7 +102,7 @@ class Run:
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> Run:
         """The run that `as_data` told of, in another process."""
-        return cls(Path(data["folder"]), Owner(**data["owner"]), data["backend"])
+        return cls(Path(data["folder"]), Owner(**data["owner"]), data["backend"], data["began"])
 
     def as_data(self) -> dict[str, Any]:
         """The run as JSON-safe data."""
@@ -108,7 +111,7 @@ class Run:
     @property
     def prefix(self) -> str:
         """What the names of all topics, groups and transactional ids of the run begin with."""
-        return run_prefix(self.owner.started, self.folder.name)
+        return run_prefix(self.began, self.folder.name)
 
     @property
     def cache(self) -> Path:

@@ -36,7 +36,8 @@ def clean(
     be deleted; the cluster forgets them by itself.
     """
     settings = Settings.from_environment(bootstrap=bootstrap, client_config=config)
-    client = ExternalBackend(settings.bootstrap, settings.client_config).broker.client_properties()
+    backend = ExternalBackend(settings.bootstrap, settings.client_config, settings.kafka_version)
+    client = backend.broker.client_properties()
     now = time.time()
     found = leftovers(client, lambda name: (age_of(name, now) or 0) >= older_than * 3600)
     console = Console()

@@ -15,12 +15,10 @@ from rich.text import Text
 
 from kafkalab.config import KNOBS, Settings
 from kafkalab.curriculum import Curriculum, load
-from kafkalab.learning_log import journal
+from kafkalab.learning_log import journal, page
 from kafkalab.learning_log.progress import FactProgress, Progress, TaskProgress, progress_of
 from kafkalab.learning_log.readable import readable
 from kafkalab.learning_log.terminal import why
-
-LOG = "learning_log.html"
 
 
 class WrongValue(Exception):
@@ -116,7 +114,7 @@ def report(
     reports: ReportsOption = None,
 ) -> None:
     """Open the learning log in the browser."""
-    path = Settings.from_environment(reports=reports).reports / LOG
+    path = Settings.from_environment(reports=reports).reports / page.NAME
     errors = Console(stderr=True, highlight=False)
     if not path.is_file():
         where = "run pytest first, in this folder, or name another with --reports"

@@ -20,6 +20,7 @@ from kafkalab.learning_log.links import relative_link
 from kafkalab.learning_log.pictures import Pictures
 from kafkalab.learning_log.progress import FactProgress, Progress, TaskProgress
 from kafkalab.learning_log.readable import readable
+from kafkalab.learning_log.record import with_solutions
 from kafkalab.learning_log.templates import FOLDER, environment
 from kafkalab.learning_log.terminal import why
 from kafkalab.learning_log.verdicts import Verdict
@@ -172,7 +173,7 @@ def _own_code(task: TaskProgress) -> str:
 
 
 def _with_own_code(command: str, task: TaskProgress) -> str:
-    return f"{command} --solutions={shlex.quote(task.own_folder or 'my_lab')}"
+    return with_solutions(command, task.own_folder or "my_lab")
 
 
 def _prose(text: str) -> Markup:

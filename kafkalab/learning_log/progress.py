@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Literal
 from kafkalab.curriculum import Curriculum, Statement, Task
 from kafkalab.learning_log import journal
 from kafkalab.learning_log.history import History, Proof, minutes_spent
-from kafkalab.learning_log.record import is_about_component
+from kafkalab.learning_log.record import is_about_component, with_solutions
 from kafkalab.learning_log.stored import StoredRun, read_runs
 from kafkalab.learning_log.verdicts import Verdict
 
@@ -163,7 +162,8 @@ def _step_in(task: TaskProgress) -> Step:
     failed = [fact for fact in left if fact.verdict in (Verdict.REFUTED, Verdict.UNSUPPORTED)]
     if failed:
         fact = failed[0]
-        return Step(f"In {name}, a fact is {fact.verdict}: {fact.sentence}", fact.command)
+        command = with_solutions(fact.command, task.own_folder if fact.own else "")
+        return Step(f"In {name}, a fact is {fact.verdict}: {fact.sentence}", command)
     if len(left) == 1:
         return Step(f"In {name}, one fact is left: {left[0].sentence}", left[0].command)
     return Step(f"Go on with {name}: {len(left)} facts are left.", task.command)
@@ -173,11 +173,11 @@ def _step_to_own_code(task: TaskProgress) -> Step:
     file = f"{task.task.component}.py"
     if task.own_code is None:
         sentence = f"Write your own {file} of task {task.task.id}, and have the facts judge it."
-        return Step(sentence, f"{task.command} --solutions=my_lab")
+        return Step(sentence, with_solutions(task.command, "my_lab"))
     left = task.own_code.total - task.own_code.demonstrated
     what = "1 fact does" if left == 1 else f"{left} facts do"
     sentence = f"Go on with your own {file} of task {task.task.id}: {what} not hold yet."
-    return Step(sentence, f"{task.command} --solutions={shlex.quote(task.own_code.folder)}")
+    return Step(sentence, with_solutions(task.command, task.own_code.folder))
 
 
 def progress_of(curriculum: Curriculum, reports: Path) -> Progress:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -49,6 +50,11 @@ class ControlRecord:
     seconds: float
 
 
+def with_solutions(command: str, folder: str) -> str:
+    """The command, judging the components in a folder; as it is for the reference."""
+    return f"{command} --solutions={shlex.quote(folder)}" if folder else command
+
+
 def is_about_component(scope: str) -> bool:
     """Whether a fact of this scope judges a component; all others are about Kafka."""
     return scope.startswith("the component")
@@ -65,13 +71,13 @@ class FactRecord:
     task: str
     sentence: str
     scope: str
-    versions: str
-    """the versions of Kafka for which it is stated, as in `>=4.1`; empty means all"""
     verdict: Verdict
     reason: str
     seconds: float
     controls: tuple[ControlRecord, ...]
     no_control: str
+    versions: str = ""
+    """the versions of Kafka for which it is stated, as in `>=4.1`; empty means all"""
 
     @property
     def is_about_component(self) -> bool:

@@ -13,7 +13,7 @@ import pytest
 
 from kafkalab.curriculum import Curriculum
 from kafkalab.learning_log.readable import readable
-from kafkalab.learning_log.record import ControlRecord, FactRecord, RunRecord
+from kafkalab.learning_log.record import ControlRecord, FactRecord, RunRecord, with_solutions
 from kafkalab.learning_log.verdicts import Outcome, Verdict
 
 if TYPE_CHECKING:
@@ -27,6 +27,9 @@ COLOURS = {
     Verdict.UNSUPPORTED: "yellow",
     Verdict.NOT_RUN: "yellow",
 }
+
+# Of what differs, the first tells most.
+MOST_DIFFERENCES = 3
 
 # Verdict, time and two gaps stand before each sentence.
 MARGIN = 23
@@ -48,7 +51,7 @@ def show(
             for line in textwrap.wrap(heading, reporter._tw.fullwidth, subsequent_indent="    "):
                 reporter.write_line(line, bold=True)
             for fact in facts:
-                _show_fact(reporter, fact)
+                _show_fact(reporter, fact, record.solutions)
             reporter.write_line("")
             reporter.write_line(f"  {count(facts)}", bold=True)
     reporter.write_line("")
@@ -67,14 +70,17 @@ def show_progress(reporter: pytest.TerminalReporter, progress: Progress) -> None
         reporter.write_line(f"  {label:<8} {readable(text)}")
 
 
-def _show_fact(reporter: pytest.TerminalReporter, fact: FactRecord) -> None:
+def _show_fact(reporter: pytest.TerminalReporter, fact: FactRecord, solutions: str) -> None:
     colour = {COLOURS[fact.verdict]: True}
     reporter.write(f"  {fact.verdict:<12}", **colour)
     reporter.write(f" {fact.seconds:5.2f} s ")
     _sentence(reporter, fact.sentence, MARGIN)
     if fact.verdict is not Verdict.DEMONSTRATED:
-        for line in (*why(fact.reason), f"pytest -k {fact.slug.replace('-', '_')}"):
+        for line in why(fact.reason):
             _sentence(reporter, line, MARGIN, indent_first=True)
+        # Not wrapped: it is to be copied.
+        again = with_solutions(f"pytest -k {fact.slug.replace('-', '_')}", solutions)
+        reporter.write_line(" " * MARGIN + again)
     for control in fact.controls:
         _show_control(reporter, control)
 
@@ -82,13 +88,19 @@ def _show_fact(reporter: pytest.TerminalReporter, fact: FactRecord) -> None:
 def why(reason: str) -> list[str]:
     """A reason for people who read no Python: what was expected, and what was seen instead.
 
-    An assertion's reason is its message, then the comparison that failed.
+    An assertion's reason is its message, then the comparison that failed, then, where that
+    is too long to be shown whole, what differs.
     """
     first, *rest = reason.splitlines() or [""]
     seen = next((line for line in rest if line.startswith("assert ")), "")
     if not seen:
         return [first] if first else []
-    return [f"expected: {first}", f"not so:   {seen.removeprefix('assert ')}"]
+    differs = [f"differs:  {line.strip()}" for line in rest if " != " in line]
+    return [
+        f"expected: {first}",
+        f"not so:   {seen.removeprefix('assert ')}",
+        *differs[:MOST_DIFFERENCES],
+    ]
 
 
 def like(keyword: str, slugs: Sequence[str]) -> str:

@@ -324,16 +324,15 @@ class Member:
             raise TimeoutError(f"member {self.name} did not close within {COMMAND_LIMIT:.0f} s")
 
     def dismiss(self) -> None:
-        """Close for good: the lesson is over. A static member gives its place up, too.
+        """The lesson is over: tell the member's own code nothing any more.
 
-        The member's own code is told nothing any more. What it would do when it
-        gives partitions up, such as to commit, can be refused now: while members
-        leave one after another, the group is often between two generations
-        (REBALANCE_IN_PROGRESS).
+        What it would do when it gives partitions up, such as to commit, can be
+        refused now: while members leave one after another, the group is often
+        between two generations (REBALANCE_IN_PROGRESS). A static member will
+        give up its place when it is closed.
         """
         self._told = dict.fromkeys(self._told, _nothing)
         self._keeps_its_place = False
-        self.close()
 
     def _run(self) -> None:
         from confluent_kafka import Consumer
@@ -451,6 +450,9 @@ class MemberProcess:
         self.assignment.clear()
 
     def dismiss(self) -> None:
+        """Its program tells nobody but us."""
+
+    def close(self) -> None:
         """End the process if it still runs."""
         self._child.kill()
 
@@ -573,11 +575,13 @@ class Members:
         return wait_until(look, stable, limit=limit, what=what)[0]
 
     def close(self) -> None:
-        """Dismiss all members that still live, and those that hang."""
-        # All of them, whatever one of them raises.
+        """Dismiss and close all members that still live, and those that hang."""
+        # All of them are dismissed before the first is closed, which has the others give up
+        # partitions; and all are closed, whatever one of them raises.
         with contextlib.ExitStack() as stack:
             for each in (*self._live, *self._forgotten):
-                stack.callback(each.dismiss)
+                each.dismiss()
+                stack.callback(each.close)
         self._live.clear()
         self._forgotten.clear()
 
