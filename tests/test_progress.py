@@ -39,6 +39,7 @@ component = "topics"
 has-partitions = { hint = "Describe it." }
 is-described = { hint = "Ask for all.", no_control = "a wrong component" }
 expires = { hint = "Wait.", no_control = "it takes a minute" }
+was-so = { hint = "Look back.", no_control = "there is none" }
 
 [[task]]
 id = "1.2"
@@ -74,6 +75,11 @@ def test_described():
 @pytest.mark.fact("expires", scope="any client")
 def test_expires():
     """What is old expires."""
+
+
+@pytest.mark.fact("was-so", scope="the broker", versions="<4.3")
+def test_was_so():
+    """It was so."""
 '''
 
 ROUTING = '''\
@@ -90,6 +96,7 @@ PLACES = {
     "test_unknown_topic": ("test_task_1_1_topics", "has-partitions", "control"),
     "test_described": ("test_task_1_1_topics", "is-described", "fact"),
     "test_expires": ("test_task_1_1_topics", "expires", "fact"),
+    "test_was_so": ("test_task_1_1_topics", "was-so", "fact"),
     "test_key": ("test_task_1_2_routing", "key-decides", "fact"),
 }
 
@@ -302,6 +309,7 @@ def test_a_fact_that_is_taught_no_more_is_left_out(learner: Learner) -> None:
         "has-partitions",
         "is-described",
         "expires",
+        "was-so",
         "key-decides",
     ]
     assert learner.progress.demonstrated == 0
@@ -492,8 +500,29 @@ def test_the_slow_fact_is_optional(learner: Learner) -> None:
     fact = learner.fact("expires")
 
     assert learner.progress.percent == 100
-    assert (fact.is_slow, fact.verdict) == (True, Verdict.NOT_RUN)
+    assert (fact.optional, fact.verdict) == ("it takes a minute", Verdict.NOT_RUN)
     assert fact.command == "pytest -m slow -k expires"
+
+
+@pytest.mark.parametrize(
+    ("version", "optional"),
+    [
+        ("4.4.0", "it is stated for Kafka <4.3, and not for 4.4.0"),
+        ("4.0.2", ""),
+        (None, "it is stated for Kafka <4.3, and not for 4.4.0"),
+    ],
+)
+def test_a_fact_about_another_kafka_is_optional(
+    learner: Learner, version: str | None, optional: str
+) -> None:
+    """What is stated for other versions than the last run's cannot be demonstrated there."""
+    learner.ran(BOTH)
+    learner.ran({"test_described": PASSED}, broker={"backend": "embedded", "version": version})
+
+    task = learner.progress.tasks[0]
+
+    assert learner.fact("was-so").optional == optional
+    assert task.status == ("in progress" if optional == "" else "demonstrated")
 
 
 @pytest.mark.parametrize(

@@ -222,8 +222,8 @@ def _table(progress: Progress, shown: Sequence[TaskProgress], width: int) -> Tab
 
 def _show_optional(console: Console, task: TaskProgress) -> None:
     for fact in task.facts:
-        if fact.is_slow:
-            text = f"{task.task.id} optional, as it takes a minute: {fact.verdict}"
+        if fact.optional:
+            text = f"{task.task.id} optional, as {fact.optional}: {fact.verdict}"
             _line(console, text, style="dim", indent=2)
             _whole(console, fact.command, style="dim", indent=4)
 
@@ -318,7 +318,7 @@ def _fact_data(fact: FactProgress) -> dict[str, Any]:
         "own_verdict": fact.own.fact.verdict if fact.own else None,
         "proved": fact.proof.started if fact.proof else None,
         "kafka": fact.proof.kafka if fact.proof else None,
-        "optional": fact.is_slow,
+        "optional": bool(fact.optional),
         "later": fact.later,
         "command": fact.command,
     }

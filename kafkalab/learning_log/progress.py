@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from kafkalab.config import KAFKA_VERSION
 from kafkalab.curriculum import Curriculum, Statement, Task
 from kafkalab.learning_log import journal
 from kafkalab.learning_log.history import History, Proof, minutes_spent
@@ -28,7 +29,9 @@ class FactProgress:
     no_control: str
     is_about_component: bool
     is_slow: bool
-    """optional: it takes a minute, and is left out unless it is asked for"""
+    """it takes a minute, and is left out unless it is asked for"""
+    optional: str
+    """why it need not be demonstrated, as in `it takes a minute`; empty where it must"""
     code: str
     """where it stands, as in `tests_module_a/test_task_1_2_routing.py:123`"""
     command: str
@@ -79,8 +82,8 @@ class TaskProgress:
 
     @property
     def needed(self) -> tuple[FactProgress, ...]:
-        """The facts that count: slow ones are optional."""
-        return tuple(fact for fact in self.facts if not fact.is_slow)
+        """The facts that count: all that are not optional."""
+        return tuple(fact for fact in self.facts if not fact.optional)
 
     @property
     def demonstrated(self) -> int:
@@ -192,10 +195,12 @@ def progress_of(curriculum: Curriculum, reports: Path) -> Progress:
     sentences = {slug: each.sentence for slug, each in stated.items()}
     history = History(reports / "runs", runs, sentences)
     minutes = minutes_spent(runs)
+    versions = (str(run.broker.get("version") or "") for run in reversed(runs))
+    kafka_version = next(filter(None, versions), KAFKA_VERSION)
     tasks = tuple(
         TaskProgress(
             task=task,
-            facts=_facts_of(task, curriculum, stated, history),
+            facts=_facts_of(task, curriculum, stated, history, kafka_version),
             own_folder=history.own_folder(task.id),
             entry=entries.get(task.id, journal.Entry()),
             proposed_minutes=minutes.get(task.id, 0),
@@ -208,18 +213,27 @@ def progress_of(curriculum: Curriculum, reports: Path) -> Progress:
 
 
 def _facts_of(
-    task: Task, curriculum: Curriculum, stated: Mapping[str, Statement], history: History
+    task: Task,
+    curriculum: Curriculum,
+    stated: Mapping[str, Statement],
+    history: History,
+    kafka_version: str,
 ) -> tuple[FactProgress, ...]:
     folder = history.own_folder(task.id)
     return tuple(
-        _fact_progress(curriculum, task, stated[slug], history, folder)
+        _fact_progress(curriculum, task, stated[slug], history, folder, kafka_version)
         for slug in task.facts
         if slug in stated
     )
 
 
 def _fact_progress(
-    curriculum: Curriculum, task: Task, stated: Statement, history: History, folder: str
+    curriculum: Curriculum,
+    task: Task,
+    stated: Statement,
+    history: History,
+    folder: str,
+    kafka_version: str,
 ) -> FactProgress:
     slow = "-m slow " if stated.is_slow else ""
     note = task.facts[stated.slug]
@@ -231,9 +245,16 @@ def _fact_progress(
         no_control=note.no_control,
         is_about_component=is_about_component(stated.scope),
         is_slow=stated.is_slow,
+        optional=_why_optional(stated, kafka_version),
         code=f"{curriculum.folder.name}/{stated.module}.py:{stated.line}",
         command=f"pytest {slow}-k {stated.slug.replace('-', '_')}",
         proof=history.proof(stated.slug),
         own=history.proof(stated.slug, folder) if folder else None,
         later=history.later(stated.slug) or (history.later(stated.slug, folder) if folder else ""),
     )
+
+
+def _why_optional(stated: Statement, kafka_version: str) -> str:
+    if not stated.is_stated_for(kafka_version):
+        return f"it is stated for Kafka {stated.versions}, and not for {kafka_version}"
+    return "it takes a minute" if stated.is_slow else ""
