@@ -51,8 +51,13 @@ from typer.testing import CliRunner
 
 from kafkalab.brokers import Topology, rights
 from kafkalab.brokers.embedded import EmbeddedBackend
-from kafkalab.brokers.errors import MissingRight, NotOurs
-from kafkalab.brokers.external import ExternalBackend, capabilities_for
+from kafkalab.brokers.errors import MissingRight, NotOurs, TooOld
+from kafkalab.brokers.external import (
+    ExternalBackend,
+    broker_settings,
+    capabilities_for,
+    require_kafka_4,
+)
 from kafkalab.brokers.leftovers import Leftovers, delete_leftovers
 from kafkalab.brokers.names import age_of, prefix_of, run_prefix
 from kafkalab.brokers.properties import LAB_SETTINGS
@@ -252,6 +257,18 @@ def test_what_is_not_ours_is_refused(backend: ExternalBackend, tmp_path: Path) -
         backend.launch(Topology(brokers=3), tmp_path)
     with pytest.raises(NotOurs, match="end node 1"):
         backend.broker.kill(1, how=None)  # type: ignore[arg-type]
+
+
+def test_a_kafka_before_4_is_refused(backend: ExternalBackend) -> None:
+    """A cluster older than Kafka 4.0 tells its protocol's version; a newer one has none to tell."""
+    with pytest.raises(TooOld, match=r"Your cluster runs Kafka 3\.9, and lessons need 4\.0"):
+        # As Kafka 3.9.1 tells it.
+        require_kafka_4({"inter.broker.protocol.version": "3.9-IV0"})
+
+    of_this_one = backend.broker.client_properties()
+    settings = broker_settings(AdminClient(of_this_one), backend.broker.node_ids[0])
+    assert settings, "this one shows its settings"
+    require_kafka_4(settings)
 
 
 # A run

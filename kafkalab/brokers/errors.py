@@ -109,6 +109,10 @@ class ClusterRefuses(BrokerError):
     """The cluster does not do for anybody what lessons need."""
 
 
+class TooOld(BrokerError):
+    """The cluster runs a Kafka that lessons were not written for."""
+
+
 class NotOurs(BrokerError):
     """Something was asked of an external cluster that only its owner may do."""
 

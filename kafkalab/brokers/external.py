@@ -20,6 +20,7 @@ from kafkalab.brokers.errors import (
     BadClientProperties,
     BrokerError,
     NotOurs,
+    TooOld,
     Unreachable,
 )
 from kafkalab.brokers.leftovers import delete_leftovers, leftovers
@@ -168,8 +169,11 @@ class ExternalBackend:
             BrokerError: it did not, or the properties are wrong.
         """
         admin, nodes = connect(self.properties)
-        capabilities = capabilities_for(broker_settings(admin, min(nodes)))
-        return ExternalBroker(self.properties, nodes, capabilities, self.kafka_version)
+        settings = broker_settings(admin, min(nodes))
+        require_kafka_4(settings)
+        return ExternalBroker(
+            self.properties, nodes, capabilities_for(settings), self.kafka_version
+        )
 
     @property
     def capabilities(self) -> frozenset[str]:
@@ -275,6 +279,24 @@ def broker_settings(admin: AdminClient, node_id: int) -> dict[str, str] | None:
         return {name: entry.value for name, entry in asked.result(ASK_LIMIT).items()}
     except KafkaException:
         return None
+
+
+def require_kafka_4(settings: Mapping[str, str] | None) -> None:
+    """Refuse a cluster that shows a setting which Kafka 4.0 has no more.
+
+    Args:
+        settings: of a node; None where this user may not see them, and so nothing is known.
+
+    Raises:
+        TooOld: it is older than 4.0.
+    """
+    protocol = (settings or {}).get("inter.broker.protocol.version")
+    if protocol:
+        raise TooOld(
+            f"Your cluster runs Kafka {protocol.partition('-')[0]}, and lessons need 4.0 or newer.",
+            suspect="--kafka-bootstrap names another cluster than you meant.",
+            remedy="name a newer one, or use --kafka-backend=embedded.",
+        )
 
 
 def capabilities_for(settings: Mapping[str, str] | None) -> frozenset[str]:
