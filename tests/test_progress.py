@@ -573,6 +573,16 @@ def test_a_fact_that_ones_own_code_refutes_is_run_again_with_that_code(learner: 
     assert step.command == "pytest -k is_described --solutions=my_lab"
 
 
+def test_what_the_fact_observed_comes_before_its_controls(learner: Learner) -> None:
+    """Whatever the order in which the run had them."""
+    learner.ran({"test_unknown_topic": PASSED, "test_partitions": PASSED})
+
+    proof = learner.fact("has-partitions").proof
+
+    assert proof is not None
+    assert [each.role for each in proof.evidence] == ["fact", "control"]
+
+
 def test_percent_is_rounded_down(learner: Learner) -> None:
     """100 means all."""
     learner.ran({**BOTH, "test_described": PASSED})

@@ -53,6 +53,7 @@ class Proof:
     kafka: str
     """which Kafka it was seen on, as in `Kafka 4.4.0, embedded`"""
     evidence: tuple[TestEvidence, ...]
+    """the fact's own tests first, then its controls'"""
 
     @property
     def is_demonstration(self) -> bool:
@@ -108,12 +109,14 @@ class History:
         run, fact = self._said[slug, own]
         if run.file not in self._tests:
             self._tests[run.file] = read_tests(self._folder, run)
-        evidence = tuple(
+        evidence = [
             TestEvidence(test.role, test.nodeid.partition("::")[2], tuple(test.evidence))
             for test in self._tests[run.file]
             if test.slug == slug
-        )
-        return Proof(fact, run.run, run.started, run.kafka, evidence)
+        ]
+        # The run may have had its tests in any order.
+        evidence.sort(key=lambda each: (each.role == "control", each.name))
+        return Proof(fact, run.run, run.started, run.kafka, tuple(evidence))
 
 
 def counts_after(new: FactRecord, old: FactRecord) -> bool:
