@@ -20,6 +20,7 @@ import side_by_side
 from rich.console import Console
 
 from kafkalab.brokers import Termination, Topology
+from kafkalab.brokers.choose import container_backend
 from kafkalab.brokers.container import ContainerBackend
 from kafkalab.brokers.distribution import LEAN_FLAGS, Distribution
 from kafkalab.brokers.embedded import EmbeddedBackend
@@ -99,7 +100,7 @@ def main() -> int:
         },
         rounds,
     )
-    container = ContainerBackend(Settings.from_environment().image)
+    container = container_backend(Settings.from_environment())
     if container.engine_answers() and container.has_image():
         seconds |= side_by_side.measure({"container": lambda: contained(container)}, rounds)
     side_by_side.show(console, seconds)

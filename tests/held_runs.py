@@ -89,7 +89,7 @@ prepared, embedded = kafkalab.brokers.prepared, kafkalab.brokers.embedded
 pause_before("preparing", prepared, "_exercise", lambda node: node.home)
 pause_before("writing", prepared, "wait_until", lambda look: only_run())
 pause_before("starting", embedded, "wait_until_ready", lambda nodes: nodes[0].home.parents[1])
-pause_before("stopping", Lab, "close", lambda lab: lab.run.folder)
+pause_before("stopping", Lab, "close", lambda lab, _: lab.run.folder)
 """
 
 

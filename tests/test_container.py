@@ -12,7 +12,8 @@ import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from kafkalab.brokers import Termination, Topology
-from kafkalab.brokers.container import ContainerBackend, ContainerBroker, remove_containers_of
+from kafkalab.brokers.choose import container_backend
+from kafkalab.brokers.container import ContainerBroker, remove_containers_of
 from kafkalab.brokers.errors import BrokerDied, StartFailed
 from kafkalab.brokers.properties import RESTART_SETTINGS
 from kafkalab.brokers.runs import RUN_LABEL
@@ -21,7 +22,7 @@ from kafkalab.observe.groups import Group, describe_group
 from kafkalab.observe.topics import partitions_with_leader
 from kafkalab.observe.waiting import wait_until
 
-BACKEND = ContainerBackend(Settings.from_environment().image)
+BACKEND = container_backend(Settings.from_environment())
 
 pytestmark = pytest.mark.skipif(
     not (BACKEND.engine_answers() and BACKEND.has_image()),

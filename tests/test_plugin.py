@@ -318,7 +318,11 @@ def test_an_interrupted_run_has_its_summary(project: Any, workers: str) -> None:
     body = "os.kill(int(os.environ['RUN']), 2); wait_until(lambda: 0, limit=30, what='the end')"
     project.teach(ONE_THING.replace("assert 1 == 1", body))
     conftest = project.folder / "conftest.py"
-    head = "import os\nos.environ.setdefault('RUN', str(os.getpid()))\n"
+    # A shell that runs the tests in the background has SIGINT ignored, and hands that on.
+    head = (
+        "import os, signal\nos.environ.setdefault('RUN', str(os.getpid()))\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    )
     conftest.write_text(head + conftest.read_text("utf-8"), "utf-8")
 
     result = project.run(workers, "--concept-summary=summary.md")
