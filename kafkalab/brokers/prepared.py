@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from kafkalab.brokers import Progress, Termination, Topology
-from kafkalab.brokers.distribution import LEAN_FLAGS, Distribution, kind_of_cpu
+from kafkalab.brokers.distribution import LEAN_FLAGS, Distribution, kind_of_cpu, one_line
 from kafkalab.brokers.errors import PreparationFailed
 from kafkalab.brokers.node import Node, wait_until_ready
 from kafkalab.brokers.ports import free_ports
@@ -245,9 +245,10 @@ def _exercise(node: Node) -> None:
 
     try:
         _use(node.address)
-    except KafkaException as error:
+    except (KafkaException, TimeoutError) as error:
+        # A future that is not done in time raises what is an OSError, too.
         raise PreparationFailed(
-            f"Kafka did not do what lessons ask of it ({error.args[0].str()}).",
+            f"Kafka did not do what lessons ask of it ({one_line(error)}).",
             suspect="its process was ended, or the machine is overloaded; its log follows.",
             remedy="run `kafkalab prepare` again.",
             log=node.log_tail(15),
