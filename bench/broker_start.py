@@ -51,7 +51,7 @@ def unprepared(distribution: Distribution, flags: tuple[str, ...]) -> float:
     """Seconds to format a folder and start a broker on it."""
     with tempfile.TemporaryDirectory(prefix="kafkalab-bench-") as folder:
         node = Node(1, Path(folder), *free_ports(2))
-        settings = node_properties(Topology(), [endpoint_of(node)], 1)
+        settings = node_properties(Topology(), [endpoint_of(node)], 1, distribution.version)
         text = as_properties_file({**settings, "log.dirs": str(node.data)})
         node.properties_file.write_text(text, "utf-8")
         arguments = str(node.properties_file)
