@@ -385,4 +385,12 @@ def _lean(svg: str) -> str:
         if style := element.get("style"):
             element.set("style", FONTS.sub("", style).replace(INK, "currentColor"))
     root.set("fill", "currentColor")
-    return ElementTree.tostring(root, encoding="unicode")
+    (whole,) = _without_bare_groups(root)
+    return ElementTree.tostring(whole, encoding="unicode")
+
+
+def _without_bare_groups(element: ElementTree.Element) -> list[ElementTree.Element]:
+    """The element, or what is in it where it is a group that says nothing."""
+    element[:] = [each for child in element for each in _without_bare_groups(child)]
+    is_bare = element.tag == f"{SVG}g" and not element.attrib
+    return list(element) if is_bare else [element]
