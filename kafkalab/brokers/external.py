@@ -339,7 +339,10 @@ def _why_not(codes: set[int], texts: Sequence[str], servers: str) -> BrokerError
             suspect="a wrong user name, password or sasl.mechanism.",
             remedy="correct the file given with --kafka-config.",
         )
-    if KafkaError._SSL in codes or "SSL handshake failed" in text:
+    # Told in several ways, depending on who hangs up first, and when.
+    if KafkaError._SSL in codes or any(
+        re.search("SSL[ _](handshake|connection)", each, re.I) for each in texts
+    ):
         return AccessRefused(
             f"No TLS with {servers} ({text}).",
             suspect="a port that speaks no TLS, a truststore without the cluster's authority, or "
