@@ -10,12 +10,13 @@ INSTALLED := $(VENV)/.installed
 
 .PHONY: lab test lint prepare clean
 
+# Facts mostly wait, so more workers than cores pay off.
 lab: prepare
-	@$(BIN)/pytest tests_module_a; status=$$?; \
+	@$(BIN)/pytest tests_module_a -n 4; status=$$?; \
 	  echo; echo "Your learning log: $(CURDIR)/reports/learning_log.html"; exit $$status
 
-# Facts mostly wait, so more workers than cores pay off. The wrong solutions run pytest, some with
-# workers of its own: more than two beside each other would starve.
+# The wrong solutions run pytest, some with workers of its own: more than two beside each other
+# would starve.
 test: prepare
 	$(BIN)/pytest tests -n 4 -m "not slow" --ignore=tests/test_wrong_solutions.py
 	$(BIN)/pytest tests/test_wrong_solutions.py -n 2
