@@ -82,6 +82,8 @@ def shares(title: str, counts: Mapping[str, Mapping[str, int]]) -> Markup:
     axes.set_yticks(range(len(counts)), labels=map(_short, counts), fontsize=9)
     axes.set_ylabel("partition", fontsize=9)
     axes.set_xlabel("records", fontsize=9)
+    # Each bar tells its count.
+    axes.set_xticks([])
     axes.set_xlim(0, max([*started, 1]) * 1.2)
     axes.invert_yaxis()
     if len(parts) > 1:

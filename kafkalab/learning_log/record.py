@@ -51,8 +51,15 @@ class ControlRecord:
 
 
 def with_solutions(command: str, folder: str) -> str:
-    """The command, judging the components in a folder; as it is for the reference."""
-    return f"{command} --solutions={shlex.quote(folder)}" if folder else command
+    """The command, judging the components in a folder; as it is for the reference.
+
+    A folder below the current one, where the command is called, is named from there.
+    """
+    if not folder:
+        return command
+    path, here = Path(folder), Path.cwd()
+    shown = path.relative_to(here) if path.is_relative_to(here) else path
+    return f"{command} --solutions={shlex.quote(str(shown))}"
 
 
 def is_about_component(scope: str) -> bool:
