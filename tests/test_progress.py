@@ -562,6 +562,18 @@ def test_own_code_comes_after_the_facts(learner: Learner) -> None:
     assert step.command == "pytest -k task_1_1 --solutions='/home/me/my lab'"
 
 
+def test_own_code_that_was_begun_comes_before_a_task_that_was_not(learner: Learner) -> None:
+    """Whoever writes a component is not sent away from it."""
+    learner.ran({**BOTH, "test_described": PASSED})
+    learner.ran({"test_described": REFUTED}, solutions="my_lab")
+
+    progress = learner.progress
+
+    assert progress.here is not None
+    assert progress.here.task.id == "1.2"
+    assert progress.next_step.sentence.startswith("Go on with your own topics.py of task 1.1")
+
+
 def test_a_fact_that_ones_own_code_refutes_is_run_again_with_that_code(learner: Learner) -> None:
     """Without --solutions the reference would be judged, and the fact would seem to hold."""
     learner.ran(BOTH)

@@ -63,6 +63,11 @@ class OwnCode:
     demonstrated: int
     total: int
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether all of them hold."""
+        return self.demonstrated == self.total
+
 
 @dataclass(frozen=True)
 class TaskProgress:
@@ -147,13 +152,13 @@ class Progress:
 
     @property
     def next_step(self) -> Step:
-        """What to do next, in one sentence and one command."""
-        if self.here is not None:
+        """What to do next, in one sentence and one command: what was begun comes first."""
+        begun = [task for task in self.tasks if task.own_code and not task.own_code.is_whole]
+        if self.here is not None and (self.here.status == "in progress" or not begun):
             return _step_in(self.here)
-        for task in self.tasks:
-            own = task.own_code
-            if own is None or own.demonstrated < own.total:
-                return _step_to_own_code(task)
+        not_begun = [task for task in self.tasks if task.own_code is None]
+        if begun or not_begun:
+            return _step_to_own_code([*begun, *not_begun][0])
         return Step(f"Module {self.curriculum.id} is done, and in your own code: go on.", "")
 
 
