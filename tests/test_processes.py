@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -22,6 +24,7 @@ from kafkalab.brokers.runs import (
     run_at,
     start_of,
 )
+from kafkalab.brokers.watchdog import watch
 from kafkalab.observe.waiting import Expired, wait_until
 
 # A process is started, or ends, within milliseconds; on a loaded machine within seconds.
@@ -304,14 +307,63 @@ def test_a_run_whose_owners_id_is_used_again_is_closed(tmp_path: Path) -> None:
     assert not run.folder.exists()
 
 
-def test_what_is_no_run_is_left_alone(tmp_path: Path) -> None:
-    """A run that is just being opened has a folder, and no file in it yet."""
+@pytest.mark.parametrize(
+    ("folders_age", "locks_age", "stays"),
+    [
+        (0, 0, True),
+        (None, 0, True),
+        (2, 0, True),
+        (2, 2, False),
+        (None, 2, False),
+        (2, None, False),
+    ],
+)
+def test_what_is_no_run_is_left_alone_for_an_hour(
+    tmp_path: Path, folders_age: float | None, locks_age: float | None, stays: bool
+) -> None:
+    """A run that is being opened has a lock, then a folder, and then only a file in it.
+
+    Ages in hours; None where there is none.
+    """
     opening = tmp_path / "runs" / "opening"
-    opening.mkdir(parents=True)
+    (tmp_path / "runs").mkdir()
+    if folders_age is not None:
+        opening.mkdir()
+        make_old(opening, folders_age)
+    if locks_age is not None:
+        opening.with_suffix(".lock").touch()
+        make_old(opening.with_suffix(".lock"), locks_age)
 
     clear_dead_runs(tmp_path)
 
-    assert opening.exists()
+    assert bool(list((tmp_path / "runs").iterdir())) == stays
+
+
+def make_old(path: Path, hours: float) -> None:
+    """Have a file or folder look as if nobody had written to it for so long."""
+    then = time.time() - hours * 3600
+    os.utime(path, (then, then))
+
+
+def test_the_watchdog_ends_what_a_worker_started_while_it_cleared(
+    tmp_path: Path, dead: Owner, spawn: Spawn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A killed owner's worker may be about to start a broker, and makes the folder anew."""
+    run, late = opened(tmp_path, "gone", dead), []
+    really_close = Run.close
+
+    def close_and_have_one_started(run: Run) -> None:
+        really_close(run)
+        if not late:
+            run.folder.mkdir()
+            home = f"{run.folder}/private-1-1/node-1"
+            late.append(spawn(WAITS, KAFKA_MAIN, f"{home}/server.properties"))
+
+    monkeypatch.setattr(Run, "close", close_and_have_one_started)
+    watch(run)
+
+    assert late[0].wait(LIMIT) == -signal.SIGKILL
+    assert not run.folder.exists()
 
 
 def test_without_a_cache_there_is_nothing_to_clear(tmp_path: Path) -> None:

@@ -31,6 +31,8 @@ KAFKA_MAIN = "kafka.Kafka"
 SAME_START = 2.0
 # Broker logs of so many runs are kept.
 KEPT_LOGS = 10
+# Opening a run takes milliseconds: what is none after an hour was killed while it was opened.
+OPENING_LIMIT = 3600.0
 
 
 @dataclass(frozen=True)
@@ -145,14 +147,14 @@ class Run:
 
     def close(self) -> None:
         """End all brokers of the run and remove its folder; the shared broker's log is kept."""
-        self._end_brokers()
-        # A log that cannot be kept must not keep a broker running.
-        with contextlib.suppress(OSError):
-            self._keep_logs()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        # Twice: a worker may be starting one more while the folder goes.
+        for _ in range(2):
+            self._end_brokers()
+            # A log that cannot be kept must not keep a broker running.
+            with contextlib.suppress(OSError):
+                self._keep_logs()
+            shutil.rmtree(self.folder, ignore_errors=True)
         self.lock_file.unlink(missing_ok=True)
-        # A worker may have been starting one more while the folder went.
-        self._end_brokers()
 
     @property
     def lock_file(self) -> Path:
@@ -184,11 +186,22 @@ def run_at(folder: Path) -> Run | None:
 
 
 def clear_dead_runs(cache: Path) -> None:
-    """End and remove the runs whose owner is gone."""
-    for folder in (cache / "runs").glob("*"):
+    """End and remove the runs whose owner is gone, and what is left of runs that never opened."""
+    for folder in {path.with_suffix("") for path in (cache / "runs").glob("*")}:
         run = run_at(folder)
-        if run is not None and not run.owner.is_alive():
+        if run is None:
+            _clear_unopened(folder)
+        elif not run.owner.is_alive():
             run.close()
+
+
+def _clear_unopened(folder: Path) -> None:
+    for path in (folder, folder.with_suffix(".lock")):
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - path.stat().st_mtime < OPENING_LIMIT:
+                return
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.with_suffix(".lock").unlink(missing_ok=True)
 
 
 def _jvms_of(folder: Path) -> Iterator[psutil.Process]:

@@ -18,6 +18,8 @@ from kafkalab.observe.waiting import Expired, wait_until
 LONGEST_RUN = 7 * 24 * 3600.0
 # Between two looks: well below the 5 s within which a dead owner's broker must be gone.
 LOOK_EVERY = 0.5
+# A dead owner's workers end at once when they notice; until then one may start a broker.
+AFTERMATH = 1.0
 
 
 def watch(run: Run) -> None:
@@ -30,6 +32,10 @@ def watch(run: Run) -> None:
             interval=LOOK_EVERY,
         )
     run.close()
+    if not run.owner.is_alive():
+        with contextlib.suppress(Expired):
+            wait_until(lambda: False, limit=AFTERMATH, what="nothing: there is no sign to wait for")
+        run.close()
 
 
 if __name__ == "__main__":
