@@ -47,6 +47,7 @@ LAB, NO_CREATE, NO_GROUP = "lab", "no-create", "no-group"
 PASSWORD = 'a secret, with = and " in it'
 STORE_PASSWORD = "storepass"
 LAB_PREFIX = "kafkalab-"
+SECURITY = "org.apache.kafka.common.security"
 
 # Seconds for what takes milliseconds on an idle machine.
 LIMIT = 30.0
@@ -64,12 +65,29 @@ RIGHTS: Mapping[str, Mapping[ResourceType, Sequence[AclOperation]]] = {
 """for each user what it may do with what begins with LAB_PREFIX"""
 
 
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+MECHANISMS: Mapping[str, str] = {
+    "SCRAM-SHA-256": f"{SECURITY}.scram.ScramLoginModule required;",
+    "SCRAM-SHA-512": f"{SECURITY}.scram.ScramLoginModule required;",
+    "PLAIN": f"{SECURITY}.plain.PlainLoginModule required user_{LAB}={_quoted(PASSWORD)};",
+    # It takes tokens that nobody has signed: as insecure as can be, and enough to see who gets in.
+    "OAUTHBEARER": f"{SECURITY}.oauthbearer.OAuthBearerLoginModule required;",
+}
+"""what the listener for SASL takes, and the broker's side of each"""
+
+
 @dataclass(frozen=True)
 class SecuredCluster:
     """The cluster, and how each of its users gets in; as data that processes can share."""
 
     bootstrap: str
     """`host:port` of the listener that takes SASL_SSL only"""
+    certified: str
+    """`host:port` of the listener that takes TLS from whoever has a certificate"""
     plaintext: str
     """`host:port` of the listener that takes plaintext only"""
     home: str
@@ -83,6 +101,11 @@ class SecuredCluster:
     def authority(self) -> Path:
         """The certificate, PEM."""
         return self.folder / "ca.pem"
+
+    @property
+    def key_store(self) -> Path:
+        """PKCS12: the broker's own key, with which clients get in as well; STORE_PASSWORD."""
+        return self.folder / "server.p12"
 
     def properties_file(self, user: str, **changed: str | None) -> Path:
         """A Java client's properties file for a user.
@@ -122,11 +145,11 @@ class SecuredCluster:
         }
 
 
-def jaas(user: str, password: str) -> str:
-    """What Java's SCRAM login module is configured with."""
-    quoted = password.replace("\\", "\\\\").replace('"', '\\"')
-    module = "org.apache.kafka.common.security.scram.ScramLoginModule"
-    return f'{module} required username="{user}" password="{quoted}";'
+def jaas(user: str, password: str, module: str = "ScramLoginModule") -> str:
+    """What a login module of Java's is configured with."""
+    package = {"ScramLoginModule": "scram", "PlainLoginModule": "plain"}[module]
+    options = f"username={_quoted(user)} password={_quoted(password)}"
+    return f"{SECURITY}.{package}.{module} required {options};"
 
 
 @contextmanager
@@ -147,10 +170,11 @@ def start(run: Run, settings: Mapping[str, str]) -> SecuredCluster:
     """Start the cluster as part of a run: it is gone when the run's owner is."""
     run.open()
     distribution = Distribution(CACHE, find_java())
-    secured, plaintext, controller = free_ports(3)
+    secured, certified, plaintext, controller = free_ports(4)
     node = Node(1, run.folder / "secured", plaintext, controller)
     node.home.mkdir(parents=True)
-    cluster = SecuredCluster(f"127.0.0.1:{secured}", node.address, str(node.home))
+    addresses = (f"127.0.0.1:{secured}", f"127.0.0.1:{certified}", node.address)
+    cluster = SecuredCluster(*addresses, str(node.home))
     _make_certificate(distribution, cluster)
     node.properties_file.write_text(
         as_properties_file({**_server_properties(cluster, node), **settings}), "utf-8"
@@ -169,16 +193,22 @@ def _server_properties(cluster: SecuredCluster, node: Node) -> dict[str, str]:
         "node.id": "1",
         "controller.quorum.voters": f"1@127.0.0.1:{node.controller_port}",
         "controller.listener.names": "CONTROLLER",
-        "listeners": f"CLIENTS://{cluster.bootstrap},PLAIN://{node.address},"
-        f"CONTROLLER://127.0.0.1:{node.controller_port}",
-        "listener.security.protocol.map": "CLIENTS:SASL_SSL,PLAIN:PLAINTEXT,CONTROLLER:PLAINTEXT",
-        "inter.broker.listener.name": "PLAIN",
-        "sasl.enabled.mechanisms": "SCRAM-SHA-256",
-        "listener.name.clients.scram-sha-256.sasl.jaas.config": (
-            "org.apache.kafka.common.security.scram.ScramLoginModule required;"
+        "listeners": f"CLIENTS://{cluster.bootstrap},CERTIFIED://{cluster.certified},"
+        f"PLAIN://{node.address},CONTROLLER://127.0.0.1:{node.controller_port}",
+        "listener.security.protocol.map": (
+            "CLIENTS:SASL_SSL,CERTIFIED:SSL,PLAIN:PLAINTEXT,CONTROLLER:PLAINTEXT"
         ),
+        "inter.broker.listener.name": "PLAIN",
+        "sasl.enabled.mechanisms": ",".join(MECHANISMS),
+        **{
+            f"listener.name.clients.{mechanism.lower()}.sasl.jaas.config": login
+            for mechanism, login in MECHANISMS.items()
+        },
+        "listener.name.certified.ssl.client.auth": "required",
+        "ssl.truststore.type": "PEM",
+        "ssl.truststore.location": str(cluster.authority),
         "ssl.keystore.type": "PKCS12",
-        "ssl.keystore.location": str(cluster.folder / "server.p12"),
+        "ssl.keystore.location": str(cluster.key_store),
         "ssl.keystore.password": STORE_PASSWORD,
         "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
         # The broker itself, and who administers it, come by the plaintext listener.
@@ -196,7 +226,7 @@ def _server_properties(cluster: SecuredCluster, node: Node) -> dict[str, str]:
 
 def _make_certificate(distribution: Distribution, cluster: SecuredCluster) -> None:
     keytool = str(distribution.java.executable.with_name("keytool"))
-    store = ["-keystore", str(cluster.folder / "server.p12"), "-storepass", STORE_PASSWORD]
+    store = ["-keystore", str(cluster.key_store), "-storepass", STORE_PASSWORD]
     for arguments in (
         [
             *("-genkeypair", "-alias", "server", "-keyalg", "EC", "-dname", "CN=127.0.0.1"),
@@ -210,10 +240,12 @@ def _make_certificate(distribution: Distribution, cluster: SecuredCluster) -> No
 
 def _let_users_in(cluster: SecuredCluster) -> None:
     admin = AdminClient(cluster.administrator)
-    scram = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_256, 4096)
-    users = [UserScramCredentialUpsertion(user, scram, PASSWORD.encode()) for user in RIGHTS]
-    for done in admin.alter_user_scram_credentials(users).values():
-        done.result(LIMIT)
+    # A user may not be altered twice in one request.
+    for scram in (ScramMechanism.SCRAM_SHA_256, ScramMechanism.SCRAM_SHA_512):
+        info = ScramCredentialInfo(scram, 4096)
+        users = [UserScramCredentialUpsertion(user, info, PASSWORD.encode()) for user in RIGHTS]
+        for done in admin.alter_user_scram_credentials(users).values():
+            done.result(LIMIT)
     bindings = [
         _binding(user, kind, LAB_PREFIX, operation, ResourcePatternType.PREFIXED)
         for user, rights in RIGHTS.items()

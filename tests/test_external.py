@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -41,6 +43,7 @@ from secured_cluster import (
     NO_CREATE,
     NO_GROUP,
     PASSWORD,
+    STORE_PASSWORD,
     SecuredCluster,
     jaas,
     let_lab_read_broker_settings,
@@ -50,12 +53,14 @@ from secured_cluster import (
 from typer.testing import CliRunner
 
 from kafkalab.brokers import Topology, rights
+from kafkalab.brokers.client_properties import LOGIN_MODULES, read_client_properties
 from kafkalab.brokers.embedded import EmbeddedBackend
-from kafkalab.brokers.errors import MissingRight, NotOurs, TooOld
+from kafkalab.brokers.errors import AccessRefused, MissingRight, NotOurs, TooOld
 from kafkalab.brokers.external import (
     ExternalBackend,
     broker_settings,
     capabilities_for,
+    connect,
     require_kafka_4,
 )
 from kafkalab.brokers.leftovers import Leftovers, delete_leftovers
@@ -271,6 +276,93 @@ def test_a_kafka_before_4_is_refused(backend: ExternalBackend) -> None:
     require_kafka_4(settings)
 
 
+# Ways in
+
+
+@pytest.mark.parametrize("mechanism", ["SCRAM-SHA-256", "SCRAM-SHA-512", "PLAIN"])
+def test_each_mechanism_lets_its_user_in(cluster: SecuredCluster, mechanism: str) -> None:
+    """What Java's login modules are configured with is what librdkafka logs in with."""
+    module = LOGIN_MODULES[mechanism]
+    file = cluster.properties_file(
+        LAB, sasl_mechanism=mechanism, sasl_jaas_config=jaas(LAB, PASSWORD, module)
+    )
+
+    _, nodes = connect(read_client_properties(file, cluster.bootstrap))
+
+    assert list(nodes) == [1]
+
+
+def test_a_token_lets_its_user_in(cluster: SecuredCluster) -> None:
+    """OAUTHBEARER goes by librdkafka's own names, here with a token that nobody has signed."""
+    properties = {
+        "sasl_mechanism": "OAUTHBEARER",
+        "sasl_jaas_config": None,
+        "enable_sasl_oauthbearer_unsecure_jwt": "true",
+        "sasl_oauthbearer_config": f"principal={LAB}",
+    }
+    file = cluster.properties_file(LAB, **properties)
+
+    _, nodes = connect(read_client_properties(file, cluster.bootstrap))
+
+    assert list(nodes) == [1]
+
+
+@pytest.fixture(scope="session")
+def pem(cluster: SecuredCluster) -> Path:
+    """The key of cluster.key_store in a PEM file, its certificate behind it."""
+    if shutil.which("openssl") is None:
+        pytest.skip("needs openssl")
+    path = cluster.folder / f"client-{os.getpid()}.pem"
+    command = ["openssl", "pkcs12", "-nodes", "-in", str(cluster.key_store), "-out", str(path)]
+    subprocess.run([*command, "-passin", f"pass:{STORE_PASSWORD}"], check=True, capture_output=True)
+    return path
+
+
+def certificate(cluster: SecuredCluster, **properties: str) -> Path:
+    """A properties file of who has a certificate in place of a password."""
+    no_sasl = {"sasl_mechanism": None, "sasl_jaas_config": None}
+    return cluster.properties_file(LAB, security_protocol="SSL", **no_sasl, **properties)
+
+
+def test_a_key_in_a_pkcs12_file_lets_its_owner_in(cluster: SecuredCluster) -> None:
+    """Where the broker asks for a certificate, the keystore has it."""
+    file = certificate(
+        cluster,
+        ssl_keystore_type="PKCS12",
+        ssl_keystore_location=str(cluster.key_store),
+        ssl_keystore_password=STORE_PASSWORD,
+    )
+
+    _, nodes = connect(read_client_properties(file, cluster.certified))
+
+    assert list(nodes) == [1]
+
+
+def test_a_key_in_a_pem_file_lets_its_owner_in(cluster: SecuredCluster, pem: Path) -> None:
+    """One file with the key and its certificate (KIP-651), or both in the properties."""
+    in_a_file = certificate(cluster, ssl_keystore_type="PEM", ssl_keystore_location=str(pem))
+    key, begin, chain = pem.read_text("utf-8").partition("-----BEGIN CERTIFICATE-----")
+    in_the_properties = certificate(
+        cluster,
+        ssl_keystore_type="PEM",
+        ssl_keystore_key=key,
+        ssl_keystore_certificate_chain=begin + chain,
+    )
+
+    for file in (in_a_file, in_the_properties):
+        _, nodes = connect(read_client_properties(file, cluster.certified))
+
+        assert list(nodes) == [1]
+
+
+def test_without_a_key_nobody_comes_in_there(cluster: SecuredCluster) -> None:
+    """The line names TLS, and is no hang."""
+    properties = read_client_properties(certificate(cluster), cluster.certified)
+
+    with pytest.raises(AccessRefused, match="TLS"):
+        connect(properties)
+
+
 # A run
 
 
@@ -287,6 +379,7 @@ def test_a_run_uses_the_cluster_and_leaves_nothing(
         *("-p", "no:randomly", "--showlocals", workers, "-rs"),
         f"--kafka-bootstrap={cluster.bootstrap}",
         f"--kafka-config={cluster.properties_file(LAB, acks='1')}",
+        *("--junitxml=reports/junit.xml", "--concept-summary=reports/summary.md"),
         timeout=120,
     )
 
@@ -299,9 +392,15 @@ def test_a_run_uses_the_cluster_and_leaves_nothing(
     assert "needs private_broker, which the external backend does not have: use" in output
     assert "'sasl.password': '***'" in output, "it was printed, but for its value"
     (record,) = (lesson.path / "reports" / "runs").glob("*.json")
-    page = (lesson.path / "reports" / "run.html").read_text("utf-8")
-    for text in (output, record.read_text("utf-8"), page):
-        assert PASSWORD not in text
+    written = {
+        path.name: path.read_text("utf-8")
+        for path in (lesson.path / "reports").rglob("*")
+        if path.is_file()
+    }
+    assert {"run.html", "learning_log.html", "junit.xml", "summary.md", record.name} <= set(written)
+    # Up to its quotation mark, which each form writes in another way.
+    secret = PASSWORD.partition('"')[0]
+    assert [name for name, text in {**written, "output": output}.items() if secret in text] == []
     prefix = run_prefix(0, json.loads(record.read_text("utf-8"))["run"])[-7:]
     assert not [name for name in names_of_runs(cluster) if prefix in name], "nothing is left"
 

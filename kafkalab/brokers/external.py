@@ -341,14 +341,14 @@ def _why_not(codes: set[int], texts: Sequence[str], servers: str) -> BrokerError
         )
     # Told in several ways, depending on who hangs up first, and when.
     if KafkaError._SSL in codes or any(
-        re.search("SSL[ _](handshake|connection)", each, re.I) for each in texts
+        re.search("SSL[ _](handshake|connection|alert)", each, re.I) for each in texts
     ):
         return AccessRefused(
             f"No TLS with {servers} ({text}).",
-            suspect="a port that speaks no TLS, a truststore without the cluster's authority, or "
-            "a name that its certificate does not have.",
-            remedy="correct security.protocol or ssl.truststore.* in the file given with "
-            "--kafka-config.",
+            suspect="a port that speaks no TLS, a truststore without the cluster's authority, a "
+            "name that its certificate does not have, or a certificate of yours that it asks for.",
+            remedy="correct security.protocol, ssl.truststore.* or ssl.keystore.* in the file "
+            "given with --kafka-config.",
         )
     # Kafka, or whoever it is, hangs up at the first request.
     if any("APIVERSION_QUERY" in each and "Disconnected" in each for each in texts):
