@@ -521,6 +521,7 @@ def test_a_fact_about_another_kafka_is_optional(
 
     task = learner.progress.tasks[0]
 
+    assert learner.fact("was-so").scope == "the broker, Kafka <4.3"
     assert learner.fact("was-so").optional == optional
     assert task.status == ("in progress" if optional == "" else "demonstrated")
 

@@ -11,7 +11,7 @@ from kafkalab.config import KAFKA_VERSION
 from kafkalab.curriculum import Curriculum, Statement, Task
 from kafkalab.learning_log import journal
 from kafkalab.learning_log.history import History, Proof, minutes_spent
-from kafkalab.learning_log.record import is_about_component, with_solutions
+from kafkalab.learning_log.record import holds_for, is_about_component, with_solutions
 from kafkalab.learning_log.stored import StoredRun, read_runs
 from kafkalab.learning_log.verdicts import Verdict
 
@@ -25,6 +25,7 @@ class FactProgress:
     slug: str
     sentence: str
     scope: str
+    """with the versions of Kafka, where it is stated for some only"""
     hint: str
     no_control: str
     is_about_component: bool
@@ -245,7 +246,7 @@ def _fact_progress(
     return FactProgress(
         slug=stated.slug,
         sentence=stated.sentence,
-        scope=stated.scope,
+        scope=holds_for(stated.scope, stated.versions),
         hint=note.hint,
         no_control=note.no_control,
         is_about_component=is_about_component(stated.scope),

@@ -67,6 +67,11 @@ def is_about_component(scope: str) -> bool:
     return scope.startswith("the component")
 
 
+def holds_for(scope: str, versions: str) -> str:
+    """Scope and versions of Kafka in one phrase, as in `KIP-848, Kafka <4.3`."""
+    return f"{scope}, Kafka {versions}" if versions else scope
+
+
 @dataclass(frozen=True, slots=True)
 class FactRecord:
     """What may be said of one fact after the run.
@@ -89,6 +94,11 @@ class FactRecord:
     @property
     def is_about_component(self) -> bool:
         return is_about_component(self.scope)
+
+    @property
+    def holds_for(self) -> str:
+        """Its scope, and the versions of Kafka for which it is stated."""
+        return holds_for(self.scope, self.versions)
 
 
 @dataclass(frozen=True)

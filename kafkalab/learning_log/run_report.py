@@ -114,7 +114,7 @@ def _fact_row(fact: FactRecord) -> list[object]:
             Markup("{} <small>({}, {})</small>").format(each.sentence, each.changes, each.outcome)
             for each in fact.controls
         )
-    return [verdict, Markup("{}{}").format(fact.sentence, reason), fact.scope, controls]
+    return [verdict, Markup("{}{}").format(fact.sentence, reason), fact.holds_for, controls]
 
 
 def _table(columns: Sequence[str], rows: Any) -> Markup:

@@ -76,7 +76,7 @@ def _task_lines(task: Task, facts: list[FactRecord]) -> Iterator[str]:
 
 
 def _fact_lines(fact: FactRecord) -> Iterator[str]:
-    yield f"- **{fact.verdict}** {_text(fact.sentence)} *{_text(fact.scope)}*"
+    yield f"- **{fact.verdict}** {_text(fact.sentence)} *{_text(fact.holds_for)}*"
     if fact.verdict is not Verdict.DEMONSTRATED:
         yield from (f"  - {_text(shortened(line, LONGEST_REASON))}" for line in why(fact.reason))
         yield f"  - `pytest -k {fact.slug.replace('-', '_')}`"
