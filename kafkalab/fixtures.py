@@ -172,7 +172,7 @@ def members(broker: Broker, admin: AdminClient, group: str) -> Iterator[MembersM
             **protocol,
             **settings,
         }
-        made.append(Members(broker, admin, group, topics, partitions, config))
+        made.append(Members(admin, group, topics, partitions, config))
         return made[-1]
 
     yield make

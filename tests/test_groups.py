@@ -24,7 +24,7 @@ def admin(real_broker: EmbeddedBroker) -> AdminClient:
 def team(real_broker: EmbeddedBroker, admin: AdminClient) -> Iterator[Members]:
     """A group on the topic `seen`, without members yet."""
     config = {**real_broker.client_properties(), **LAB_CLIENT, **LAB_CONSUMER, **EAGER}
-    members = Members(real_broker, admin, GROUP, ["seen"], 3, config)
+    members = Members(admin, GROUP, ["seen"], 3, config)
     yield members
     members.close()
 

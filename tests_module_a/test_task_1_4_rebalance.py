@@ -57,8 +57,8 @@ from kafkalab.tasks.rebalance import Change, PartitionLag
 # Written last: when it was read, all that was written before it was read, or never will be.
 SENTINEL = b"sentinel"
 
-# Seconds after which the group misses a member that it does not hear of: that of PROTOCOLS,
-# and one that never ends in a test.
+# Seconds after which the group misses a member that it does not hear of: where a test waits for
+# that (KIP-848 has it from the broker), and one that never ends in a test.
 SESSION, LONG_SESSION = 1.0, 30.0
 
 # Seconds. Rebalances take half a second, and sessions end after two; the rest is for load.
@@ -1545,9 +1545,15 @@ def takes_away(event: Event, assigned: Event) -> bool:
 def teams_of(
     protocols: Mapping[str, Mapping[str, Any]], members: MembersMaker, group: str, topic: str
 ) -> dict[str, Members]:
-    """A group for each protocol, side by side, so that they wait for sessions together."""
+    """A group for each protocol, with SESSION; side by side, so that they wait for it together."""
+    classic = {"session.timeout.ms": int(SESSION * 1000)}
     return {
-        protocol: members(settings, topic, partitions=2, group=f"{group}-{protocol}")
+        protocol: members(
+            settings if settings is KIP_848 else {**settings, **classic},
+            topic,
+            partitions=2,
+            group=f"{group}-{protocol}",
+        )
         for protocol, settings in protocols.items()
     }
 

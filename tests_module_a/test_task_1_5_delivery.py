@@ -67,7 +67,6 @@ from kafkalab.observe.groups import (
     describe_group,
     join,
     leave,
-    taken_by,
 )
 from kafkalab.observe.lag import lag_of
 from kafkalab.observe.records import (
@@ -1930,8 +1929,10 @@ def job(
         for partition in range(partitions):
             send(writer, source, records[partition::partitions], partition=partition)
         name = f"{group}-{next(numbers)}"
-        more["settings"] = taken_by(broker, settings or {})
-        return Job(solutions.folder, strategy, broker.client_properties(), name, source, **more)
+        config = broker.client_properties()
+        return Job(
+            solutions.folder, strategy, config, name, source, settings=settings or {}, **more
+        )
 
     return make
 

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from kafkalab.brokers import Broker
 from kafkalab.observe.children import Child, Say
 from kafkalab.observe.history import Event, History, Kind, State, polled
 from kafkalab.observe.topics import ADMIN_LIMIT
@@ -33,7 +32,9 @@ Place = tuple[str, int]
 # group is heard of with the next heartbeat, after 3 s. Under KIP-848 the broker sets both.
 _CLASSIC: Settings = {
     "group.protocol": "classic",
-    "session.timeout.ms": 1000,
+    # The shortest that any broker takes (group.min.session.timeout.ms). One second would do
+    # until a loaded machine is late with its heartbeats; who waits for a death asks for it.
+    "session.timeout.ms": 6000,
     "heartbeat.interval.ms": 150,
 }
 EAGER: Settings = {**_CLASSIC, "partition.assignment.strategy": "range"}
@@ -48,9 +49,6 @@ PROTOCOLS: Mapping[str, Settings] = {
     "cooperative": COOPERATIVE,
     "KIP-848": KIP_848,
 }
-
-# group.min.session.timeout.ms of a broker whose floors nobody has lowered.
-STOCK_SESSION = 6000
 
 # Seconds. A rebalance takes 0.1 to 0.5, after a death a session more; the rest is for a
 # machine under heavy load.
@@ -67,17 +65,6 @@ LEAVE_LIMIT = 5.0
 
 # More records than a test of ours ever left waiting.
 MOST_WAITING = 100_000
-
-
-def taken_by(broker: Broker, settings: Settings) -> Settings:
-    """A member's settings with a session that the broker takes.
-
-    What does not wait for a death to be noticed holds with any session.
-    """
-    session = settings.get("session.timeout.ms")
-    if session is None or "short_sessions" in broker.capabilities:
-        return settings
-    return {**settings, "session.timeout.ms": max(STOCK_SESSION, int(session))}
 
 
 def commit_offset(
@@ -151,7 +138,8 @@ def leave(consumer: Consumer, *, static: bool = False) -> None:
     """
     from confluent_kafka import KafkaException
 
-    if not static:
+    leaves = not static
+    if leaves:
         try:
             consumer.unsubscribe()
         except RuntimeError:
@@ -159,13 +147,13 @@ def leave(consumer: Consumer, *, static: bool = False) -> None:
             return
         except KafkaException:
             # After a fatal error, such as being fenced, there is nothing to leave.
-            pass
+            leaves = False
     # Serves what waits for poll(), behind however many records.
     consumer.consume(MOST_WAITING, 0)
     # Closed while a fetcher still stops, a cooperative member never tells the group that it
     # leaves: seen once in twenty-five runs, and then its partitions waited for its session.
     deadline = time.monotonic() + LEAVE_LIMIT
-    while not static and _is_member(consumer) and time.monotonic() < deadline:
+    while leaves and _is_member(consumer) and time.monotonic() < deadline:
         consumer.consume(MOST_WAITING, 0.005)
     consumer.close()
 
@@ -477,7 +465,6 @@ class Members:
 
     def __init__(
         self,
-        broker: Broker,
         admin: AdminClient,
         group: str,
         topics: Sequence[str],
@@ -487,7 +474,6 @@ class Members:
         """A group without members.
 
         Args:
-            broker: where it is.
             admin: the observer; it is no member.
             group: the group's name.
             topics: what all members subscribe to.
@@ -496,7 +482,6 @@ class Members:
         """
         self.history = History()
         self.partitions = partitions
-        self._broker = broker
         self._admin = admin
         self._group = group
         self._topics = topics
@@ -527,7 +512,7 @@ class Members:
         return member
 
     def _config_of(self, name: str, settings: Settings | None) -> Settings:
-        return taken_by(self._broker, {**self._config, "client.id": name, **(settings or {})})
+        return {**self._config, "client.id": name, **(settings or {})}
 
     def shrink(self, member: Member) -> None:
         """Close a member: it leaves the group, and is gone on return."""
