@@ -702,8 +702,8 @@ def test_a_member_that_does_not_poll_is_still_a_member(
     it the session is over.
     """
     name = topic(partitions=2)
-    hanging = teams_of(CLASSIC_AND_KIP_848, members, f"{group}-hanging", name)
-    killed = teams_of(CLASSIC_AND_KIP_848, members, f"{group}-killed", name)
+    hanging = impatient_teams(CLASSIC_AND_KIP_848, members, f"{group}-hanging", name)
+    killed = impatient_teams(CLASSIC_AND_KIP_848, members, f"{group}-killed", name)
     stuck = [team.grow() for team in hanging.values()]
     doomed = [team.grow_process() for team in killed.values()]
     for team in (*hanging.values(), *killed.values()):
@@ -762,7 +762,7 @@ def test_who_dies_keeps_its_partitions_for_a_session(
 ) -> None:
     """A member that is killed keeps its partitions until its session ends; nobody reads them."""
     name = topic(partitions=2)
-    teams = teams_of(PROTOCOLS, members, group, name)
+    teams = impatient_teams(PROTOCOLS, members, group, name)
     processes = {protocol: team.grow_process() for protocol, team in teams.items()}
     heirs = {protocol: team.grow() for protocol, team in teams.items()}
     for team in teams.values():
@@ -795,7 +795,7 @@ def test_who_polls_too_seldom_loses_its_partitions(
     has the same interval and polls in time: it loses nothing.
     """
     name = topic(partitions=2)
-    teams = teams_of(CLASSIC_AND_KIP_848, members, group, name)
+    teams = impatient_teams(CLASSIC_AND_KIP_848, members, group, name)
     slow = {protocol: team.grow(SHORT_INTERVAL) for protocol, team in teams.items()}
     quick = {protocol: team.grow(SHORT_INTERVAL) for protocol, team in teams.items()}
     for team in teams.values():
@@ -834,7 +834,7 @@ def test_who_lost_its_partitions_cannot_commit(
     Else it would set back, or forward, the one who works there now.
     """
     name = topic(partitions=2)
-    teams = teams_of(CLASSIC_AND_KIP_848, members, group, name)
+    teams = impatient_teams(CLASSIC_AND_KIP_848, members, group, name)
     slow = {protocol: team.grow(SHORT_INTERVAL) for protocol, team in teams.items()}
     for team in teams.values():
         team.wait_for_stable()
@@ -860,7 +860,7 @@ def test_the_owner_can_commit(
 ) -> None:
     """The owner can commit."""
     name = topic(partitions=2)
-    teams = teams_of(CLASSIC_AND_KIP_848, members, group, name)
+    teams = impatient_teams(CLASSIC_AND_KIP_848, members, group, name)
     for team in teams.values():
         owner = team.grow(SHORT_INTERVAL)
         team.wait_for_stable()
@@ -1545,17 +1545,23 @@ def takes_away(event: Event, assigned: Event) -> bool:
 def teams_of(
     protocols: Mapping[str, Mapping[str, Any]], members: MembersMaker, group: str, topic: str
 ) -> dict[str, Members]:
-    """A group for each protocol, with SESSION; side by side, so that they wait for it together."""
-    classic = {"session.timeout.ms": int(SESSION * 1000)}
+    """A group for each protocol, side by side, so that they wait together."""
     return {
-        protocol: members(
-            settings if settings is KIP_848 else {**settings, **classic},
-            topic,
-            partitions=2,
-            group=f"{group}-{protocol}",
-        )
+        protocol: members(settings, topic, partitions=2, group=f"{group}-{protocol}")
         for protocol, settings in protocols.items()
     }
+
+
+def impatient_teams(
+    protocols: Mapping[str, Mapping[str, Any]], members: MembersMaker, group: str, topic: str
+) -> dict[str, Members]:
+    """A group for each protocol, with SESSION, which under KIP-848 the broker has."""
+    classic = {"session.timeout.ms": int(SESSION * 1000)}
+    impatient = {
+        protocol: settings if settings is KIP_848 else {**settings, **classic}
+        for protocol, settings in protocols.items()
+    }
+    return teams_of(impatient, members, group, topic)
 
 
 def work_of_groups(
