@@ -75,7 +75,8 @@ def plant(cluster: SecuredCluster) -> Planted:
     for group in GROUPS:
         places = [TopicPartition(TOPICS[0], each, 3 + each, "a note") for each in (0, 1)]
         request = [ConsumerGroupTopicPartitions(group, places)]
-        admin.alter_consumer_group_offsets(request)[group].result(LIMIT)
+        answer = admin.alter_consumer_group_offsets(request)[group].result(LIMIT)
+        assert [each.error for each in answer.topic_partitions] == [None, None]
     return Planted(cluster, _transactional(cluster, ONGOING))
 
 

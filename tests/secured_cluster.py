@@ -32,6 +32,7 @@ from confluent_kafka.admin import (
     UserScramCredentialUpsertion,
 )
 
+from kafkalab.brokers.coordinators import wait_for_coordinators
 from kafkalab.brokers.distribution import LEAN_FLAGS, Distribution, find_java
 from kafkalab.brokers.node import MetadataProbe, Node, wait_until_ready
 from kafkalab.brokers.ports import free_ports
@@ -183,6 +184,7 @@ def start(run: Run, settings: Mapping[str, str]) -> SecuredCluster:
     command = distribution.command("kafka.Kafka", str(node.properties_file), flags=LEAN_FLAGS)
     node.spawn(command)
     wait_until_ready([node])
+    wait_for_coordinators(cluster.administrator)
     _let_users_in(cluster)
     return cluster
 
