@@ -276,7 +276,7 @@ def broker_settings(admin: AdminClient, node_id: int) -> dict[str, str] | None:
     resource = ConfigResource(ResourceType.BROKER, str(node_id))
     asked = admin.describe_configs([resource], request_timeout=ASK_LIMIT)[resource]
     try:
-        return {name: entry.value for name, entry in asked.result(ASK_LIMIT).items()}
+        return {name: entry.value for name, entry in asked.result().items()}
     except KafkaException:
         return None
 

@@ -18,7 +18,7 @@ from kafkalab.observe.waiting import Expired, wait_until
 if TYPE_CHECKING:
     from confluent_kafka.admin import AdminClient
 
-# Seconds for one request about many names.
+# Seconds for one request about many names; the client itself keeps it.
 LIMIT = 30.0
 # Who was killed, or is static, is missed after its session: 45 s under KIP-848 where floors
 # are stock.
@@ -61,7 +61,7 @@ def leftovers(client: Mapping[str, str], is_wanted: Callable[[str], bool]) -> Le
 
     try:
         topics = list(admin.list_topics(timeout=LIMIT).topics)
-        groups = admin.list_consumer_groups(request_timeout=LIMIT).result(LIMIT).valid
+        groups = admin.list_consumer_groups(request_timeout=LIMIT).result().valid
     except KafkaException as error:
         raise _left_behind(f"it does not tell what there is ({error.args[0].str()})") from error
     return Leftovers(ours(topics), ours([each.group_id for each in groups]))
@@ -87,7 +87,9 @@ def delete_leftovers(
 
     admin = AdminClient(dict(client))
     topics: dict[str, Future[Any]] = (
-        admin.delete_topics(list(found.topics), operation_timeout=LIMIT) if found.topics else {}
+        admin.delete_topics(list(found.topics), operation_timeout=LIMIT, request_timeout=LIMIT)
+        if found.topics
+        else {}
     )
     refused = _refused(topics, {KafkaError.UNKNOWN_TOPIC_OR_PART})
     if found.groups:
@@ -152,7 +154,8 @@ def _delete_groups(
 def _undeleted_groups(admin: AdminClient, groups: Sequence[str]) -> dict[str, str]:
     from confluent_kafka import KafkaError
 
-    return _refused(admin.delete_consumer_groups(list(groups)), {KafkaError.GROUP_ID_NOT_FOUND})
+    asked = admin.delete_consumer_groups(list(groups), request_timeout=LIMIT)
+    return _refused(asked, {KafkaError.GROUP_ID_NOT_FOUND})
 
 
 def _refused(futures: Mapping[str, Future[Any]], gone: set[int]) -> dict[str, str]:
@@ -162,7 +165,7 @@ def _refused(futures: Mapping[str, Future[Any]], gone: set[int]) -> dict[str, st
     refused = {}
     for name, future in futures.items():
         try:
-            future.result(LIMIT)
+            future.result()
         except KafkaException as error:
             if error.args[0].code() not in gone:
                 refused[name] = error.args[0].name()

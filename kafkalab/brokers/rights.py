@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from kafkalab.brokers.errors import ClusterRefuses, MissingRight
 from kafkalab.brokers.names import EVERY_RUN, run_prefix
-from kafkalab.observe.waiting import wait_until
+from kafkalab.observe.waiting import Expired, wait_until
 
 if TYPE_CHECKING:
     from confluent_kafka import KafkaError
@@ -38,12 +38,18 @@ def require_rights(client: Mapping[str, str]) -> None:
 
     admin = AdminClient(dict(client))
     name = f"{run_prefix(time.time(), uuid.uuid4().hex)}rights"
-    missing = _missing_for_topics(admin, name)
-    if "Create on topic" not in missing:
-        try:
+    try:
+        missing = _missing_for_topics(admin, name)
+        if "Create on topic" not in missing:
             missing += _missing_for_groups(admin, name)
-        finally:
-            _remove(admin, name)
+    except Expired as error:
+        raise ClusterRefuses(
+            f"The cluster answers, but does not do what lessons ask of it ({error}).",
+            suspect="a cluster in trouble, or under heavy load.",
+            remedy="try again, ask who runs it, or use --kafka-backend=embedded.",
+        ) from error
+    finally:
+        _remove(admin, name)
     missing += _missing_for_transactions(client, name)
     if missing:
         raise MissingRight(
@@ -57,15 +63,18 @@ def _missing_for_topics(admin: AdminClient, name: str) -> list[str]:
     from confluent_kafka import KafkaError, TopicCollection
     from confluent_kafka.admin import NewTopic
 
-    error = _refusal(lambda: admin.create_topics([NewTopic(name, 1, 1)])[name].result(LIMIT))
+    new = [NewTopic(name, 1, 1)]
+    error = _refusal(lambda: admin.create_topics(new, request_timeout=LIMIT)[name].result())
     if error is not None:
         if error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
             return ["Create on topic"]
         raise _refuses("creates no topic of one replica", error)
 
     def describe() -> list[str] | None:
-        asked = admin.describe_topics(TopicCollection([name]), include_authorized_operations=True)
-        if _refusal(lambda: asked[name].result(LIMIT)) is not None:
+        asked = admin.describe_topics(
+            TopicCollection([name]), include_authorized_operations=True, request_timeout=LIMIT
+        )
+        if _refusal(asked[name].result) is not None:
             return None
         return _names(asked[name].result().authorized_operations)
 
@@ -80,8 +89,8 @@ def _missing_for_groups(admin: AdminClient, name: str) -> list[str]:
 
     def commit() -> KafkaError | None:
         place = ConsumerGroupTopicPartitions(name, [TopicPartition(name, 0, 0)])
-        asked = admin.alter_consumer_group_offsets([place])[name]
-        error = _refusal(lambda: asked.result(LIMIT))
+        asked = admin.alter_consumer_group_offsets([place], request_timeout=LIMIT)[name]
+        error = _refusal(asked.result)
         return error or asked.result().topic_partitions[0].error
 
     # A coordinator that has just been made refuses for a moment.
@@ -103,8 +112,12 @@ def _missing_for_groups(admin: AdminClient, name: str) -> list[str]:
         if error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
             return []
         raise _refuses("takes no commit", error)
-    asked = admin.describe_consumer_groups([name], include_authorized_operations=True)[name]
-    allowed = _names(asked.result(LIMIT).authorized_operations)
+    asked = admin.describe_consumer_groups(
+        [name], include_authorized_operations=True, request_timeout=LIMIT
+    )[name]
+    if (error := _refusal(asked.result)) is not None:
+        raise _refuses("does not describe a group", error)
+    allowed = _names(asked.result().authorized_operations)
     return [f"{_title(each)} on group" for each in GROUP_RIGHTS if each not in allowed]
 
 
@@ -113,8 +126,8 @@ def _missing_for_transactions(client: Mapping[str, str], name: str) -> list[str]
 
     producer = Producer({**client, "transactional.id": name})
     # Once it is connected this takes milliseconds, and else half a second.
-    producer.list_topics(timeout=LIMIT)
-    error = _refusal(lambda: producer.init_transactions(LIMIT))
+    error = _refusal(lambda: producer.list_topics(timeout=LIMIT))
+    error = error or _refusal(lambda: producer.init_transactions(LIMIT))
     if error is None:
         return []
     if error.code() == KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
@@ -123,8 +136,10 @@ def _missing_for_transactions(client: Mapping[str, str], name: str) -> list[str]
 
 
 def _remove(admin: AdminClient, name: str) -> None:
-    _refusal(lambda: admin.delete_consumer_groups([name])[name].result(LIMIT))
-    _refusal(lambda: admin.delete_topics([name])[name].result(LIMIT))
+    groups = admin.delete_consumer_groups([name], request_timeout=LIMIT)
+    topics = admin.delete_topics([name], request_timeout=LIMIT)
+    for future in (groups[name], topics[name]):
+        _refusal(future.result)
 
 
 def _refusal(request: Callable[[], object]) -> KafkaError | None:
