@@ -80,7 +80,8 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     _check_curriculum(lab)
     if lab.settings.solutions and not lab.settings.solutions.is_dir():
         raise pytest.UsageError(
-            f"--solutions: there is no folder {lab.settings.solutions}: check the path"
+            f"--solutions: there is no folder {lab.settings.solutions}: check the path, or make it "
+            "(README, Check your own code, says what goes in)"
         )
     if config.option.collectonly:
         return

@@ -31,7 +31,7 @@ class Component:
             return getattr(self._module, name)
         except AttributeError:
             raise BrokenContract(
-                f"{self._path} has no '{name}', which this task asks for"
+                f"{self._path.name} has no '{name}', which this task asks for"
             ) from None
 
 
@@ -87,6 +87,7 @@ class Solutions:
         try:
             spec.loader.exec_module(module)
         except SyntaxError as error:
-            place = f"{error.filename or path}:{error.lineno or 1}"
-            raise BrokenContract(f"{place}: {error.msg}") from None
+            place = f"{Path(error.filename or path).name}:{error.lineno or 1}"
+            line = (error.text or "").strip()
+            raise BrokenContract(f"{place}: SyntaxError: {error.msg}: {line}") from None
         return Component(module, path)

@@ -236,15 +236,21 @@ def test_a_wrong_note_is_refused(
 
 
 def test_a_broken_journal_is_told_by_every_command(call: Call, project: Any) -> None:
-    """One line with file, line and column; the journal stays as it is."""
+    """One line with file, line and column; the journal stays as it is.
+
+    Where one stands is in the records, and is told all the same.
+    """
     path = project.folder / "reports" / "journal.toml"
     path.parent.mkdir()
     path.write_text("[task_9_1]\nminutes = \n", "utf-8")
 
     said = [call("status"), call("note", "9.1"), call("note", "9.1", "--minutes", "3")]
 
-    assert [each.code for each in said] == [2, 2, 2]
-    assert {each.err for each in said} == {f"kafkalab: {path}:2:11: Invalid value\n"}
+    problem = f"{path}:2:11: Invalid value\n"
+    assert [each.code for each in said] == [1, 2, 2]
+    assert said[0].err == f"kafkalab: without your notes: {problem}"
+    assert "0 of 1 facts demonstrated" in said[0].out
+    assert {each.err for each in said[1:]} == {f"kafkalab: {problem}"}
     assert path.read_text("utf-8") == "[task_9_1]\nminutes = \n"
 
 
@@ -269,15 +275,14 @@ def test_there_is_no_log_yet(call: Call) -> None:
     said = call("report")
 
     assert said.code == 1
-    assert re.fullmatch(r"kafkalab: there is no learning log at .* yet: run pytest .*\n", said.err)
+    assert re.fullmatch(r"kafkalab: there is no run in .* yet: run pytest first, .*\n", said.err)
 
 
 @pytest.fixture
 def log(project: Any) -> Path:
-    """The learning log, as if a run had written it."""
+    """The learning log, which a run has written."""
+    project.run()
     path: Path = project.folder / "reports" / "learning_log.html"
-    path.parent.mkdir()
-    path.write_text("<!doctype html>", "utf-8")
     return path
 
 
@@ -299,6 +304,17 @@ def test_the_log_is_only_printed(call: Call, log: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr("webbrowser.open", lambda _: pytest.fail("a browser was started"))
 
     assert call("report", "--print") == Said(f"{log}\n", "", 0)
+
+
+def test_the_log_is_written_anew_with_the_latest_notes(call: Call, log: Path) -> None:
+    """What was noted after the last run is in it."""
+    call("note", "9.1", "--aha", "It is what it is.")
+    before = log.read_text("utf-8")
+
+    call("report", "--print")
+
+    assert "It is what it is." not in before
+    assert "It is what it is." in log.read_text("utf-8")
 
 
 def test_no_browser_can_be_started(call: Call, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:

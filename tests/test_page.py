@@ -270,11 +270,14 @@ def test_the_dashboard_tells_where_the_learner_stands(log: Log) -> None:
 
 
 def test_who_knows_all_stands_before_the_next_module(log: Log) -> None:
-    """When every task is demonstrated, the path goes on."""
+    """When every task is demonstrated, in one's own code too, the path goes on."""
     log.run()
+    (at_first,) = log.write().select(".path [aria-current=step]")
+    log.run(solutions=str(log.reports))
 
     (here,) = log.write().select(".path [aria-current=step]")
 
+    assert words(at_first) == "✓ 1.1 Task 1 you are here", "where the next step is"
     assert words(here) == "B Module B you are here still to come"
 
 

@@ -466,7 +466,7 @@ USES_THE_BROKER = """
     [
         (
             ["--solutions=nowhere"],
-            "ERROR: --solutions: there is no folder *nowhere: check the path",
+            "ERROR: --solutions: there is no folder *nowhere: check the path, or make it *",
         ),
         (
             ["--curriculum=nowhere.toml"],

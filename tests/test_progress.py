@@ -391,7 +391,7 @@ def test_a_broken_record_is_set_aside_with_a_word(learner: Learner, content: byt
     assert progress.runs == 1
     assert progress.demonstrated == 3
     (word,) = progress.set_aside
-    assert word.startswith("broken.json is set aside: ")
+    assert word.startswith("runs/broken.json is set aside: ")
     assert path.read_bytes() == content
 
 
@@ -422,7 +422,9 @@ def test_a_folder_among_the_records_is_no_record(learner: Learner) -> None:
     """Whatever lies there: it is told, and does no harm."""
     (learner.runs / "folder.json").mkdir(parents=True)
 
-    assert learner.progress.set_aside == ("folder.json is set aside: it is not a file",)
+    assert learner.progress.set_aside == (
+        "runs/folder.json is set aside: it is not a file: restore it, or remove it",
+    )
 
 
 def test_evidence_that_cannot_be_read_leaves_the_verdict(learner: Learner) -> None:
@@ -523,6 +525,7 @@ def test_a_fact_about_another_kafka_is_optional(
 
     assert learner.fact("was-so").scope == "the broker, Kafka <4.3"
     assert learner.fact("was-so").optional == optional
+    assert learner.fact("was-so").command == "pytest -k was_so --kafka-version=4.2.2"
     assert task.status == ("in progress" if optional == "" else "demonstrated")
 
 
@@ -554,25 +557,41 @@ def test_the_next_step_has_a_name_and_a_command(
 
 def test_own_code_comes_after_the_facts(learner: Learner) -> None:
     """Once all facts are demonstrated, one's own components are what is left."""
+    own = learner.reports.parent / "my lab"
+    own.mkdir()
     learner.ran(ALL)
-    learner.ran({"test_described": REFUTED}, solutions="/home/me/my lab")
+    learner.ran({"test_described": REFUTED}, solutions=str(own))
 
     step = learner.progress.next_step
 
-    assert step.sentence == "Go on with your own topics.py of task 1.1: 1 fact does not hold yet."
-    assert step.command == "pytest -k task_1_1 --solutions='/home/me/my lab'"
+    left = "1 fact does not hold yet"
+    assert step.sentence == f"Go on with your own {own}/topics.py of task 1.1: {left}."
+    assert step.command == f"pytest -k task_1_1 --solutions='{own}'"
+
+
+def test_own_code_that_is_not_there_any_more(learner: Learner) -> None:
+    """Its folder was renamed, or is on another machine: the next step says so."""
+    learner.ran(ALL)
+    learner.ran({"test_described": REFUTED}, solutions="/home/me/renamed")
+
+    step = learner.progress.next_step
+
+    said = "/home/me/renamed/topics.py of task 1.1 is not there any more: name its folder now."
+    assert step.sentence == said
+    assert step.command == "pytest -k task_1_1 --solutions=my_lab"
 
 
 def test_own_code_that_was_begun_comes_before_a_task_that_was_not(learner: Learner) -> None:
     """Whoever writes a component is not sent away from it."""
+    own = learner.reports.parent / "mine"
+    own.mkdir()
     learner.ran({**BOTH, "test_described": PASSED})
-    learner.ran({"test_described": REFUTED}, solutions="my_lab")
+    learner.ran({"test_described": REFUTED}, solutions=str(own))
 
     progress = learner.progress
 
-    assert progress.here is not None
-    assert progress.here.task.id == "1.2"
-    assert progress.next_step.sentence.startswith("Go on with your own topics.py of task 1.1")
+    assert progress.here is progress.tasks[0], "here is where the next step is"
+    assert progress.next_step.sentence.startswith(f"Go on with your own {own}/topics.py of task")
 
 
 def test_a_fact_that_ones_own_code_refutes_is_run_again_with_that_code(learner: Learner) -> None:
@@ -582,8 +601,19 @@ def test_a_fact_that_ones_own_code_refutes_is_run_again_with_that_code(learner: 
 
     step = learner.progress.next_step
 
-    assert step.sentence.startswith("In task 1.1, Topics, a fact is refuted: Describing names")
+    said = "In task 1.1, Topics, a fact is refuted in your own code: Describing names"
+    assert step.sentence.startswith(said)
     assert step.command == "pytest -k is_described --solutions=my_lab"
+
+
+def test_a_control_that_was_left_out_is_no_failure(learner: Learner) -> None:
+    """After Ctrl-C nothing is wrong: the next step is to go on."""
+    learner.ran({"test_partitions": PASSED, "test_unknown_topic": NOT_RUN})
+
+    step = learner.progress.next_step
+
+    assert learner.fact("has-partitions").verdict is Verdict.UNSUPPORTED
+    assert step.sentence == "Go on with task 1.1, Topics: 2 facts are left."
 
 
 def test_what_the_fact_observed_comes_before_its_controls(learner: Learner) -> None:

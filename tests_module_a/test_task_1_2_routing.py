@@ -646,8 +646,11 @@ def test_partition_functions_agree_with_the_clients_own(
     crc32_said = solutions.routing.crc32_partition(key, partitions)
     murmur2_said = solutions.routing.murmur2_partition(key, partitions)
 
-    assert crc32_said == confluent_kafka.consistent(encoded, partitions), "as librdkafka's CRC32"
-    assert murmur2_said == confluent_kafka.murmur2(encoded, partitions), "as librdkafka's murmur2"
+    asked = f"{encoded!r} in {partitions} partitions"
+    crc32 = confluent_kafka.consistent(encoded, partitions)
+    murmur2 = confluent_kafka.murmur2(encoded, partitions)
+    assert crc32_said == crc32, f"as librdkafka's CRC32, for {asked}"
+    assert murmur2_said == murmur2, f"as librdkafka's murmur2, for {asked}"
 
 
 @pytest.mark.fact("keys-are-encoded-one-way", scope="the component routing")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import webbrowser
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import date
 from typing import Annotated, Any
 
@@ -16,9 +17,20 @@ from rich.text import Text
 from kafkalab.config import KNOBS, Settings
 from kafkalab.curriculum import Curriculum, load
 from kafkalab.learning_log import journal, page
-from kafkalab.learning_log.progress import FactProgress, Progress, TaskProgress, progress_of
+from kafkalab.learning_log.history import Proof
+from kafkalab.learning_log.pictures import PICTURES, Pictures
+from kafkalab.learning_log.progress import (
+    FactProgress,
+    Progress,
+    Step,
+    TaskProgress,
+    next_step,
+    progress_of,
+)
 from kafkalab.learning_log.readable import readable
+from kafkalab.learning_log.run_report import RUN_PAGE
 from kafkalab.learning_log.terminal import why
+from kafkalab.learning_log.verdicts import Verdict
 
 
 class WrongValue(Exception):
@@ -53,12 +65,19 @@ def status(
     settings = Settings.from_environment(reports=reports, curriculum=curriculum)
     taught = load(settings.curriculum)
     asked = [_task_id(each, taught) for each in tasks or []]
-    progress = progress_of(taught, settings.reports)
+    try:
+        progress = progress_of(taught, settings.reports)
+    except journal.BadJournal as error:
+        # Where you stand is in the records: a slip in a note must not hide it.
+        errors = Console(stderr=True, highlight=False)
+        _whole(errors, f"kafkalab: without your notes: {error}", style="red")
+        progress = progress_of(taught, settings.reports, entries={})
     shown = [each for each in progress.tasks if not asked or each.task.id in asked]
+    step = next_step(shown, "What was asked for") if asked else progress.next_step
     if as_json:
-        typer.echo(json.dumps(_as_data(progress, shown), indent=2))
+        typer.echo(json.dumps(_as_data(progress, shown, step), indent=2))
     else:
-        _show(Console(highlight=False), progress, shown, with_facts=bool(asked))
+        _show(Console(highlight=False), progress, shown, step, with_facts=bool(asked))
     if not all(task.status == "demonstrated" for task in shown):
         raise typer.Exit(1)
 
@@ -112,14 +131,24 @@ def report(
         bool, typer.Option("--print", help="Print where it is, and open nothing.")
     ] = False,
     reports: ReportsOption = None,
+    curriculum: CurriculumOption = None,
 ) -> None:
-    """Open the learning log in the browser."""
-    path = Settings.from_environment(reports=reports).reports / page.NAME
+    """Write the learning log anew, with all runs and notes, and open it in the browser."""
+    settings = Settings.from_environment(reports=reports, curriculum=curriculum)
+    path = settings.reports / page.NAME
     errors = Console(stderr=True, highlight=False)
-    if not path.is_file():
+    progress = progress_of(load(settings.curriculum), settings.reports)
+    if not progress.runs:
         where = "run pytest first, in this folder, or name another with --reports"
-        _whole(errors, f"kafkalab: there is no learning log at {path} yet: {where}", style="red")
+        _whole(errors, f"kafkalab: there is no run in {settings.reports} yet: {where}", style="red")
         raise typer.Exit(1)
+    run_page = settings.reports / RUN_PAGE
+    try:
+        pictures = Pictures(settings.reports / PICTURES)
+        page.write(progress, path, pictures, run_page if run_page.exists() else None)
+    except OSError as error:
+        _whole(errors, f"kafkalab: {path}: {error.strerror}: check its rights", style="red")
+        raise typer.Exit(1) from None
     _whole(Console(highlight=False), str(path))
     if not only_print and not webbrowser.open(path.as_uri()):
         _whole(errors, "kafkalab: no browser could be started: open that file in one", style="red")
@@ -167,14 +196,19 @@ def _entry_rows(entry: journal.Entry, progress: TaskProgress) -> list[tuple[str,
 
 
 def _show(
-    console: Console, progress: Progress, shown: Sequence[TaskProgress], *, with_facts: bool
+    console: Console,
+    progress: Progress,
+    shown: Sequence[TaskProgress],
+    step: Step,
+    *,
+    with_facts: bool,
 ) -> None:
     curriculum = progress.curriculum
     _line(console, f"Module {curriculum.id}: {curriculum.title}", style="bold")
     count = f"{progress.demonstrated} of {progress.total} facts demonstrated"
     _line(console, f"{count}, {progress.percent} %; {_runs(progress.runs)}")
     _line(console, "")
-    console.print(_table(progress, shown, console.width))
+    console.print(_table(shown, step, console.width))
     for task in shown:
         _show_optional(console, task)
         if with_facts:
@@ -182,13 +216,12 @@ def _show(
     for word in progress.set_aside:
         _line(console, word, style="yellow", indent=2)
     _line(console, "")
-    step = progress.next_step
     _line(console, f"Next: {step.sentence}")
     if step.command:
         _whole(console, step.command, style="bold", indent=2)
 
 
-def _table(progress: Progress, shown: Sequence[TaskProgress], width: int) -> Table:
+def _table(shown: Sequence[TaskProgress], step: Step, width: int) -> Table:
     table = Table(box=None, padding=(0, 1), pad_edge=False)
     table.add_column("")
     table.add_column("task", overflow="fold")
@@ -201,7 +234,7 @@ def _table(progress: Progress, shown: Sequence[TaskProgress], width: int) -> Tab
     if has_last:
         table.add_column("last run", no_wrap=True)
     for task in shown:
-        is_here = progress.here is task
+        is_here = step.task is task
         own = task.own_code
         cells = [
             ">" if is_here else "",
@@ -230,21 +263,30 @@ def _show_optional(console: Console, task: TaskProgress) -> None:
 
 def _show_left(console: Console, task: TaskProgress) -> None:
     """The facts that are not demonstrated, with what is known of them; the others in a number."""
+    for fact in task.needed:
+        if not fact.is_demonstrated and (fact.proof or fact.later):
+            _show_one_left(console, fact.sentence, fact.proof, fact.later, fact.command)
+        if fact.own and not fact.own.is_demonstration:
+            sentence = f"{fact.sentence} In your own code."
+            _show_one_left(console, sentence, fact.own, fact.own_later, fact.own_command)
     left = [fact for fact in task.needed if not fact.is_demonstrated]
-    told = [fact for fact in left if fact.proof or fact.own or fact.later]
-    for fact in told:
-        _line(console, "")
-        _line(console, f"{fact.verdict}: {fact.sentence}", style="yellow", indent=2)
-        proof = fact.proof or fact.own
-        for line in why(proof.fact.reason) if proof else []:
-            _line(console, line, indent=4)
-        if fact.later:
-            _line(console, fact.later, indent=4)
-        _whole(console, fact.command, indent=4)
-    if never := len(left) - len(told):
+    if never := sum(not (fact.proof or fact.own or fact.later) for fact in left):
         _line(console, "")
         _line(console, f"{task.task.id} not run yet: {never} of {len(task.needed)} facts", indent=2)
         _whole(console, task.command, indent=4)
+
+
+def _show_one_left(
+    console: Console, sentence: str, proof: Proof | None, later: str, command: str
+) -> None:
+    _line(console, "")
+    verdict = proof.fact.verdict if proof else Verdict.NOT_RUN
+    _line(console, f"{verdict}: {sentence}", style="yellow", indent=2)
+    for line in why(proof.fact.reason) if proof else []:
+        _line(console, line, indent=4)
+    if later:
+        _line(console, later, indent=4)
+    _whole(console, command, indent=4)
 
 
 def _minutes(task: TaskProgress) -> str:
@@ -275,8 +317,7 @@ def _whole(console: Console, text: str, style: str = "", indent: int = 0) -> Non
 # The same as data
 
 
-def _as_data(progress: Progress, shown: Sequence[TaskProgress]) -> dict[str, Any]:
-    here, step = progress.here, progress.next_step
+def _as_data(progress: Progress, shown: Sequence[TaskProgress], step: Step) -> dict[str, Any]:
     return {
         "schema": 1,
         "module": {"id": progress.curriculum.id, "title": progress.curriculum.title},
@@ -284,7 +325,7 @@ def _as_data(progress: Progress, shown: Sequence[TaskProgress]) -> dict[str, Any
         "total": progress.total,
         "percent": progress.percent,
         "runs": progress.runs,
-        "here": here.task.id if here else None,
+        "here": step.task.task.id if step.task else None,
         "next": {"sentence": step.sentence, "command": step.command},
         "set_aside": list(progress.set_aside),
         "tasks": [_task_data(task) for task in shown],
@@ -299,9 +340,7 @@ def _task_data(task: TaskProgress) -> dict[str, Any]:
         "status": task.status,
         "demonstrated": task.demonstrated,
         "total": len(task.needed),
-        "own_code": {"folder": own.folder, "demonstrated": own.demonstrated, "total": own.total}
-        if own
-        else None,
+        "own_code": asdict(own) if own else None,
         "minutes": task.entry.minutes,
         "proposed_minutes": task.proposed_minutes,
         "last_run": task.last_run,
@@ -320,5 +359,6 @@ def _fact_data(fact: FactProgress) -> dict[str, Any]:
         "kafka": fact.proof.kafka if fact.proof else None,
         "optional": bool(fact.optional),
         "later": fact.later,
+        "own_later": fact.own_later,
         "command": fact.command,
     }

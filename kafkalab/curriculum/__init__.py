@@ -109,6 +109,11 @@ class Curriculum:
     def _by_place(self) -> dict[tuple[str, str], Statement]:
         return {(each.module, each.function): each for each in self.statements}
 
+    @cached_property
+    def stated_facts(self) -> Mapping[str, Statement]:
+        """The facts by slug."""
+        return {each.slug: each for each in reversed(self.statements) if each.role == "fact"}
+
     def is_task_module(self, path: Path) -> bool:
         """Whether a file is the test module of one of the tasks."""
         return path.parent == self.folder and path.stem in {task.module for task in self.tasks}

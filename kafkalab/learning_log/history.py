@@ -59,6 +59,14 @@ class Proof:
     def is_demonstration(self) -> bool:
         return self.fact.verdict is Verdict.DEMONSTRATED
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether it needs a look, rather than another run: it says more than that a control
+        was left out.
+        """
+        says = self.fact.verdict in (Verdict.REFUTED, Verdict.UNSUPPORTED)
+        return says and not leaves_control_out(self.fact)
+
 
 class History:
     """What the runs said of each fact; `sentences` are the facts as they are stated now."""
@@ -123,7 +131,7 @@ def counts_after(new: FactRecord, old: FactRecord) -> bool:
     """Whether what a later run says of a fact takes the place of what was said before."""
     if new.verdict not in SAYS_SOMETHING:
         return old.verdict not in SAYS_SOMETHING
-    return old.verdict is not Verdict.DEMONSTRATED or not _leaves_control_out(new)
+    return old.verdict is not Verdict.DEMONSTRATED or not leaves_control_out(new)
 
 
 def _without_verdict(fact: FactRecord) -> FactRecord:
@@ -137,10 +145,11 @@ def _word(run: StoredRun, fact: FactRecord, sentence: str | None) -> str:
         said = f"{fact.verdict}, when it said: {fact.sentence}"
     else:
         said = ", ".join([fact.verdict, *fact.reason.splitlines()[:1]])
-    return f"{run.began:%Y-%m-%d %H:%M}: {said}"
+    return f"{run.began:%d %b %Y, %H:%M}: {said}".lstrip("0")
 
 
-def _leaves_control_out(fact: FactRecord) -> bool:
+def leaves_control_out(fact: FactRecord) -> bool:
+    """Whether it is unsupported only as a control was not run, or skipped."""
     return fact.verdict is Verdict.UNSUPPORTED and all(
         control.outcome is not Outcome.REFUTED for control in fact.controls
     )
@@ -157,5 +166,7 @@ def minutes_spent(runs: Sequence[StoredRun]) -> dict[str, int]:
         tasks = {fact.task for fact in run.facts}
         if len(tasks) == 1:
             until_next = (following.began - run.began).total_seconds() if following else inf
-            seconds[tasks.pop()] += until_next if until_next <= SITTING else run.seconds
+            # Two may run at once.
+            sat = until_next if until_next <= SITTING else 0
+            seconds[tasks.pop()] += max(sat, run.seconds)
     return {task: ceil(total / 60) for task, total in seconds.items()}

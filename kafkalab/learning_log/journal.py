@@ -263,7 +263,9 @@ def _date(name: str, value: Any) -> date:
 def _number(lowest: int, highest: int) -> Callable[[str, Any], int]:
     def number(name: str, value: Any) -> int:
         if type(value) is not int or not lowest <= value <= highest:
-            raise ValueError(f"{name} is a whole number from {lowest} to {highest}")
+            raise ValueError(
+                f"{name} is a whole number from {lowest} to {highest}, and not {value}"
+            )
         return value
 
     return number

@@ -15,12 +15,12 @@ from markupsafe import Markup, escape
 
 from kafkalab.curriculum import Curriculum
 from kafkalab.lab import INSTALLED
+from kafkalab.learning_log.commands import with_solutions
 from kafkalab.learning_log.evidence_html import evidence_html
 from kafkalab.learning_log.links import relative_link
 from kafkalab.learning_log.pictures import Pictures
 from kafkalab.learning_log.progress import FactProgress, Progress, TaskProgress
 from kafkalab.learning_log.readable import readable
-from kafkalab.learning_log.record import with_solutions
 from kafkalab.learning_log.templates import FOLDER, environment
 from kafkalab.learning_log.terminal import why
 from kafkalab.learning_log.verdicts import Verdict
@@ -93,11 +93,11 @@ def html(progress: Progress, folder: Path, pictures: Pictures, run_page: Path | 
             day=_day,
             evidence=lambda test: evidence_html(test.items, pictures),
             groups=_groups,
+            is_a_failure=FAILURES.__contains__,
             is_failed=_is_failed,
             mastery=_mastery,
             moment=_moment,
             own_code=_own_code,
-            with_own_code=_with_own_code,
             policy=_policy,
             prose=_prose,
             shown_verdict=_shown_verdict,
@@ -169,7 +169,7 @@ def _mastery(task: TaskProgress) -> list[Check]:
 
 def _own_code(task: TaskProgress) -> str:
     own = task.own_code
-    return f"{own.demonstrated} of {own.total}" if own else "not yet"
+    return f"{own.demonstrated} of {own.total} in {Path(own.folder).name}" if own else "not yet"
 
 
 def _with_own_code(command: str, task: TaskProgress) -> str:

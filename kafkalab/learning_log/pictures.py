@@ -22,6 +22,10 @@ DRAWN_BY: Mapping[str, Callable[[dict[str, Any]], Markup]] = {
 }
 
 
+PICTURES = "pictures"
+"""the folder's name, below that of the reports"""
+
+
 class Pictures:
     """Draws evidence, and keeps what was drawn in a folder, by what it shows.
 

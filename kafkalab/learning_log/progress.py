@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -10,8 +10,14 @@ from typing import Literal
 from kafkalab.config import KAFKA_VERSION
 from kafkalab.curriculum import Curriculum, Statement, Task
 from kafkalab.learning_log import journal
+from kafkalab.learning_log.commands import (
+    fact_command,
+    shown_folder,
+    task_command,
+    with_solutions,
+)
 from kafkalab.learning_log.history import History, Proof, minutes_spent
-from kafkalab.learning_log.record import holds_for, is_about_component, with_solutions
+from kafkalab.learning_log.record import holds_for, is_about_component
 from kafkalab.learning_log.stored import StoredRun, read_runs
 from kafkalab.learning_log.verdicts import Verdict
 
@@ -43,6 +49,10 @@ class FactProgress:
     """facts about components only: of the learner's own code, judged with --solutions"""
     later: str
     """a word on a later run that says nothing of it; empty when there was none"""
+    own_command: str
+    """what has it judge the learner's own code again; empty where it never did"""
+    own_later: str
+    """as `later`, of the learner's own code"""
 
     @property
     def verdict(self) -> Verdict:
@@ -62,6 +72,8 @@ class OwnCode:
 
     folder: str
     demonstrated: int
+    failed: int
+    """refuted, or without its control; the others were not judged yet"""
     total: int
 
     @property
@@ -102,8 +114,13 @@ class TaskProgress:
         if not self.own_folder:
             return None
         judged = [fact for fact in self.needed if fact.is_about_component]
-        held = [each for each in judged if each.own and each.own.is_demonstration]
-        return OwnCode(self.own_folder, len(held), len(judged))
+        said = [fact.own.fact.verdict for fact in judged if fact.own]
+        return OwnCode(
+            self.own_folder,
+            demonstrated=said.count(Verdict.DEMONSTRATED),
+            failed=said.count(Verdict.REFUTED) + said.count(Verdict.UNSUPPORTED),
+            total=len(judged),
+        )
 
     @property
     def status(self) -> Status:
@@ -119,6 +136,8 @@ class Step:
     sentence: str
     command: str
     """empty where there is none to run"""
+    task: TaskProgress | None
+    """in which task; None when all is done"""
 
 
 @dataclass(frozen=True)
@@ -148,56 +167,97 @@ class Progress:
 
     @property
     def here(self) -> TaskProgress | None:
-        """The first task that is not demonstrated; None when all are."""
-        return next((task for task in self.tasks if task.status != "demonstrated"), None)
+        """The task of the next step; None when all is done."""
+        return self.next_step.task
 
     @property
     def next_step(self) -> Step:
-        """What to do next, in one sentence and one command: what was begun comes first."""
-        begun = [task for task in self.tasks if task.own_code and not task.own_code.is_whole]
-        if self.here is not None and (self.here.status == "in progress" or not begun):
-            return _step_in(self.here)
-        not_begun = [task for task in self.tasks if task.own_code is None]
-        if begun or not_begun:
-            return _step_to_own_code([*begun, *not_begun][0])
-        return Step(f"Module {self.curriculum.id} is done, and in your own code: go on.", "")
+        """What to do next, in one sentence and one command."""
+        return next_step(self.tasks, f"Module {self.curriculum.id}")
+
+
+def next_step(tasks: Sequence[TaskProgress], name: str) -> Step:
+    """What to do next in these tasks: what was begun comes first.
+
+    Args:
+        tasks: in the order in which they are taught.
+        name: what to call them together.
+    """
+    first = next((task for task in tasks if task.status != "demonstrated"), None)
+    begun = [task for task in tasks if task.own_code and not task.own_code.is_whole]
+    if first is not None and (first.status == "in progress" or not begun):
+        return _step_in(first)
+    not_begun = [task for task in tasks if task.own_code is None]
+    if not begun and not not_begun:
+        return Step(f"{name} is done, and in your own code: go on.", "", None)
+    folders = [task.own_folder for task in tasks if task.own_folder]
+    is_there = [folder for folder in folders if Path(folder).is_dir()]
+    return _step_to_own_code([*begun, *not_begun][0], (is_there or ["my_lab"])[0])
 
 
 def _step_in(task: TaskProgress) -> Step:
     name = f"task {task.task.id}, {task.task.title}"
     if task.status == "not started":
-        return Step(f"Begin {name}: {task.task.question}", task.command)
+        return Step(f"Begin {name}: {task.task.question}", task.command, task)
     left = [fact for fact in task.needed if not fact.is_demonstrated]
-    failed = [fact for fact in left if fact.verdict in (Verdict.REFUTED, Verdict.UNSUPPORTED)]
-    if failed:
-        fact = failed[0]
-        command = with_solutions(fact.command, task.own_folder if fact.own else "")
-        return Step(f"In {name}, a fact is {fact.verdict}: {fact.sentence}", command)
+    for fact in left:
+        for proof, where, command in (
+            (fact.proof, "", fact.command),
+            (fact.own, " in your own code", fact.own_command),
+        ):
+            if proof and proof.has_failed:
+                sentence = f"In {name}, a fact is {proof.fact.verdict}{where}: {fact.sentence}"
+                return Step(sentence, command, task)
     if len(left) == 1:
-        return Step(f"In {name}, one fact is left: {left[0].sentence}", left[0].command)
-    return Step(f"Go on with {name}: {len(left)} facts are left.", task.command)
+        return Step(f"In {name}, one fact is left: {left[0].sentence}", left[0].command, task)
+    return Step(f"Go on with {name}: {len(left)} facts are left.", task.command, task)
 
 
-def _step_to_own_code(task: TaskProgress) -> Step:
-    file = f"{task.task.component}.py"
-    if task.own_code is None:
+def _step_to_own_code(task: TaskProgress, folder: str) -> Step:
+    """The step to one's own component.
+
+    Args:
+        task: whose.
+        folder: where others are, or will be.
+    """
+    file, own = f"{task.task.component}.py", task.own_code
+    again = with_solutions(task.command, folder)
+    if own is None:
         sentence = f"Write your own {file} of task {task.task.id}, and have the facts judge it."
-        return Step(sentence, with_solutions(task.command, "my_lab"))
-    left = task.own_code.total - task.own_code.demonstrated
-    what = "1 fact does" if left == 1 else f"{left} facts do"
-    sentence = f"Go on with your own {file} of task {task.task.id}: {what} not hold yet."
-    return Step(sentence, with_solutions(task.command, task.own_code.folder))
+        return Step(sentence, again, task)
+    path = f"{shown_folder(own.folder)}/{file}"
+    if not Path(own.folder).is_dir():
+        sentence = f"{path} of task {task.task.id} is not there any more: name its folder now."
+        return Step(sentence, again, task)
+    unjudged = own.total - own.demonstrated - own.failed
+    told = []
+    if own.failed:
+        told.append("1 fact does" if own.failed == 1 else f"{own.failed} facts do")
+        told[-1] += " not hold yet"
+    if unjudged:
+        told.append("1 was" if unjudged == 1 else f"{unjudged} were")
+        told[-1] += " not judged yet"
+    sentence = f"Go on with your own {path} of task {task.task.id}: {', '.join(told)}."
+    return Step(sentence, with_solutions(task.command, own.folder), task)
 
 
-def progress_of(curriculum: Curriculum, reports: Path) -> Progress:
+def progress_of(
+    curriculum: Curriculum, reports: Path, entries: Mapping[str, journal.Entry] | None = None
+) -> Progress:
     """Read the records and the journal of a reports folder, and say where the learner stands.
+
+    Args:
+        curriculum: what is taught.
+        reports: the folder.
+        entries: in place of what the journal says.
 
     Raises:
         BadJournal: the journal cannot be read.
     """
     runs, set_aside = read_runs(reports / "runs")
-    entries = journal.read(reports / journal.FILE)
-    stated = {each.slug: each for each in reversed(curriculum.statements) if each.role == "fact"}
+    if entries is None:
+        entries = journal.read(reports / journal.FILE)
+    stated = curriculum.stated_facts
     sentences = {slug: each.sentence for slug, each in stated.items()}
     history = History(reports / "runs", runs, sentences)
     minutes = minutes_spent(runs)
@@ -211,7 +271,7 @@ def progress_of(curriculum: Curriculum, reports: Path) -> Progress:
             entry=entries.get(task.id, journal.Entry()),
             proposed_minutes=minutes.get(task.id, 0),
             last_run=history.last_run(task.id),
-            command=f"pytest -k task_{task.id.replace('.', '_')}",
+            command=task_command(task.id),
         )
         for task in curriculum.tasks
     )
@@ -241,8 +301,8 @@ def _fact_progress(
     folder: str,
     kafka_version: str,
 ) -> FactProgress:
-    slow = "-m slow " if stated.is_slow else ""
-    note = task.facts[stated.slug]
+    note, command = task.facts[stated.slug], fact_command(stated)
+    own = history.proof(stated.slug, folder) if folder else None
     return FactProgress(
         slug=stated.slug,
         sentence=stated.sentence,
@@ -253,10 +313,12 @@ def _fact_progress(
         is_slow=stated.is_slow,
         optional=_why_optional(stated, kafka_version),
         code=f"{curriculum.folder.name}/{stated.module}.py:{stated.line}",
-        command=f"pytest {slow}-k {stated.slug.replace('-', '_')}",
+        command=command,
         proof=history.proof(stated.slug),
-        own=history.proof(stated.slug, folder) if folder else None,
-        later=history.later(stated.slug) or (history.later(stated.slug, folder) if folder else ""),
+        own=own,
+        later=history.later(stated.slug),
+        own_command=with_solutions(command, folder) if own else "",
+        own_later=history.later(stated.slug, folder) if folder else "",
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -48,18 +47,6 @@ class ControlRecord:
     outcome: Outcome
     reason: str
     seconds: float
-
-
-def with_solutions(command: str, folder: str) -> str:
-    """The command, judging the components in a folder; as it is for the reference.
-
-    A folder below the current one, where the command is called, is named from there.
-    """
-    if not folder:
-        return command
-    path, here = Path(folder), Path.cwd()
-    shown = path.relative_to(here) if path.is_relative_to(here) else path
-    return f"{command} --solutions={shlex.quote(str(shown))}"
 
 
 def is_about_component(scope: str) -> bool:

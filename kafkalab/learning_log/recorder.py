@@ -17,15 +17,13 @@ from kafkalab.facts import PhaseData
 from kafkalab.lab import Lab
 from kafkalab.learning_log import run_report, summary, terminal
 from kafkalab.learning_log.links import relative_link
-from kafkalab.learning_log.pictures import Pictures
+from kafkalab.learning_log.pictures import PICTURES, Pictures
 from kafkalab.learning_log.readable import readable
 from kafkalab.learning_log.record import RunRecord, TestRecord, facts_of
 from kafkalab.learning_log.verdicts import Outcome
 
 if TYPE_CHECKING:
     from kafkalab.learning_log.progress import Progress
-
-RUN_PAGE = "run.html"
 
 
 class Recorder:
@@ -34,10 +32,11 @@ class Recorder:
     def __init__(self, config: pytest.Config, lab: Lab) -> None:
         self._config = config
         self._lab = lab
-        self._pictures = Pictures(lab.settings.reports / "pictures")
+        self._pictures = Pictures(lab.settings.reports / PICTURES)
         self._log: Path | None = None
         """the learning log, once it is written"""
         self._tests: dict[str, TestRecord] = {}
+        self._is_collected = False
         self._running: set[str] = set()
         self._began = time.monotonic()
         self._started = datetime.now().astimezone()
@@ -57,8 +56,8 @@ class Recorder:
         if not hasattr(option, "htmlpath") or option.collectonly:
             return
         if option.htmlpath is None:
-            option.htmlpath = str(self._lab.settings.reports / RUN_PAGE)
-            option.self_contained_html = True
+            option.htmlpath = str(self._lab.settings.reports / run_report.RUN_PAGE)
+        option.self_contained_html = True
         option.css.append(str(run_report.STYLE))
 
     @property
@@ -92,7 +91,14 @@ class Recorder:
 
     # Hooks.
 
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self) -> None:
+        self._is_collected = True
+
     def pytest_collection_finish(self, session: pytest.Session) -> None:
+        # Called after Ctrl-C too, with whatever was found until then, asked for or not.
+        if not self._is_collected:
+            return
         self._select(item.nodeid for item in session.items)
         if self._keyword_without_facts() and not self._config.option.collectonly:
             self._keep_last_page()
@@ -174,7 +180,7 @@ class Recorder:
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         if keyword := self._keyword_without_facts():
-            near = terminal.like(keyword, [each.slug for each in self._lab.curriculum.statements])
+            near = terminal.like(keyword, self._lab.curriculum)
             terminalreporter.write_line(f"kafkalab: no fact matches -k {keyword}{near}", red=True)
         if self.record is not None and self.record.facts:
             pages = {"log": self._log, "page": self.page, "record": self.record_path}

@@ -15,6 +15,8 @@ from kafkalab.learning_log import terminal
 from kafkalab.learning_log.pictures import Pictures
 from kafkalab.learning_log.record import FactRecord, RunRecord
 
+RUN_PAGE = "run.html"
+
 STYLE = Path(__file__).with_name("run_report.css")
 
 RESULT, TEST = 0, 1

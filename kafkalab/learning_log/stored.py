@@ -38,9 +38,9 @@ class StoredRun:
 
     @property
     def kafka(self) -> str:
-        """Which Kafka it ran on, as in `Kafka 4.4.0, embedded`; the version only if one started."""
-        words = (f"Kafka {self.broker.get('version') or ''}", self.broker.get("backend"))
-        return ", ".join(str(word).strip() for word in words if word)
+        """Which Kafka it ran on, as in `Kafka 4.4.0, embedded`; empty if it needed none."""
+        version = self.broker.get("version")
+        return f"Kafka {version}, {self.broker.get('backend')}" if version else ""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,8 @@ def read_runs(folder: Path) -> tuple[tuple[StoredRun, ...], tuple[str, ...]]:
         try:
             runs.append(_read_run(path))
         except (OSError, ValueError, RecursionError) as error:
-            set_aside.append(f"{path.name} is set aside: {error}")
+            place = f"{folder.name}/{path.name}"
+            set_aside.append(f"{place} is set aside: {error}: restore it, or remove it")
     return tuple(sorted(runs, key=lambda run: (run.began, run.run))), tuple(set_aside)
 
 

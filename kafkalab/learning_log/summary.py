@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from kafkalab.curriculum import Curriculum, Task
+from kafkalab.learning_log.commands import run_again
 from kafkalab.learning_log.readable import readable, shortened
 from kafkalab.learning_log.record import FactRecord, RunRecord
 from kafkalab.learning_log.terminal import count, why
@@ -14,6 +15,8 @@ from kafkalab.learning_log.verdicts import Outcome, Verdict
 
 # What Markdown, HTML or a forge takes for markup within a line; a backslash makes it a letter.
 MARKUP = re.compile(r"([\\`*_\[\]<>|~&$@#])")
+
+BLANKS = re.compile(r"\s+")
 
 # A page for a job is cut at 1 MB, and read by people.
 LONGEST_REASON = 600
@@ -40,7 +43,7 @@ def _lines(record: RunRecord, curriculum: Curriculum) -> Iterator[str]:
     for task in curriculum.tasks:
         facts = [fact for fact in record.facts if fact.task == task.id]
         if facts:
-            yield from _task_lines(task, facts)
+            yield from _task_lines(task, facts, curriculum, record)
 
 
 def _outcome(record: RunRecord) -> str:
@@ -53,7 +56,9 @@ def _outcome(record: RunRecord) -> str:
     return ended + count(record.facts)
 
 
-def _task_lines(task: Task, facts: list[FactRecord]) -> Iterator[str]:
+def _task_lines(
+    task: Task, facts: list[FactRecord], curriculum: Curriculum, record: RunRecord
+) -> Iterator[str]:
     yield ""
     yield f"## {_text(task.id)} {_text(task.title)}"
     yield ""
@@ -61,7 +66,7 @@ def _task_lines(task: Task, facts: list[FactRecord]) -> Iterator[str]:
     yield ""
     others = [fact for fact in facts if fact.verdict is not Verdict.DEMONSTRATED]
     for fact in others:
-        yield from _fact_lines(fact)
+        yield from _fact_lines(fact, run_again(fact, curriculum, record))
     demonstrated = [fact for fact in facts if fact.verdict is Verdict.DEMONSTRATED]
     if demonstrated:
         if others:
@@ -70,21 +75,31 @@ def _task_lines(task: Task, facts: list[FactRecord]) -> Iterator[str]:
         # Markdown is read again after an empty line only.
         yield ""
         for fact in demonstrated:
-            yield from _fact_lines(fact)
+            yield from _fact_lines(fact, "")
         yield ""
         yield "</details>"
 
 
-def _fact_lines(fact: FactRecord) -> Iterator[str]:
-    yield f"- **{fact.verdict}** {_text(fact.sentence)} *{_text(fact.holds_for)}*"
+def _fact_lines(fact: FactRecord, again: str) -> Iterator[str]:
+    yield f"- **{fact.verdict}** {_prose(fact.sentence)} *{_text(fact.holds_for)}*"
     if fact.verdict is not Verdict.DEMONSTRATED:
         yield from (f"  - {_text(shortened(line, LONGEST_REASON))}" for line in why(fact.reason))
-        yield f"  - `pytest -k {fact.slug.replace('-', '_')}`"
+        yield f"  - `{again}`"
     for control in fact.controls:
         word = "control" if control.outcome is Outcome.PASSED else f"control {control.outcome}"
-        yield f"  - {word}: {_text(control.sentence)}"
+        yield f"  - {word}: {_prose(control.sentence)}"
+
+
+def _prose(sentence: str) -> str:
+    """A sentence in which what stands between backticks is code."""
+    parts = sentence.split("`")
+    if len(parts) % 2 == 0:
+        return _text(sentence)
+    return "".join(
+        f"`{readable(part)}`" if at % 2 else _text(part) for at, part in enumerate(parts)
+    )
 
 
 def _text(text: str) -> str:
     """Text that stays text: on one line, and nothing in it is markup."""
-    return MARKUP.sub(r"\\\1", readable(" ".join(text.split())))
+    return MARKUP.sub(r"\\\1", readable(BLANKS.sub(" ", text)))

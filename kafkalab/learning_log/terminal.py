@@ -6,14 +6,16 @@ import difflib
 import textwrap
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from kafkalab.curriculum import Curriculum
+from kafkalab.learning_log.commands import run_again
 from kafkalab.learning_log.readable import readable
-from kafkalab.learning_log.record import ControlRecord, FactRecord, RunRecord, with_solutions
+from kafkalab.learning_log.record import ControlRecord, FactRecord, RunRecord
 from kafkalab.learning_log.verdicts import Outcome, Verdict
 
 if TYPE_CHECKING:
@@ -31,8 +33,12 @@ COLOURS = {
 # Of what differs, the first tells most.
 MOST_DIFFERENCES = 3
 
+# How pytest begins to tell what one side has that the other lacks; the next line says what.
+ONE_SIDED = ("Left contains", "Right contains", "Extra items in the", "At index")
+
 # Verdict, time and two gaps stand before each sentence.
 MARGIN = 23
+ROOM_FOR_WORD = 10
 
 
 def show(
@@ -51,9 +57,10 @@ def show(
             for line in textwrap.wrap(heading, reporter._tw.fullwidth, subsequent_indent="    "):
                 reporter.write_line(line, bold=True)
             for fact in facts:
-                _show_fact(reporter, fact, record.solutions)
+                hint = task.facts[fact.slug].hint
+                _show_fact(reporter, fact, hint, run_again(fact, curriculum, record))
             reporter.write_line("")
-            reporter.write_line(f"  {count(facts)}", bold=True)
+            _wrapped(reporter, count(facts), 2, bold=True)
     reporter.write_line("")
     for label, text in _footer(record, pages):
         reporter.write_line(f"  {label:<8} {text}")
@@ -67,10 +74,14 @@ def show_progress(reporter: pytest.TerminalReporter, progress: Progress) -> None
     rows += [("", step.command)] if step.command else []
     rows += [("note", word) for word in progress.set_aside]
     for label, text in rows:
-        reporter.write_line(f"  {label:<8} {readable(text)}")
+        if text == step.command:
+            # Not wrapped: it is to be copied.
+            reporter.write_line(f"  {label:<8} {text}")
+        else:
+            _wrapped(reporter, f"{label:<8} {readable(text)}", 2, hanging=11)
 
 
-def _show_fact(reporter: pytest.TerminalReporter, fact: FactRecord, solutions: str) -> None:
+def _show_fact(reporter: pytest.TerminalReporter, fact: FactRecord, hint: str, again: str) -> None:
     colour = {COLOURS[fact.verdict]: True}
     reporter.write(f"  {fact.verdict:<12}", **colour)
     reporter.write(f" {fact.seconds:5.2f} s ")
@@ -78,8 +89,9 @@ def _show_fact(reporter: pytest.TerminalReporter, fact: FactRecord, solutions: s
     if fact.verdict is not Verdict.DEMONSTRATED:
         for line in why(fact.reason):
             _sentence(reporter, line, MARGIN, indent_first=True)
+        if hint and fact.verdict is Verdict.REFUTED:
+            _sentence(reporter, f"hint:     {hint}", MARGIN, indent_first=True)
         # Not wrapped: it is to be copied.
-        again = with_solutions(f"pytest -k {fact.slug.replace('-', '_')}", solutions)
         reporter.write_line(" " * MARGIN + again)
     for control in fact.controls:
         _show_control(reporter, control)
@@ -95,7 +107,13 @@ def why(reason: str) -> list[str]:
     seen = next((line for line in rest if line.startswith("assert ")), "")
     if not seen:
         return [first] if first else []
-    differs = [f"differs:  {line.strip()}" for line in rest if " != " in line]
+    differs = [
+        f"differs:  {line.strip()}"
+        if " != " in line
+        else f"differs:  {line.strip()} {what.strip()}"
+        for line, what in pairwise([*rest, ""])
+        if " != " in line or line.strip().startswith(ONE_SIDED)
+    ]
     return [
         f"expected: {first}",
         f"not so:   {seen.removeprefix('assert ')}",
@@ -103,18 +121,39 @@ def why(reason: str) -> list[str]:
     ]
 
 
-def like(keyword: str, slugs: Sequence[str]) -> str:
-    """What a mistyped keyword may have meant, to end a line with; empty when nothing is near."""
-    near = difflib.get_close_matches(keyword.replace("_", "-"), set(slugs), n=3)
+def like(keyword: str, curriculum: Curriculum) -> str:
+    """Why a keyword found nothing, to end a line with; empty when nothing is near."""
+    slug, facts = keyword.replace("_", "-"), curriculum.stated_facts
+    if any(each.is_slow and slug in each.slug for each in facts.values()):
+        return f" that takes less than a minute: pytest -m slow -k {keyword}"
+    tasks = [f"task-{task.id.replace('.', '-')}" for task in curriculum.tasks]
+    near = [
+        name.replace("-", "_") for name in difflib.get_close_matches(slug, [*tasks, *facts], n=3)
+    ]
     return f"; did you mean {' or '.join(near)}?" if near else ""
 
 
 def _show_control(reporter: pytest.TerminalReporter, control: ControlRecord) -> None:
     word = "control" if control.outcome is Outcome.PASSED else f"control {control.outcome}"
     colour = {"light": True} if control.outcome is Outcome.PASSED else {"yellow": True}
-    reporter.write(f"    {word:<10}", **colour)
-    reporter.write(f" {control.seconds:5.2f} s ", light=True)
+    if len(word) > ROOM_FOR_WORD:
+        # A word that needs the room of the time, which says little then.
+        reporter.write(f"    {word:<{MARGIN - 4}}", **colour)
+    else:
+        reporter.write(f"    {word:<{ROOM_FOR_WORD}}", **colour)
+        reporter.write(f" {control.seconds:5.2f} s ", light=True)
     _sentence(reporter, control.sentence, MARGIN, light=True)
+
+
+def _wrapped(
+    reporter: pytest.TerminalReporter, text: str, indent: int, *, hanging: int = 2, **markup: bool
+) -> None:
+    # 40 columns at least, or a narrow terminal would get a word a line.
+    width = max(40, reporter._tw.fullwidth - 1)
+    first, rest = " " * indent, " " * hanging
+    lines = textwrap.wrap(text, width, initial_indent=first, subsequent_indent=rest)
+    for line in lines:
+        reporter.write_line(line, **markup)
 
 
 def _sentence(
@@ -137,9 +176,14 @@ def _sentence(
 def count(facts: Sequence[FactRecord]) -> str:
     """How many facts have which verdict; those about a component apart, where there are both."""
     own = [fact for fact in facts if fact.is_about_component]
-    if 0 < len(own) < len(facts):
-        others = [fact for fact in facts if not fact.is_about_component]
-        return f"Kafka: {count(others)}; the component: {count(own)}"
+    others = [fact for fact in facts if not fact.is_about_component]
+    if not own:
+        return _count(others)
+    told = f"the component: {_count(own)}"
+    return f"Kafka: {_count(others)}; {told}" if others else told
+
+
+def _count(facts: Sequence[FactRecord]) -> str:
     counts = Counter(fact.verdict for fact in facts)
     demonstrated = counts.pop(Verdict.DEMONSTRATED, 0)
     rest = "".join(f", {count} {verdict}" for verdict, count in counts.items())

@@ -118,7 +118,8 @@ def judge(
     is_expectation = isinstance(error, AssertionError | pytest.fail.Exception)
     timed_out = isinstance(error, pytest.fail.Exception) and str(error).startswith(TIMEOUT_TEXT)
     if own:
-        return Outcome.REFUTED, f"{own[-1]}: {_reason(error)}"
+        reason = f"it did not return in time: {error}" if timed_out else _reason(error)
+        return Outcome.REFUTED, f"{own[-1]}: {reason}"
     if is_expectation and not timed_out:
         return Outcome.REFUTED, _reason(error)
     if isinstance(error, MISFITS) and files[-1:] == [component_test]:
