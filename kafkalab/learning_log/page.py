@@ -167,9 +167,12 @@ def _mastery(task: TaskProgress) -> list[Check]:
     ]
 
 
-def _own_code(task: TaskProgress) -> str:
+def _own_code(task: TaskProgress) -> Markup:
     own = task.own_code
-    return f"{own.demonstrated} of {own.total} in {Path(own.folder).name}" if own else "not yet"
+    if own is None:
+        return Markup("not yet")
+    text = Markup('{} of {} <span class="folder">in {}</span>')
+    return text.format(own.demonstrated, own.total, readable(Path(own.folder).name))
 
 
 def _with_own_code(command: str, task: TaskProgress) -> str:
