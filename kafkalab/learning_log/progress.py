@@ -192,6 +192,8 @@ def next_step(tasks: Sequence[TaskProgress], name: str) -> Step:
         return Step(f"{name} is done, and in your own code: go on.", "", None)
     folders = [task.own_folder for task in tasks if task.own_folder]
     is_there = [folder for folder in folders if Path(folder).is_dir()]
+    # Of several that were begun the one that was worked on last.
+    begun.sort(key=lambda task: task.last_run or "", reverse=True)
     return _step_to_own_code([*begun, *not_begun][0], (is_there or ["my_lab"])[0])
 
 

@@ -104,6 +104,7 @@ def why(reason: str) -> list[str]:
     is too long to be shown whole, what differs.
     """
     first, *rest = reason.splitlines() or [""]
+    rest = [line for line in rest if "Use -v to get more diff" not in line]
     seen = next((line for line in rest if line.startswith("assert ")), "")
     if not seen:
         return [first] if first else []
