@@ -110,12 +110,16 @@ def test_a_wrong_solution_is_refuted_by_its_fact(solution: Path, tmp_path: Path)
 
 @pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
 def test_the_reference_passes_by_the_same_way(task: Task, tmp_path: Path) -> None:
-    """Given with `--solutions`, the reference passes every component fact."""
-    exit_code, facts = judged(task, REFERENCE, tmp_path, only=component_facts(task))
+    """Given with `--solutions`, the reference passes: one fact of each task shows it.
+
+    Without the option all of them run in Module A.
+    """
+    slug, *_ = component_facts(task)
+
+    exit_code, facts = judged(task, REFERENCE, tmp_path, only=[slug])
 
     assert exit_code == pytest.ExitCode.OK
-    assert set(facts) == set(component_facts(task))
-    assert {fact["verdict"] for fact in facts.values()} == {"demonstrated"}
+    assert {each: fact["verdict"] for each, fact in facts.items()} == {slug: "demonstrated"}
 
 
 @pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
