@@ -312,6 +312,39 @@ What is a thing? 1 of 2 facts demonstrated, 1 refuted.
 """
 
 
+def test_code_in_a_sentence_is_code_in_the_summary(project: Any) -> None:
+    """What stands between backticks; all else that means something to Markdown does not."""
+    sentence = "A `thing` is *a* `<b>`."
+    project.teach(ONE_THING.replace("A thing is a thing.", sentence, 1))
+
+    project.run("--concept-summary=summary.md")
+
+    text = (project.folder / "summary.md").read_text("utf-8")
+    assert r"A `thing` is \*a\* `<b>`." in text
+
+
+def test_a_slow_fact_is_found_by_the_marker_that_it_needs(project: Any) -> None:
+    """Whoever asks for it by name learns why it was left out."""
+    slow = ONE_THING.replace("@pytest.mark", "@pytest.mark.slow\n    @pytest.mark")
+    project.teach(slow)
+
+    result = project.run("-k", "thing")
+
+    said = "kafkalab: no fact matches -k thing that takes less than a minute: "
+    result.stdout.fnmatch_lines([f"{said}pytest -m slow -k thing"])
+
+
+def test_facts_found_before_an_interrupt_were_not_asked_for(project: Any) -> None:
+    """Ctrl-C while pytest still collects: nothing was chosen, so nothing is said of it."""
+    project.teach(ONE_THING)
+    (project.folder / "test_z_interrupts.py").write_text("raise KeyboardInterrupt", "utf-8")
+
+    result = project.run("-k", "other")
+
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    assert project.record()["facts"] == []
+
+
 @WORKERS
 def test_an_interrupted_run_has_its_summary(project: Any, workers: str) -> None:
     """Ctrl-C ends the run, not what it has to say."""
@@ -603,6 +636,7 @@ def test_a_long_comparison_tells_what_differs(project: Any) -> None:
     ("keyword", "said"),
     [
         ("thingg", "no fact matches -k thingg; did you mean thing?"),
+        ("taks_9_1", "no fact matches -k taks_9_1; did you mean task_9_1?"),
         ("zebra", "no fact matches -k zebra"),
     ],
 )
