@@ -1931,13 +1931,12 @@ def lag_lines(
 
 
 def longest_silence(team: Members, partition: int, since: float) -> float:
-    """The longest time in which no member polled a record of that partition, in seconds."""
+    """The longest time since then in which no member polled a record of that partition."""
     times = [
-        each.time
-        for each in team.history.of(Kind.POLL, State.OK)
-        if each.partition == partition and each.time >= since
+        each.time for each in team.history.of(Kind.POLL, State.OK) if each.partition == partition
     ]
-    return max(later - earlier for earlier, later in pairwise(times))
+    # Its last record may have been polled before.
+    return max(later - max(earlier, since) for earlier, later in pairwise(times))
 
 
 def highest(samples: Sequence[Sample], place: tuple[str, int], since: float) -> int:
