@@ -100,6 +100,30 @@ def test_status_tells_what_failed_in_the_tasks_asked_for(call: Call, project: An
     ) in said.out
 
 
+def test_status_tells_own_code_from_the_reference(call: Call, project: Any) -> None:
+    """What one's own code fails is told as that, and run again with it."""
+    own = """
+    @pytest.mark.fact("thing", scope="the component topics")
+    def test_a_thing_is(solutions):
+        '''A thing is a thing.'''
+        assert solutions.folder.name != "mine", "it is not mine"
+    """
+    project.teach(own, {"thing": "there is none"})
+    (project.folder / "mine").mkdir()
+    project.run()
+    project.run("--solutions=mine")
+
+    said = call("status", "9.1")
+
+    assert said.code == 0, "the reference demonstrates it"
+    assert (
+        "  refuted: A thing is a thing. In your own code.\n"
+        "    expected: it is not mine\n"
+        "    not so:   'mine' != 'mine'\n"
+    ) in said.out
+    assert "    pytest -k thing --solutions=mine\n" in said.out
+
+
 @pytest.mark.parametrize("columns", [40, 60, 80, 120])
 def test_status_fits_the_terminal(
     call: Call, project: Any, monkeypatch: pytest.MonkeyPatch, columns: int

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from kafkalab.curriculum import Statement, Task, load
+from kafkalab.learning_log.verdicts import TOO_LATE
 from kafkalab.solutions import REFERENCE
 
 REPOSITORY = Path(__file__).parents[1]
@@ -29,7 +30,7 @@ TASKS = {task.component: task for task in CURRICULUM.tasks}
 ON_THE_WHOLE_MODULE = ("recreates_on_drift", "returns_early", "swallows_failures")
 
 # How the reason of an exception, or of a limit, begins; that of an expectation is a sentence.
-CRASH = re.compile(r"(\S+\.py:\d+: )?(\w+(Error|Exception): |Timeout )")
+CRASH = re.compile(rf"(\S+\.py:\d+: )?(\w+(Error|Exception): |Timeout |{TOO_LATE})")
 
 # A whole module takes about ten seconds, several times that on a loaded machine.
 RUN_LIMIT = 240
@@ -81,6 +82,20 @@ def named_by(solution: Path) -> str:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return str(module.CAUGHT_BY)
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        f"delivery.py:34: {TOO_LATE}Timeout (>60.0s) from pytest-timeout.",
+        "topics.py:3: SyntaxError: invalid syntax: def provision(:",
+        "ValueError: no message",
+    ],
+)
+def test_a_limit_or_a_crash_is_no_refutation_by_a_fact(reason: str) -> None:
+    """A wrong solution must be caught for what it does: these reasons are told from that."""
+    assert CRASH.match(reason)
+    assert not CRASH.match("none is missing\nassert [1] == [1, 2]")
 
 
 @pytest.mark.parametrize("solution", WRONG, ids=lambda path: path.name)

@@ -14,6 +14,8 @@ from kafkalab.brokers.errors import BrokerError
 
 # pytest-timeout ends a test by pytest.fail with this text; it has no class of its own.
 TIMEOUT_TEXT = "Timeout ("
+# How the reason begins where a component ran into that limit.
+TOO_LATE = "it did not return in time: "
 
 # What Python raises where a component is called, or its result used, in another way than
 # it was written for.
@@ -118,7 +120,7 @@ def judge(
     is_expectation = isinstance(error, AssertionError | pytest.fail.Exception)
     timed_out = isinstance(error, pytest.fail.Exception) and str(error).startswith(TIMEOUT_TEXT)
     if own:
-        reason = f"it did not return in time: {error}" if timed_out else _reason(error)
+        reason = f"{TOO_LATE}{error}" if timed_out else _reason(error)
         return Outcome.REFUTED, f"{own[-1]}: {reason}"
     if is_expectation and not timed_out:
         return Outcome.REFUTED, _reason(error)
