@@ -1,18 +1,24 @@
-"""Members of a group: what their own code raises is told, and they leave whatever it does."""
+"""Members of a group: what they do is recorded, what their own code raises is told."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from kafkalab.brokers.embedded import EmbeddedBroker
 from kafkalab.fixtures import LAB_CLIENT, LAB_CONSUMER
-from kafkalab.observe.groups import EAGER, Members, describe_group
+from kafkalab.observe.groups import EAGER, KIP_848, Members, describe_group
+from kafkalab.observe.history import Kind, State
+from kafkalab.observe.records import send
+from kafkalab.observe.waiting import wait_until
 
 GROUP = "some-group"
+
+# Seconds for what takes milliseconds on an idle machine.
+LIMIT = 20.0
 
 
 @pytest.fixture
@@ -27,6 +33,16 @@ def team(real_broker: EmbeddedBroker, admin: AdminClient) -> Iterator[Members]:
     members = Members(admin, GROUP, ["seen"], 3, config)
     yield members
     members.close()
+
+
+@pytest.fixture
+def send_to_seen(real_broker: EmbeddedBroker) -> Callable[[], None]:
+    """Writes a record to partition 0 of the topic `seen`."""
+
+    def write() -> None:
+        send(Producer({**real_broker.client_properties(), **LAB_CLIENT}), "seen", [b"x"])
+
+    return write
 
 
 def refused_commit(consumer: Consumer, _: list[TopicPartition]) -> None:
@@ -70,3 +86,63 @@ def test_when_the_lesson_is_over_listeners_are_told_nothing(
 
     assert told == before
     assert describe_group(admin, GROUP).assignments == ()
+
+
+def commits(team: Members) -> list[tuple[State, int | None, int | None, bytes | None]]:
+    """The commits in the history: state, partition, offset, and the error's name."""
+    return [(e.state, e.partition, e.offset, e.value) for e in team.history.of(Kind.COMMIT)]
+
+
+def test_commits_are_recorded_whoever_waits_for_them(team: Members) -> None:
+    """Those that are waited for, those that are not, and those that are refused, with the reason.
+
+    Each has the member's generation.
+    """
+    member = team.grow()
+    team.wait_for_stable()
+    known, unknown = TopicPartition("seen", 1, 5), TopicPartition("no-such-topic", 0, 1)
+
+    member.do(lambda consumer: consumer.commit(offsets=[known], asynchronous=False))
+    member.do(lambda consumer: consumer.commit(offsets=[TopicPartition("seen", 2, 6)]))
+    wait_until(lambda: commits(team), lambda seen: len(seen) == 2, limit=LIMIT, what="the answer")
+    with pytest.raises(KafkaException):
+        member.do(lambda consumer: consumer.commit(offsets=[unknown], asynchronous=False))
+
+    assert commits(team) == [
+        (State.OK, 1, 5, None),
+        (State.OK, 2, 6, None),
+        (State.FAIL, 0, 1, b"UNKNOWN_TOPIC_OR_PART"),
+    ]
+    assert {event.generation for event in team.history} == {1}
+
+
+def test_commits_of_the_clock_are_recorded(
+    real_broker: EmbeddedBroker, admin: AdminClient, send_to_seen: Callable[[], None]
+) -> None:
+    """What the client commits by itself is recorded as well, as it is told of it."""
+    often = {"enable.auto.commit": True, "auto.commit.interval.ms": 20}
+    config = {**real_broker.client_properties(), **LAB_CLIENT, **LAB_CONSUMER, **KIP_848, **often}
+    team = Members(admin, "by-the-clock", ["seen"], 3, config)
+    team.grow()
+    team.wait_for_stable()
+
+    send_to_seen()
+    seen = wait_until(lambda: commits(team), bool, limit=LIMIT, what="a commit")
+    team.close()
+
+    assert seen[0] == (State.OK, 0, 1, None)
+
+
+def test_a_bounced_member_begins_anew(team: Members) -> None:
+    """While the block runs it is gone; then it joins again, by the same name."""
+    bounced, other = team.grow(), team.grow()
+    team.wait_for_stable()
+
+    with team.bounce(bounced):
+        alone = team.wait_for_stable()
+    both = team.wait_for_stable()
+
+    assert [len(each) for each in alone.assignments] == [3]
+    assert sorted(len(each) for each in both.assignments) == [1, 2]
+    assert len(bounced.assignment) + len(other.assignment) == 3
+    assert {event.actor for event in team.history} == {bounced.name, other.name}

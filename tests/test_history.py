@@ -5,9 +5,18 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from confluent_kafka import KafkaError, Message
+from confluent_kafka import KafkaError, Message, TopicPartition
 
-from kafkalab.observe.history import Event, History, Kind, State, acknowledged, polled
+from kafkalab.observe.history import (
+    Event,
+    History,
+    Kind,
+    State,
+    acknowledged,
+    committed,
+    poll_failed,
+    polled,
+)
 
 
 def message(offset: int = 3, partition: int = 1) -> Message:
@@ -84,10 +93,24 @@ def test_an_event_without_a_partition_has_no_place() -> None:
 
 def test_a_polled_message_becomes_an_event() -> None:
     """Everything that identifies the record is taken over, with who polled it and when."""
-    event = polled("a", message(), epoch=2, time=1.5)
+    event = polled("a", message(), epoch=2, time=1.5, generation=4)
 
     assert event == Event(
-        Kind.POLL, State.OK, "a", "orders", 1, 3, b"user-1", b"paid", epoch=2, time=1.5
+        *(Kind.POLL, State.OK, "a", "orders", 1, 3, b"user-1", b"paid"),
+        epoch=2,
+        time=1.5,
+        generation=4,
+    )
+
+
+def test_an_error_out_of_poll_becomes_an_event() -> None:
+    """It has the error's name, and no place."""
+    error = KafkaError(KafkaError._MAX_POLL_EXCEEDED)
+
+    event = poll_failed("a", error, time=1.5, generation=4)
+
+    assert event == Event(
+        Kind.POLL, State.FAIL, "a", value=b"_MAX_POLL_EXCEEDED", time=1.5, generation=4
     )
 
 
@@ -137,3 +160,30 @@ def test_a_send_that_never_got_a_partition_is_recorded() -> None:
     event = acknowledged("p", error, message(partition=-1))
 
     assert event.partition is None
+
+
+def test_an_answered_commit_becomes_an_event() -> None:
+    """It has the place and the offset that was committed, who did it and when."""
+    event = committed("a", None, TopicPartition("orders", 1, 3), epoch=2, time=1.5, generation=4)
+
+    assert event == Event(
+        Kind.COMMIT, State.OK, "a", "orders", 1, 3, epoch=2, time=1.5, generation=4
+    )
+
+
+@pytest.mark.parametrize(
+    ("code", "state"),
+    [
+        ("UNKNOWN_MEMBER_ID", State.FAIL),
+        ("ILLEGAL_GENERATION", State.FAIL),
+        ("_NO_OFFSET", State.FAIL),
+        ("_TIMED_OUT", State.INFO),
+        ("_TRANSPORT", State.INFO),
+        ("REQUEST_TIMED_OUT", State.INFO),
+    ],
+)
+def test_an_error_tells_whether_a_commit_may_count(code: str, state: State) -> None:
+    """Where the answer was lost it may; and the client does not always tell what it was about."""
+    event = committed("a", KafkaError(getattr(KafkaError, code)), None)
+
+    assert event == Event(Kind.COMMIT, state, "a", value=code.encode())

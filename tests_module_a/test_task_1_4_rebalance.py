@@ -11,7 +11,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -30,7 +30,12 @@ from confluent_kafka.admin import (
 from kafkalab.brokers import Broker, Termination
 from kafkalab.fixtures import ConsumerMaker, MembersMaker, ProducerMaker, TopicMaker
 from kafkalab.learning_log.evidence import Evidence
-from kafkalab.observe.checks import duplicate_delivery, exclusive_ownership
+from kafkalab.observe.checks import (
+    activity_on_owned,
+    committed_at_most_position,
+    duplicate_delivery,
+    exclusive_ownership,
+)
 from kafkalab.observe.defaults import librdkafka_defaults
 from kafkalab.observe.groups import (
     COOPERATIVE,
@@ -142,6 +147,7 @@ def test_a_group_shares_anew_when_members_come_and_go(
     evidence.note(f"Partitions of each member, step by step: {steps}")
     assert steps == [[3], [1, 2], [1, 1, 1], [1, 2]], "shared as evenly as it goes"
     exclusive_ownership(team.history).require()
+    committed_at_most_position(team.history).require()
 
 
 @pytest.mark.control("one-two-three-two", changes="the new member is of another group")
@@ -619,6 +625,7 @@ def test_committing_on_revoke_avoids_duplicates(
     evidence.table("Polls", [{"records": checked.compared, "twice": len(checked.violations)}])
     assert checked.compared == 44, "40 records, and a sentinel in each partition"
     checked.require()
+    activity_on_owned(team.history).require()
 
 
 @pytest.mark.control("commit-on-revoke", changes="nothing is committed on revoke")
@@ -1752,18 +1759,18 @@ def restart_one_of_two(
     before = [numbers(first) for first in firsts]
     heard = [times_told(*each) for each in zip(teams, others, strict=True)]
 
-    for team, first in zip(teams, firsts, strict=True):
-        team.shrink(first)
-    for team in dynamic.values():
-        team.wait_for_stable()
-    again = [team.grow(each) for team, each in zip(teams, identities, strict=True)]
+    with ExitStack() as restarting:
+        for team, first in zip(teams, firsts, strict=True):
+            restarting.enter_context(team.bounce(first))
+        for team in dynamic.values():
+            team.wait_for_stable()
     for team in teams:
         team.wait_for_stable()
 
     told = [times_told(*each) for each in zip(teams, others, strict=True)]
     restarts = [
-        Restart(partitions, numbers(member), now - then)
-        for partitions, member, now, then in zip(before, again, told, heard, strict=True)
+        Restart(partitions, numbers(first), now - then)
+        for partitions, first, now, then in zip(before, firsts, told, heard, strict=True)
     ]
     return (
         dict(zip(static, restarts[: len(static)], strict=True)),

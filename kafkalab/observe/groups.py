@@ -8,19 +8,27 @@ import struct
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from kafkalab.observe.children import Child, Say
-from kafkalab.observe.history import Event, History, Kind, State, polled
+from kafkalab.observe.history import (
+    Event,
+    History,
+    Kind,
+    State,
+    committed,
+    poll_failed,
+    polled,
+)
 from kafkalab.observe.topics import ADMIN_LIMIT
 from kafkalab.observe.waiting import wait_until
 
 if TYPE_CHECKING:
-    from confluent_kafka import Consumer, Message, TopicPartition
+    from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
     from confluent_kafka.admin import AdminClient
 
 Result = TypeVar("Result")
@@ -208,8 +216,9 @@ class Member:
     """A member of a group: a consumer that polls in a thread of its own.
 
     What happens to it goes into the history: each partition that it is assigned
-    or gives up, each record, each error. Whatever is asked of the consumer is
-    done inside the polling thread, since a consumer is locked while it polls.
+    or gives up, each record, each commit that was answered, each error. Whatever
+    is asked of the consumer is done inside the polling thread, since a consumer
+    is locked while it polls.
     """
 
     def __init__(
@@ -237,11 +246,17 @@ class Member:
         self._keeps_its_place = "group.instance.id" in config
         self._polling = True
         self._running = True
-        self._thread = threading.Thread(target=self.run, name=name, daemon=True)
+        self._thread: threading.Thread | None = None
         self._failure: BaseException | None = None
 
     def start(self) -> Member:
-        """Begin to poll, in a thread; the joining goes on in the background."""
+        """Begin to poll, in a thread; the joining goes on in the background.
+
+        A member that was closed begins anew, as a process does that is restarted.
+        """
+        self.assignment.clear()
+        self._polling = self._running = True
+        self._thread = threading.Thread(target=self.run, name=self.name, daemon=True)
         self._thread.start()
         return self
 
@@ -306,9 +321,10 @@ class Member:
             Exception: what ended the polling before, if anything did.
         """
         self._commands.put(lambda _: setattr(self, "_running", False))
-        self._thread.join(COMMAND_LIMIT)
+        if self._thread is not None:
+            self._thread.join(COMMAND_LIMIT)
         self.check()
-        if self._thread.is_alive():
+        if self._thread is not None and self._thread.is_alive():
             raise TimeoutError(f"member {self.name} did not close within {COMMAND_LIMIT:.0f} s")
 
     def dismiss(self) -> None:
@@ -323,9 +339,11 @@ class Member:
         self._keeps_its_place = False
 
     def _run(self) -> None:
-        from confluent_kafka import Consumer
+        from kafkalab.observe.commits import CommitsTold
 
-        consumer = Consumer(dict(self._config))
+        consumer = CommitsTold(
+            self._config, lambda error, offsets: self._committed(consumer, error, offsets)
+        )
         try:
             consumer.subscribe(
                 self._topics,
@@ -350,21 +368,38 @@ class Member:
         message = consumer.poll(POLL)
         if message is None:
             return
+        now, generation = _now(), self._generation(consumer)
         error = message.error()
         if error is not None:
-            self._history.add(
-                Event(Kind.POLL, State.FAIL, self.name, value=error.name().encode(), time=_now())
-            )
+            self._history.add(poll_failed(self.name, error, time=now, generation=generation))
             return
-        place = (message.topic() or "", message.partition() or 0)
-        self._history.add(polled(self.name, message, epoch=self._epochs[place], time=_now()))
+        epoch = self._epochs[message.topic() or "", message.partition() or 0]
+        self._history.add(polled(self.name, message, epoch=epoch, time=now, generation=generation))
         self._handle(consumer, message)
+
+    def _committed(
+        self, consumer: Consumer, error: KafkaError | None, offsets: Sequence[TopicPartition]
+    ) -> None:
+        # The client also tells of partitions for which there was nothing to commit.
+        places: list[TopicPartition | None] = [each for each in offsets if each.offset >= 0]
+        if error is not None and not places:
+            places = [None]
+        now, generation = _now(), self._generation(consumer)
+        for place in places:
+            told = error if error is not None or place is None else place.error
+            epoch = self._epochs[place.topic, place.partition] if place else 0
+            self._history.add(
+                committed(self.name, told, place, epoch=epoch, time=now, generation=generation)
+            )
+
+    def _generation(self, consumer: Consumer) -> int | None:
+        # While it closes the group may be gone already, which is not to be asked (see leave).
+        return generation_of(consumer) if self._running else None
 
     def _rebalanced(self, kind: Kind) -> OnRebalance:
         def told(consumer: Consumer, partitions: list[TopicPartition]) -> None:
             places = [(each.topic, each.partition) for each in partitions]
-            # While it closes the group may be gone already, which is not to be asked (see leave).
-            generation = generation_of(consumer) if self._running else None
+            generation = self._generation(consumer)
             if kind is Kind.ASSIGN:
                 self._epochs.update(places)
                 self._record(kind, places, generation)
@@ -518,6 +553,13 @@ class Members:
         """Close a member: it leaves the group, and is gone on return."""
         self._live.remove(member)
         member.close()
+
+    @contextlib.contextmanager
+    def bounce(self, member: Member) -> Iterator[None]:
+        """Restart a member: it is gone while the block runs, and begins anew at its end."""
+        self.shrink(member)
+        yield
+        self._live.append(member.start())
 
     def crash(self, member: MemberProcess) -> None:
         """Kill a member's process."""

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from confluent_kafka import KafkaError, Message
+    from confluent_kafka import KafkaError, Message, TopicPartition
 
 
 class Kind(StrEnum):
@@ -97,7 +97,14 @@ class History:
             return iter(tuple(self._events))
 
 
-def polled(actor: str, message: Message, *, epoch: int = 0, time: float = 0.0) -> Event:
+def polled(
+    actor: str,
+    message: Message,
+    *,
+    epoch: int = 0,
+    time: float = 0.0,
+    generation: int | None = None,
+) -> Event:
     """The event of a poll that returned this record."""
     return Event(
         Kind.POLL,
@@ -110,6 +117,48 @@ def polled(actor: str, message: Message, *, epoch: int = 0, time: float = 0.0) -
         value=message.value(),
         epoch=epoch,
         time=time,
+        generation=generation,
+    )
+
+
+def poll_failed(
+    actor: str, error: KafkaError, *, time: float = 0.0, generation: int | None = None
+) -> Event:
+    """The event of a poll that returned an error; its name stands as the value."""
+    name = error.name().encode()
+    return Event(Kind.POLL, State.FAIL, actor, value=name, time=time, generation=generation)
+
+
+def committed(
+    actor: str,
+    error: KafkaError | None,
+    place: TopicPartition | None,
+    *,
+    epoch: int = 0,
+    time: float = 0.0,
+    generation: int | None = None,
+) -> Event:
+    """The event of a commit that was answered: ok, fail, or info where it may count.
+
+    Args:
+        actor: who committed.
+        error: why it was refused; its name stands as the value.
+        place: the partition and the offset; None where the client does not tell.
+        epoch: the ownership epoch.
+        time: when the answer came, in seconds on the monotonic clock.
+        generation: the member's, where it is known.
+    """
+    return Event(
+        Kind.COMMIT,
+        _state_of_commit(error),
+        actor,
+        topic=place.topic if place else "",
+        partition=place.partition if place else None,
+        offset=place.offset if place else None,
+        value=None if error is None else error.name().encode(),
+        epoch=epoch,
+        time=time,
+        generation=generation,
     )
 
 
@@ -147,4 +196,14 @@ def _state_after(error: KafkaError | None) -> State:
         KafkaError.REQUEST_TIMED_OUT,
         KafkaError.NOT_ENOUGH_REPLICAS_AFTER_APPEND,
     }
+    return State.INFO if error.code() in open_ended else State.FAIL
+
+
+def _state_of_commit(error: KafkaError | None) -> State:
+    from confluent_kafka import KafkaError
+
+    if error is None:
+        return State.OK
+    # The request was on its way, and no answer came.
+    open_ended = {KafkaError._TIMED_OUT, KafkaError._TRANSPORT, KafkaError.REQUEST_TIMED_OUT}
     return State.INFO if error.code() in open_ended else State.FAIL
