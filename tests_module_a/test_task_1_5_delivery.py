@@ -53,9 +53,13 @@ from kafkalab.observe.faults import (
     BEFORE_PROCESSING,
     CRASH_POINTS,
     LAST,
+    TOO_SLOW,
     WHEN_COMMITTED,
     Job,
-    run_killed,
+    Worker,
+    replaced,
+    run_failing,
+    take_too_long,
 )
 from kafkalab.observe.groups import (
     COOPERATIVE,
@@ -1201,9 +1205,11 @@ def test_at_most_once_never_repeats(job: JobMaker, child: ChildStarter, evidence
 
     The record was committed before it was processed: the successor begins after it.
     """
-    processed = run_killed(child, {point: job("at_most_once") for point in CRASH_POINTS})
+    processed = run_failing(
+        child, {point: job("at_most_once", failure=point) for point in CRASH_POINTS}
+    )
 
-    evidence.table("Killed with record 2 in hand", matrix("at-most-once", processed))
+    evidence.table("With record 2 in hand", matrix("at_most_once", processed))
     assert repeated(processed) == NEVER, "none came twice"
     assert lost(processed) == {
         **NEVER,
@@ -1218,9 +1224,11 @@ def test_at_least_once_never_loses(job: JobMaker, child: ChildStarter, evidence:
 
     The record was processed before it was committed: the successor begins with it.
     """
-    processed = run_killed(child, {point: job("at_least_once") for point in CRASH_POINTS})
+    processed = run_failing(
+        child, {point: job("at_least_once", failure=point) for point in CRASH_POINTS}
+    )
 
-    evidence.table("Killed with record 2 in hand", matrix("at-least-once", processed))
+    evidence.table("With record 2 in hand", matrix("at_least_once", processed))
     assert lost(processed) == NEVER, "none is missing"
     assert repeated(processed) == {
         **NEVER,
@@ -1245,12 +1253,11 @@ def test_at_least_once_loses_nothing_at_a_rebalance(
     """
     values = [b"%d" % number for number in range(40)]
     work = job("at_least_once", records=values, partitions=2, settings=protocol)
-    first, second = Worker(work), Worker(work)
     observer = consumer({"group.id": work.group})
 
-    first.start(hold_at=5)
-    wait_until(lambda: len(first.seen) == 5, limit=20, what="the first to be at work")
-    second.start()
+    first = Worker(work, hold_at=5)
+    wait_until(first.is_held.is_set, limit=20, what="the first to be at work")
+    second = Worker(work)
     wait_until(
         lambda: len(describe_group(admin, work.group).assignments) == 2,
         limit=20,
@@ -1266,10 +1273,44 @@ def test_at_least_once_loses_nothing_at_a_rebalance(
     errors = first.end(), second.end()
 
     evidence.table(
-        "Processed", [{"by the first": len(first.seen), "by the second": len(second.seen)}]
+        "Processed",
+        [{"by the first": len(first.processed), "by the second": len(second.processed)}],
     )
-    assert {*first.seen, *second.seen} == set(values), "what was committed was processed"
+    assert {*first.processed, *second.processed} == set(values), "what was committed was processed"
     assert errors == (None, None), "and both went on through the rebalance"
+
+
+@pytest.mark.fact("too-slow-is-replaced", scope="the component delivery, classic")
+@pytest.mark.needs("short_sessions", "quick_heartbeats")
+def test_who_is_too_slow_finishes_the_record_in_hand_and_no_other(
+    topic: TopicMaker, job: JobMaker, consumer: ConsumerMaker, evidence: Evidence
+) -> None:
+    """A processor that was too slow, and replaced, finishes the record in hand and no other.
+
+    The partition is another's by then, who began at the commit. So at-least-once
+    does that record twice, at-most-once does it late, behind those that follow
+    it, and what exactly-once wrote is taken back.
+    """
+    strategies = "at_most_once", "at_least_once", "exactly_once"
+    jobs = {strategy: job(strategy, copy=topic()) for strategy in strategies}
+
+    slow = take_too_long(jobs)
+    replacements = replaced(jobs, slow)
+
+    processed = {strategy: each.processed for strategy, each in replacements.items()}
+    copied = read(consumer(), jobs["exactly_once"].copy)
+    processed["exactly_once"] = [each.value() for each in copied]
+    rows = [fate_row(strategy, TOO_SLOW, seen) for strategy, seen in processed.items()]
+    evidence.table("With record 2 in hand", rows)
+    told = replacements["at_least_once"].error
+    evidence.note(f"At-least-once ended with: {told}")
+    assert not any(lost(processed).values()), "none is missing"
+    assert repeated(processed) == {
+        "at_most_once": [],
+        "at_least_once": [b"2"],
+        "exactly_once": [],
+    }, "repeated was only what was processed and not committed"
+    assert isinstance(told, KafkaException), "its commit was refused, and it told so"
 
 
 @pytest.mark.fact("exactly-once-outlives-crashes", scope="the component delivery")
@@ -1284,14 +1325,14 @@ def test_exactly_once_outlives_crashes(
 
     A reader of committed records sees a copy, whole and in order.
     """
-    jobs = {point: job("exactly_once", copy=topic()) for point in CRASH_POINTS}
+    jobs = {point: job("exactly_once", failure=point, copy=topic()) for point in CRASH_POINTS}
 
-    run_killed(child, jobs)
+    run_failing(child, jobs)
 
     reader = consumer()
     written = {point: log_records(read(reader, each.copy)) for point, each in jobs.items()}
     values = {point: [each.value for each in rows] for point, rows in written.items()}
-    evidence.table("Killed with record 2 in hand", matrix("exactly-once", values))
+    evidence.table("With record 2 in hand", matrix("exactly_once", values))
     for point, each in jobs.items():
         exact_copy(log_records(read(reader, each.source)), written[point]).require()
 
@@ -1369,12 +1410,15 @@ def test_auto_commit_promises_neither(
 
     It commits what was handed over, done or not.
     """
-    strikes = job("auto_commit", settings={"auto.commit.interval.ms": 10})
-    strikes_later = job("auto_commit", settings={"auto.commit.interval.ms": 600_000})
+    clocks = {WHEN_COMMITTED: 10, BEFORE_PROCESSING: 600_000}
+    jobs = {
+        point: job("auto_commit", failure=point, settings={"auto.commit.interval.ms": clock})
+        for point, clock in clocks.items()
+    }
 
-    processed = run_killed(child, {WHEN_COMMITTED: strikes, BEFORE_PROCESSING: strikes_later})
+    processed = run_failing(child, jobs)
 
-    evidence.table("Killed with record 2 in hand", matrix("auto-commit", processed))
+    evidence.table("With record 2 in hand", matrix("auto_commit", processed))
     assert lost(processed) == {WHEN_COMMITTED: [b"2"], BEFORE_PROCESSING: []}, "it was not done"
     assert repeated(processed) == {WHEN_COMMITTED: [], BEFORE_PROCESSING: [b"0", b"1"]}
 
@@ -1389,9 +1433,11 @@ def test_the_sink_counts_each_effect_once(
     effects: what tells them apart is their place in the log.
     """
     records = [b"a", b"b", b"a", b"b", LAST]
-    work = job("at_least_once", records=records, sink=tmp_path / "effects")
+    work = job(
+        "at_least_once", failure=AFTER_PROCESSING, records=records, sink=tmp_path / "effects"
+    )
 
-    delivered = run_killed(child, {AFTER_PROCESSING: work})[AFTER_PROCESSING]
+    delivered = run_failing(child, {"the only one": work})["the only one"]
 
     sink = solutions.delivery.IdempotentSink(tmp_path / "effects")
     applied = sink.values()
@@ -1464,7 +1510,8 @@ def test_a_processor_stops_and_leaves(
     assert described.assignments == (), "the group has no member any more"
 
 
-@pytest.mark.fact("delivery-in-one-table", scope="the component delivery")
+@pytest.mark.fact("delivery-in-one-table", scope="the component delivery, classic")
+@pytest.mark.needs("short_sessions", "quick_heartbeats")
 def test_delivery_in_one_table(
     topic: TopicMaker,
     job: JobMaker,
@@ -1472,44 +1519,50 @@ def test_delivery_in_one_table(
     child: ChildStarter,
     evidence: Evidence,
 ) -> None:
-    """What is lost or repeated follows from where it is killed, and from the strategy.
+    """What is lost or repeated follows from the strategy, and from where the failure falls.
 
     Exactly-once does neither, inside of Kafka. Auto-commit's clock stands still
     here: it was made to strike elsewhere.
     """
-    still = {"auto.commit.interval.ms": 600_000}
-    copied = {point: job("exactly_once", copy=topic()) for point in CRASH_POINTS}
-
-    processed = {
-        "at-most-once": run_killed(child, {p: job("at_most_once") for p in CRASH_POINTS}),
-        "at-least-once": run_killed(child, {p: job("at_least_once") for p in CRASH_POINTS}),
-        "auto-commit": run_killed(
-            child,
-            {p: job("auto_commit", settings=still) for p in (BEFORE_PROCESSING, AFTER_PROCESSING)},
-        ),
-        "exactly-once": run_killed(child, copied),
+    failures = {
+        "at_most_once": (*CRASH_POINTS, TOO_SLOW),
+        "at_least_once": (*CRASH_POINTS, TOO_SLOW),
+        "auto_commit": (BEFORE_PROCESSING, AFTER_PROCESSING, TOO_SLOW),
+        "exactly_once": (*CRASH_POINTS, TOO_SLOW),
     }
+    still = {"auto.commit.interval.ms": 600_000}
+    jobs = {
+        (strategy, failure): job(strategy, failure=failure, copy=topic(), settings=still)
+        for strategy, each in failures.items()
+        for failure in each
+    }
+
+    processed = run_failing(child, jobs)
 
     reader = consumer()
-    processed["exactly-once"] = {
-        point: [each.value() for each in read(reader, work.copy)] for point, work in copied.items()
+    copies = {name: job.copy for name, job in jobs.items() if job.strategy == "exactly_once"}
+    processed |= {
+        name: [each.value() for each in read(reader, copy)] for name, copy in copies.items()
     }
-    rows = [row for strategy, each in processed.items() for row in matrix(strategy, each)]
-    evidence.table("Killed with record 2 of 6 in hand", rows)
-    seen = {(row["strategy"], row["killed"]): (row["lost"], row["repeated"]) for row in rows}
+    rows = [fate_row(strategy, failure, seen) for (strategy, failure), seen in processed.items()]
+    evidence.table("With record 2 of 6 in hand", rows)
+    seen = {(row["strategy"], row["failure"]): (row["lost"], row["repeated"]) for row in rows}
     assert seen == {
         ("at-most-once", BEFORE_PROCESSING): (1, 0),
         ("at-most-once", AFTER_PROCESSING): (0, 0),
         ("at-most-once", BEFORE_COMMIT): (0, 0),
         ("at-most-once", AFTER_COMMIT): (1, 0),
+        ("at-most-once", TOO_SLOW): (0, 0),
         ("at-least-once", BEFORE_PROCESSING): (0, 0),
         ("at-least-once", AFTER_PROCESSING): (0, 1),
         ("at-least-once", BEFORE_COMMIT): (0, 1),
         ("at-least-once", AFTER_COMMIT): (0, 0),
+        ("at-least-once", TOO_SLOW): (0, 1),
         ("auto-commit", BEFORE_PROCESSING): (0, 2),
         ("auto-commit", AFTER_PROCESSING): (0, 3),
-        **{("exactly-once", point): (0, 0) for point in CRASH_POINTS},
-    }, "strategy and place of the crash: how many were lost, how many repeated"
+        ("auto-commit", TOO_SLOW): (0, 3),
+        **{("exactly-once", point): (0, 0) for point in (*CRASH_POINTS, TOO_SLOW)},
+    }, "strategy and failure: how many were lost, how many repeated"
 
 
 # What the tests above share
@@ -1937,38 +1990,6 @@ def job(
     return make
 
 
-class Worker:
-    """An at-least-once processor in a thread, which can be held with a record in hand."""
-
-    def __init__(self, job: Job) -> None:
-        self.seen: list[bytes | None] = []
-        self._job = job
-        self._held, self._done = threading.Event(), threading.Event()
-
-    def start(self, hold_at: int = 0) -> None:
-        """Begin; hold when so many records were processed, until `go_on`."""
-
-        def process(message: Message) -> bytes | None:
-            self.seen.append(message.value())
-            if len(self.seen) == hold_at:
-                self._held.wait(30)
-            return None
-
-        # From here on it is a member: even unpolled it would be given partitions.
-        consumer = self._job.consumer(subscribe=True)
-        self._thread = InThread(self._job.run, consumer, None, process, self._done.is_set)
-
-    def go_on(self) -> None:
-        """Hold no longer."""
-        self._held.set()
-
-    def end(self) -> BaseException | None:
-        """Stop; return what it raised."""
-        self._held.set()
-        self._done.set()
-        return self._thread.error()
-
-
 def lost(processed: Mapping[str, Sequence[bytes | None]]) -> dict[str, list[bytes | None]]:
     """For each point the records that were never processed."""
     return {point: [r for r in RECORDS if r not in seen] for point, seen in processed.items()}
@@ -1985,15 +2006,17 @@ def repeated(processed: Mapping[str, Sequence[bytes | None]]) -> dict[str, list[
 def matrix(
     strategy: str, processed: Mapping[str, Sequence[bytes | None]]
 ) -> list[dict[str, object]]:
-    """What came of a strategy as rows of evidence, one for each point."""
-    missing, again = lost(processed), repeated(processed)
-    return [
-        {
-            "strategy": strategy,
-            "killed": point,
-            "lost": len(missing[point]),
-            "repeated": len(again[point]),
-            "processed": seen,
-        }
-        for point, seen in processed.items()
-    ]
+    """What came of a strategy as rows of evidence, one for each failure."""
+    return [fate_row(strategy, failure, seen) for failure, seen in processed.items()]
+
+
+def fate_row(strategy: str, failure: str, seen: Sequence[bytes | None]) -> dict[str, object]:
+    """What came of a strategy at a failure, as a row of evidence."""
+    processed = {failure: seen}
+    return {
+        "strategy": strategy.replace("_", "-"),
+        "failure": failure,
+        "lost": len(lost(processed)[failure]),
+        "repeated": len(repeated(processed)[failure]),
+        "processed": seen,
+    }

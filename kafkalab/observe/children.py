@@ -27,7 +27,7 @@ Say = Callable[[object], None]
 
 # Its children are forked from a process that has no clients, so they inherit no client's threads.
 _context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["confluent_kafka", "kafkalab.observe.groups"])
+_context.set_forkserver_preload(["confluent_kafka", "kafkalab.observe.faults"])
 
 
 class ChildFailed(AssertionError):

@@ -1,23 +1,26 @@
-"""Faults, made on purpose and at an exact point: a processor that is killed with a record in hand.
+"""Faults, made on purpose and at an exact point: a processor fails with a record in hand.
 
-The clients that a processor is given kill its process just before or just
-after they commit, and so does the processing that it is given. So no processor
-has to know that it is tested.
+It is killed: the clients that it is given kill its process just before or just
+after they commit, and so does the processing that it is given. Or it is too slow:
+its processing takes so long for the record that its group replaces it, and then
+it goes on, as a zombie does. No processor has to know that it is tested.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+import threading
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 from confluent_kafka import OFFSET_STORED, Consumer, Producer, TopicPartition
 
 from kafkalab.fixtures import LAB_CONSUMER
 from kafkalab.observe.children import Child, Say, crash
-from kafkalab.observe.groups import committed_offset, leave
+from kafkalab.observe.groups import EAGER, committed_offset, leave
 from kafkalab.observe.records import watermarks
+from kafkalab.observe.threads import InThread
 from kafkalab.observe.waiting import wait_until
 from kafkalab.solutions import Component, Solutions
 from kafkalab.tasks.delivery import Output
@@ -25,14 +28,27 @@ from kafkalab.tasks.delivery import Output
 if TYPE_CHECKING:
     from confluent_kafka import Message
 
-BEFORE_COMMIT, AFTER_COMMIT = "before the commit", "after the commit"
-BEFORE_PROCESSING, AFTER_PROCESSING = "before processing", "after processing"
-CRASH_POINTS = (BEFORE_PROCESSING, AFTER_PROCESSING, BEFORE_COMMIT, AFTER_COMMIT)
-WHEN_COMMITTED = "in processing, once somebody has committed the record"
-"""for a client that commits by its clock"""
+Name = TypeVar("Name", bound=Hashable)
 
-# The offset of the record that is in hand when a processor is killed.
+BEFORE_COMMIT, AFTER_COMMIT = "killed before the commit", "killed after the commit"
+BEFORE_PROCESSING, AFTER_PROCESSING = "killed before processing", "killed after processing"
+CRASH_POINTS = (BEFORE_PROCESSING, AFTER_PROCESSING, BEFORE_COMMIT, AFTER_COMMIT)
+WHEN_COMMITTED = "killed in processing, once somebody has committed the record"
+"""for a client that commits by its clock"""
+TOO_SLOW = "too slow, and replaced"
+
+# The offset of the record that is in hand when a processor fails.
 IN_HAND = 2
+
+# How long a slow processor may take for a record until its group gives its partition to
+# another; a classic client takes none below its session.
+IMPATIENT: Mapping[str, Any] = {
+    **EAGER,
+    "session.timeout.ms": 1000,
+    "max.poll.interval.ms": 1000,
+    # The client warns of what happens here on purpose.
+    "log_level": 0,
+}
 
 # The value of the last record: who has processed it may stop.
 LAST = b"last"
@@ -55,7 +71,7 @@ class Job:
     config: Mapping[str, Any]
     """client properties"""
     group: str
-    """the group; also the transactional id"""
+    """the group; an instance's transactional id begins with it"""
     source: str
     """the topic to read, of one partition"""
     copy: str = ""
@@ -64,6 +80,8 @@ class Job:
     """the file of an idempotent sink, which then is the processing"""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """more for the consumer"""
+    failure: str = ""
+    """how it fails with the record in hand: one of CRASH_POINTS, WHEN_COMMITTED or TOO_SLOW"""
 
     @property
     def delivery(self) -> Component:
@@ -92,11 +110,11 @@ class Job:
             consumer.assign([TopicPartition(self.source, 0, OFFSET_STORED)])
         return consumer
 
-    def producer(self) -> Producer | None:
-        """A transactional producer, for exactly_once; it fences the one before it."""
+    def producer(self, instance: str = "") -> Producer | None:
+        """A transactional producer, for exactly_once; it fences the instance's one before it."""
         if self.strategy != "exactly_once":
             return None
-        producer = Producer({**self.config, "transactional.id": self.group})
+        producer = Producer({**self.config, "transactional.id": f"{self.group}{instance}"})
         # Once it is connected init_transactions() takes milliseconds, and else half a second.
         producer.list_topics(timeout=FAULT_LIMIT)
         return producer
@@ -134,39 +152,52 @@ class Job:
         processor(consumer, producer, transform, stop)
 
 
-def run_killed(
-    start: Callable[..., Child], jobs: Mapping[str, Job]
-) -> dict[str, list[bytes | None]]:
-    """Run processors that are killed, and for each a successor that goes on with its work.
+def run_failing(
+    start: Callable[..., Child], jobs: Mapping[Name, Job]
+) -> dict[Name, list[bytes | None]]:
+    """Run processors that fail, and for each a successor that does what is left.
 
     Args:
         start: starts a process, as the fixture `child` does.
-        jobs: for each point at which a processor is to be killed its job. All
-            run at the same time, so each must have a group of its own.
+        jobs: what they are to do, and how they fail. All run at the same time, so
+            each must have a group of its own.
 
     Returns:
-        For each point the values that were processed, those of the killed one first.
+        For each job the values that were processed, in order, by both of them.
 
     Raises:
         ChildFailed: a processor ended with an error.
-        Expired: a processor did not end within the limit.
+        Expired: a processor did not end, or was not replaced, within the limit.
         AssertionError: a processor did not come to the point where it is killed.
     """
-    killed = {point: start(_work, job, point) for point, job in jobs.items()}
-    values = {point: list(each.wait(FAULT_LIMIT)) for point, each in killed.items()}
-    for point, each in killed.items():
-        assert each.was_killed, f"{jobs[point].strategy} ended and never came {point}"
-    successors = {point: start(_work, job, None) for point, job in jobs.items()}
-    for point, each in successors.items():
-        values[point] += each.wait(FAULT_LIMIT)
+    slow_jobs = {name: job for name, job in jobs.items() if job.failure == TOO_SLOW}
+    killed_jobs = {name: job for name, job in jobs.items() if name not in slow_jobs}
+    # The slow ones take their time, in which the others are killed.
+    slow = take_too_long(slow_jobs)
+    values = _run_killed(start, killed_jobs)
+    values |= {name: each.processed for name, each in replaced(slow_jobs, slow).items()}
     return values
 
 
-def _work(say: Say, job: Job, point: str | None) -> None:
-    """The program of a process: run the processor, and die at the point."""
+def _run_killed(
+    start: Callable[..., Child], jobs: Mapping[Name, Job]
+) -> dict[Name, list[bytes | None]]:
+    killed = {name: start(_work, job) for name, job in jobs.items()}
+    values = {name: list(each.wait(FAULT_LIMIT)) for name, each in killed.items()}
+    for name, each in killed.items():
+        job = jobs[name]
+        assert each.was_killed, f"{job.strategy} ended and was never {job.failure}"
+    successors = {name: start(_work, replace(job, failure="")) for name, job in jobs.items()}
+    for name, each in successors.items():
+        values[name] += each.wait(FAULT_LIMIT)
+    return values
+
+
+def _work(say: Say, job: Job) -> None:
+    """The program of a process: run the processor, and die when it is to be killed."""
     hand = _Hand()
-    consumer: Any = _Dying(job.consumer(), "commit", hand, point)
-    producer: Any = _Dying(job.producer(), "commit_transaction", hand, point)
+    consumer: Any = _Dying(job.consumer(), "commit", hand, job.failure)
+    producer: Any = _Dying(job.producer(), "commit_transaction", hand, job.failure)
     sink = job.delivery.IdempotentSink(job.sink) if job.sink else None
     is_done = job.is_done()
     seen_last = False
@@ -174,20 +205,120 @@ def _work(say: Say, job: Job, point: str | None) -> None:
     def process(message: Message) -> bytes | None:
         nonlocal seen_last
         in_hand = message.offset() == IN_HAND
-        if in_hand and point == WHEN_COMMITTED:
+        if in_hand and job.failure == WHEN_COMMITTED:
             wait_until(job.has_committed, limit=FAULT_LIMIT, what="the record to be committed")
             crash()
-        if in_hand and point == BEFORE_PROCESSING:
+        if in_hand and job.failure == BEFORE_PROCESSING:
             crash()
         if sink is not None:
             sink.apply(message)
         say(message.value())
         seen_last = message.value() == LAST
-        if in_hand and point == AFTER_PROCESSING:
+        if in_hand and job.failure == AFTER_PROCESSING:
             crash()
         return message.value()
 
     job.run(consumer, producer, process, lambda: seen_last or is_done())
+
+
+class Worker:
+    """A processor in a thread, a member of its group, which can be held with a record in hand."""
+
+    def __init__(self, job: Job, *, instance: str = "", hold_at: int | None = None) -> None:
+        """Join the group and begin.
+
+        Args:
+            job: what it is to do, until it is ended.
+            instance: tells its transactional id from those of others of its group.
+            hold_at: after how many records to hold, with the next one in hand.
+        """
+        self.processed: list[bytes | None] = []
+        """what it has finished; for exactly_once also what was taken back"""
+        self.is_held = threading.Event()
+        self._hold_at = hold_at
+        self._goes_on, self._stops = threading.Event(), threading.Event()
+        # From here on it is a member: even unpolled it would be given partitions.
+        consumer = job.consumer(subscribe=True)
+        producer = job.producer(instance)
+        self._thread = InThread(job.run, consumer, producer, self._process, self._stops.is_set)
+
+    def go_on(self) -> None:
+        """Hold no longer."""
+        self._goes_on.set()
+
+    def end(self) -> BaseException | None:
+        """Go on, and stop after the record in hand; return what it raised.
+
+        Raises:
+            Expired: it did not end within THREAD_LIMIT.
+        """
+        self._stops.set()
+        self.go_on()
+        return self._thread.error()
+
+    def _process(self, message: Message) -> bytes | None:
+        if len(self.processed) == self._hold_at and not self._goes_on.is_set():
+            self.is_held.set()
+            wait_until(self._goes_on.is_set, limit=FAULT_LIMIT, what="the slow one to go on")
+        self.processed.append(message.value())
+        return message.value()
+
+
+class Replacement(NamedTuple):
+    """How a slow processor was replaced."""
+
+    processed: list[bytes | None]
+    """by it and by its heir; what it did before it was replaced, what the heir did, and the rest"""
+    error: BaseException | None
+    """what the slow one ended with"""
+
+
+def take_too_long(jobs: Mapping[Name, Job]) -> dict[Name, Worker]:
+    """Start processors that take too long for a record; on return each has it in hand.
+
+    Raises:
+        Expired: one of them did not come to that record within FAULT_LIMIT.
+    """
+    slow = {
+        name: Worker(replace(job, settings={**job.settings, **IMPATIENT}), hold_at=IN_HAND)
+        for name, job in jobs.items()
+    }
+    wait_until(
+        lambda: all(each.is_held.is_set() for each in slow.values()),
+        limit=FAULT_LIMIT,
+        what=f"record {IN_HAND} to be in hand",
+    )
+    return slow
+
+
+def replaced(jobs: Mapping[Name, Job], slow: Mapping[Name, Worker]) -> dict[Name, Replacement]:
+    """Have each slow processor replaced, and then let it finish the record that it has in hand.
+
+    Its heir is another instance of the same group, and lives on until the slow one has ended.
+
+    Raises:
+        Expired: a slow processor was not replaced within FAULT_LIMIT.
+        Exception: what an heir raised.
+    """
+    before = {name: list(each.processed) for name, each in slow.items()}
+    heirs = {name: Worker(job, instance="-heir") for name, job in jobs.items()}
+    wait_until(
+        lambda: all(each.processed[-1:] == [LAST] for each in heirs.values()),
+        limit=FAULT_LIMIT,
+        what="the heirs to have done the work",
+    )
+    errors = {name: each.end() for name, each in slow.items()}
+    for each in heirs.values():
+        error = each.end()
+        if error is not None:
+            raise error
+    return {
+        name: Replacement(
+            before[name] + heirs[name].processed + each.processed[len(before[name]) :],
+            errors[name],
+        )
+        for name, each in slow.items()
+    }
 
 
 class _Leaving(Consumer):
@@ -208,11 +339,11 @@ class _Hand:
 class _Dying:
     """A client that kills its process before or after it commits the record in hand."""
 
-    def __init__(self, client: Any, commits: str, hand: _Hand, point: str | None) -> None:
+    def __init__(self, client: Any, commits: str, hand: _Hand, failure: str) -> None:
         self._client = client
         self._commits = commits
         self._hand = hand
-        self._point = point
+        self._failure = failure
 
     def poll(self, *args: Any) -> Any:
         message = self._client.poll(*args)
@@ -234,10 +365,10 @@ class _Dying:
 
     def _deadly(self, commit: Callable[..., Any]) -> Callable[..., Any]:
         def dying(*args: Any, **kwargs: Any) -> Any:
-            if self._hand.holds and self._point == BEFORE_COMMIT:
+            if self._hand.holds and self._failure == BEFORE_COMMIT:
                 crash()
             result = commit(*args, **kwargs)
-            if self._hand.holds and self._point == AFTER_COMMIT:
+            if self._hand.holds and self._failure == AFTER_COMMIT:
                 crash()
             return result
 
