@@ -174,7 +174,7 @@ def test_hostile_content_is_shown_as_text(project: Any, workers: str) -> None:
         @pytest.mark.fact("thing", scope="any <b>client</b>")
         @pytest.mark.parametrize("given", ["<script>alert(1)</script>"])
         def test_hostile(evidence, given):
-            '''A <script>alert(2)</script> is text.'''
+            '''A <script>alert(2)</script> is text, and `poll()` is code.'''
             evidence.table("<script>alert(3)</script>", [{"<i>": "<script>alert(4)</script>"}])
             evidence.note("nul \\0, \\x1b[31mred\\x1b[0m, \\u202e, \\U0001f600")
         """,
@@ -187,6 +187,8 @@ def test_hostile_content_is_shown_as_text(project: Any, workers: str) -> None:
     page = (project.folder / "reports" / "run.html").read_text("utf-8")
     assert not any(f"<script>alert({number})" in page for number in range(1, 6))
     assert "alert(4)" in page
+    assert "<code>poll()</code>" in page, "in the summary"
+    assert "&lt;code&gt;poll()&lt;/code&gt;" in page, "and in the row, which is data to the page"
 
 
 def test_the_page_goes_where_the_user_wants_it(project: Any) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kafkalab.learning_log.readable import JOINER, readable, shortened
+from kafkalab.learning_log.readable import JOINER, prose, readable, shortened
 
 
 @pytest.mark.parametrize(
@@ -51,3 +51,18 @@ def test_long_text_is_cut_with_a_word() -> None:
     """A cut text says how long it was."""
     assert shortened("x" * 10, 10) == "x" * 10
     assert shortened("x" * 11, 10) == "x" * 10 + "... (11 characters)"
+
+
+@pytest.mark.parametrize(
+    ("text", "html"),
+    [
+        ("plain", "plain"),
+        ("`poll()` is not the end", "<code>poll()</code> is not the end"),
+        ("`a` and `b`", "<code>a</code> and <code>b</code>"),
+        ("`<b>` <i>", "<code>&lt;b&gt;</code> &lt;i&gt;"),
+        ("nul \x00", r"nul \x00"),
+    ],
+)
+def test_code_in_a_sentence_is_code_in_html(text: str, html: str) -> None:
+    """What stands between backticks is code, and nothing is markup of its own."""
+    assert str(prose(text)) == html

@@ -11,7 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from kafkalab.curriculum import Curriculum
 from kafkalab.lab import INSTALLED
@@ -20,7 +20,7 @@ from kafkalab.learning_log.evidence_html import evidence_html
 from kafkalab.learning_log.links import relative_link
 from kafkalab.learning_log.pictures import Pictures
 from kafkalab.learning_log.progress import FactProgress, Progress, TaskProgress
-from kafkalab.learning_log.readable import readable
+from kafkalab.learning_log.readable import prose, readable
 from kafkalab.learning_log.templates import FOLDER, environment
 from kafkalab.learning_log.terminal import why
 from kafkalab.learning_log.verdicts import Verdict
@@ -99,7 +99,7 @@ def html(progress: Progress, folder: Path, pictures: Pictures, run_page: Path | 
             moment=_moment,
             own_code=_own_code,
             policy=_policy,
-            prose=_prose,
+            prose=prose,
             shown_verdict=_shown_verdict,
             time_spent=_time_spent,
             why=why,
@@ -177,14 +177,6 @@ def _own_code(task: TaskProgress) -> Markup:
 
 def _with_own_code(command: str, task: TaskProgress) -> str:
     return with_solutions(command, task.own_folder or "my_lab")
-
-
-def _prose(text: str) -> Markup:
-    """A sentence in which what stands between backticks is code."""
-    parts = (escape(readable(part)) for part in text.split("`"))
-    return Markup("").join(
-        Markup("<code>{}</code>").format(part) if at % 2 else part for at, part in enumerate(parts)
-    )
 
 
 def _time_spent(task: TaskProgress) -> str:

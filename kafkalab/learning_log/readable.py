@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from markupsafe import Markup, escape
+
 # It joins emoji into one, such as a family, and turns no line around.
 JOINER = "\u200d"
 
@@ -21,6 +23,14 @@ def readable(text: str, *, keep: str = "") -> str:
     return "".join(
         letter if letter.isprintable() or letter == JOINER or letter in keep else _escape(letter)
         for letter in text
+    )
+
+
+def prose(text: str) -> Markup:
+    """A sentence as HTML, in which what stands between backticks is code."""
+    parts = (escape(readable(part)) for part in text.split("`"))
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if at % 2 else part for at, part in enumerate(parts)
     )
 
 

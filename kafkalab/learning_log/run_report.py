@@ -13,6 +13,7 @@ from markupsafe import Markup
 from kafkalab.curriculum import Curriculum, Statement
 from kafkalab.learning_log import terminal
 from kafkalab.learning_log.pictures import Pictures
+from kafkalab.learning_log.readable import prose
 from kafkalab.learning_log.record import FactRecord, RunRecord
 
 RUN_PAGE = "run.html"
@@ -77,7 +78,7 @@ def _stated(statement: Statement | None) -> Markup:
         if statement.role == "control"
         else f"{statement.task} {statement.slug}"
     )
-    return Markup("{} <small>{}</small>").format(statement.sentence, small)
+    return Markup("{} <small>{}</small>").format(prose(statement.sentence), prose(small))
 
 
 def summary(record: RunRecord, curriculum: Curriculum, log: str) -> str:
@@ -110,13 +111,15 @@ def _fact_row(fact: FactRecord) -> list[object]:
     reason = Markup("").join(
         Markup("<br><small>{}</small>").format(line) for line in terminal.why(fact.reason)
     )
-    controls: object = fact.no_control
+    controls: object = prose(fact.no_control)
     if fact.controls:
         controls = Markup("<br>").join(
-            Markup("{} <small>({}, {})</small>").format(each.sentence, each.changes, each.outcome)
+            Markup("{} <small>({}, {})</small>").format(
+                prose(each.sentence), prose(each.changes), each.outcome
+            )
             for each in fact.controls
         )
-    return [verdict, Markup("{}{}").format(fact.sentence, reason), fact.holds_for, controls]
+    return [verdict, Markup("{}{}").format(prose(fact.sentence), reason), fact.holds_for, controls]
 
 
 def _table(columns: Sequence[str], rows: Any) -> Markup:
