@@ -1281,7 +1281,7 @@ def test_at_least_once_loses_nothing_at_a_rebalance(
 
 
 @pytest.mark.fact("too-slow-is-replaced", scope="the component delivery, classic")
-@pytest.mark.needs("short_sessions", "quick_heartbeats")
+@pytest.mark.needs("short_sessions")
 def test_who_is_too_slow_finishes_the_record_in_hand_and_no_other(
     topic: TopicMaker, job: JobMaker, consumer: ConsumerMaker, evidence: Evidence
 ) -> None:
@@ -1511,7 +1511,7 @@ def test_a_processor_stops_and_leaves(
 
 
 @pytest.mark.fact("delivery-in-one-table", scope="the component delivery, classic")
-@pytest.mark.needs("short_sessions", "quick_heartbeats")
+@pytest.mark.needs("short_sessions")
 def test_delivery_in_one_table(
     topic: TopicMaker,
     job: JobMaker,
