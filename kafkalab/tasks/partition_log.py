@@ -95,14 +95,19 @@ def read_to_end(
         for batch in _batches(consumer, limit):
             for message in batch:
                 error = message.error()
-                at_end = error is not None and _tells_an_end(error)
-                place, offset = (message.topic(), message.partition()), message.offset()
-                if place not in ends:
+                if error is not None:
+                    _tells_an_end(error)
+                place = (message.topic(), message.partition())
+                end = ends.get(place)
+                if end is None:
                     continue
-                if not at_end and offset < ends[place]:
-                    yield _record(place, offset, message)
+                following = message.offset()
+                if error is None:
+                    if following < end:
+                        yield _record(place, following, message)
+                    following += 1
                 # The end that the broker tells lies behind gaps, where no record shows it.
-                if offset + (not at_end) >= ends[place]:
+                if following >= end:
                     del ends[place]
                     consumer.pause([TopicPartition(*place)])
             if not ends:
