@@ -2018,5 +2018,5 @@ def fate_row(strategy: str, failure: str, seen: Sequence[bytes | None]) -> dict[
         "failure": failure,
         "lost": len(lost(processed)[failure]),
         "repeated": len(repeated(processed)[failure]),
-        "processed": seen,
+        "processed": " ".join((value or b"").decode() for value in seen),
     }

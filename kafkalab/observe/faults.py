@@ -176,7 +176,7 @@ def run_failing(
     slow = take_too_long(slow_jobs)
     values = _run_killed(start, killed_jobs)
     values |= {name: each.processed for name, each in replaced(slow_jobs, slow).items()}
-    return values
+    return {name: values[name] for name in jobs}
 
 
 def _run_killed(
