@@ -21,7 +21,7 @@ lab: prepare
 test: prepare
 	$(BIN)/pytest tests -n 4 -m "not slow" --ignore=tests/test_wrong_solutions.py
 	$(BIN)/pytest tests/test_wrong_solutions.py -n 2
-	$(BIN)/pytest tests_module_a -n 4 --kafka-backend=embedded
+	$(BIN)/pytest tests_module_a -n 4 --kafkalab-backend=embedded
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

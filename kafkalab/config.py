@@ -23,79 +23,73 @@ class Knob(NamedTuple):
 
     flag: str
     variable: str
-    ini: str
     default: str
     help: str
+
+    @property
+    def ini(self) -> str:
+        """The key in the ini file, and the option's `dest`: a host may have any other name."""
+        return self.flag.removeprefix("--").replace("-", "_")
 
 
 KNOBS = {
     "backend": Knob(
-        "--kafka-backend",
+        "--kafkalab-backend",
         "KAFKALAB_BACKEND",
-        "kafka_backend",
         "auto",
         "where the broker runs: auto, container, embedded or external (default: auto)",
     ),
     "image": Knob(
-        "--kafka-image",
+        "--kafkalab-image",
         "KAFKALAB_IMAGE",
-        "kafka_image",
         "",
         f"the image of the container backend (default: {DEFAULT_IMAGE} of the version)",
     ),
     "kafka_version": Knob(
-        "--kafka-version",
+        "--kafkalab-version",
         "KAFKALAB_KAFKA_VERSION",
-        "kafka_version",
         "",
         f"the version of Kafka, as in 4.1 or 4.1.2 (default: {KAFKA_VERSION})",
     ),
     "bootstrap": Knob(
-        "--kafka-bootstrap",
+        "--kafkalab-bootstrap",
         "KAFKALAB_BOOTSTRAP",
-        "kafka_bootstrap",
         "",
         "host:port of your cluster, comma separated; for the external backend",
     ),
     "client_config": Knob(
-        "--kafka-config",
+        "--kafkalab-config",
         "KAFKALAB_CONFIG",
-        "kafka_config",
         "",
         "a Java client's properties file (SASL, TLS) for your cluster; for the external backend",
     ),
     "solutions": Knob(
-        "--solutions",
+        "--kafkalab-solutions",
         "KAFKALAB_SOLUTIONS",
-        "kafkalab_solutions",
         "",
         "folder with your own topics.py, routing.py, ...: the component facts judge it",
     ),
     "reports": Knob(
-        "--reports",
+        "--kafkalab-reports",
         "KAFKALAB_REPORTS",
-        "kafkalab_reports",
         "reports",
         "folder for the run's page and record (default: reports, in the root folder)",
     ),
     "concept_summary": Knob(
-        "--concept-summary",
+        "--kafkalab-concept-summary",
         "KAFKALAB_CONCEPT_SUMMARY",
-        "kafkalab_concept_summary",
         "",
         "file for a summary of the run in Markdown, such as a CI job shows (default: none)",
     ),
     "cache": Knob(
-        "--kafka-cache",
+        "--kafkalab-cache",
         "KAFKALAB_CACHE",
-        "kafka_cache",
         "",
         "folder in which Kafka is prepared, once per user (default: the user's cache folder)",
     ),
     "curriculum": Knob(
-        "--curriculum",
+        "--kafkalab-curriculum",
         "KAFKALAB_CURRICULUM",
-        "kafkalab_curriculum",
         "",
         "a curriculum manifest (TOML) in place of kafkalab's own; for authors",
     ),
@@ -128,7 +122,7 @@ class Settings:
         file, and the defaults, to the root folder.
         """
         options = {
-            name: config.getoption(knob.flag, default=None) or "" for name, knob in KNOBS.items()
+            name: config.getoption(knob.ini, default=None) or "" for name, knob in KNOBS.items()
         }
         inis = {name: str(config.getini(knob.ini) or "") for name, knob in KNOBS.items()}
         return cls._build(options, inis, config.invocation_params.dir, config.rootpath)

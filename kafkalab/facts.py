@@ -27,12 +27,12 @@ FACT_LIMIT = 60
 EXTERNAL_FACT_LIMIT = 180
 
 REMEDIES = {
-    "private_broker": "use --kafka-backend=embedded or container, which can start one more",
+    "private_broker": "use --kafkalab-backend=embedded or container, which can start one more",
     "broker_settings": "have DescribeConfigs on the cluster granted",
     "no_auto_create": "use a cluster with auto.create.topics.enable=false",
-    "restart": "use --kafka-backend=embedded or container",
-    "log_dirs": "use --kafka-backend=embedded, whose files are on this machine",
-    "jars": "use --kafka-backend=embedded, which has Java's client at hand",
+    "restart": "use --kafkalab-backend=embedded or container",
+    "log_dirs": "use --kafkalab-backend=embedded, whose files are on this machine",
+    "jars": "use --kafkalab-backend=embedded, which has Java's client at hand",
 }
 
 # Those that an external cluster grants by its settings.
@@ -77,7 +77,7 @@ def skip_other_versions(item: pytest.Item, statement: Statement, kafka_version: 
         this = (
             f"this is {kafka_version}"
             if kafka_version
-            else ("your cluster does not tell which it is: name it with --kafka-version")
+            else ("your cluster does not tell which it is: name it with --kafkalab-version")
         )
         reason = f"stated for Kafka {statement.versions}, and {this}"
         item.add_marker(pytest.mark.skip(reason=reason))

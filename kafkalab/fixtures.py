@@ -257,7 +257,7 @@ def java_defaults(_lab: Lab) -> JavaDefaults:
 
 @pytest.fixture(scope="session")
 def solutions(_lab: Lab) -> Solutions:
-    """The components under test: kafkalab's own, or those in `--solutions`."""
+    """The components under test: kafkalab's own, or those in `--kafkalab-solutions`."""
     from kafkalab.solutions import Solutions
 
     return Solutions(_lab.settings.solutions)

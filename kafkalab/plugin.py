@@ -43,9 +43,9 @@ MARKERS = (
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("kafkalab", "kafkalab: Apache Kafka's behaviour as executable facts")
-    for name, knob in KNOBS.items():
+    for knob in KNOBS.values():
         text = f"{knob.help}; environment {knob.variable}, ini {knob.ini}"
-        group.addoption(knob.flag, dest=name, default=None, help=text)
+        group.addoption(knob.flag, dest=knob.ini, default=None, help=text)
         parser.addini(knob.ini, text, default="")
 
 
@@ -80,8 +80,8 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     _check_curriculum(lab)
     if lab.settings.solutions and not lab.settings.solutions.is_dir():
         raise pytest.UsageError(
-            f"--solutions: there is no folder {lab.settings.solutions}: check the path, or make it "
-            "(README, Check your own code, says what goes in)"
+            f"--kafkalab-solutions: there is no folder {lab.settings.solutions}: check the path, "
+            "or make it (README, Check your own code, says what goes in)"
         )
     if config.option.collectonly:
         return
@@ -118,7 +118,7 @@ def _check_reports(folder: Path) -> None:
     if not is_writable:
         raise pytest.UsageError(
             f"the folder for reports, {folder}, cannot be written to: check its rights, "
-            "or name another with --reports"
+            "or name another with --kafkalab-reports"
         )
 
 
@@ -130,7 +130,8 @@ def _check_summary(path: Path | None) -> None:
         path.open("a").close()
     except OSError as error:
         raise pytest.UsageError(
-            f"--concept-summary: {path} cannot be written to: {error.strerror}: name another file"
+            f"--kafkalab-concept-summary: {path} cannot be written to: {error.strerror}: "
+            "name another file"
         ) from error
 
 

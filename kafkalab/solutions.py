@@ -1,4 +1,4 @@
-"""The components under test: kafkalab's own, or the learner's with `--solutions`."""
+"""The components under test: kafkalab's own, or the learner's with `--kafkalab-solutions`."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class Solutions:
         if self.folder == REFERENCE:
             return Component(importlib.import_module(f"kafkalab.tasks.{name}"), path)
         if not path.exists():
-            pytest.skip(f"{path} is not there: write it, or leave --solutions out")
+            pytest.skip(f"{path} is not there: write it, or leave --kafkalab-solutions out")
         # A name of its own: the learner's `topics` must not hide another module.
         spec = importlib.util.spec_from_file_location(f"kafkalab_solutions_{name}", path)
         assert spec is not None

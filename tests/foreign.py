@@ -271,7 +271,12 @@ def main(runs: int, arguments: Sequence[str]) -> int:
         say(f"{sum(map(len, before['records'].values()))} records planted\n")
         for number in range(runs):
             how, after = endings[number % 3], random.SystemRandom().uniform(0, 5)
-            command = [sys.executable, "-m", "pytest", f"--reports={Path(reports) / str(number)}"]
+            command = [
+                sys.executable,
+                "-m",
+                "pytest",
+                f"--kafkalab-reports={Path(reports) / str(number)}",
+            ]
             code = run_and_end(cluster, [*command, *arguments], how, after)
             left = len(names_of_runs(cluster))
             said = clean(cluster).splitlines()[-1]

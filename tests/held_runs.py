@@ -125,7 +125,14 @@ class HeldRun:
         )
         (folder / "conftest.py").write_text(PAUSES.format(phase=phase), "utf-8")
         (folder / "test_holds.py").write_text(HOLDS_A_BROKER + more, "utf-8")
-        pytest = [sys.executable, "-m", "pytest", "--kafka-backend=embedded", "-p", "no:randomly"]
+        pytest = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "--kafkalab-backend=embedded",
+            "-p",
+            "no:randomly",
+        ]
         with (folder / "printed").open("wb") as printed:
             self.process = subprocess.Popen(
                 [*under, *pytest, *arguments],

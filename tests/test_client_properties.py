@@ -184,7 +184,7 @@ def test_bootstrap_servers_may_be_in_the_file() -> None:
 
     assert translate(in_file, "", "").librdkafka["bootstrap.servers"] == "a:1,b:2"
     assert translate(in_file, "a:1,b:2", "").librdkafka["bootstrap.servers"] == "a:1,b:2"
-    with pytest.raises(NoBootstrap, match="--kafka-bootstrap"):
+    with pytest.raises(NoBootstrap, match="--kafkalab-bootstrap"):
         translate({}, "", "")
 
 
@@ -217,7 +217,7 @@ def test_bootstrap_servers_may_be_in_the_file() -> None:
             {"sasl.oauthbearer.jwks.endpoint.url": "x", **WITH_SCRAM},
             "sasl.oauthbearer.jwks.endpoint.url cannot be translated: use librdkafka's",
         ),
-        ({"bootstrap.servers": "elsewhere:9092"}, "is not what --kafka-bootstrap says"),
+        ({"bootstrap.servers": "elsewhere:9092"}, "is not what --kafkalab-bootstrap says"),
         (
             {"security.protocol": "SSL", "ssl.truststore.location": "/no/such.pem"},
             "ssl.truststore.location: there is no file /no/such.pem",

@@ -159,7 +159,7 @@ def test_holds_a_broker(broker, request):
 def test_no_container_is_left_after_a_kill(tmp_path: Path) -> None:
     """Within 5 s after SIGKILL of pytest its container is gone."""
     (tmp_path / "test_holds.py").write_text(HOLDS_A_BROKER, "utf-8")
-    command = [sys.executable, "-m", "pytest", "--kafka-backend=container", "-n2", str(tmp_path)]
+    command = [sys.executable, "-m", "pytest", "--kafkalab-backend=container", "-n2", str(tmp_path)]
     process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL)
     wait_until((tmp_path / "started").exists, limit=60, what="the run to hold a broker")
     run = (tmp_path / "started").read_text("utf-8")

@@ -258,7 +258,7 @@ def test_the_clusters_nodes_are_known_as_they_advertise_themselves(
 
 def test_what_is_not_ours_is_refused(backend: ExternalBackend, tmp_path: Path) -> None:
     """No broker is started or ended there."""
-    with pytest.raises(NotOurs, match="--kafka-backend=embedded"):
+    with pytest.raises(NotOurs, match="--kafkalab-backend=embedded"):
         backend.launch(Topology(brokers=3), tmp_path)
     with pytest.raises(NotOurs, match="end node 1"):
         backend.broker.kill(1, how=None)  # type: ignore[arg-type]
@@ -377,9 +377,9 @@ def test_a_run_uses_the_cluster_and_leaves_nothing(
     """
     result = lesson.runpytest_subprocess(
         *("-p", "no:randomly", "--showlocals", workers, "-rs"),
-        f"--kafka-bootstrap={cluster.bootstrap}",
-        f"--kafka-config={cluster.properties_file(LAB, acks='1')}",
-        *("--junitxml=reports/junit.xml", "--concept-summary=reports/summary.md"),
+        f"--kafkalab-bootstrap={cluster.bootstrap}",
+        f"--kafkalab-config={cluster.properties_file(LAB, acks='1')}",
+        *("--junitxml=reports/junit.xml", "--kafkalab-concept-summary=reports/summary.md"),
         timeout=120,
     )
 
@@ -474,8 +474,8 @@ def test_clean_asks_and_leaves_young_runs_alone(cluster: SecuredCluster) -> None
         what="the coordinator to know the topic",
     )
     command = [
-        *("clean", f"--kafka-bootstrap={cluster.bootstrap}"),
-        f"--kafka-config={cluster.properties_file(LAB)}",
+        *("clean", f"--kafkalab-bootstrap={cluster.bootstrap}"),
+        f"--kafkalab-config={cluster.properties_file(LAB)}",
     ]
 
     refused = CliRunner().invoke(app, command, input="n\n")
@@ -514,14 +514,14 @@ def says(lesson: pytest.Pytester) -> Callable[..., str]:
 
 def test_no_bootstrap(says: Callable[..., str]) -> None:
     """External without any address says how to give one."""
-    assert "add --kafka-bootstrap=host:port" in says()
+    assert "add --kafkalab-bootstrap=host:port" in says()
 
 
 def test_a_bad_file(says: Callable[..., str], cluster: SecuredCluster) -> None:
     """Unknown and contradictory keys are named."""
     path = cluster.properties_file(LAB, security_protocol="PLAINTEXT", sasl_mechanismn="x")
 
-    line = says(f"--kafka-bootstrap={cluster.bootstrap}", f"--kafka-config={path}")
+    line = says(f"--kafkalab-bootstrap={cluster.bootstrap}", f"--kafkalab-config={path}")
 
     assert "sasl.mechanismn is unknown (did you mean sasl.mechanism?)" in line
     assert "contradict security.protocol=PLAINTEXT" in line
@@ -529,16 +529,16 @@ def test_a_bad_file(says: Callable[..., str], cluster: SecuredCluster) -> None:
 
 def test_nobody_listens(says: Callable[..., str]) -> None:
     """An address where nobody listens is named."""
-    line = says("--kafka-bootstrap=127.0.0.1:1")
+    line = says("--kafkalab-bootstrap=127.0.0.1:1")
 
     assert "No Kafka answers at 127.0.0.1:1 (Connect to ipv4#127.0.0.1:1 failed" in line
-    assert "To do: check --kafka-bootstrap." in line
+    assert "To do: check --kafkalab-bootstrap." in line
 
 
 def test_a_host_that_does_not_exist(says: Callable[..., str]) -> None:
     """A host whose name nobody knows is named."""
     assert "No Kafka answers at no-such-host.invalid:9092" in says(
-        "--kafka-bootstrap=no-such-host.invalid:9092"
+        "--kafkalab-bootstrap=no-such-host.invalid:9092"
     )
 
 
@@ -548,7 +548,7 @@ def test_somebody_listens_who_says_nothing(says: Callable[..., str]) -> None:
         port = mute.getsockname()[1]
 
         assert f"No Kafka answers at 127.0.0.1:{port}" in says(
-            f"--kafka-bootstrap=127.0.0.1:{port}"
+            f"--kafkalab-bootstrap=127.0.0.1:{port}"
         )
 
 
@@ -581,7 +581,7 @@ def test_who_is_not_let_in(
     """Wrong credentials, an unknown authority and plaintext to a TLS port are told apart."""
     path = cluster.properties_file(LAB, **changed)
 
-    line = says(f"--kafka-bootstrap={cluster.bootstrap}", f"--kafka-config={path}")
+    line = says(f"--kafkalab-bootstrap={cluster.bootstrap}", f"--kafkalab-config={path}")
 
     assert expected in line
 
@@ -590,7 +590,7 @@ def test_tls_to_a_plaintext_port(says: Callable[..., str], cluster: SecuredClust
     """TLS to a port that speaks none says so."""
     path = cluster.properties_file(LAB)
 
-    line = says(f"--kafka-bootstrap={cluster.plaintext}", f"--kafka-config={path}")
+    line = says(f"--kafkalab-bootstrap={cluster.plaintext}", f"--kafkalab-config={path}")
 
     assert f"No TLS with {cluster.plaintext}" in line
 
@@ -605,7 +605,7 @@ def test_a_missing_right_is_named(
     """Who may not create topics, or use groups, is told which right is missing."""
     path = cluster.properties_file(user)
 
-    line = says(f"--kafka-bootstrap={cluster.bootstrap}", f"--kafka-config={path}")
+    line = says(f"--kafkalab-bootstrap={cluster.bootstrap}", f"--kafkalab-config={path}")
 
     assert f"This user lacks rights for names that begin with kafkalab-: {lacks}" in line
 

@@ -367,7 +367,7 @@ def test_a_read_only_home_is_told(tmp_path: Path) -> None:
     assert run.wait() == REFUSED, run.printed
     (line,) = run.printed.strip().splitlines()
     assert line.startswith(f"ERROR: The cache folder {home}")
-    assert "--kafka-cache" in line
+    assert "--kafkalab-cache" in line
 
 
 def test_a_read_only_home_is_enough_with_a_cache_elsewhere(tmp_path: Path) -> None:

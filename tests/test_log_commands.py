@@ -111,7 +111,7 @@ def test_status_tells_own_code_from_the_reference(call: Call, project: Any) -> N
     project.teach(own, {"thing": "there is none"})
     (project.folder / "mine").mkdir()
     project.run()
-    project.run("--solutions=mine")
+    project.run("--kafkalab-solutions=mine")
 
     said = call("status", "9.1")
 
@@ -121,7 +121,7 @@ def test_status_tells_own_code_from_the_reference(call: Call, project: Any) -> N
         "    expected: it is not mine\n"
         "    not so:   'mine' != 'mine'\n"
     ) in said.out
-    assert "    pytest -k thing --solutions=mine\n" in said.out
+    assert "    pytest -k thing --kafkalab-solutions=mine\n" in said.out
 
 
 @pytest.mark.parametrize("columns", [40, 60, 80, 120])

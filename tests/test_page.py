@@ -248,7 +248,7 @@ def test_own_code_stands_beside_the_reference(log: Log) -> None:
     told = words(fact(soup, "fact-2"))
     assert "your own code: ✗ refuted" in told
     assert "The reference ✓ demonstrated" in told
-    assert "pytest -k fact_2 --solutions='/home/you/my lab'" in told
+    assert "pytest -k fact_2 --kafkalab-solutions='/home/you/my lab'" in told
     assert "open" in fact(soup, "fact-2").attrs
     assert "0 of 1 facts hold for a component_1.py of your own" in words(soup)
 
@@ -300,7 +300,7 @@ def test_mastery_follows_from_the_verdicts(log: Log) -> None:
         "☐ open: 1 of 2 facts are known with a control that makes them false pytest -k task_1_1",
         "☑ done: 1 of 1 facts about the component are demonstrated",
         "☐ open: 0 of 1 facts hold for a component_1.py of your own "
-        "pytest -k task_1_1 --solutions=my_lab",
+        "pytest -k task_1_1 --kafkalab-solutions=my_lab",
     ]
 
 

@@ -259,7 +259,7 @@ def test_a_run_of_some_facts_renews_those(project: Any, workers: str) -> None:
             "  1 of 1 facts demonstrated",
             "  so far   2 of 2 facts of Module T, 100 %",
             "  next     Write your own topics.py of task 9.1, and have the facts judge it.",
-            "           pytest -k task_9_1 --solutions=my_lab",
+            "           pytest -k task_9_1 --kafkalab-solutions=my_lab",
         ]
     )
 
@@ -284,7 +284,7 @@ def test_a_summary_in_markdown(project: Any, workers: str) -> None:
         {"thing": "", "other": ""},
     )
 
-    result = project.run(workers, "--concept-summary=out/summary.md")
+    result = project.run(workers, "--kafkalab-concept-summary=out/summary.md")
 
     assert result.ret == 1
     text = (project.folder / "out" / "summary.md").read_text("utf-8")
@@ -319,7 +319,7 @@ def test_code_in_a_sentence_is_code_in_the_summary(project: Any) -> None:
     sentence = "A `thing` is *a* `<b>`."
     project.teach(ONE_THING.replace("A thing is a thing.", sentence, 1))
 
-    project.run("--concept-summary=summary.md")
+    project.run("--kafkalab-concept-summary=summary.md")
 
     text = (project.folder / "summary.md").read_text("utf-8")
     assert r"A `thing` is \*a\* `<b>`." in text
@@ -360,7 +360,7 @@ def test_an_interrupted_run_has_its_summary(project: Any, workers: str) -> None:
     )
     conftest.write_text(head + conftest.read_text("utf-8"), "utf-8")
 
-    result = project.run(workers, "--concept-summary=summary.md")
+    result = project.run(workers, "--kafkalab-concept-summary=summary.md")
 
     assert result.ret == pytest.ExitCode.INTERRUPTED
     text = (project.folder / "summary.md").read_text("utf-8")
@@ -370,10 +370,10 @@ def test_an_interrupted_run_has_its_summary(project: Any, workers: str) -> None:
 def test_a_run_that_ends_at_once_has_a_summary_that_says_so(project: Any) -> None:
     """No summary of an earlier run is left to be taken for this one's."""
     project.teach(ONE_THING)
-    project.run("--concept-summary=summary.md")
+    project.run("--kafkalab-concept-summary=summary.md")
     project.teach(ONE_THING.replace("assert 1 == 1", "os._exit(0)"))
 
-    project.run("--concept-summary=summary.md")
+    project.run("--kafkalab-concept-summary=summary.md")
 
     text = (project.folder / "summary.md").read_text("utf-8")
     assert "**The run was not completed.**" in text
@@ -387,10 +387,12 @@ def test_a_summary_that_cannot_be_written_is_told_at_once(project: Any, place: s
     (project.folder / "file").write_text("", "utf-8")
     (project.folder / "folder").mkdir()
 
-    result = project.run(f"--concept-summary={place}")
+    result = project.run(f"--kafkalab-concept-summary={place}")
 
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines([f"ERROR: --concept-summary: *{place} cannot be written to: *"])
+    result.stderr.fnmatch_lines(
+        [f"ERROR: --kafkalab-concept-summary: *{place} cannot be written to: *"]
+    )
 
 
 # The broker
@@ -500,11 +502,11 @@ USES_THE_BROKER = """
     ("arguments", "said"),
     [
         (
-            ["--solutions=nowhere"],
-            "ERROR: --solutions: there is no folder *nowhere: check the path, or make it *",
+            ["--kafkalab-solutions=nowhere"],
+            "ERROR: --kafkalab-solutions: there is no folder *nowhere: check the path, or *",
         ),
         (
-            ["--curriculum=nowhere.toml"],
+            ["--kafkalab-curriculum=nowhere.toml"],
             "ERROR: kafkalab's curriculum: *nowhere.toml: No such file*",
         ),
     ],
@@ -623,13 +625,13 @@ def test_a_long_comparison_tells_what_differs(project: Any) -> None:
     )
     (project.folder / "my lab").mkdir()
 
-    result = project.run("--solutions=my lab")
+    result = project.run("--kafkalab-solutions=my lab")
 
     result.stdout.fnmatch_lines(
         [
             "*expected: none is missing",
             "*differs:  {'after the commit': *",
-            "  * pytest -k thing --solutions='my lab'",
+            "  * pytest -k thing --kafkalab-solutions='my lab'",
         ]
     )
 
@@ -663,7 +665,7 @@ def test_a_folder_for_reports_that_cannot_be(project: Any, workers: str) -> None
     in_the_way = project.folder / "file"
     in_the_way.write_text("", "utf-8")
 
-    result = project.run("--reports", str(in_the_way), workers)
+    result = project.run("--kafkalab-reports", str(in_the_way), workers)
 
     result.stderr.fnmatch_lines(["ERROR: the folder for reports, *file, cannot be written to: *"])
     result.stderr.no_fnmatch_line("*Traceback*")
@@ -684,13 +686,21 @@ def test_a_look_at_what_there_is_leaves_no_record(project: Any, workers: str) ->
 def test_a_folder_that_pytest_takes_for_the_project(
     project: Any, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """`--solutions FOLDER` with a folder elsewhere is refused: pytest would leave the project."""
+    """`--kafkalab-solutions FOLDER`, with a blank and a folder elsewhere, is refused.
+
+    pytest would take that folder for the project.
+    """
     project.teach(ONE_THING)
     mine = tmp_path_factory.mktemp("mine")
 
-    apart, joined = project.run("--solutions", str(mine)), project.run(f"--solutions={mine}")
+    apart, joined = (
+        project.run("--kafkalab-solutions", str(mine)),
+        project.run(f"--kafkalab-solutions={mine}"),
+    )
 
-    apart.stderr.fnmatch_lines([f"ERROR: --solutions {mine}: * write --solutions={mine}"])
+    apart.stderr.fnmatch_lines(
+        [f"ERROR: --kafkalab-solutions {mine}: * write --kafkalab-solutions={mine}"]
+    )
     assert apart.ret == pytest.ExitCode.USAGE_ERROR
     assert joined.ret == pytest.ExitCode.OK
 

@@ -525,7 +525,7 @@ def test_a_fact_about_another_kafka_is_optional(
 
     assert learner.fact("was-so").scope == "the broker, Kafka <4.3"
     assert learner.fact("was-so").optional == optional
-    assert learner.fact("was-so").command == "pytest -k was_so --kafka-version=4.2.2"
+    assert learner.fact("was-so").command == "pytest -k was_so --kafkalab-version=4.2.2"
     assert task.status == ("in progress" if optional == "" else "demonstrated")
 
 
@@ -540,7 +540,7 @@ def test_a_fact_about_another_kafka_is_optional(
             "is_described",
         ),
         ({**BOTH, "test_described": PASSED}, "Begin task 1.2, Routing: Where", "task_1_2"),
-        (ALL, "Write your own topics.py of task 1.1", "task_1_1 --solutions=my_lab"),
+        (ALL, "Write your own topics.py of task 1.1", "task_1_1 --kafkalab-solutions=my_lab"),
     ],
 )
 def test_the_next_step_has_a_name_and_a_command(
@@ -566,7 +566,7 @@ def test_own_code_comes_after_the_facts(learner: Learner) -> None:
 
     left = "1 fact does not hold yet"
     assert step.sentence == f"Go on with your own {own}/topics.py of task 1.1: {left}."
-    assert step.command == f"pytest -k task_1_1 --solutions='{own}'"
+    assert step.command == f"pytest -k task_1_1 --kafkalab-solutions='{own}'"
 
 
 def test_own_code_that_is_not_there_any_more(learner: Learner) -> None:
@@ -578,7 +578,7 @@ def test_own_code_that_is_not_there_any_more(learner: Learner) -> None:
 
     said = "/home/me/renamed/topics.py of task 1.1 is not there any more: name its folder now."
     assert step.sentence == said
-    assert step.command == "pytest -k task_1_1 --solutions=my_lab"
+    assert step.command == "pytest -k task_1_1 --kafkalab-solutions=my_lab"
 
 
 def test_own_code_that_was_begun_comes_before_a_task_that_was_not(learner: Learner) -> None:
@@ -595,7 +595,7 @@ def test_own_code_that_was_begun_comes_before_a_task_that_was_not(learner: Learn
 
 
 def test_a_fact_that_ones_own_code_refutes_is_run_again_with_that_code(learner: Learner) -> None:
-    """Without --solutions the reference would be judged, and the fact would seem to hold."""
+    """Without the folder the reference would be judged, and the fact would seem to hold."""
     learner.ran(BOTH)
     learner.ran({"test_described": REFUTED}, solutions="my_lab")
 
@@ -603,7 +603,7 @@ def test_a_fact_that_ones_own_code_refutes_is_run_again_with_that_code(learner: 
 
     said = "In task 1.1, Topics, a fact is refuted in your own code: Describing names"
     assert step.sentence.startswith(said)
-    assert step.command == "pytest -k is_described --solutions=my_lab"
+    assert step.command == "pytest -k is_described --kafkalab-solutions=my_lab"
 
 
 def test_a_control_that_was_left_out_is_no_failure(learner: Learner) -> None:

@@ -148,7 +148,7 @@ def test_a_missing_file_skips_with_reason_and_remedy(my_lab: Path) -> None:
         Solutions(my_lab).topics.provision()
 
     assert str(skipped.value) == (
-        f"{my_lab / 'topics.py'} is not there: write it, or leave --solutions out"
+        f"{my_lab / 'topics.py'} is not there: write it, or leave --kafkalab-solutions out"
     )
 
 

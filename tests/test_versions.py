@@ -1,4 +1,4 @@
-"""Which Kafka runs, and what is stated about which: `--kafka-version` and the bounds of facts."""
+"""Which Kafka runs, and what is stated about which: `--kafkalab-version`, and facts' bounds."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The facts have teeth: each wrong solution is refuted by the fact that it names.
 
-Each runs pytest as a learner does, with `--solutions`, on a real broker.
+Each runs pytest as a learner does, with `--kafkalab-solutions`, on a real broker.
 """
 
 from __future__ import annotations
@@ -47,7 +47,11 @@ def judged(
     module = CURRICULUM.folder / f"{task.module}.py"
     tests = [f"{module}::{each.function}" for each in statements(task) if each.slug in only]
     command = [sys.executable, "-m", "pytest", *(tests or [str(module)])]
-    command += ["--kafka-backend=embedded", f"--solutions={solutions}", f"--reports={reports}"]
+    command += [
+        "--kafkalab-backend=embedded",
+        f"--kafkalab-solutions={solutions}",
+        f"--kafkalab-reports={reports}",
+    ]
     command += arguments
     ended = subprocess.run(
         command, cwd=REPOSITORY, capture_output=True, timeout=RUN_LIMIT, check=False
@@ -125,7 +129,7 @@ def test_a_wrong_solution_is_refuted_by_its_fact(solution: Path, tmp_path: Path)
 
 @pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
 def test_the_reference_passes_by_the_same_way(task: Task, tmp_path: Path) -> None:
-    """Given with `--solutions`, the reference passes: one fact of each task shows it.
+    """Given with `--kafkalab-solutions`, the reference passes: one fact of each task shows it.
 
     Without the option all of them run in Module A.
     """
@@ -179,7 +183,7 @@ def test_a_missing_component_is_a_skip_with_a_remedy(task: Task, tmp_path: Path)
     exit_code, facts = judged(task, tmp_path, tmp_path, only=[slug])
 
     (fact,) = facts.values()
-    remedy = f"{task.component}.py is not there: write it, or leave --solutions out"
+    remedy = f"{task.component}.py is not there: write it, or leave --kafkalab-solutions out"
     assert exit_code == pytest.ExitCode.OK
     assert fact["verdict"] == "not run"
     assert remedy in fact["reason"]

@@ -2,7 +2,7 @@
 
 Facts about Kafka come first: they use plain clients and hold whatever you
 write. Facts about the component follow: they judge the partition functions,
-`publish` and `distribution`, kafkalab's own or, with `--solutions`, yours.
+`publish` and `distribution`, kafkalab's own or, with `--kafkalab-solutions`, yours.
 """
 
 from __future__ import annotations

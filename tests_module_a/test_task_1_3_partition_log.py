@@ -2,7 +2,7 @@
 
 Facts about Kafka come first: they use plain clients and hold whatever you
 write. Facts about the component follow: they judge the reader, the log line,
-the order check and the progress, kafkalab's own or, with `--solutions`, yours.
+the order check and the progress, kafkalab's own or, with `--kafkalab-solutions`, yours.
 """
 
 from __future__ import annotations

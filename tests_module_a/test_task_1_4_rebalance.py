@@ -2,7 +2,7 @@
 
 Facts about Kafka come first: they use plain clients and hold whatever you
 write. Facts about the component follow: they judge the rebalance listener and
-the lag, kafkalab's own or, with `--solutions`, yours.
+the lag, kafkalab's own or, with `--kafkalab-solutions`, yours.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Facts about Kafka come first: they use plain clients and hold whatever you
 write. Facts about the component follow: they judge the processors and the
-sink, kafkalab's own or, with `--solutions`, yours.
+sink, kafkalab's own or, with `--kafkalab-solutions`, yours.
 
 A crash is a process that is killed (SIGKILL). What it had processed is what it
 had told before, line by line. The next process of its group begins where the

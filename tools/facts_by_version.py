@@ -31,7 +31,7 @@ HEAD = """\
 # Which fact holds on which Kafka
 
 Written by `tools/facts_by_version.py` from the records of one run on each version, with
-confluent-kafka {client}. `--kafka-version` chooses one.
+confluent-kafka {client}. `--kafkalab-version` chooses one.
 
 **yes**: demonstrated, the fact held and its controls made it false. **not stated**: the fact
 names versions, and this is none of them, so it was not run. Anything else is the run's verdict.
@@ -56,7 +56,11 @@ def run_on(version: str, reports: Path) -> Record:
         "-m",
         "slow or not slow",
     ]
-    options = ["--kafka-backend=embedded", f"--kafka-version={version}", f"--reports={reports}"]
+    options = [
+        "--kafkalab-backend=embedded",
+        f"--kafkalab-version={version}",
+        f"--kafkalab-reports={reports}",
+    ]
     # A fact that is refuted there is what the page is about, not an end.
     subprocess.run([*command, *options], cwd=ROOT, check=False)
     (path,) = (reports / "runs").glob("*.json")

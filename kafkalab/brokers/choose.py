@@ -50,7 +50,7 @@ def backend_named(name: str, settings: Settings) -> Backend:
         return ExternalBackend(settings.bootstrap, settings.client_config, settings.kafka_version)
     raise UnknownBackend(
         f"There is no backend '{name}'.",
-        suspect="a typing error in --kafka-backend, KAFKALAB_BACKEND or kafka_backend.",
+        suspect="a typing error in --kafkalab-backend, KAFKALAB_BACKEND or kafkalab_backend.",
         remedy=f"use one of {', '.join(BACKENDS)}.",
     )
 
@@ -77,7 +77,7 @@ def container_backend(settings: Settings) -> ContainerBackend:
     if settings.kafka_version and container.kafka_version != version:
         raise OtherVersion(
             f"The image {container.image} is not Kafka {version}.",
-            suspect="--kafka-image and --kafka-version name two versions.",
-            remedy="leave one of them out, or use --kafka-backend=embedded.",
+            suspect="--kafkalab-image and --kafkalab-version name two versions.",
+            remedy="leave one of them out, or use --kafkalab-backend=embedded.",
         )
     return container

@@ -169,7 +169,7 @@ def read_client_properties(path: Path | None, bootstrap: str) -> ClientPropertie
 
     Args:
         path: the file; None where bootstrap servers are all that is needed.
-        bootstrap: what `--kafka-bootstrap` says; the file may say it instead.
+        bootstrap: what `--kafkalab-bootstrap` says; the file may say it instead.
 
     Raises:
         BadClientProperties: the file cannot be read or translated; the text
@@ -193,15 +193,15 @@ def translate(given: Mapping[str, str], bootstrap: str, source: str) -> ClientPr
         raise BadClientProperties(
             f"{source}: {'; '.join(translation.problems)}.",
             suspect="a file made for something else, or a typing error.",
-            remedy="correct the file given with --kafka-config (docs/external.md says what it "
+            remedy="correct the file given with --kafkalab-config (docs/external.md says what it "
             "may hold).",
         )
     if not translation.found.get("bootstrap.servers"):
         raise NoBootstrap(
             "The external backend does not know where your cluster is.",
-            suspect="--kafka-bootstrap is missing.",
-            remedy="add --kafka-bootstrap=host:port, or bootstrap.servers to the file of "
-            "--kafka-config.",
+            suspect="--kafkalab-bootstrap is missing.",
+            remedy="add --kafkalab-bootstrap=host:port, or bootstrap.servers to the file of "
+            "--kafkalab-config.",
         )
     found = {
         key: Secret(value) if SECRETS.search(key) else value
@@ -233,7 +233,7 @@ def _parse(path: Path) -> dict[str, str]:
 def _unreadable(path: Path, why: str) -> BadClientProperties:
     return BadClientProperties(
         f"{path} cannot be read ({why}).",
-        suspect="a wrong path in --kafka-config, or a file that is not a Java properties file.",
+        suspect="a wrong path in --kafkalab-config, or a file that is not a Java properties file.",
         remedy="name the client.properties that your Kafka command line tools use.",
     )
 
@@ -265,7 +265,7 @@ class _Translation:
         in_file = self._given.get("bootstrap.servers", "")
         if option and in_file and _addresses(option) != _addresses(in_file):
             self.problems.append(
-                f"bootstrap.servers={in_file} is not what --kafka-bootstrap says ({option})"
+                f"bootstrap.servers={in_file} is not what --kafkalab-bootstrap says ({option})"
             )
         if servers := ",".join(_addresses(option or in_file)):
             self.found["bootstrap.servers"] = servers

@@ -173,7 +173,7 @@ class ContainerBroker:
                 raise StartFailed(
                     f"The container of node {ended} ended before Kafka was ready.",
                     suspect="a broker setting, or an image that is not apache/kafka-compatible.",
-                    remedy="check --kafka-image; the end of its log follows.",
+                    remedy="check --kafkalab-image; the end of its log follows.",
                     log=self._tail_of(ended),
                 )
             if probe.brokers(0.3) >= len(self._should_run):
@@ -181,7 +181,7 @@ class ContainerBroker:
         raise StartFailed(
             f"Kafka in the container did not answer within {START_LIMIT:.0f} s.",
             suspect="a machine under heavy load, or a firewall on the published port.",
-            remedy="run again, or use --kafka-backend=embedded; the end of its log follows.",
+            remedy="run again, or use --kafkalab-backend=embedded; the end of its log follows.",
             log=self.log_tail(),
         )
 
@@ -207,7 +207,7 @@ class ContainerBackend:
             raise NoEngine(
                 "No Docker engine answers.",
                 suspect="Docker is not installed or not running, or DOCKER_HOST is wrong.",
-                remedy="start Docker, or use --kafka-backend=embedded, which needs none.",
+                remedy="start Docker, or use --kafkalab-backend=embedded, which needs none.",
             )
         return client
 
@@ -260,8 +260,8 @@ class ContainerBackend:
                 f"The image {self.image} is not on this machine and could not be pulled "
                 f"({problem.splitlines()[0][:160]}).",
                 suspect="a misspelled image, or no way to its registry from here.",
-                remedy="pull or build it (docker/README.md), name another with --kafka-image, "
-                "or use --kafka-backend=embedded.",
+                remedy="pull or build it (docker/README.md), name another with --kafkalab-image, "
+                "or use --kafkalab-backend=embedded.",
             )
 
     def launch(self, topology: Topology, home: Path) -> ContainerBroker:
@@ -443,5 +443,5 @@ def _start_error(error: Exception, port: int) -> PortTaken | StartFailed:
     return StartFailed(
         f"The engine could not start the container ({text.splitlines()[0][:200]}).",
         suspect="the image, or the engine's limits.",
-        remedy="try `docker run` with the image, or use --kafka-backend=embedded.",
+        remedy="try `docker run` with the image, or use --kafkalab-backend=embedded.",
     )

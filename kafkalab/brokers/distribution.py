@@ -95,7 +95,7 @@ def pinned_version(asked: str) -> str:
             return version
     raise UnknownVersion(
         f"There is no Kafka '{asked}' to fetch.",
-        suspect="a typing error in --kafka-version, KAFKALAB_KAFKA_VERSION or kafka_version, "
+        suspect="a typing error in --kafkalab-version, KAFKALAB_KAFKA_VERSION or kafkalab_version, "
         "or a version without pinned jars.",
         remedy=f"use one of {', '.join(pinned_versions())}; `4.1` names the patch as well.",
     )
@@ -321,7 +321,7 @@ def require_writable(cache: Path) -> None:
         raise CacheNotWritable(
             f"The cache folder {cache} cannot be written ({error.strerror or error}).",
             suspect="a read-only or foreign home folder, or a full disk.",
-            remedy="name a folder of your own with KAFKALAB_CACHE or --kafka-cache.",
+            remedy="name a folder of your own with KAFKALAB_CACHE or --kafkalab-cache.",
         ) from error
 
 

@@ -156,7 +156,7 @@ class EmbeddedBroker:
             raise StartFailed(
                 f"The broker's files could not be written to {node.home} ({one_line(reason)}).",
                 suspect="a full disk.",
-                remedy="free some space, or name another folder with --kafka-cache or "
+                remedy="free some space, or name another folder with --kafkalab-cache or "
                 "KAFKALAB_CACHE.",
             ) from error
 
@@ -240,7 +240,7 @@ class EmbeddedBackend:
             raise PreparationFailed(
                 f"Kafka could not be prepared in {self.cache} ({one_line(error)}).",
                 suspect="a full disk, or files there that belong to somebody else.",
-                remedy="free some space, or name another folder with --kafka-cache or "
+                remedy="free some space, or name another folder with --kafkalab-cache or "
                 "KAFKALAB_CACHE, then run `kafkalab prepare`.",
             ) from error
 

@@ -26,15 +26,15 @@ class BrokerError(Exception):
 
 
 class UnknownBackend(BrokerError):
-    """`--kafka-backend` names a backend that does not exist."""
+    """`--kafkalab-backend` names a backend that does not exist."""
 
 
 class UnknownVersion(BrokerError):
-    """`--kafka-version` names a Kafka that is not pinned here."""
+    """`--kafkalab-version` names a Kafka that is not pinned here."""
 
 
 class OtherVersion(BrokerError):
-    """`--kafka-image` names another Kafka than `--kafka-version`."""
+    """`--kafkalab-image` names another Kafka than `--kafkalab-version`."""
 
 
 class NoEngine(BrokerError):

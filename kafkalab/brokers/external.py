@@ -236,7 +236,7 @@ def connect(properties: ClientProperties) -> tuple[AdminClient, dict[int, str]]:
         raise BadClientProperties(
             f"librdkafka does not take these properties: "
             f"{properties.hide_secrets(error.args[0].str())}.",
-            suspect="a value of the file given with --kafka-config.",
+            suspect="a value of the file given with --kafkalab-config.",
             remedy="correct it.",
         ) from None
     waited = 0.0
@@ -294,8 +294,8 @@ def require_kafka_4(settings: Mapping[str, str] | None) -> None:
     if protocol:
         raise TooOld(
             f"Your cluster runs Kafka {protocol.partition('-')[0]}, and lessons need 4.0 or newer.",
-            suspect="--kafka-bootstrap names another cluster than you meant.",
-            remedy="name a newer one, or use --kafka-backend=embedded.",
+            suspect="--kafkalab-bootstrap names another cluster than you meant.",
+            remedy="name a newer one, or use --kafkalab-backend=embedded.",
         )
 
 
@@ -337,7 +337,7 @@ def _why_not(codes: set[int], texts: Sequence[str], servers: str) -> BrokerError
         return AccessRefused(
             f"The cluster at {servers} does not let this user in ({text}).",
             suspect="a wrong user name, password or sasl.mechanism.",
-            remedy="correct the file given with --kafka-config.",
+            remedy="correct the file given with --kafkalab-config.",
         )
     # Told in several ways, depending on who hangs up first, and when.
     if KafkaError._SSL in codes or any(
@@ -348,19 +348,19 @@ def _why_not(codes: set[int], texts: Sequence[str], servers: str) -> BrokerError
             suspect="a port that speaks no TLS, a truststore without the cluster's authority, a "
             "name that its certificate does not have, or a certificate of yours that it asks for.",
             remedy="correct security.protocol, ssl.truststore.* or ssl.keystore.* in the file "
-            "given with --kafka-config.",
+            "given with --kafkalab-config.",
         )
     # Kafka, or whoever it is, hangs up at the first request.
     if any("APIVERSION_QUERY" in each and "Disconnected" in each for each in texts):
         return AccessRefused(
             f"{servers} takes connections and hangs up ({text}).",
             suspect="a port that speaks TLS or SASL, and a client that does not.",
-            remedy="correct security.protocol in the file given with --kafka-config.",
+            remedy="correct security.protocol in the file given with --kafkalab-config.",
         )
     return Unreachable(
         f"No Kafka answers at {servers} ({text}).",
         suspect="a wrong address, a cluster that is down, or a firewall.",
-        remedy="check --kafka-bootstrap.",
+        remedy="check --kafkalab-bootstrap.",
     )
 
 
@@ -374,5 +374,5 @@ def _not_ours(what: str) -> NotOurs:
     return NotOurs(
         f"The external backend does not {what}: the cluster is somebody else's.",
         suspect="a test that needs a broker of its own.",
-        remedy="use --kafka-backend=embedded for it.",
+        remedy="use --kafkalab-backend=embedded for it.",
     )

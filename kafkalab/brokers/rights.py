@@ -46,7 +46,7 @@ def require_rights(client: Mapping[str, str]) -> None:
         raise ClusterRefuses(
             f"The cluster answers, but does not do what lessons ask of it ({error}).",
             suspect="a cluster in trouble, or under heavy load.",
-            remedy="try again, ask who runs it, or use --kafka-backend=embedded.",
+            remedy="try again, ask who runs it, or use --kafkalab-backend=embedded.",
         ) from error
     finally:
         _remove(admin, name)
@@ -167,5 +167,5 @@ def _refuses(what: str, error: KafkaError) -> ClusterRefuses:
     return ClusterRefuses(
         f"The cluster {what} ({error.name()}: {error.str()}).",
         suspect="a policy or a quota of the cluster, or a cluster in trouble.",
-        remedy="ask who runs it, or use --kafka-backend=embedded.",
+        remedy="ask who runs it, or use --kafkalab-backend=embedded.",
     )

@@ -11,12 +11,14 @@ from rich.console import Console
 from kafkalab import __version__
 from kafkalab.brokers.errors import BrokerError
 from kafkalab.cli import clean, log, setup
+from kafkalab.cli.options import EITHER_NAME
 from kafkalab.curriculum import BadManifest
 from kafkalab.learning_log.journal import BadJournal
 from kafkalab.learning_log.readable import readable
 
 app = typer.Typer(
     help="Apache Kafka's behaviour as executable facts.",
+    context_settings=EITHER_NAME,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

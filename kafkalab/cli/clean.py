@@ -12,14 +12,8 @@ from rich.console import Console
 from kafkalab.brokers.external import ExternalBackend
 from kafkalab.brokers.leftovers import Leftovers, delete_leftovers, leftovers
 from kafkalab.brokers.names import age_of, prefix_of
-from kafkalab.config import KNOBS, Settings
-
-BootstrapOption = Annotated[
-    str | None, typer.Option("--kafka-bootstrap", help=KNOBS["bootstrap"].help)
-]
-ConfigOption = Annotated[
-    str | None, typer.Option("--kafka-config", help=KNOBS["client_config"].help)
-]
+from kafkalab.cli.options import BootstrapOption, ConfigOption
+from kafkalab.config import Settings
 
 
 def clean(

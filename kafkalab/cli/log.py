@@ -14,7 +14,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from kafkalab.config import KNOBS, Settings
+from kafkalab.cli.options import CurriculumOption, ReportsOption
+from kafkalab.config import Settings
 from kafkalab.curriculum import Curriculum, load
 from kafkalab.learning_log import journal, page
 from kafkalab.learning_log.history import Proof
@@ -36,11 +37,6 @@ from kafkalab.learning_log.verdicts import Verdict
 class WrongValue(Exception):
     """An argument or an option has a value that means nothing; the text names those that do."""
 
-
-ReportsOption = Annotated[str | None, typer.Option("--reports", help=KNOBS["reports"].help)]
-CurriculumOption = Annotated[
-    str | None, typer.Option("--curriculum", help=KNOBS["curriculum"].help)
-]
 
 STATUS_STYLES = {"not started": "dim", "in progress": "yellow", "demonstrated": "green"}
 
@@ -139,7 +135,7 @@ def report(
     errors = Console(stderr=True, highlight=False)
     progress = progress_of(load(settings.curriculum), settings.reports)
     if not progress.runs:
-        where = "run pytest first, in this folder, or name another with --reports"
+        where = "run pytest first, in this folder, or name another with --kafkalab-reports"
         _whole(errors, f"kafkalab: there is no run in {settings.reports} yet: {where}", style="red")
         raise typer.Exit(1)
     run_page = settings.reports / RUN_PAGE

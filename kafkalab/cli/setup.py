@@ -17,13 +17,8 @@ from kafkalab.brokers.choose import container_backend, embedded_backend
 from kafkalab.brokers.distribution import Distribution, find_java, require_writable
 from kafkalab.brokers.errors import BrokerError, OtherVersion
 from kafkalab.brokers.prepared import Prepared
-from kafkalab.config import KNOBS, Settings
-
-CacheOption = Annotated[str | None, typer.Option("--kafka-cache", help=KNOBS["cache"].help)]
-ImageOption = Annotated[str | None, typer.Option("--kafka-image", help=KNOBS["image"].help)]
-VersionOption = Annotated[
-    str | None, typer.Option("--kafka-version", help=KNOBS["kafka_version"].help)
-]
+from kafkalab.cli.options import CacheOption, ImageOption, VersionOption
+from kafkalab.config import Settings
 
 OLDEST_PYTHON = (3, 11)
 

@@ -30,7 +30,7 @@ def fact_command(stated: Statement, kafka_version: str = KAFKA_VERSION) -> str:
     fitting = [each for each in pinned_versions() if stated.is_stated_for(each)]
     version = kafka_version if kafka_version in fitting else (fitting or [KAFKA_VERSION])[-1]
     slow = "-m slow " if stated.is_slow else ""
-    other = f" --kafka-version={version}" if version != KAFKA_VERSION else ""
+    other = f" --kafkalab-version={version}" if version != KAFKA_VERSION else ""
     return f"pytest {slow}-k {stated.slug.replace('-', '_')}{other}"
 
 
@@ -43,7 +43,9 @@ def run_again(fact: FactRecord, curriculum: Curriculum, record: RunRecord) -> st
 
 def with_solutions(command: str, folder: str) -> str:
     """The command, judging the components in a folder; as it is for the reference."""
-    return f"{command} --solutions={shlex.quote(shown_folder(folder))}" if folder else command
+    return (
+        f"{command} --kafkalab-solutions={shlex.quote(shown_folder(folder))}" if folder else command
+    )
 
 
 def shown_folder(folder: str) -> str:

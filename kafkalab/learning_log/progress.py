@@ -46,7 +46,7 @@ class FactProgress:
     proof: Proof | None
     """of a component: of the reference"""
     own: Proof | None
-    """facts about components only: of the learner's own code, judged with --solutions"""
+    """facts about components only: of the learner's own code, judged with --kafkalab-solutions"""
     later: str
     """a word on a later run that says nothing of it; empty when there was none"""
     own_command: str

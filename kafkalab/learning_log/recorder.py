@@ -173,7 +173,7 @@ class Recorder:
         except OSError as error:
             self._trouble = (
                 f"the learning log was not written: {log}: {error.strerror}: check its rights, "
-                "or name another folder with --reports"
+                "or name another folder with --kafkalab-reports"
             )
         except Exception as error:  # noqa: BLE001 - what the run showed holds without a page of it
             self._trouble = f"the learning log was not written: {type(error).__name__}: {error}"

@@ -1,0 +1,27 @@
+"""Settings as options of commands: `--reports`, or as pytest calls it, `--kafkalab-reports`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from kafkalab.config import KNOBS
+
+PREFIX = "kafkalab-"
+# What was pasted from a call of pytest works for a command, too.
+EITHER_NAME = {"token_normalize_func": lambda name: name.removeprefix(PREFIX)}
+
+
+def _option(name: str) -> Any:
+    knob = KNOBS[name]
+    return typer.Option(knob.flag.replace(PREFIX, ""), help=knob.help)
+
+
+BootstrapOption = Annotated[str | None, _option("bootstrap")]
+CacheOption = Annotated[str | None, _option("cache")]
+ConfigOption = Annotated[str | None, _option("client_config")]
+CurriculumOption = Annotated[str | None, _option("curriculum")]
+ImageOption = Annotated[str | None, _option("image")]
+ReportsOption = Annotated[str | None, _option("reports")]
+VersionOption = Annotated[str | None, _option("kafka_version")]
