@@ -83,11 +83,9 @@ def skip_other_versions(item: pytest.Item, statement: Statement, kafka_version: 
         item.add_marker(pytest.mark.skip(reason=reason))
 
 
-def limit_time(item: pytest.Item, backend: str) -> None:
-    """Give a fact a time limit, unless it names its own."""
-    if item.get_closest_marker("timeout") is None:
-        limit = EXTERNAL_FACT_LIMIT if backend == "external" else FACT_LIMIT
-        item.add_marker(pytest.mark.timeout(limit))
+def time_limit(backend: str) -> int:
+    """Seconds that a fact may take, unless it names its own limit."""
+    return EXTERNAL_FACT_LIMIT if backend == "external" else FACT_LIMIT
 
 
 @dataclass(frozen=True)

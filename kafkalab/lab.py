@@ -13,14 +13,13 @@ from kafkalab.brokers import Backend
 from kafkalab.brokers.choose import backend_named, choose
 from kafkalab.brokers.lease import Lease
 from kafkalab.brokers.runs import Run
+from kafkalab.collection import is_of_project
 from kafkalab.config import Settings
 from kafkalab.curriculum import Curriculum, load
 
 lab_key = pytest.StashKey["Lab"]()
 
 WORKER_INPUT = "kafkalab"
-# A package that lies there was installed: a project above it does not teach it.
-INSTALLED = {"site-packages", "dist-packages"}
 
 
 class Lab:
@@ -53,15 +52,24 @@ class Lab:
         """
         return any(self._reaches_the_tests(argument) for argument in self._config.args)
 
-    def _reaches_the_tests(self, argument: str) -> bool:
+    @cached_property
+    def is_alone(self) -> bool:
+        """Whether pytest was called on nothing but the curriculum's tests."""
+        return all(self._is_in_the_tests(argument) for argument in self._config.args)
+
+    def _is_in_the_tests(self, argument: str) -> bool:
         place = argument.partition("::")[0]
         package = self.curriculum.folder
         if self._config.option.pyargs and place.split(".")[0] == package.name:
             return True
-        path = (self._config.invocation_params.dir / place).resolve()
-        if path.is_relative_to(package):
-            return True
-        return package.is_relative_to(path) and not INSTALLED & set(package.relative_to(path).parts)
+        return self._path_of(place).is_relative_to(package)
+
+    def _reaches_the_tests(self, argument: str) -> bool:
+        path = self._path_of(argument.partition("::")[0])
+        return self._is_in_the_tests(argument) or is_of_project(self.curriculum.folder, path)
+
+    def _path_of(self, place: str) -> Path:
+        return (self._config.invocation_params.dir / place).resolve()
 
     @cached_property
     def _choice(self) -> tuple[Backend, str]:

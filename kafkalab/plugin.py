@@ -16,8 +16,9 @@ from typing import Any
 
 import pytest
 
-from kafkalab import facts
+from kafkalab import collection, facts
 from kafkalab.brokers.errors import BrokerError
+from kafkalab.collection import FactModule
 from kafkalab.config import KNOBS
 from kafkalab.curriculum import BadManifest
 from kafkalab.lab import WORKER_INPUT, Lab, lab_key
@@ -36,9 +37,12 @@ MARKERS = (
     "control(slug, changes, versions=''): the same apparatus with one factor changed; the fact's "
     "opposite",
     "needs(*capabilities): what the broker must be able to do (restart, log_dirs, jars, ...)",
-    "slow: takes a minute and is left out, unless -m says what to run",
-    "cluster(brokers=1, settings={}): the broker that private_broker starts for this test",
+    "slow: takes a minute and is left out, unless -m names it",
 )
+CLUSTER_MARKER = (
+    "cluster(brokers=1, settings={}): the broker that private_broker starts for this test"
+)
+"""of a fixture that any test may use; the others are for facts, and a host may have namesakes"""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -51,11 +55,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    for marker in MARKERS:
-        config.addinivalue_line("markers", marker)
+    config.addinivalue_line("markers", CLUSTER_MARKER)
     _check_root(config)
     try:
         lab = config.stash[lab_key] = Lab(config)
+        if lab.is_active:
+            _prepare_for_facts(config, lab)
         if lab.is_active and not lab.is_worker:
             if not config.option.collectonly:
                 _check_reports(lab.settings.reports)
@@ -65,6 +70,17 @@ def pytest_configure(config: pytest.Config) -> None:
             config.pluginmanager.register(recorder, "kafkalab-recorder")
     except BadManifest as error:
         raise pytest.UsageError(f"kafkalab's curriculum: {error}") from error
+
+
+def _prepare_for_facts(config: pytest.Config, lab: Lab) -> None:
+    for marker in MARKERS:
+        config.addinivalue_line("markers", marker)
+    if not collection.has_timeout(config):
+        config.addinivalue_line("markers", "timeout(seconds): has no effect without pytest-timeout")
+    # What else says which modules explain their assertions, python_files, is the host's.
+    pytest.register_assert_rewrite(
+        *(f"{lab.curriculum.folder.name}.{task.module}" for task in lab.curriculum.tasks)
+    )
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -159,7 +175,7 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 
 
 def _leaves_out_slow(config: pytest.Config) -> bool:
-    return not config.option.markexpr
+    return re.search(r"\bslow\b", config.option.markexpr) is None
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -177,20 +193,32 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return True if named[0] not in collection_path.stem else None
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collect_file(
+    file_path: Path, parent: pytest.Collector
+) -> Generator[None, list[pytest.Collector], list[pytest.Collector]]:
+    found = yield
+    lab = parent.config.stash[lab_key]
+    if lab.is_active and lab.curriculum.is_task_module(file_path):
+        return [FactModule.at(file_path, parent)]
+    return found
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     lab = config.stash[lab_key]
     if not lab.is_active:
         return
-    for item in items:
-        statement = facts.statement_of(item, lab.curriculum)
+    stated = [(item, facts.statement_of(item, lab.curriculum)) for item in items]
+    for item, statement in stated:
         if statement is not None:
             facts.add_keywords(item, statement)
-            facts.limit_time(item, lab.backend.name)
+            collection.shield(item, lab.curriculum.folder)
+            collection.limit_time(item, facts.time_limit(lab.backend.name))
             if not config.option.collectonly:
                 # A cluster is asked what it can do, which only who runs the facts needs.
                 facts.skip_unmet_needs(item, lab.backend.capabilities, lab.backend.name)
                 facts.skip_other_versions(item, statement, lab.backend.kafka_version)
-    slow = [item for item in items if item.get_closest_marker("slow") is not None]
+    slow = [item for item, statement in stated if statement is not None and statement.is_slow]
     if slow and _leaves_out_slow(config):
         config.hook.pytest_deselected(items=slow)
         items[:] = [item for item in items if item not in slow]

@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
+from kafkalab.collection import INSTALLED
 from kafkalab.curriculum import Curriculum
-from kafkalab.lab import INSTALLED
 from kafkalab.learning_log.commands import with_solutions
 from kafkalab.learning_log.evidence_html import evidence_html
 from kafkalab.learning_log.links import relative_link

@@ -37,6 +37,8 @@ class Recorder:
         """the learning log, once it is written"""
         self._tests: dict[str, TestRecord] = {}
         self._is_collected = False
+        self._is_our_page = False
+        """whether pytest-html's page is of facts, and not a host's"""
         self._running: set[str] = set()
         self._began = time.monotonic()
         self._started = datetime.now().astimezone()
@@ -50,15 +52,18 @@ class Recorder:
     def ask_for_page(self) -> None:
         """Have pytest-html write the run's page, unless the user asked for one elsewhere.
 
+        A page that a host asked for, and on which its own tests stand, stays as it is.
         Called before pytest-html is configured.
         """
         option = self._config.option
         if not hasattr(option, "htmlpath") or option.collectonly:
             return
+        self._is_our_page = option.htmlpath is None or self._lab.is_alone
         if option.htmlpath is None:
             option.htmlpath = str(self._lab.settings.reports / run_report.RUN_PAGE)
-        option.self_contained_html = True
-        option.css.append(str(run_report.STYLE))
+        if self._is_our_page:
+            option.self_contained_html = True
+            option.css.append(str(run_report.STYLE))
 
     @property
     def page(self) -> Path | None:
@@ -73,7 +78,7 @@ class Recorder:
         except ImportError:
             return
         rows = self._config.stash.get(metadata_key, None)
-        if rows is not None:
+        if rows is not None and self._is_our_page:
             rows["Kafka"] = self._lab.backend.describe()
 
     # How preparation tells what it does (kafkalab.brokers.Progress): lines in the terminal.
@@ -105,6 +110,7 @@ class Recorder:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, ids: Sequence[str]) -> None:
+        self._is_collected = True
         self._select(ids)
 
     def _select(self, nodeids: Any) -> None:
@@ -141,15 +147,22 @@ class Recorder:
             run_report.attach_evidence(report, test.evidence, self._pictures)
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionfinish(self, exitstatus: int) -> None:
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         self._exit_status = int(exitstatus)
         for nodeid in self._running & set(self._tests):
             self._tests[nodeid].add(Outcome.INTERRUPTED, "the run ended while it ran", 0.0)
         if not self._config.option.collectonly:
+            if exitstatus == pytest.ExitCode.OK and self._has_failed():
+                # A plugin tried again until it passed: what was seen once was seen.
+                session.exitstatus = self._exit_status = int(pytest.ExitCode.TESTS_FAILED)
             self.record = self._make_record(completed=True)
             self._write(self.record)
             if self.record.facts:
                 self._look_back()
+
+    def _has_failed(self) -> bool:
+        failures = {Outcome.REFUTED, Outcome.INVALID, Outcome.INTERRUPTED}
+        return any(test.outcome in failures for test in self._tests.values())
 
     def _write(self, record: RunRecord) -> None:
         record.write(self.record_path)
@@ -180,8 +193,8 @@ class Recorder:
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         if keyword := self._keyword_without_facts():
-            near = terminal.like(keyword, self._lab.curriculum)
-            terminalreporter.write_line(f"kafkalab: no fact matches -k {keyword}{near}", red=True)
+            why = terminal.why_nothing(keyword, self._lab.curriculum)
+            terminalreporter.write_line(f"kafkalab: {why}", red=True)
         if self.record is not None and self.record.facts:
             pages = {"log": self._log, "page": self.page, "record": self.record_path}
             terminal.show(terminalreporter, self.record, self._lab.curriculum, pages)
@@ -198,32 +211,42 @@ class Recorder:
                 plugins.unregister(plugin)
 
     def _keyword_without_facts(self) -> str:
-        """What was asked for with -k, when no fact was selected; else empty."""
-        return "" if self._tests else str(self._config.option.keyword or "")
+        """What was asked for with -k, when no fact was selected; else empty.
+
+        Nothing can be said of it where the run was ended before all was collected, nor
+        where it may be meant for the host's tests.
+        """
+        if self._tests or not self._is_collected or not self._lab.is_alone:
+            return ""
+        return str(self._config.option.keyword or "")
 
     # Hooks of pytest-html.
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_report_title(self, report: Any) -> None:
-        report.title = f"kafkalab: Module {self._lab.curriculum.id}, one run"
+        if self._is_our_page:
+            report.title = f"kafkalab: Module {self._lab.curriculum.id}, one run"
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_results_summary(self, prefix: list[str]) -> None:
-        if self.record is not None:
+        if self.record is not None and self._is_our_page:
             log = relative_link(self._log, self.page.parent) if self._log and self.page else ""
             prefix.append(run_report.summary(self.record, self._lab.curriculum, log))
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_results_table_header(self, cells: list[str]) -> None:
-        run_report.change_header(cells)
+        if self._is_our_page:
+            run_report.change_header(cells)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_results_table_row(self, report: Any, cells: list[str]) -> None:
-        run_report.change_row(cells, self._lab.curriculum.statement_of(report.nodeid))
+        if self._is_our_page:
+            run_report.change_row(cells, self._lab.curriculum.statement_of(report.nodeid))
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_results_table_html(self, data: list[str]) -> None:
-        run_report.drop_empty_log(data)
+        if self._is_our_page:
+            run_report.drop_empty_log(data)
 
     def _make_record(self, *, completed: bool) -> RunRecord:
         tests = tuple(self._tests.values())

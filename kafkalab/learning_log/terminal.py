@@ -122,16 +122,21 @@ def why(reason: str) -> list[str]:
     ]
 
 
-def like(keyword: str, curriculum: Curriculum) -> str:
-    """Why a keyword found nothing, to end a line with; empty when nothing is near."""
+def why_nothing(keyword: str, curriculum: Curriculum) -> str:
+    """Why `-k` selected no fact, in one line."""
     slug, facts = keyword.replace("_", "-"), curriculum.stated_facts
     if any(each.is_slow and slug in each.slug for each in facts.values()):
-        return f" that takes less than a minute: pytest -m slow -k {keyword}"
-    tasks = [f"task-{task.id.replace('.', '-')}" for task in curriculum.tasks]
-    near = [
-        name.replace("-", "_") for name in difflib.get_close_matches(slug, [*tasks, *facts], n=3)
-    ]
-    return f"; did you mean {' or '.join(near)}?" if near else ""
+        return (
+            f"no fact matches -k {keyword} that takes less than a minute: "
+            f"pytest -m slow -k {keyword}"
+        )
+    known = [*(f"task-{task.id.replace('.', '-')}" for task in curriculum.tasks), *facts]
+    if any(slug in name for name in known):
+        return f"there are facts for -k {keyword}, but another option, such as -m, leaves them out"
+    near = [name.replace("-", "_") for name in difflib.get_close_matches(slug, known, n=3)]
+    return f"no fact matches -k {keyword}" + (
+        f"; did you mean {' or '.join(near)}?" if near else ""
+    )
 
 
 def _show_control(reporter: pytest.TerminalReporter, control: ControlRecord) -> None:
