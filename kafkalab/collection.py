@@ -27,6 +27,12 @@ SHIELDS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
 }
 """for each neighbour plugin, by its name, the marker that keeps it away from a fact"""
 
+NEIGHBOURS_MARKERS = {
+    "timeout": "timeout(seconds): has no effect here, as pytest-timeout is not there",
+    "warnings": "filterwarnings(filter): has no effect here, as -p no:warnings was given",
+}
+"""markers that facts have, by the plugin that makes something of them"""
+
 SCOPES = ("session", "package", "module", "class", "function")
 """pytest's, in the order in which it sets fixtures up"""
 
@@ -66,8 +72,9 @@ def shield(item: pytest.Item, lessons: Path) -> None:
         item: the fact or control.
         lessons: the folder of its module.
     """
-    # The first of its marks, so that what the fact itself says of warnings counts.
-    item.add_marker(pytest.mark.filterwarnings("default"), append=False)
+    if item.config.pluginmanager.hasplugin("warnings"):
+        # The first of its marks, so that what the fact itself says of warnings counts.
+        item.add_marker(pytest.mark.filterwarnings("default"), append=False)
     for plugin, (marker, words) in SHIELDS.items():
         if item.config.pluginmanager.hasplugin(plugin):
             item.add_marker(getattr(pytest.mark, marker)(**words))
@@ -80,13 +87,11 @@ def limit_time(item: pytest.Item, seconds: float) -> None:
 
     Without pytest-timeout, which keeps it, only the waits of a fact are limited.
     """
-    if has_timeout(item.config) and item.get_closest_marker("timeout") is None:
+    if (
+        item.config.pluginmanager.hasplugin("timeout")
+        and item.get_closest_marker("timeout") is None
+    ):
         item.add_marker(pytest.mark.timeout(seconds))
-
-
-def has_timeout(config: pytest.Config) -> bool:
-    """Whether pytest-timeout is there."""
-    return config.pluginmanager.hasplugin("timeout")
 
 
 def _take_fixtures(item: pytest.Function, lessons: Path) -> None:

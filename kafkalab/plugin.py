@@ -75,8 +75,9 @@ def pytest_configure(config: pytest.Config) -> None:
 def _prepare_for_facts(config: pytest.Config, lab: Lab) -> None:
     for marker in MARKERS:
         config.addinivalue_line("markers", marker)
-    if not collection.has_timeout(config):
-        config.addinivalue_line("markers", "timeout(seconds): has no effect without pytest-timeout")
+    for plugin, marker in collection.NEIGHBOURS_MARKERS.items():
+        if not config.pluginmanager.hasplugin(plugin):
+            config.addinivalue_line("markers", marker)
     # What else says which modules explain their assertions, python_files, is the host's.
     pytest.register_assert_rewrite(
         *(f"{lab.curriculum.folder.name}.{task.module}" for task in lab.curriculum.tasks)

@@ -56,7 +56,9 @@ class Recorder:
         Called before pytest-html is configured.
         """
         option = self._config.option
-        if not hasattr(option, "htmlpath") or option.collectonly:
+        # pytest-html writes no page without pytest-metadata.
+        has_html = self._config.pluginmanager.hasplugin("metadata") and hasattr(option, "htmlpath")
+        if not has_html or option.collectonly:
             return
         self._is_our_page = option.htmlpath is None or self._lab.is_alone
         if option.htmlpath is None:
