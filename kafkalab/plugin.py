@@ -79,9 +79,10 @@ def _prepare_for_facts(config: pytest.Config, lab: Lab) -> None:
         if not config.pluginmanager.hasplugin(plugin):
             config.addinivalue_line("markers", marker)
     # What else says which modules explain their assertions, python_files, is the host's.
-    pytest.register_assert_rewrite(
-        *(f"{lab.curriculum.folder.name}.{task.module}" for task in lab.curriculum.tasks)
-    )
+    for task in lab.curriculum.tasks:
+        # In a package, and in a folder that is none.
+        package = lab.curriculum.folder.name
+        pytest.register_assert_rewrite(f"{package}.{task.module}", task.module)
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

@@ -119,7 +119,7 @@ class Project:
 
     def __init__(self, pytester: pytest.Pytester) -> None:
         self._pytester = pytester
-        self.folder = pytester.path
+        self.folder = self.lessons = pytester.path
         pytester.makepyprojecttoml("[tool.pytest.ini_options]\nkafkalab_curriculum = 'module.toml'")
         pytester.makeconftest(PLAYED_BROKER)
 
@@ -128,12 +128,12 @@ class Project:
         head = "import os\nimport pathlib\nimport pytest\n"
         head += "from kafkalab.observe.waiting import wait_until\n\n"
         module = head + textwrap.dedent(tests)
-        (self.folder / "test_task_9_1_things.py").write_text(module, "utf-8")
+        (self.lessons / "test_task_9_1_things.py").write_text(module, "utf-8")
         rows = [MANIFEST, "[task.facts]"]
         for slug, no_control in (facts or {"thing": ""}).items():
             why = f", no_control = '{no_control}'" if no_control else ""
             rows.append(f"{slug} = {{hint = 'Look.'{why}}}")
-        (self.folder / "module.toml").write_text("\n".join(rows), "utf-8")
+        (self.lessons / "module.toml").write_text("\n".join(rows), "utf-8")
 
     def run(self, *arguments: str) -> pytest.RunResult:
         """Run pytest there, in file order unless told otherwise."""
@@ -142,7 +142,9 @@ class Project:
 
     def record(self) -> dict[str, Any]:
         """The record of the only, or last, run."""
-        path = sorted((self.folder / "reports" / "runs").glob("*.json"))[-1]
+        # Of two runs in one second the names do not tell which was the last.
+        records = (self.folder / "reports" / "runs").glob("*.json")
+        path = max(records, key=lambda path: path.stat().st_mtime_ns)
         record: dict[str, Any] = json.loads(path.read_text("utf-8"))
         return record
 
@@ -157,13 +159,51 @@ class Project:
         return len(path.read_text("utf-8")) if path.exists() else 0
 
 
+class Host(Project):
+    """Somebody's project with tests of its own, and a folder `lessons` of facts beside them."""
+
+    def __init__(self, pytester: pytest.Pytester) -> None:
+        self._pytester = pytester
+        self.folder = pytester.path
+        self.lessons = pytester.mkdir("lessons")
+        self.write("played.py", PLAYED_BROKER)
+        self.configure()
+
+    def write(self, name: str, text: str) -> None:
+        """Write one of its files."""
+        path = self.folder / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(textwrap.dedent(text), "utf-8")
+
+    def configure(self, settings: str = "") -> None:
+        """Write its ini file: its own settings, and where the facts are."""
+        head = "[tool.pytest.ini_options]\nkafkalab_curriculum = 'lessons/module.toml'\n"
+        self.write("pyproject.toml", head + textwrap.dedent(settings))
+
+    def run(self, *arguments: str) -> pytest.RunResult:
+        """Run pytest there, in file order; the tests that are meant are among the arguments."""
+        return super().run("-p", "played", *arguments)
+
+
 @pytest.fixture
-def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Project:
-    """A project with a played broker and a cache folder of its own."""
+def settled(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
+    """A folder for whole runs of pytest, with a cache folder of its own."""
     monkeypatch.setenv("KAFKALAB_CACHE", str(pytester.path / "cache"))
     monkeypatch.delenv("KAFKALAB_BACKEND", raising=False)
     monkeypatch.delenv("KAFKALAB_IMAGE", raising=False)
-    return Project(pytester)
+    return pytester
+
+
+@pytest.fixture
+def project(settled: pytest.Pytester) -> Project:
+    """A project with a played broker."""
+    return Project(settled)
+
+
+@pytest.fixture
+def host(settled: pytest.Pytester) -> Host:
+    """A project of somebody who has tests, and learns beside; with a played broker."""
+    return Host(settled)
 
 
 @pytest.fixture
