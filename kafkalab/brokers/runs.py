@@ -135,7 +135,7 @@ class Run:
 
     def _set_watchdog(self) -> None:
         package_root = Path(__file__).parents[2]
-        subprocess.Popen(
+        watchdog = subprocess.Popen(
             [sys.executable, "-m", "kafkalab.brokers.watchdog", str(self.folder)],
             env={**os.environ, "PYTHONPATH": str(package_root)},
             stdin=subprocess.DEVNULL,
@@ -144,6 +144,8 @@ class Run:
             # Ctrl-C in the terminal, or the end of its session, must not reach it.
             start_new_session=True,
         )
+        # Nobody waits for it, as it outlives this process: Python is not to warn of that.
+        watchdog.returncode = 0
 
     def close(self) -> None:
         """End all brokers of the run and remove its folder; the shared broker's log is kept."""
