@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,6 +88,22 @@ def skip_other_versions(item: pytest.Item, statement: Statement, kafka_version: 
 def time_limit(backend: str) -> int:
     """Seconds that a fact may take, unless it names its own limit."""
     return EXTERNAL_FACT_LIMIT if backend == "external" else FACT_LIMIT
+
+
+@contextlib.contextmanager
+def plain_reasons(config: pytest.Config) -> Iterator[None]:
+    """Have pytest tell what an assertion compared without colours.
+
+    It puts them into the exception's text, where the terminal has any, and counts them
+    where it cuts that text: a record is to say the same wherever it was made.
+    """
+    writer = config.get_terminal_writer()
+    before = writer.code_highlight
+    writer.code_highlight = False
+    try:
+        yield
+    finally:
+        writer.code_highlight = before
 
 
 @dataclass(frozen=True)

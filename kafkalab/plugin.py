@@ -23,6 +23,8 @@ from kafkalab.config import KNOBS
 from kafkalab.curriculum import BadManifest
 from kafkalab.lab import WORKER_INPUT, Lab, lab_key
 from kafkalab.learning_log.recorder import Recorder
+from kafkalab.learning_log.terminal import Terminal
+from kafkalab.readable import LINES, readable
 
 pytest_plugins = ["kafkalab.fixtures"]
 
@@ -43,6 +45,10 @@ CLUSTER_MARKER = (
     "cluster(brokers=1, settings={}): the broker that private_broker starts for this test"
 )
 """of a fixture that any test may use; the others are for facts, and a host may have namesakes"""
+
+
+def _usage_error(text: str) -> pytest.UsageError:
+    return pytest.UsageError(readable(text, keep=LINES))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -69,7 +75,7 @@ def pytest_configure(config: pytest.Config) -> None:
             recorder.ask_for_page()
             config.pluginmanager.register(recorder, "kafkalab-recorder")
     except BadManifest as error:
-        raise pytest.UsageError(f"kafkalab's curriculum: {error}") from error
+        raise _usage_error(f"kafkalab's curriculum: {error}") from error
 
 
 def _prepare_for_facts(config: pytest.Config, lab: Lab) -> None:
@@ -92,12 +98,12 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     if lab.is_worker or not lab.is_active:
         return
     if sys.flags.optimize:
-        raise pytest.UsageError(
+        raise _usage_error(
             "python -O drops assertions, so nothing would be checked: run without -O"
         )
     _check_curriculum(lab)
     if lab.settings.solutions and not lab.settings.solutions.is_dir():
-        raise pytest.UsageError(
+        raise _usage_error(
             f"--kafkalab-solutions: there is no folder {lab.settings.solutions}: check the path, "
             "or make it (README, Check your own code, says what goes in)"
         )
@@ -108,7 +114,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         lab.backend.prepare(recorder)
         recorder.tell_environment()
     except BrokerError as error:
-        raise pytest.UsageError(str(error)) from error
+        raise _usage_error(str(error)) from error
 
 
 def _check_root(config: pytest.Config) -> None:
@@ -122,7 +128,7 @@ def _check_root(config: pytest.Config) -> None:
         return
     for flag, folder in pairwise(map(str, called.args)):
         if flag in {knob.flag for knob in KNOBS.values()} and Path(folder).is_dir():
-            raise pytest.UsageError(
+            raise _usage_error(
                 f"{flag} {folder}: pytest looks for the project there: write {flag}={folder}"
             )
 
@@ -134,7 +140,7 @@ def _check_reports(folder: Path) -> None:
     except OSError:
         is_writable = False
     if not is_writable:
-        raise pytest.UsageError(
+        raise _usage_error(
             f"the folder for reports, {folder}, cannot be written to: check its rights, "
             "or name another with --kafkalab-reports"
         )
@@ -147,7 +153,7 @@ def _check_summary(path: Path | None) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.open("a").close()
     except OSError as error:
-        raise pytest.UsageError(
+        raise _usage_error(
             f"--kafkalab-concept-summary: {path} cannot be written to: {error.strerror}: "
             "name another file"
         ) from error
@@ -159,7 +165,7 @@ def _check_curriculum(lab: Lab) -> None:
     except BadManifest as error:
         problems = [str(error)]
     if problems:
-        raise pytest.UsageError("kafkalab's curriculum: " + "\n  ".join(problems))
+        raise _usage_error("kafkalab's curriculum: " + "\n  ".join(problems))
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
@@ -167,7 +173,8 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     if not lab.is_active or lab.is_worker:
         return []
     try:
-        lines = [f"kafka: {lab.backend.describe()}" + (f" ({lab.reason})" if lab.reason else "")]
+        why = f" ({lab.reason})" if lab.reason else ""
+        lines = [f"kafka: {readable(lab.backend.describe())}{readable(why)}"]
     except BrokerError as error:
         # Only who collects and runs nothing comes here; whoever runs was told before.
         return [f"kafka: {error}"]
@@ -227,6 +234,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    lab = item.config.stash[lab_key]
+    if not lab.is_active or facts.statement_of(item, lab.curriculum) is None:
+        return (yield)
+    with facts.plain_reasons(item.config):
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
@@ -251,7 +267,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     # Where pytest gives up early it has no terminal yet.
     reporter = config.pluginmanager.getplugin("terminalreporter")
-    tell = reporter.write_line if reporter is not None else print
+    tell = Terminal(reporter).line if reporter is not None else print
     if lab := config.stash.get(lab_key, None):
         try:
             lab.close(tell)

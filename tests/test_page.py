@@ -691,3 +691,33 @@ def seconds_to_open(browser: Any, path: Path) -> float:
     metrics = session.send("Performance.getMetrics")["metrics"]
     tab.close()
     return next(float(each["value"]) for each in metrics if each["name"] == "TaskDuration")
+
+
+def test_the_runs_page_runs_its_own_script_only(project: Any, browser: Any) -> None:
+    """pytest-html's page works under a policy: no other script runs, nothing is fetched."""
+    project.teach(
+        """
+        @pytest.mark.fact("thing", scope="any")
+        def test_a_thing_is(evidence):
+            '''A thing is a thing.'''
+            evidence.table("Seen", [{"what": "<script>window.ran = 1</script>"}])
+            evidence.shares("Shares", {n: {"a": n, "b": 3} for n in range(3)})
+            print("<img src=x onerror='window.ran = 2'>")
+            assert 1 == 2, "<svg onload='window.ran = 3'>"
+        """,
+        {"thing": "nothing is opposite to a thing"},
+    )
+    project.run()
+    page = project.folder / "reports" / "run.html"
+
+    visit = Visit(browser, page)
+    visit.tab.locator(".col-result").first.wait_for(timeout=5000)
+    visit.tab.get_by_text("Show all details").click()
+
+    policy = visit.tab.locator("meta[http-equiv=Content-Security-Policy]").get_attribute("content")
+    assert policy.startswith("default-src 'none'; ")
+    assert "script-src 'sha256-" in policy
+    assert visit.tab.evaluate("window.ran") is None
+    assert visit.tab.get_by_text("Seen").count() > 0, "the evidence is shown"
+    assert visit.said == []
+    assert [url for url in visit.asked_for if not url.startswith("data:")] == [page.as_uri()]

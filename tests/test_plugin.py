@@ -714,3 +714,39 @@ def test_a_tasks_name_leaves_other_modules_alone(project: Any, workers: str) -> 
 
     named.stdout.no_fnmatch_line("*imported*")
     other.stdout.fnmatch_lines(["*OSError: imported*"])
+
+
+def test_a_reason_is_the_same_with_colours_and_without(project: Any, lines: Lines) -> None:
+    """No colour of a terminal gets into the record, nor into the pages made of it."""
+    differ = "assert {'a': 'x' * 300, 'b': [1] * 60} == {'a': 'y' * 300, 'b': [2] * 60}, 'Same.'"
+    project.teach(ONE_THING.replace("assert 1 == 1", differ))
+
+    project.run("--color=no")
+    plain = project.record()["facts"][0]["reason"]
+    coloured = project.run("--color=yes")
+
+    assert "\x1b[" in lines(coloured), "the terminal has colours"
+    assert project.record()["facts"][0]["reason"] == plain
+    assert "\\u001b" not in (project.folder / "reports" / "learning_log.html").read_text("utf-8")
+
+
+def test_what_a_reason_brings_along_moves_no_cursor(project: Any, lines: Lines) -> None:
+    """A name with escapes and line ends, as a cluster may tell one, is shown as what it is."""
+    name = r"'a\x1b[2Kgroup\r\n  demonstrated  0.00 s Nothing is so.\x9b1A'"
+    project.teach(ONE_THING.replace("assert 1 == 1", f"raise OSError({name})"))
+
+    told = lines(project.run("--color=no", "--tb=no", "-q", "-rN"))
+
+    assert not {"\x1b", "\x9b"} & set(told)
+    assert [line for line in told.splitlines() if line.startswith("  demonstrated")] == []
+    assert "\x1b" not in project.record()["facts"][0]["reason"]
+
+
+def test_an_error_before_the_run_moves_no_cursor(project: Any, lines: Lines) -> None:
+    """What is wrong with an option is told with its value, in one line."""
+    project.teach(ONE_THING)
+
+    told = lines(project.run("--kafkalab-solutions=no\x1b[2Kwhere\nERROR: all is well"))
+
+    assert "\x1b" not in told
+    assert "ERROR: all is well" not in told.splitlines()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kafkalab.learning_log.readable import JOINER, prose, readable, shortened
+from kafkalab.readable import JOINER, prose, readable, shortened
 
 
 @pytest.mark.parametrize(

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 from typing import Self
 
+from kafkalab.readable import LINES, readable
+
 
 class BrokerError(Exception):
     """The broker or the environment failed; the message names suspect and remedy."""
 
     def __init__(self, happened: str, *, suspect: str, remedy: str, log: str = "") -> None:
-        line = f"{happened} Suspected: {suspect} To do: {remedy}"
-        super().__init__(f"{line}\n{log}" if log else line)
+        # Names of others, such as a group's, may be in it: they must not look like lines of ours.
+        line = readable(f"{happened} Suspected: {suspect} To do: {remedy}")
+        super().__init__(f"{line}\n{readable(log, keep=LINES)}" if log else line)
 
     @classmethod
     def told_again(cls, text: str) -> Self:

@@ -6,15 +6,13 @@ import sys
 from typing import NoReturn
 
 import typer
-from rich.console import Console
 
 from kafkalab import __version__
 from kafkalab.brokers.errors import BrokerError
-from kafkalab.cli import clean, log, setup
+from kafkalab.cli import clean, log, output, setup
 from kafkalab.cli.options import EITHER_NAME
 from kafkalab.curriculum import BadManifest
 from kafkalab.learning_log.journal import BadJournal
-from kafkalab.learning_log.readable import readable
 
 app = typer.Typer(
     help="Apache Kafka's behaviour as executable facts.",
@@ -36,7 +34,7 @@ def _options(
     version: bool = typer.Option(False, "--version", help="Print the version and leave."),
 ) -> None:
     if version:
-        Console().print(f"kafkalab {__version__}", highlight=False)
+        output.line(f"kafkalab {__version__}")
         raise typer.Exit
 
 
@@ -50,11 +48,9 @@ def main() -> None:
     except BrokerError as error:
         _fail(str(error), 1)
     except (BadJournal, BadManifest, log.WrongValue) as error:
-        _fail(readable(str(error)), 2)
+        _fail(str(error), 2)
 
 
 def _fail(text: str, code: int) -> NoReturn:
-    Console(stderr=True).print(
-        f"kafkalab: {text}", style="red", highlight=False, markup=False, soft_wrap=True
-    )
+    output.trouble(text)
     sys.exit(code)

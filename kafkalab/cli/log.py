@@ -10,10 +10,10 @@ from datetime import date
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from kafkalab.cli import output
 from kafkalab.cli.options import CurriculumOption, ReportsOption
 from kafkalab.config import Settings
 from kafkalab.curriculum import Curriculum, load
@@ -28,10 +28,10 @@ from kafkalab.learning_log.progress import (
     next_step,
     progress_of,
 )
-from kafkalab.learning_log.readable import readable
 from kafkalab.learning_log.run_report import RUN_PAGE
 from kafkalab.learning_log.terminal import why
 from kafkalab.learning_log.verdicts import Verdict
+from kafkalab.readable import readable
 
 
 class WrongValue(Exception):
@@ -65,15 +65,14 @@ def status(
         progress = progress_of(taught, settings.reports)
     except journal.BadJournal as error:
         # Where you stand is in the records: a slip in a note must not hide it.
-        errors = Console(stderr=True, highlight=False)
-        _whole(errors, f"kafkalab: without your notes: {error}", style="red")
+        output.trouble(f"without your notes: {error}")
         progress = progress_of(taught, settings.reports, entries={})
     shown = [each for each in progress.tasks if not asked or each.task.id in asked]
     step = next_step(shown, "What was asked for") if asked else progress.next_step
     if as_json:
         typer.echo(json.dumps(_as_data(progress, shown, step), indent=2))
     else:
-        _show(Console(highlight=False), progress, shown, step, with_facts=bool(asked))
+        _show(progress, shown, step, with_facts=bool(asked))
     if not all(task.status == "demonstrated" for task in shown):
         raise typer.Exit(1)
 
@@ -108,7 +107,6 @@ def note(
     }
     said = {name: value for name, value in given.items() if value not in (None, ())}
     path = settings.reports / journal.FILE
-    console = Console(highlight=False)
     if said:
         entry = journal.note(path, task_id, **said)
     else:
@@ -116,10 +114,10 @@ def note(
     (progress,) = [
         each for each in progress_of(taught, settings.reports).tasks if each.task.id == task_id
     ]
-    _line(console, f"{task_id} {progress.task.title}", style="bold")
+    output.line(f"{task_id} {progress.task.title}", style="bold")
     for name, value in _entry_rows(entry, progress):
-        _line(console, f"{name:<11} {value}", indent=2)
-    _whole(console, f"journal     {path}", indent=2)
+        output.line(f"{name:<11} {value}", indent=2)
+    output.whole(f"journal     {path}", indent=2)
 
 
 def report(
@@ -132,22 +130,21 @@ def report(
     """Write the learning log anew, with all runs and notes, and open it in the browser."""
     settings = Settings.from_environment(reports=reports, curriculum=curriculum)
     path = settings.reports / page.NAME
-    errors = Console(stderr=True, highlight=False)
     progress = progress_of(load(settings.curriculum), settings.reports)
     if not progress.runs:
         where = "run pytest first, in this folder, or name another with --kafkalab-reports"
-        _whole(errors, f"kafkalab: there is no run in {settings.reports} yet: {where}", style="red")
+        output.trouble(f"there is no run in {settings.reports} yet: {where}")
         raise typer.Exit(1)
     run_page = settings.reports / RUN_PAGE
     try:
         pictures = Pictures(settings.reports / PICTURES)
         page.write(progress, path, pictures, run_page if run_page.exists() else None)
     except OSError as error:
-        _whole(errors, f"kafkalab: {path}: {error.strerror}: check its rights", style="red")
+        output.trouble(f"{path}: {error.strerror}: check its rights")
         raise typer.Exit(1) from None
-    _whole(Console(highlight=False), str(path))
+    output.whole(str(path))
     if not only_print and not webbrowser.open(path.as_uri()):
-        _whole(errors, "kafkalab: no browser could be started: open that file in one", style="red")
+        output.trouble("no browser could be started: open that file in one")
         raise typer.Exit(1)
 
 
@@ -192,7 +189,6 @@ def _entry_rows(entry: journal.Entry, progress: TaskProgress) -> list[tuple[str,
 
 
 def _show(
-    console: Console,
     progress: Progress,
     shown: Sequence[TaskProgress],
     step: Step,
@@ -200,21 +196,21 @@ def _show(
     with_facts: bool,
 ) -> None:
     curriculum = progress.curriculum
-    _line(console, f"Module {curriculum.id}: {curriculum.title}", style="bold")
+    output.line(f"Module {curriculum.id}: {curriculum.title}", style="bold")
     count = f"{progress.demonstrated} of {progress.total} facts demonstrated"
-    _line(console, f"{count}, {progress.percent} %; {_runs(progress.runs)}")
-    _line(console, "")
-    console.print(_table(shown, step, console.width))
+    output.line(f"{count}, {progress.percent} %; {_runs(progress.runs)}")
+    output.line()
+    output.picture(_table(shown, step, output.width()))
     for task in shown:
-        _show_optional(console, task)
+        _show_optional(task)
         if with_facts:
-            _show_left(console, task)
+            _show_left(task)
     for word in progress.set_aside:
-        _line(console, word, style="yellow", indent=2)
-    _line(console, "")
-    _line(console, f"Next: {step.sentence}")
+        output.line(word, style="yellow", indent=2)
+    output.line()
+    output.line(f"Next: {step.sentence}")
     if step.command:
-        _whole(console, step.command, style="bold", indent=2)
+        output.whole(step.command, style="bold", indent=2)
 
 
 def _table(shown: Sequence[TaskProgress], step: Step, width: int) -> Table:
@@ -249,40 +245,38 @@ def _table(shown: Sequence[TaskProgress], step: Step, width: int) -> Table:
     return table
 
 
-def _show_optional(console: Console, task: TaskProgress) -> None:
+def _show_optional(task: TaskProgress) -> None:
     for fact in task.facts:
         if fact.optional:
             text = f"{task.task.id} optional, as {fact.optional}: {fact.verdict}"
-            _line(console, text, style="dim", indent=2)
-            _whole(console, fact.command, style="dim", indent=4)
+            output.line(text, style="dim", indent=2)
+            output.whole(fact.command, style="dim", indent=4)
 
 
-def _show_left(console: Console, task: TaskProgress) -> None:
+def _show_left(task: TaskProgress) -> None:
     """The facts that are not demonstrated, with what is known of them; the others in a number."""
     for fact in task.needed:
         if not fact.is_demonstrated and (fact.proof or fact.later):
-            _show_one_left(console, fact.sentence, fact.proof, fact.later, fact.command)
+            _show_one_left(fact.sentence, fact.proof, fact.later, fact.command)
         if fact.own and not fact.own.is_demonstration:
             sentence = f"{fact.sentence} In your own code."
-            _show_one_left(console, sentence, fact.own, fact.own_later, fact.own_command)
+            _show_one_left(sentence, fact.own, fact.own_later, fact.own_command)
     left = [fact for fact in task.needed if not fact.is_demonstrated]
     if never := sum(not (fact.proof or fact.own or fact.later) for fact in left):
-        _line(console, "")
-        _line(console, f"{task.task.id} not run yet: {never} of {len(task.needed)} facts", indent=2)
-        _whole(console, task.command, indent=4)
+        output.line()
+        output.line(f"{task.task.id} not run yet: {never} of {len(task.needed)} facts", indent=2)
+        output.whole(task.command, indent=4)
 
 
-def _show_one_left(
-    console: Console, sentence: str, proof: Proof | None, later: str, command: str
-) -> None:
-    _line(console, "")
+def _show_one_left(sentence: str, proof: Proof | None, later: str, command: str) -> None:
+    output.line()
     verdict = proof.fact.verdict if proof else Verdict.NOT_RUN
-    _line(console, f"{verdict}: {sentence}", style="yellow", indent=2)
+    output.line(f"{verdict}: {sentence}", style="yellow", indent=2)
     for line in why(proof.fact.reason) if proof else []:
-        _line(console, line, indent=4)
+        output.line(line, indent=4)
     if later:
-        _line(console, later, indent=4)
-    _whole(console, command, indent=4)
+        output.line(later, indent=4)
+    output.whole(command, indent=4)
 
 
 def _minutes(task: TaskProgress) -> str:
@@ -294,20 +288,6 @@ def _minutes(task: TaskProgress) -> str:
 
 def _runs(count: int) -> str:
     return "1 run" if count == 1 else f"{count} runs"
-
-
-def _line(console: Console, text: str, style: str = "", indent: int = 0) -> None:
-    """Print text; what does not fit goes on below, as far to the right."""
-    # 20 columns at least, or a narrow terminal would get a letter a line.
-    width = max(20, console.width - indent)
-    for line in Text(readable(text), style).wrap(console, width):
-        line.rstrip()
-        console.print(Text(" " * indent) + line, soft_wrap=True)
-
-
-def _whole(console: Console, text: str, style: str = "", indent: int = 0) -> None:
-    """Print what is to be copied: a command, a path; it is never broken in two."""
-    console.print(Text(" " * indent + readable(text), style), soft_wrap=True)
 
 
 # The same as data

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 import shlex
-from base64 import b64encode
 from collections.abc import Iterator
 from datetime import date, datetime
-from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,10 +18,10 @@ from kafkalab.learning_log.evidence_html import evidence_html
 from kafkalab.learning_log.links import relative_link
 from kafkalab.learning_log.pictures import Pictures
 from kafkalab.learning_log.progress import FactProgress, Progress, TaskProgress
-from kafkalab.learning_log.readable import prose, readable
-from kafkalab.learning_log.templates import FOLDER, environment
+from kafkalab.learning_log.templates import FOLDER, environment, policy_of
 from kafkalab.learning_log.terminal import why
 from kafkalab.learning_log.verdicts import Verdict
+from kafkalab.readable import prose, readable
 
 NAME = "learning_log.html"
 
@@ -98,7 +96,7 @@ def html(progress: Progress, folder: Path, pictures: Pictures, run_page: Path | 
             mastery=_mastery,
             moment=_moment,
             own_code=_own_code,
-            policy=_policy,
+            policy=policy_of,
             prose=prose,
             shown_verdict=_shown_verdict,
             time_spent=_time_spent,
@@ -218,8 +216,3 @@ def _code_link(curriculum: Curriculum, fact: FactProgress, folder: Path) -> str:
 
 def _asset(name: str) -> Markup:
     return Markup((FOLDER / name).read_text("utf-8"))  # noqa: S704 - our own
-
-
-def _policy(asset: str) -> str:
-    """The one script or style that a browser may use, named by its hash: none from data."""
-    return f"sha256-{b64encode(sha256(asset.encode()).digest()).decode()}"

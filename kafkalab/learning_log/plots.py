@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 
 from markupsafe import Markup
 
-from kafkalab.learning_log.readable import readable, shortened
+from kafkalab.readable import readable, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

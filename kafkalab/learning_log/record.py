@@ -10,6 +10,7 @@ from typing import Any
 
 from kafkalab.curriculum import Curriculum, Statement
 from kafkalab.learning_log.verdicts import SEVERITY, Outcome, Verdict, verdict, worst
+from kafkalab.readable import LINES, readable
 
 SCHEMA = 1
 
@@ -35,7 +36,8 @@ class TestRecord:
         if self.outcome is Outcome.NOT_RUN or SEVERITY.index(outcome) < SEVERITY.index(
             self.outcome
         ):
-            self.outcome, self.reason = outcome, reason
+            # A colour or a bell in it is of the terminal that it was meant for, or of nobody.
+            self.outcome, self.reason = outcome, readable(reason, keep=LINES)
 
 
 @dataclass(frozen=True, slots=True)

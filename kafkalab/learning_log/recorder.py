@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import platform
 import time
 from collections.abc import Sequence
@@ -18,7 +19,6 @@ from kafkalab.lab import Lab
 from kafkalab.learning_log import run_report, summary, terminal
 from kafkalab.learning_log.links import relative_link
 from kafkalab.learning_log.pictures import PICTURES, Pictures
-from kafkalab.learning_log.readable import readable
 from kafkalab.learning_log.record import RunRecord, TestRecord, facts_of
 from kafkalab.learning_log.verdicts import Outcome
 
@@ -88,7 +88,7 @@ class Recorder:
     def step(self, text: str) -> None:
         reporter = self._config.pluginmanager.getplugin("terminalreporter")
         if reporter is not None:
-            reporter.write_line(f"kafkalab: {text}")
+            terminal.Terminal(reporter).line(f"kafkalab: {text}")
 
     def total(self, size: int) -> None:
         """The step's text tells the size."""
@@ -194,16 +194,24 @@ class Recorder:
             self._trouble = f"the learning log was not written: {type(error).__name__}: {error}"
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        out = terminal.Terminal(terminalreporter)
         if keyword := self._keyword_without_facts():
             why = terminal.why_nothing(keyword, self._lab.curriculum)
-            terminalreporter.write_line(f"kafkalab: {why}", red=True)
+            out.line(f"kafkalab: {why}", red=True)
         if self.record is not None and self.record.facts:
             pages = {"log": self._log, "page": self.page, "record": self.record_path}
-            terminal.show(terminalreporter, self.record, self._lab.curriculum, pages)
+            terminal.show(out, self.record, self._lab.curriculum, pages)
             if self._progress is not None:
-                terminal.show_progress(terminalreporter, self._progress)
+                terminal.show_progress(out, self._progress)
         if self._trouble:
-            terminalreporter.write_line(f"kafkalab: {readable(self._trouble)}", red=True)
+            out.line(f"kafkalab: {self._trouble}", red=True)
+
+    def pytest_unconfigure(self) -> None:
+        # pytest-html has written its page by now.
+        if self._is_our_page and self.page is not None and self.page.exists():
+            # A page that cannot be written once more stays as pytest-html has written it.
+            with contextlib.suppress(OSError):
+                run_report.restrict(self.page)
 
     def _keep_last_page(self) -> None:
         """Do not write an empty page over that of the last run."""

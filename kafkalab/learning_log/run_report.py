@@ -13,14 +13,21 @@ from markupsafe import Markup
 from kafkalab.curriculum import Curriculum, Statement
 from kafkalab.learning_log import terminal
 from kafkalab.learning_log.pictures import Pictures
-from kafkalab.learning_log.readable import prose
 from kafkalab.learning_log.record import FactRecord, RunRecord
+from kafkalab.learning_log.templates import policy_of
+from kafkalab.readable import prose
 
 RUN_PAGE = "run.html"
 
 STYLE = Path(__file__).with_name("run_report.css")
 
 RESULT, TEST = 0, 1
+
+HEAD = '<meta charset="utf-8"/>'
+POLICY = '<meta http-equiv="Content-Security-Policy"'
+# Of a button that a page shows while its run goes on, which ours does not.
+RELOAD = ' onclick="location.reload()"'
+SCRIPT = re.compile(r"<script[^>]*>(.*?)</script>", re.DOTALL)
 
 WORKER = re.compile(r"\[gw\d+\] .*\s*")
 
@@ -68,6 +75,29 @@ def drop_empty_log(log: list[str]) -> None:
     """Leave out the box that says that nothing was logged, or only which worker ran the test."""
     if all(line == "No log output captured." or WORKER.fullmatch(line) for line in log):
         log.clear()
+
+
+def restrict(page: Path) -> None:
+    """Let a browser run no script on the page but its own, and fetch nothing.
+
+    pytest-html writes the page, and offers no way to put this into its head.
+
+    Raises:
+        OSError: the page cannot be read or written.
+    """
+    text = page.read_text("utf-8")
+    if POLICY in text:
+        # The page of an earlier run, which stays where a run selects nothing.
+        return
+    scripts = " ".join(f"'{policy_of(script)}'" for script in SCRIPT.findall(text)) or "'none'"
+    policy = (
+        # Pictures of evidence are styled piece by piece.
+        "default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'; "
+        f"script-src {scripts}; base-uri 'none'; form-action 'none'"
+    )
+    meta = f'{POLICY} content="{policy}"/>'
+    text = text.replace(HEAD, f"{HEAD}\n    {meta}", 1).replace(RELOAD, "", 1)
+    page.write_text(text, "utf-8")
 
 
 def _stated(statement: Statement | None) -> Markup:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from kafkalab.learning_log.readable import readable, shortened
+from kafkalab.readable import readable, shortened
 
 FOLDER = Path(__file__).parent
 
@@ -28,6 +30,11 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+
+
+def policy_of(asset: str) -> str:
+    """The one script or style that a browser may use, named by its hash: none from data."""
+    return f"sha256-{b64encode(sha256(asset.encode()).digest()).decode()}"
 
 
 def _shown(value: Any) -> Any:

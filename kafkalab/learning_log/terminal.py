@@ -14,9 +14,9 @@ import pytest
 
 from kafkalab.curriculum import Curriculum
 from kafkalab.learning_log.commands import run_again
-from kafkalab.learning_log.readable import readable
 from kafkalab.learning_log.record import ControlRecord, FactRecord, RunRecord
 from kafkalab.learning_log.verdicts import Outcome, Verdict
+from kafkalab.readable import readable
 
 if TYPE_CHECKING:
     from kafkalab.learning_log.progress import Progress
@@ -41,32 +41,56 @@ MARGIN = 23
 ROOM_FOR_WORD = 10
 
 
+class Terminal:
+    """The only way from a run to the terminal: what has no shape is shown as Python writes it."""
+
+    def __init__(self, reporter: pytest.TerminalReporter) -> None:
+        self._reporter = reporter
+
+    @property
+    def width(self) -> int:
+        """How many columns there are."""
+        return self._reporter._tw.fullwidth
+
+    def heading(self, text: str) -> None:
+        """Write a title across the whole width."""
+        self._reporter.write_sep("=", readable(text), bold=True)
+
+    def part(self, text: str, **markup: bool) -> None:
+        """Write the beginning of a line."""
+        self._reporter.write(readable(text), **markup)
+
+    def line(self, text: str = "", **markup: bool) -> None:
+        """Write a line, or the rest of one."""
+        self._reporter.write_line(readable(text), **markup)
+
+
 def show(
-    reporter: pytest.TerminalReporter,
+    terminal: Terminal,
     record: RunRecord,
     curriculum: Curriculum,
     pages: Mapping[str, Path | None],
 ) -> None:
     """Write the whole view; the pages, by their names, are where the rest is told."""
-    reporter.write_sep("=", f"Module {curriculum.id}: {curriculum.title}", bold=True)
+    terminal.heading(f"Module {curriculum.id}: {curriculum.title}")
     for task in curriculum.tasks:
         facts = [fact for fact in record.facts if fact.task == task.id]
         if facts:
-            reporter.write_line("")
+            terminal.line()
             heading = f"{task.id} {task.title}: {task.question}"
-            for line in textwrap.wrap(heading, reporter._tw.fullwidth, subsequent_indent="    "):
-                reporter.write_line(line, bold=True)
+            for line in textwrap.wrap(heading, terminal.width, subsequent_indent="    "):
+                terminal.line(line, bold=True)
             for fact in facts:
                 hint = task.facts[fact.slug].hint
-                _show_fact(reporter, fact, hint, run_again(fact, curriculum, record))
-            reporter.write_line("")
-            _wrapped(reporter, count(facts), 2, bold=True)
-    reporter.write_line("")
+                _show_fact(terminal, fact, hint, run_again(fact, curriculum, record))
+            terminal.line()
+            _wrapped(terminal, count(facts), 2, bold=True)
+    terminal.line()
     for label, text in _footer(record, pages):
-        reporter.write_line(f"  {label:<8} {text}")
+        terminal.line(f"  {label:<8} {text}")
 
 
-def show_progress(reporter: pytest.TerminalReporter, progress: Progress) -> None:
+def show_progress(terminal: Terminal, progress: Progress) -> None:
     """Write where the learner stands after the run, what comes next, and what was left out."""
     step = progress.next_step
     done = f"{progress.demonstrated} of {progress.total} facts of Module {progress.curriculum.id}"
@@ -76,25 +100,25 @@ def show_progress(reporter: pytest.TerminalReporter, progress: Progress) -> None
     for label, text in rows:
         if text == step.command:
             # Not wrapped: it is to be copied.
-            reporter.write_line(f"  {label:<8} {text}")
+            terminal.line(f"  {label:<8} {text}")
         else:
-            _wrapped(reporter, f"{label:<8} {readable(text)}", 2, hanging=11)
+            _wrapped(terminal, f"{label:<8} {text}", 2, hanging=11)
 
 
-def _show_fact(reporter: pytest.TerminalReporter, fact: FactRecord, hint: str, again: str) -> None:
+def _show_fact(terminal: Terminal, fact: FactRecord, hint: str, again: str) -> None:
     colour = {COLOURS[fact.verdict]: True}
-    reporter.write(f"  {fact.verdict:<12}", **colour)
-    reporter.write(f" {fact.seconds:5.2f} s ")
-    _sentence(reporter, fact.sentence, MARGIN)
+    terminal.part(f"  {fact.verdict:<12}", **colour)
+    terminal.part(f" {fact.seconds:5.2f} s ")
+    _sentence(terminal, fact.sentence, MARGIN)
     if fact.verdict is not Verdict.DEMONSTRATED:
         for line in why(fact.reason):
-            _sentence(reporter, line, MARGIN, indent_first=True)
+            _sentence(terminal, line, MARGIN, indent_first=True)
         if hint and fact.verdict is Verdict.REFUTED:
-            _sentence(reporter, f"hint:     {hint}", MARGIN, indent_first=True)
+            _sentence(terminal, f"hint:     {hint}", MARGIN, indent_first=True)
         # Not wrapped: it is to be copied.
-        reporter.write_line(" " * MARGIN + again)
+        terminal.line(" " * MARGIN + again)
     for control in fact.controls:
-        _show_control(reporter, control)
+        _show_control(terminal, control)
 
 
 def why(reason: str) -> list[str]:
@@ -139,31 +163,31 @@ def why_nothing(keyword: str, curriculum: Curriculum) -> str:
     )
 
 
-def _show_control(reporter: pytest.TerminalReporter, control: ControlRecord) -> None:
+def _show_control(terminal: Terminal, control: ControlRecord) -> None:
     word = "control" if control.outcome is Outcome.PASSED else f"control {control.outcome}"
     colour = {"light": True} if control.outcome is Outcome.PASSED else {"yellow": True}
     if len(word) > ROOM_FOR_WORD:
         # A word that needs the room of the time, which says little then.
-        reporter.write(f"    {word:<{MARGIN - 4}}", **colour)
+        terminal.part(f"    {word:<{MARGIN - 4}}", **colour)
     else:
-        reporter.write(f"    {word:<{ROOM_FOR_WORD}}", **colour)
-        reporter.write(f" {control.seconds:5.2f} s ", light=True)
-    _sentence(reporter, control.sentence, MARGIN, light=True)
+        terminal.part(f"    {word:<{ROOM_FOR_WORD}}", **colour)
+        terminal.part(f" {control.seconds:5.2f} s ", light=True)
+    _sentence(terminal, control.sentence, MARGIN, light=True)
 
 
 def _wrapped(
-    reporter: pytest.TerminalReporter, text: str, indent: int, *, hanging: int = 2, **markup: bool
+    terminal: Terminal, text: str, indent: int, *, hanging: int = 2, **markup: bool
 ) -> None:
     # 40 columns at least, or a narrow terminal would get a word a line.
-    width = max(40, reporter._tw.fullwidth - 1)
+    width = max(40, terminal.width - 1)
     first, rest = " " * indent, " " * hanging
     lines = textwrap.wrap(text, width, initial_indent=first, subsequent_indent=rest)
     for line in lines:
-        reporter.write_line(line, **markup)
+        terminal.line(line, **markup)
 
 
 def _sentence(
-    reporter: pytest.TerminalReporter,
+    terminal: Terminal,
     text: str,
     margin: int,
     *,
@@ -171,12 +195,12 @@ def _sentence(
     **markup: bool,
 ) -> None:
     # 40 columns at least, or a narrow terminal would get a word a line.
-    width = max(40, reporter._tw.fullwidth - margin - 1)
+    width = max(40, terminal.width - margin - 1)
     lines = textwrap.wrap(text, width) or [""]
     first = " " * margin if indent_first else ""
-    reporter.write_line(first + lines[0], **markup)
+    terminal.line(first + lines[0], **markup)
     for line in lines[1:]:
-        reporter.write_line(" " * margin + line, **markup)
+        terminal.line(" " * margin + line, **markup)
 
 
 def count(facts: Sequence[FactRecord]) -> str:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from markupsafe import Markup, escape
 
+# What makes lines of a text, where a text may have several.
+LINES = "\n\t"
+
 # It joins emoji into one, such as a family, and turns no line around.
 JOINER = "\u200d"
 
