@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
 
 import pytest
 
@@ -17,10 +14,8 @@ from kafkalab.brokers.node import MetadataProbe
 from kafkalab.curriculum import Curriculum, Statement
 from kafkalab.lab import Lab
 from kafkalab.learning_log.evidence import Evidence
+from kafkalab.learning_log.phase import PhaseData
 from kafkalab.learning_log.verdicts import Outcome, judge
-
-PROPERTY = "kafkalab"
-"""the name under which a test's data travels in `user_properties`"""
 
 # A fact takes a second or two; ten times that, on a loaded machine, is a hang.
 FACT_LIMIT = 60
@@ -104,29 +99,6 @@ def plain_reasons(config: pytest.Config) -> Iterator[None]:
         yield
     finally:
         writer.code_highlight = before
-
-
-@dataclass(frozen=True)
-class PhaseData:
-    """What one phase (setup, call, teardown) of a fact or control tells the controller."""
-
-    outcome: str
-    reason: str
-    evidence: list[dict[str, Any]]
-
-    def attach(self, report: pytest.TestReport) -> None:
-        """Put the data on a report, as one string that any transport carries."""
-        text = json.dumps([self.outcome, self.reason, self.evidence])
-        report.user_properties.append((PROPERTY, text))
-
-    @classmethod
-    def take_from(cls, report: pytest.TestReport) -> PhaseData | None:
-        """Take the data off a report, or it would swell JUnit XML; None when there is none."""
-        for row in report.user_properties:
-            if row[0] == PROPERTY:
-                report.user_properties.remove(row)
-                return cls(*json.loads(str(row[1])))
-        return None
 
 
 def phase_of(

@@ -6,25 +6,24 @@ options, markers and fixtures, and imports no client.
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 from collections.abc import Generator
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from kafkalab import collection, facts
+from kafkalab import collection, facts, preflight
 from kafkalab.brokers.errors import BrokerError
 from kafkalab.collection import FactModule
 from kafkalab.config import KNOBS
 from kafkalab.curriculum import BadManifest
 from kafkalab.lab import WORKER_INPUT, Lab, lab_key
-from kafkalab.learning_log.recorder import Recorder
-from kafkalab.learning_log.terminal import Terminal
-from kafkalab.readable import LINES, readable
+from kafkalab.learning_log.terminal import Steps, Terminal
+from kafkalab.readable import readable
+from kafkalab.recorder import Recorder
+from kafkalab.run_page import RunPage
 
 pytest_plugins = ["kafkalab.fixtures"]
 
@@ -32,6 +31,8 @@ TASK_NAME = re.compile(r"task_\d+_\d+")
 
 HYPOTHESIS = "hypothesispytest"
 """the name of hypothesis's own pytest plugin"""
+
+PAGE = "kafkalab-page"
 
 MARKERS = (
     "fact(slug, scope, versions=''): a sentence about Kafka, or about a component, that this test "
@@ -47,10 +48,6 @@ CLUSTER_MARKER = (
 """of a fixture that any test may use; the others are for facts, and a host may have namesakes"""
 
 
-def _usage_error(text: str) -> pytest.UsageError:
-    return pytest.UsageError(readable(text, keep=LINES))
-
-
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("kafkalab", "kafkalab: Apache Kafka's behaviour as executable facts")
     for knob in KNOBS.values():
@@ -62,20 +59,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", CLUSTER_MARKER)
-    _check_root(config)
+    preflight.check_root(config)
     try:
         lab = config.stash[lab_key] = Lab(config)
         if lab.is_active:
             _prepare_for_facts(config, lab)
         if lab.is_active and not lab.is_worker:
             if not config.option.collectonly:
-                _check_reports(lab.settings.reports)
-                _check_summary(lab.settings.concept_summary)
-            recorder = Recorder(config, lab)
-            recorder.ask_for_page()
-            config.pluginmanager.register(recorder, "kafkalab-recorder")
+                preflight.check_places(lab.settings)
+            page = RunPage(config, lab)
+            page.ask_for_it()
+            config.pluginmanager.register(page, PAGE)
+            config.pluginmanager.register(Recorder(config, lab, page), "kafkalab-recorder")
     except BadManifest as error:
-        raise _usage_error(f"kafkalab's curriculum: {error}") from error
+        raise preflight.usage_error(f"kafkalab's curriculum: {error}") from error
 
 
 def _prepare_for_facts(config: pytest.Config, lab: Lab) -> None:
@@ -97,75 +94,15 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     lab = config.stash[lab_key]
     if lab.is_worker or not lab.is_active:
         return
-    if sys.flags.optimize:
-        raise _usage_error(
-            "python -O drops assertions, so nothing would be checked: run without -O"
-        )
-    _check_curriculum(lab)
-    if lab.settings.solutions and not lab.settings.solutions.is_dir():
-        raise _usage_error(
-            f"--kafkalab-solutions: there is no folder {lab.settings.solutions}: check the path, "
-            "or make it (README, Check your own code, says what goes in)"
-        )
+    preflight.check_run(lab)
     if config.option.collectonly:
         return
-    recorder: Recorder = config.pluginmanager.getplugin("kafkalab-recorder")
+    page: RunPage = config.pluginmanager.getplugin(PAGE)
     try:
-        lab.backend.prepare(recorder)
-        recorder.tell_environment()
+        lab.backend.prepare(Steps(config.pluginmanager.getplugin("terminalreporter")))
+        page.tell_environment()
     except BrokerError as error:
-        raise _usage_error(str(error)) from error
-
-
-def _check_root(config: pytest.Config) -> None:
-    """Refuse a folder that made pytest take another place for the project.
-
-    It looks for the project before it knows a plugin's options, so an existing
-    folder that follows one is to it a place of tests.
-    """
-    called, root = config.invocation_params, config.rootpath
-    if called.dir == root or (config.inipath is not None and called.dir.is_relative_to(root)):
-        return
-    for flag, folder in pairwise(map(str, called.args)):
-        if flag in {knob.flag for knob in KNOBS.values()} and Path(folder).is_dir():
-            raise _usage_error(
-                f"{flag} {folder}: pytest looks for the project there: write {flag}={folder}"
-            )
-
-
-def _check_reports(folder: Path) -> None:
-    try:
-        (folder / "runs").mkdir(parents=True, exist_ok=True)
-        is_writable = os.access(folder / "runs", os.W_OK)
-    except OSError:
-        is_writable = False
-    if not is_writable:
-        raise _usage_error(
-            f"the folder for reports, {folder}, cannot be written to: check its rights, "
-            "or name another with --kafkalab-reports"
-        )
-
-
-def _check_summary(path: Path | None) -> None:
-    if path is None:
-        return
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.open("a").close()
-    except OSError as error:
-        raise _usage_error(
-            f"--kafkalab-concept-summary: {path} cannot be written to: {error.strerror}: "
-            "name another file"
-        ) from error
-
-
-def _check_curriculum(lab: Lab) -> None:
-    try:
-        problems = lab.curriculum.problems()
-    except BadManifest as error:
-        problems = [str(error)]
-    if problems:
-        raise _usage_error("kafkalab's curriculum: " + "\n  ".join(problems))
+        raise preflight.usage_error(str(error)) from error
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:

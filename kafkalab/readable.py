@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from markupsafe import Markup, escape
-
 # What makes lines of a text, where a text may have several.
 LINES = "\n\t"
 
@@ -26,14 +24,6 @@ def readable(text: str, *, keep: str = "") -> str:
     return "".join(
         letter if letter.isprintable() or letter == JOINER or letter in keep else _escape(letter)
         for letter in text
-    )
-
-
-def prose(text: str) -> Markup:
-    """A sentence as HTML, in which what stands between backticks is code."""
-    parts = (escape(readable(part)) for part in text.split("`"))
-    return Markup("").join(
-        Markup("<code>{}</code>").format(part) if at % 2 else part for at, part in enumerate(parts)
     )
 
 

@@ -154,7 +154,7 @@ def test_no_test_is_imported(course: Course) -> None:
     ("nodeid", "function"),
     [
         pytest.param(
-            "tests/test_topics.py::test_an_unknown_topic_has_none",
+            "lessons/test_topics.py::test_an_unknown_topic_has_none",
             "test_an_unknown_topic_has_none",
             id="plain",
         ),
@@ -176,7 +176,7 @@ def test_no_test_is_imported(course: Course) -> None:
     ],
 )
 def test_a_node_id_leads_to_its_statement(course: Course, nodeid: str, function: str) -> None:
-    """Only the end of a node id counts: a clone and an installed copy differ before."""
+    """Of folders only the last counts: a clone and an installed copy differ before."""
     statement = course.load().statement_of(nodeid)
 
     assert statement is not None
@@ -190,8 +190,9 @@ def test_a_node_id_leads_to_its_statement(course: Course, nodeid: str, function:
         "test_topics.py::test_of_nobody",
         "test_other.py::test_the_key_decides",
         "test_topics.py",
+        "tests/test_topics.py::test_an_unknown_topic_has_none",
     ],
-    ids=["without a mark", "unknown function", "function of another module", "a module"],
+    ids=["without a mark", "unknown function", "function of another module", "a module", "a copy"],
 )
 def test_a_node_id_of_anything_else_leads_to_none(course: Course, nodeid: str) -> None:
     """A test that states nothing is no fact, whatever lies beside it."""

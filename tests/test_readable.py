@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kafkalab.readable import JOINER, prose, readable, shortened
+from kafkalab.learning_log.templates import prose
+from kafkalab.readable import JOINER, readable, shortened
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kafkalab.learning_log.terminal import why
+from kafkalab.learning_log.wording import why
 
 MORE = "no defaults\nassert {'a': 1} == {}\n  \n  Left contains 1 more item:\n  {'a': 1}\n"
 EXTRA = "told nothing\nassert {0, 1} == {0}\n  \n  Extra items in the left set:\n  1\n"

@@ -29,8 +29,8 @@ from kafkalab.learning_log.progress import (
     progress_of,
 )
 from kafkalab.learning_log.run_report import RUN_PAGE
-from kafkalab.learning_log.terminal import why
 from kafkalab.learning_log.verdicts import Verdict
+from kafkalab.learning_log.wording import why
 from kafkalab.readable import readable
 
 

@@ -123,8 +123,13 @@ class Curriculum:
         return self._by_place.get((module, function))
 
     def statement_of(self, nodeid: str) -> Statement | None:
-        """The statement of a test by its node id, of which only the end is looked at."""
+        """The statement of a test by its node id: `folder/module.py::function[parameters]`.
+
+        A copy of a module in another folder states nothing.
+        """
         path, _, rest = nodeid.partition("::")
+        if Path(path).parent.name not in ("", self.folder.name):
+            return None
         return self.statement_at(Path(path).stem, rest.split("[")[0].split("::")[-1])
 
     def task(self, task_id: str) -> Task:

@@ -18,10 +18,10 @@ from kafkalab.learning_log.evidence_html import evidence_html
 from kafkalab.learning_log.links import relative_link
 from kafkalab.learning_log.pictures import Pictures
 from kafkalab.learning_log.progress import FactProgress, Progress, TaskProgress
-from kafkalab.learning_log.templates import FOLDER, environment, policy_of
-from kafkalab.learning_log.terminal import why
+from kafkalab.learning_log.templates import FOLDER, environment, policy_of, prose
 from kafkalab.learning_log.verdicts import Verdict
-from kafkalab.readable import prose, readable
+from kafkalab.learning_log.wording import why
+from kafkalab.readable import readable
 
 NAME = "learning_log.html"
 

@@ -11,11 +11,10 @@ import pytest
 from markupsafe import Markup
 
 from kafkalab.curriculum import Curriculum, Statement
-from kafkalab.learning_log import terminal
 from kafkalab.learning_log.pictures import Pictures
 from kafkalab.learning_log.record import FactRecord, RunRecord
-from kafkalab.learning_log.templates import policy_of
-from kafkalab.readable import prose
+from kafkalab.learning_log.templates import policy_of, prose
+from kafkalab.learning_log.wording import count, why
 
 RUN_PAGE = "run.html"
 
@@ -128,7 +127,7 @@ def summary(record: RunRecord, curriculum: Curriculum, log: str) -> str:
             parts.append(
                 Markup("<h2>{} {}</h2><p>{}</p>").format(task.id, task.title, task.question)
             )
-            parts.append(Markup("<p>{}</p>").format(terminal.count(facts)))
+            parts.append(Markup("<p>{}</p>").format(count(facts)))
             parts.append(_table(("Verdict", "Fact", "Scope", "Controls"), map(_fact_row, facts)))
     parts.append(Markup("</div>"))
     return str(Markup("").join(parts))
@@ -139,7 +138,7 @@ def _fact_row(fact: FactRecord) -> list[object]:
         fact.verdict.replace(" ", "-"), fact.verdict
     )
     reason = Markup("").join(
-        Markup("<br><small>{}</small>").format(line) for line in terminal.why(fact.reason)
+        Markup("<br><small>{}</small>").format(line) for line in why(fact.reason)
     )
     controls: object = prose(fact.no_control)
     if fact.controls:

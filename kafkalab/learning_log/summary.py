@@ -9,8 +9,8 @@ from pathlib import Path
 from kafkalab.curriculum import Curriculum, Task
 from kafkalab.learning_log.commands import run_again
 from kafkalab.learning_log.record import FactRecord, RunRecord
-from kafkalab.learning_log.terminal import count, why
 from kafkalab.learning_log.verdicts import Outcome, Verdict
+from kafkalab.learning_log.wording import count, why
 from kafkalab.readable import readable, shortened
 
 # What Markdown, HTML or a forge takes for markup within a line; a backslash makes it a letter.

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from kafkalab.readable import readable, shortened
 
@@ -35,6 +35,14 @@ def environment() -> Environment:
 def policy_of(asset: str) -> str:
     """The one script or style that a browser may use, named by its hash: none from data."""
     return f"sha256-{b64encode(sha256(asset.encode()).digest()).decode()}"
+
+
+def prose(text: str) -> Markup:
+    """A sentence as HTML, in which what stands between backticks is code."""
+    parts = (escape(readable(part)) for part in text.split("`"))
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if at % 2 else part for at, part in enumerate(parts)
+    )
 
 
 def _shown(value: Any) -> Any:

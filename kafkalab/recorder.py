@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import platform
 import time
 from collections.abc import Sequence
@@ -14,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from kafkalab.curriculum import Curriculum
-from kafkalab.facts import PhaseData
 from kafkalab.lab import Lab
 from kafkalab.learning_log import run_report, summary, terminal
-from kafkalab.learning_log.links import relative_link
+from kafkalab.learning_log.phase import PhaseData
 from kafkalab.learning_log.pictures import PICTURES, Pictures
 from kafkalab.learning_log.record import RunRecord, TestRecord, facts_of
 from kafkalab.learning_log.verdicts import Outcome
+from kafkalab.learning_log.wording import why_nothing
+from kafkalab.run_page import RunPage
 
 if TYPE_CHECKING:
     from kafkalab.learning_log.progress import Progress
@@ -29,16 +29,15 @@ if TYPE_CHECKING:
 class Recorder:
     """Hooks that run on the controller only, with and without xdist."""
 
-    def __init__(self, config: pytest.Config, lab: Lab) -> None:
+    def __init__(self, config: pytest.Config, lab: Lab, page: RunPage) -> None:
         self._config = config
         self._lab = lab
+        self._page = page
         self._pictures = Pictures(lab.settings.reports / PICTURES)
         self._log: Path | None = None
         """the learning log, once it is written"""
         self._tests: dict[str, TestRecord] = {}
         self._is_collected = False
-        self._is_our_page = False
-        """whether pytest-html's page is of facts, and not a host's"""
         self._running: set[str] = set()
         self._began = time.monotonic()
         self._started = datetime.now().astimezone()
@@ -48,55 +47,6 @@ class Recorder:
         self._trouble = ""
         stamp = self._started.strftime("%Y-%m-%dT%H%M%S")
         self.record_path = lab.settings.reports / "runs" / f"{stamp}-{lab.run.folder.name[:6]}.json"
-
-    def ask_for_page(self) -> None:
-        """Have pytest-html write the run's page, unless the user asked for one elsewhere.
-
-        A page that a host asked for, and on which its own tests stand, stays as it is.
-        Called before pytest-html is configured.
-        """
-        option = self._config.option
-        # pytest-html writes no page without pytest-metadata.
-        has_html = self._config.pluginmanager.hasplugin("metadata") and hasattr(option, "htmlpath")
-        if not has_html or option.collectonly:
-            return
-        self._is_our_page = option.htmlpath is None or self._lab.is_alone
-        if option.htmlpath is None:
-            option.htmlpath = str(self._lab.settings.reports / run_report.RUN_PAGE)
-        if self._is_our_page:
-            option.self_contained_html = True
-            option.css.append(str(run_report.STYLE))
-
-    @property
-    def page(self) -> Path | None:
-        """Where the run's page is written; None without pytest-html."""
-        path = getattr(self._config.option, "htmlpath", None)
-        return self._config.invocation_params.dir / path if path else None
-
-    def tell_environment(self) -> None:
-        """Name the Kafka of this run among what pytest-html shows as its environment."""
-        try:
-            from pytest_metadata.plugin import metadata_key
-        except ImportError:
-            return
-        rows = self._config.stash.get(metadata_key, None)
-        if rows is not None and self._is_our_page:
-            rows["Kafka"] = self._lab.backend.describe()
-
-    # How preparation tells what it does (kafkalab.brokers.Progress): lines in the terminal.
-
-    def step(self, text: str) -> None:
-        reporter = self._config.pluginmanager.getplugin("terminalreporter")
-        if reporter is not None:
-            terminal.Terminal(reporter).line(f"kafkalab: {text}")
-
-    def total(self, size: int) -> None:
-        """The step's text tells the size."""
-
-    def advance(self, size: int) -> None:
-        """A bar would not survive in a log; `kafkalab prepare` shows one."""
-
-    # Hooks.
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self) -> None:
@@ -108,7 +58,7 @@ class Recorder:
             return
         self._select(item.nodeid for item in session.items)
         if self._keyword_without_facts() and not self._config.option.collectonly:
-            self._keep_last_page()
+            self._page.keep_the_last()
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, ids: Sequence[str]) -> None:
@@ -157,7 +107,7 @@ class Recorder:
             if exitstatus == pytest.ExitCode.OK and self._has_failed():
                 # A plugin tried again until it passed: what was seen once was seen.
                 session.exitstatus = self._exit_status = int(pytest.ExitCode.TESTS_FAILED)
-            self.record = self._make_record(completed=True)
+            self.record = self._page.record = self._make_record(completed=True)
             self._write(self.record)
             if self.record.facts:
                 self._look_back()
@@ -181,8 +131,9 @@ class Recorder:
         log = self._lab.settings.reports / page.NAME
         try:
             self._progress = progress_of(self._lab.curriculum, self._lab.settings.reports)
-            page.write(self._progress, log, self._pictures, self.page)
+            page.write(self._progress, log, self._pictures, self._page.path)
             self._log = log
+            self._page.log = log
         except BadJournal as error:
             self._trouble = f"the learning log was not written: {error}"
         except OSError as error:
@@ -196,29 +147,15 @@ class Recorder:
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         out = terminal.Terminal(terminalreporter)
         if keyword := self._keyword_without_facts():
-            why = terminal.why_nothing(keyword, self._lab.curriculum)
+            why = why_nothing(keyword, self._lab.curriculum)
             out.line(f"kafkalab: {why}", red=True)
         if self.record is not None and self.record.facts:
-            pages = {"log": self._log, "page": self.page, "record": self.record_path}
+            pages = {"log": self._log, "page": self._page.path, "record": self.record_path}
             terminal.show(out, self.record, self._lab.curriculum, pages)
             if self._progress is not None:
                 terminal.show_progress(out, self._progress)
         if self._trouble:
             out.line(f"kafkalab: {self._trouble}", red=True)
-
-    def pytest_unconfigure(self) -> None:
-        # pytest-html has written its page by now.
-        if self._is_our_page and self.page is not None and self.page.exists():
-            # A page that cannot be written once more stays as pytest-html has written it.
-            with contextlib.suppress(OSError):
-                run_report.restrict(self.page)
-
-    def _keep_last_page(self) -> None:
-        """Do not write an empty page over that of the last run."""
-        plugins = self._config.pluginmanager
-        for plugin in plugins.get_plugins():
-            if type(plugin).__module__.startswith("pytest_html."):
-                plugins.unregister(plugin)
 
     def _keyword_without_facts(self) -> str:
         """What was asked for with -k, when no fact was selected; else empty.
@@ -229,34 +166,6 @@ class Recorder:
         if self._tests or not self._is_collected or not self._lab.is_alone:
             return ""
         return str(self._config.option.keyword or "")
-
-    # Hooks of pytest-html.
-
-    @pytest.hookimpl(optionalhook=True)
-    def pytest_html_report_title(self, report: Any) -> None:
-        if self._is_our_page:
-            report.title = f"kafkalab: Module {self._lab.curriculum.id}, one run"
-
-    @pytest.hookimpl(optionalhook=True)
-    def pytest_html_results_summary(self, prefix: list[str]) -> None:
-        if self.record is not None and self._is_our_page:
-            log = relative_link(self._log, self.page.parent) if self._log and self.page else ""
-            prefix.append(run_report.summary(self.record, self._lab.curriculum, log))
-
-    @pytest.hookimpl(optionalhook=True)
-    def pytest_html_results_table_header(self, cells: list[str]) -> None:
-        if self._is_our_page:
-            run_report.change_header(cells)
-
-    @pytest.hookimpl(optionalhook=True)
-    def pytest_html_results_table_row(self, report: Any, cells: list[str]) -> None:
-        if self._is_our_page:
-            run_report.change_row(cells, self._lab.curriculum.statement_of(report.nodeid))
-
-    @pytest.hookimpl(optionalhook=True)
-    def pytest_html_results_table_html(self, data: list[str]) -> None:
-        if self._is_our_page:
-            run_report.drop_empty_log(data)
 
     def _make_record(self, *, completed: bool) -> RunRecord:
         tests = tuple(self._tests.values())

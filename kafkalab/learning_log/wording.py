@@ -1,0 +1,77 @@
+"""What views say in words: verdicts counted, reasons, and why nothing was selected."""
+
+from __future__ import annotations
+
+import difflib
+from collections import Counter
+from collections.abc import Sequence
+from itertools import pairwise
+
+from kafkalab.curriculum import Curriculum
+from kafkalab.learning_log.record import FactRecord
+from kafkalab.learning_log.verdicts import Verdict
+
+# Of what differs, the first tells most.
+MOST_DIFFERENCES = 3
+
+# How pytest begins to tell what one side has that the other lacks; the next line says what.
+ONE_SIDED = ("Left contains", "Right contains", "Extra items in the", "At index")
+
+
+def why(reason: str) -> list[str]:
+    """A reason for people who read no Python: what was expected, and what was seen instead.
+
+    An assertion's reason is its message, then the comparison that failed, then, where that
+    is too long to be shown whole, what differs.
+    """
+    first, *rest = reason.splitlines() or [""]
+    rest = [line for line in rest if "Use -v to get more diff" not in line]
+    seen = next((line for line in rest if line.startswith("assert ")), "")
+    if not seen:
+        return [first] if first else []
+    differs = [
+        f"differs:  {line.strip()}"
+        if " != " in line
+        else f"differs:  {line.strip()} {what.strip()}"
+        for line, what in pairwise([*rest, ""])
+        if " != " in line or line.strip().startswith(ONE_SIDED)
+    ]
+    return [
+        f"expected: {first}",
+        f"not so:   {seen.removeprefix('assert ')}",
+        *differs[:MOST_DIFFERENCES],
+    ]
+
+
+def why_nothing(keyword: str, curriculum: Curriculum) -> str:
+    """Why `-k` selected no fact, in one line."""
+    slug, facts = keyword.replace("_", "-"), curriculum.stated_facts
+    if any(each.is_slow and slug in each.slug for each in facts.values()):
+        return (
+            f"no fact matches -k {keyword} that takes less than a minute: "
+            f"pytest -m slow -k {keyword}"
+        )
+    known = [*(f"task-{task.id.replace('.', '-')}" for task in curriculum.tasks), *facts]
+    if any(slug in name for name in known):
+        return f"there are facts for -k {keyword}, but another option, such as -m, leaves them out"
+    near = [name.replace("-", "_") for name in difflib.get_close_matches(slug, known, n=3)]
+    return f"no fact matches -k {keyword}" + (
+        f"; did you mean {' or '.join(near)}?" if near else ""
+    )
+
+
+def count(facts: Sequence[FactRecord]) -> str:
+    """How many facts have which verdict; those about a component apart, where there are both."""
+    own = [fact for fact in facts if fact.is_about_component]
+    others = [fact for fact in facts if not fact.is_about_component]
+    if not own:
+        return _count(others)
+    told = f"the component: {_count(own)}"
+    return f"Kafka: {_count(others)}; {told}" if others else told
+
+
+def _count(facts: Sequence[FactRecord]) -> str:
+    counts = Counter(fact.verdict for fact in facts)
+    demonstrated = counts.pop(Verdict.DEMONSTRATED, 0)
+    rest = "".join(f", {count} {verdict}" for verdict, count in counts.items())
+    return f"{demonstrated} of {len(facts)} facts demonstrated{rest}"

@@ -1,0 +1,100 @@
+"""What is looked at before a run begins: a fault is told in one line, and nothing runs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from kafkalab.config import KNOBS, Settings
+from kafkalab.curriculum import BadManifest
+from kafkalab.lab import Lab
+from kafkalab.readable import LINES, readable
+
+
+def usage_error(text: str) -> pytest.UsageError:
+    """What ends pytest with a line of its own, and no traceback."""
+    return pytest.UsageError(readable(text, keep=LINES))
+
+
+def check_root(config: pytest.Config) -> None:
+    """Refuse a folder that made pytest take another place for the project.
+
+    It looks for the project before it knows a plugin's options, so an existing
+    folder that follows one is to it a place of tests.
+
+    Raises:
+        UsageError: there is such a folder.
+    """
+    called, root = config.invocation_params, config.rootpath
+    if called.dir == root or (config.inipath is not None and called.dir.is_relative_to(root)):
+        return
+    for flag, folder in pairwise(map(str, called.args)):
+        if flag in {knob.flag for knob in KNOBS.values()} and Path(folder).is_dir():
+            raise usage_error(
+                f"{flag} {folder}: pytest looks for the project there: write {flag}={folder}"
+            )
+
+
+def check_places(settings: Settings) -> None:
+    """Refuse folders and files that cannot be written, before an hour of facts is lost.
+
+    Raises:
+        UsageError: one cannot.
+    """
+    _check_reports(settings.reports)
+    _check_summary(settings.concept_summary)
+
+
+def check_run(lab: Lab) -> None:
+    """Refuse what would make a run worthless.
+
+    Raises:
+        UsageError: assertions are off, the curriculum has faults, or there are no solutions.
+    """
+    if sys.flags.optimize:
+        raise usage_error("python -O drops assertions, so nothing would be checked: run without -O")
+    _check_curriculum(lab)
+    if lab.settings.solutions and not lab.settings.solutions.is_dir():
+        raise usage_error(
+            f"--kafkalab-solutions: there is no folder {lab.settings.solutions}: check the path, "
+            "or make it (README, Check your own code, says what goes in)"
+        )
+
+
+def _check_reports(folder: Path) -> None:
+    try:
+        (folder / "runs").mkdir(parents=True, exist_ok=True)
+        is_writable = os.access(folder / "runs", os.W_OK)
+    except OSError:
+        is_writable = False
+    if not is_writable:
+        raise usage_error(
+            f"the folder for reports, {folder}, cannot be written to: check its rights, "
+            "or name another with --kafkalab-reports"
+        )
+
+
+def _check_summary(path: Path | None) -> None:
+    if path is None:
+        return
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.open("a").close()
+    except OSError as error:
+        raise usage_error(
+            f"--kafkalab-concept-summary: {path} cannot be written to: {error.strerror}: "
+            "name another file"
+        ) from error
+
+
+def _check_curriculum(lab: Lab) -> None:
+    try:
+        problems = lab.curriculum.problems()
+    except BadManifest as error:
+        problems = [str(error)]
+    if problems:
+        raise usage_error("kafkalab's curriculum: " + "\n  ".join(problems))

@@ -1,0 +1,102 @@
+"""What pytest-html writes of a run: asked for, filled with facts, and restricted."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kafkalab.lab import Lab
+from kafkalab.learning_log import run_report
+from kafkalab.learning_log.links import relative_link
+from kafkalab.learning_log.record import RunRecord
+
+
+class RunPage:
+    """Hooks of pytest-html, on the controller; without it there is no page."""
+
+    def __init__(self, config: pytest.Config, lab: Lab) -> None:
+        self._config = config
+        self._lab = lab
+        self._is_ours = False
+        """whether the page is of facts, and not a host's"""
+        self.record: RunRecord | None = None
+        """what it shows, once the run is over"""
+        self.log: Path | None = None
+        """the learning log, to be linked, once it is written"""
+
+    def ask_for_it(self) -> None:
+        """Have pytest-html write the run's page, unless the user asked for one elsewhere.
+
+        A page that a host asked for, and on which its own tests stand, stays as it is.
+        Called before pytest-html is configured.
+        """
+        option = self._config.option
+        # pytest-html writes no page without pytest-metadata.
+        has_html = self._config.pluginmanager.hasplugin("metadata") and hasattr(option, "htmlpath")
+        if not has_html or option.collectonly:
+            return
+        self._is_ours = option.htmlpath is None or self._lab.is_alone
+        if option.htmlpath is None:
+            option.htmlpath = str(self._lab.settings.reports / run_report.RUN_PAGE)
+        if self._is_ours:
+            option.self_contained_html = True
+            option.css.append(str(run_report.STYLE))
+
+    @property
+    def path(self) -> Path | None:
+        """Where the run's page is written; None without pytest-html."""
+        path = getattr(self._config.option, "htmlpath", None)
+        return self._config.invocation_params.dir / path if path else None
+
+    def tell_environment(self) -> None:
+        """Name the Kafka of this run among what pytest-html shows as its environment."""
+        try:
+            from pytest_metadata.plugin import metadata_key
+        except ImportError:
+            return
+        rows = self._config.stash.get(metadata_key, None)
+        if rows is not None and self._is_ours:
+            rows["Kafka"] = self._lab.backend.describe()
+
+    def pytest_unconfigure(self) -> None:
+        # pytest-html has written its page by now.
+        if self._is_ours and self.path is not None and self.path.exists():
+            # A page that cannot be written once more stays as pytest-html has written it.
+            with contextlib.suppress(OSError):
+                run_report.restrict(self.path)
+
+    def keep_the_last(self) -> None:
+        """Do not write an empty page over that of the last run."""
+        plugins = self._config.pluginmanager
+        for plugin in plugins.get_plugins():
+            if type(plugin).__module__.startswith("pytest_html."):
+                plugins.unregister(plugin)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_html_report_title(self, report: Any) -> None:
+        if self._is_ours:
+            report.title = f"kafkalab: Module {self._lab.curriculum.id}, one run"
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_html_results_summary(self, prefix: list[str]) -> None:
+        if self.record is not None and self._is_ours:
+            log = relative_link(self.log, self.path.parent) if self.log and self.path else ""
+            prefix.append(run_report.summary(self.record, self._lab.curriculum, log))
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_html_results_table_header(self, cells: list[str]) -> None:
+        if self._is_ours:
+            run_report.change_header(cells)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_html_results_table_row(self, report: Any, cells: list[str]) -> None:
+        if self._is_ours:
+            run_report.change_row(cells, self._lab.curriculum.statement_of(report.nodeid))
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_html_results_table_html(self, data: list[str]) -> None:
+        if self._is_ours:
+            run_report.drop_empty_log(data)
