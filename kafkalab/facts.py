@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from kafkalab.brokers import Broker
+from kafkalab.brokers.capabilities import CAPABILITIES
 from kafkalab.brokers.errors import BrokerError
-from kafkalab.brokers.external import CEILINGS
 from kafkalab.brokers.node import MetadataProbe
 from kafkalab.curriculum import Curriculum, Statement
 from kafkalab.lab import Lab
@@ -22,22 +22,6 @@ FACT_LIMIT = 60
 # A cluster of others may be far, encrypts, and with stock floors each step of a KIP-848 group
 # takes 5 s: the longest fact was seen to take 44 s.
 EXTERNAL_FACT_LIMIT = 180
-
-REMEDIES = {
-    "private_broker": "use --kafkalab-backend=embedded or container, which can start one more",
-    "broker_settings": "have DescribeConfigs on the cluster granted",
-    "no_auto_create": "use a cluster with auto.create.topics.enable=false",
-    "restart": "use --kafkalab-backend=embedded or container",
-    "log_dirs": "use --kafkalab-backend=embedded, whose files are on this machine",
-    "jars": "use --kafkalab-backend=embedded, which has Java's client at hand",
-}
-
-# Those that an external cluster grants by its settings.
-REMEDIES |= {
-    need: "use a cluster with "
-    + " and ".join(f"{setting} of at most {most}" for setting, most in ceilings.items())
-    for need, ceilings in CEILINGS.items()
-}
 
 evidence_key = pytest.StashKey[Evidence]()
 
@@ -61,7 +45,7 @@ def skip_unmet_needs(item: pytest.Item, capabilities: frozenset[str], backend: s
         needs.append("private_broker")
     for need in needs:
         if need not in capabilities:
-            remedy = REMEDIES.get(need, "use another backend")
+            remedy = CAPABILITIES[need].remedy
             reason = f"needs {need}, which the {backend} backend does not have: {remedy}"
             item.add_marker(pytest.mark.skip(reason=reason))
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator, Mapping
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from kafkalab.brokers import Broker, Topology
+from kafkalab.clients import CLIENT_LOG, LAB_CLIENT, LAB_CONSUMER, ClientConfig, new_admin
 from kafkalab.facts import evidence_key
 from kafkalab.lab import Lab, lab_key
 from kafkalab.learning_log.evidence import Evidence
@@ -23,34 +23,11 @@ if TYPE_CHECKING:
     from kafkalab.observe.groups import Members
     from kafkalab.solutions import Solutions
 
-Settings = Mapping[str, Any]
 ProducerMaker = Callable[..., "Producer"]
 ConsumerMaker = Callable[..., "Consumer"]
 MembersMaker = Callable[..., "Members"]
 ChildStarter = Callable[..., "Child"]
 JavaDefaults = Callable[[str], Mapping[str, str]]
-
-# librdkafka writes its log to stderr unless it is given a logger.
-CLIENT_LOG = logging.getLogger("kafkalab.librdkafka")
-
-LAB_CLIENT: Settings = {
-    # A broker that comes back after a fault is found within this, not after seconds.
-    "reconnect.backoff.ms": 20,
-    "reconnect.backoff.max.ms": 50,
-    # Into CLIENT_LOG, which pytest shows when a test fails.
-    "log_level": 6,
-}
-
-LAB_CONSUMER: Settings = {
-    # The end of a partition is seen after this, not after half a second.
-    "fetch.wait.max.ms": 20,
-    # librdkafka's main thread sleeps until something is due: without this it is late with
-    # heartbeats, joins take a second, and a cooperative rebalance of 0.5 s takes 3 s.
-    "topic.metadata.refresh.interval.ms": 50,
-    "auto.offset.reset": "earliest",
-    # Lessons commit when they mean to.
-    "enable.auto.commit": False,
-}
 
 # Records that a test left in the queue on purpose are not waited for any longer.
 FLUSH_LIMIT = 5.0
@@ -86,23 +63,16 @@ def private_broker(request: pytest.FixtureRequest, _lab: Lab) -> Iterator[Broker
 
 @pytest.fixture(scope="session")
 def _shared_admin(_lab: Lab) -> AdminClient:
-    return new_admin(_lab.lease.broker())
+    return new_admin(_lab.lease.broker().client_properties())
 
 
 @pytest.fixture
 def admin(request: pytest.FixtureRequest, broker: Broker) -> AdminClient:
     """An admin client of this test's broker; on the shared broker it is warm already."""
     if "private_broker" in request.fixturenames:
-        return new_admin(broker)
+        return new_admin(broker.client_properties())
     client: AdminClient = request.getfixturevalue("_shared_admin")
     return client
-
-
-def new_admin(broker: Broker) -> AdminClient:
-    """An admin client of a broker."""
-    from confluent_kafka.admin import AdminClient
-
-    return AdminClient({**broker.client_properties(), **LAB_CLIENT}, logger=CLIENT_LOG)
 
 
 @pytest.fixture
@@ -112,7 +82,7 @@ def producer(broker: Broker) -> Iterator[ProducerMaker]:
 
     made: list[Producer] = []
 
-    def make(settings: Settings | None = None) -> Producer:
+    def make(settings: ClientConfig | None = None) -> Producer:
         config = {**broker.client_properties(), **LAB_CLIENT, **(settings or {})}
         made.append(Producer(config, logger=CLIENT_LOG))
         return made[-1]
@@ -132,7 +102,7 @@ def consumer(broker: Broker, group: str) -> Iterator[ConsumerMaker]:
 
     made: list[Consumer] = []
 
-    def make(settings: Settings | None = None) -> Consumer:
+    def make(settings: ClientConfig | None = None) -> Consumer:
         config = {
             **broker.client_properties(),
             **LAB_CLIENT,
@@ -162,7 +132,11 @@ def members(broker: Broker, admin: AdminClient, group: str) -> Iterator[MembersM
     made: list[Members] = []
 
     def make(
-        protocol: Settings, *topics: str, partitions: int, group: str = group, **settings: object
+        protocol: ClientConfig,
+        *topics: str,
+        partitions: int,
+        group: str = group,
+        **settings: object,
     ) -> Members:
         config = {
             **broker.client_properties(),

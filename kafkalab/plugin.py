@@ -15,12 +15,13 @@ from typing import Any
 import pytest
 
 from kafkalab import collection, facts, preflight
+from kafkalab.brokers.capabilities import CAPABILITIES
 from kafkalab.brokers.errors import BrokerError
 from kafkalab.collection import FactModule
 from kafkalab.config import KNOBS
 from kafkalab.curriculum import BadManifest
 from kafkalab.lab import WORKER_INPUT, Lab, lab_key
-from kafkalab.learning_log.terminal import Steps, Terminal
+from kafkalab.learning_log.terminal import StepLines, Terminal
 from kafkalab.readable import readable
 from kafkalab.recorder import Recorder
 from kafkalab.run_page import RunPage
@@ -39,7 +40,7 @@ MARKERS = (
     "demonstrates; versions such as '>=4.1' say for which Kafka it is stated",
     "control(slug, changes, versions=''): the same apparatus with one factor changed; the fact's "
     "opposite",
-    "needs(*capabilities): what the broker must be able to do (restart, log_dirs, jars, ...)",
+    f"needs(*capabilities): what the broker must be able to do: {', '.join(CAPABILITIES)}",
     "slow: takes a minute and is left out, unless -m names it",
 )
 CLUSTER_MARKER = (
@@ -99,7 +100,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         return
     page: RunPage = config.pluginmanager.getplugin(PAGE)
     try:
-        lab.backend.prepare(Steps(config.pluginmanager.getplugin("terminalreporter")))
+        lab.backend.prepare(StepLines(config.pluginmanager.getplugin("terminalreporter")))
         page.tell_environment()
     except BrokerError as error:
         raise preflight.usage_error(str(error)) from error

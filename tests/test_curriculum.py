@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from kafkalab.brokers.capabilities import CAPABILITIES
 from kafkalab.curriculum import BadManifest, Curriculum, load
 
 MANIFEST = """\
@@ -244,6 +245,12 @@ NOT_A_FACT = "the first line tells what the test does, not what is so"
             "Verifies that records with",
             f"test_routing.py:5: {NOT_A_FACT}",
             id="verifies that",
+        ),
+        pytest.param(
+            "@pytest.mark.fact",
+            '@pytest.mark.needs("patience")\n@pytest.mark.fact',
+            f"test_routing.py:6: no broker has 'patience': there are {', '.join(CAPABILITIES)}",
+            id="a need that nothing meets",
         ),
         pytest.param(
             ', scope="librdkafka"',

@@ -53,13 +53,13 @@ from secured_cluster import (
 from typer.testing import CliRunner
 
 from kafkalab.brokers import Topology, rights
+from kafkalab.brokers.capabilities import of_cluster
 from kafkalab.brokers.client_properties import LOGIN_MODULES, read_client_properties
 from kafkalab.brokers.embedded import EmbeddedBackend
 from kafkalab.brokers.errors import AccessRefused, MissingRight, NotOurs, TooOld
 from kafkalab.brokers.external import (
     ExternalBackend,
     broker_settings,
-    capabilities_for,
     connect,
     require_kafka_4,
 )
@@ -227,13 +227,13 @@ def test_a_cluster_can_do_what_its_settings_allow() -> None:
         "transaction.abort.timed.out.transaction.cleanup.interval.ms": "10000",
     }
 
-    assert capabilities_for(None) == frozenset()
-    assert capabilities_for(stock) == {"broker_settings", "quick_aborts"}
-    of_the_lab = capabilities_for({**stock, **LAB_SETTINGS})
+    assert of_cluster(None) == frozenset()
+    assert of_cluster(stock) == {"broker_settings", "quick_aborts"}
+    of_the_lab = of_cluster({**stock, **LAB_SETTINGS})
     assert of_the_lab == EmbeddedBackend.capabilities - {
         *("private_broker", "restart", "log_dirs", "jars"),
     }
-    assert capabilities_for({**stock, "log.cleaner.backoff.ms": "100"}) == {
+    assert of_cluster({**stock, "log.cleaner.backoff.ms": "100"}) == {
         "broker_settings",
         "quick_aborts",
         "quick_compaction",

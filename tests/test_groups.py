@@ -9,7 +9,7 @@ from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from kafkalab.brokers.embedded import EmbeddedBroker
-from kafkalab.fixtures import LAB_CLIENT, LAB_CONSUMER
+from kafkalab.clients import LAB_CLIENT, LAB_CONSUMER
 from kafkalab.observe.groups import EAGER, KIP_848, Members, describe_group
 from kafkalab.observe.history import Kind, State
 from kafkalab.observe.records import send

@@ -35,8 +35,8 @@ from confluent_kafka import (
 from confluent_kafka.admin import AdminClient
 
 from kafkalab.brokers import Broker
+from kafkalab.clients import LAB_CONSUMER, ClientConfig
 from kafkalab.fixtures import (
-    LAB_CONSUMER,
     ChildStarter,
     ConsumerMaker,
     MembersMaker,
@@ -66,7 +66,6 @@ from kafkalab.observe.groups import (
     EAGER,
     KIP_848,
     Members,
-    Settings,
     committed_offset,
     describe_group,
     join,
@@ -1101,7 +1100,7 @@ def test_offsets_of_a_stale_generation_are_refused(
     producer: ProducerMaker,
     members: MembersMaker,
     evidence: Evidence,
-    protocol: Settings,
+    protocol: ClientConfig,
 ) -> None:
     """Offsets of a partition that moved are refused if they come with the group's metadata of old.
 
@@ -1124,7 +1123,7 @@ def test_offsets_of_the_present_generation_are_taken(
     producer: ProducerMaker,
     members: MembersMaker,
     evidence: Evidence,
-    protocol: Settings,
+    protocol: ClientConfig,
 ) -> None:
     """Offsets with the group's metadata of now are taken: ask for it in each transaction."""
     name = topic(partitions=2)
@@ -1168,7 +1167,7 @@ def test_classic_groups_refuse_old_metadata_altogether(
     producer: ProducerMaker,
     members: MembersMaker,
     evidence: Evidence,
-    protocol: Settings,
+    protocol: ClientConfig,
 ) -> None:
     """A classic group refuses all offsets with metadata of old, wherever the partition is now."""
     name = topic(partitions=2)
@@ -1600,7 +1599,7 @@ def fate_of(sent: Sequence[bytes], before: Iterable[bytes], after: Iterable[byte
 
 
 def commit_then_process(
-    say: Say, config: Settings, topic: str, taken: int, crash_after: int
+    say: Say, config: ClientConfig, topic: str, taken: int, crash_after: int
 ) -> None:
     """At most once: take records, commit them, process them; crash after so many."""
     reader = Consumer(dict(config))
@@ -1613,7 +1612,7 @@ def commit_then_process(
 
 
 def process_then_commit(
-    say: Say, config: Settings, topic: str, every: int, crash_after: int
+    say: Say, config: ClientConfig, topic: str, every: int, crash_after: int
 ) -> None:
     """At least once: process record by record, commit after every so many; crash after so many."""
     reader = Consumer(dict(config))
@@ -1626,7 +1625,7 @@ def process_then_commit(
 
 
 def hold_the_next(
-    say: Say, config: Settings, topic: str, taken: int, processed: int, committed: int | None
+    say: Say, config: ClientConfig, topic: str, taken: int, processed: int, committed: int | None
 ) -> None:
     """Process some of the records taken; with the next in hand, crash when so much is committed."""
     reader = Consumer(dict(config))
@@ -1648,7 +1647,7 @@ def hold_the_next(
                 reader.store_offsets(record)
 
 
-def pay(say: Say, config: Settings, topic: str, sink: Path, crash_after: int | None) -> None:
+def pay(say: Say, config: ClientConfig, topic: str, sink: Path, crash_after: int | None) -> None:
     """At least once: book each record, commit after every six; crash after so many, or end."""
     reader = Consumer(dict(config))
     with closing(sqlite3.connect(sink, isolation_level=None)) as payments:
@@ -1662,7 +1661,7 @@ def pay(say: Say, config: Settings, topic: str, sink: Path, crash_after: int | N
                 reader.commit(message=record, asynchronous=False)
 
 
-def read_and_end(say: Say, config: Settings, topic: str, way: str) -> None:
+def read_and_end(say: Say, config: ClientConfig, topic: str, way: str) -> None:
     """Read ten records as a member of the group, and end in one way or another."""
     reader = Consumer(dict(config))
     reader.subscribe([topic])
@@ -1676,7 +1675,7 @@ def read_and_end(say: Say, config: Settings, topic: str, way: str) -> None:
 
 
 def copy_in_transactions(
-    say: Say, config: Settings, source: str, target: str, offsets: str, crash_when: str | None
+    say: Say, config: ClientConfig, source: str, target: str, offsets: str, crash_when: str | None
 ) -> None:
     """Copy two partitions of six records each, two records a transaction.
 
@@ -1797,7 +1796,9 @@ def reset_offset(admin: AdminClient, group: str, topic: str, offset: int) -> Top
     return place
 
 
-def transactional(producer: ProducerMaker, name: str, settings: Settings | None = None) -> Producer:
+def transactional(
+    producer: ProducerMaker, name: str, settings: ClientConfig | None = None
+) -> Producer:
     """A producer with this transactional id, ready to begin."""
     writer = producer({"transactional.id": name, **(settings or {})})
     init_transactions(writer)
@@ -1975,7 +1976,7 @@ def job(
         *,
         records: Sequence[bytes] = RECORDS,
         partitions: int = 1,
-        settings: Settings | None = None,
+        settings: ClientConfig | None = None,
         **more: Any,
     ) -> Job:
         source, writer = topic(partitions=partitions), producer()

@@ -20,21 +20,6 @@ class Termination(Enum):
     operating system is lost, what it had is not."""
 
 
-LAB_CAPABILITIES = frozenset(
-    {
-        "private_broker",
-        "broker_settings",
-        "no_auto_create",
-        "short_sessions",
-        "quick_heartbeats",
-        "quick_retention",
-        "quick_compaction",
-        "quick_aborts",
-    }
-)
-"""what every broker can do that is started with a lab's settings (`properties.LAB_SETTINGS`)"""
-
-
 @dataclass(frozen=True)
 class Topology:
     """What a test asks for: how many brokers, and broker settings beside the lab's.
@@ -78,7 +63,7 @@ class Broker(Protocol):
 
     @property
     def capabilities(self) -> frozenset[str]:
-        """What tests may need of it: `restart`, `log_dirs`, `jars`, or of LAB_CAPABILITIES."""
+        """What tests may need of it, in the words of `kafkalab.brokers.capabilities`."""
         ...
 
     def client_properties(self) -> dict[str, str]:
@@ -155,7 +140,7 @@ class Backend(Protocol):
         """One phrase for the header: what runs, in which version."""
         ...
 
-    def prepare(self, say: Progress) -> None:
+    def prepare(self, steps: Steps) -> None:
         """Do all that is done once per machine. Quick when nothing is missing.
 
         Raises:
@@ -188,7 +173,7 @@ class Backend(Protocol):
         ...
 
 
-class Progress(Protocol):
+class Steps(Protocol):
     """How preparation tells what it does."""
 
     def step(self, text: str) -> None:

@@ -11,7 +11,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kafkalab.brokers import LAB_CAPABILITIES, Progress, Termination, Topology
+from kafkalab.brokers import Steps, Termination, Topology
+from kafkalab.brokers.capabilities import of_backend
 from kafkalab.brokers.coordinators import wait_for_coordinators
 from kafkalab.brokers.errors import BrokerDied, NoEngine, NoImage, PortTaken, StartFailed
 from kafkalab.brokers.node import START_LIMIT, STOP_LIMIT, MetadataProbe
@@ -190,7 +191,7 @@ class ContainerBackend:
     """Starts Kafka in a Docker engine (see `kafkalab.brokers.Backend`)."""
 
     name = "container"
-    capabilities = LAB_CAPABILITIES | {"restart"}
+    capabilities = of_backend(name)
 
     def __init__(self, image: str) -> None:
         self.image = image
@@ -236,13 +237,13 @@ class ContainerBackend:
     def describe(self) -> str:
         return f"Apache Kafka {self.kafka_version} in a container of {self.image}"
 
-    def prepare(self, say: Progress) -> None:
+    def prepare(self, steps: Steps) -> None:
         if self.has_image():
             return
         import docker.errors
         import requests
 
-        say.step(f"pulling the image {self.image}, once")
+        steps.step(f"pulling the image {self.image}, once")
         deadline = time.monotonic() + PULL_LIMIT
         repository, _, tag = self.image.rpartition(":")
         problem = f"not pulled within {PULL_LIMIT:.0f} s"

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from packaging.version import Version
 
-from kafkalab.brokers import Progress
+from kafkalab.brokers import Steps
 from kafkalab.brokers.errors import (
     CacheNotWritable,
     FetchFailed,
@@ -213,7 +213,7 @@ class Distribution:
         """Jars that are not in the cache folder yet."""
         return [jar for jar in self.jars if not (self.jar_folder / jar.file_name).exists()]
 
-    def fetch(self, progress: Progress) -> None:
+    def fetch(self, steps: Steps) -> None:
         """Bring every jar into the cache folder and check each against its sha256.
 
         Raises:
@@ -226,14 +226,14 @@ class Distribution:
         missing = self.missing_jars()
         if missing:
             size = sum(jar.size for jar in missing)
-            progress.step(
+            steps.step(
                 f"fetching Apache Kafka {self.version}: {len(missing)} jars, "
                 f"{size / 1e6:.0f} MB, once, from Maven Central"
             )
-            progress.total(size)
+            steps.total(size)
             for jar in missing:
                 self._fetch_one(jar)
-                progress.advance(jar.size)
+                steps.advance(jar.size)
         self.verify()
 
     def _fetch_one(self, jar: Jar) -> None:

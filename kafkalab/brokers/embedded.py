@@ -12,7 +12,8 @@ from typing import Any
 import psutil
 from filelock import FileLock, Timeout
 
-from kafkalab.brokers import LAB_CAPABILITIES, Progress, Termination, Topology
+from kafkalab.brokers import Steps, Termination, Topology
+from kafkalab.brokers.capabilities import of_backend
 from kafkalab.brokers.distribution import (
     LEAN_FLAGS,
     Distribution,
@@ -197,7 +198,7 @@ class EmbeddedBackend:
     """Starts Kafka from the cache folder (see `kafkalab.brokers.Backend`)."""
 
     name = "embedded"
-    capabilities = LAB_CAPABILITIES | {"restart", "log_dirs", "jars"}
+    capabilities = of_backend(name)
 
     def __init__(self, cache: Path, kafka_version: str = KAFKA_VERSION) -> None:
         self.cache = cache
@@ -220,7 +221,7 @@ class EmbeddedBackend:
         usual = f", starts in about {start:.1f} s here" if start else ""
         return f"embedded Apache Kafka {self.kafka_version}{usual}"
 
-    def prepare(self, say: Progress) -> None:
+    def prepare(self, steps: Steps) -> None:
         distribution = self.prepared.distribution
         require_writable(self.cache)
         if self.prepared.is_there and not distribution.missing_jars():
@@ -228,8 +229,8 @@ class EmbeddedBackend:
             return
         try:
             with FileLock(self.cache / "prepare.lock", timeout=PREPARE_LIMIT):
-                distribution.fetch(say)
-                self.prepared.make(say)
+                distribution.fetch(steps)
+                self.prepared.make(steps)
         except Timeout as error:
             raise PreparationFailed(
                 f"Another run has been preparing Kafka for {PREPARE_LIMIT:.0f} s.",

@@ -13,7 +13,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kafkalab.brokers import Progress, Termination, Topology
+from kafkalab.brokers import Steps, Termination, Topology
+from kafkalab.brokers.capabilities import of_cluster
 from kafkalab.brokers.client_properties import ClientProperties, read_client_properties
 from kafkalab.brokers.errors import (
     AccessRefused,
@@ -36,21 +37,6 @@ CONNECT_LIMIT = 15.0
 CONNECT_STEP = 0.5
 # For one request of many to a cluster that has answered already.
 ASK_LIMIT = 10.0
-
-CEILINGS: Mapping[str, Mapping[str, int]] = {
-    # The sessions of a lesson's classic members.
-    "short_sessions": {"group.min.session.timeout.ms": 1000},
-    # KIP-848: at the defaults, 5 s and 45 s, a fact would take a minute.
-    "quick_heartbeats": {
-        "group.consumer.heartbeat.interval.ms": 500,
-        "group.consumer.session.timeout.ms": 2000,
-    },
-    "quick_retention": {"log.retention.check.interval.ms": 1000},
-    "quick_compaction": {"log.cleaner.backoff.ms": 1000},
-    # The default, for which a fact can wait.
-    "quick_aborts": {"transaction.abort.timed.out.transaction.cleanup.interval.ms": 10_000},
-}
-"""what a cluster can do when its settings, in milliseconds, are no higher than these"""
 
 
 class ExternalBroker:
@@ -171,9 +157,7 @@ class ExternalBackend:
         admin, nodes = connect(self.properties)
         settings = broker_settings(admin, min(nodes))
         require_kafka_4(settings)
-        return ExternalBroker(
-            self.properties, nodes, capabilities_for(settings), self.kafka_version
-        )
+        return ExternalBroker(self.properties, nodes, of_cluster(settings), self.kafka_version)
 
     @property
     def capabilities(self) -> frozenset[str]:
@@ -190,7 +174,7 @@ class ExternalBackend:
         without = f", without {', '.join(ignored)} of {self._config_file}" if ignored else ""
         return f"your cluster at {servers}{without}"
 
-    def prepare(self, say: Progress) -> None:  # noqa: ARG002 - it is a matter of a second
+    def prepare(self, steps: Steps) -> None:  # noqa: ARG002 - it is a matter of a second
         require_rights(self.broker.client_properties())
 
     def launch(self, topology: Topology, home: Path) -> ExternalBroker:  # noqa: ARG002
@@ -297,20 +281,6 @@ def require_kafka_4(settings: Mapping[str, str] | None) -> None:
             suspect="--kafkalab-bootstrap names another cluster than you meant.",
             remedy="name a newer one, or use --kafkalab-backend=embedded.",
         )
-
-
-def capabilities_for(settings: Mapping[str, str] | None) -> frozenset[str]:
-    """What lessons can do on a cluster with these settings; nothing special where unknown."""
-    if settings is None:
-        return frozenset()
-    found = {
-        name
-        for name, ceilings in CEILINGS.items()
-        if all(int(settings.get(key) or 0) <= most for key, most in ceilings.items())
-    }
-    if settings.get("auto.create.topics.enable") == "false":
-        found.add("no_auto_create")
-    return frozenset({"broker_settings", *found})
 
 
 def _code(error: KafkaError) -> int:

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from kafkalab.brokers import Progress, Termination, Topology
+from kafkalab.brokers import Steps, Termination, Topology
 from kafkalab.brokers.distribution import LEAN_FLAGS, Distribution, kind_of_cpu, one_line
 from kafkalab.brokers.errors import PreparationFailed
 from kafkalab.brokers.node import Node, wait_until_ready
@@ -124,7 +124,7 @@ class Prepared:
                     node.data.rename(blank)
         return blank
 
-    def make(self, progress: Progress) -> None:
+    def make(self, steps: Steps) -> None:
         """Make the folder, if it is not there: about 15 s, once.
 
         Raises:
@@ -134,10 +134,10 @@ class Prepared:
             return
         self.folder.mkdir(parents=True, exist_ok=True)
         with self._workshop() as workshop:
-            progress.step("formatting a data folder and starting Kafka for the first time")
+            steps.step("formatting a data folder and starting Kafka for the first time")
             node = self._bench_node(1, workshop)
             self.distribution.format(node.properties_file)
-            self._rehearse(node, progress)
+            self._rehearse(node, steps)
             start_seconds = self._measure_start(node)
             _drop_what_starts_rebuild(node.data)
             shutil.rmtree(self.folder / "single", ignore_errors=True)
@@ -169,7 +169,7 @@ class Prepared:
         )
         return node
 
-    def _rehearse(self, node: Node, progress: Progress) -> None:
+    def _rehearse(self, node: Node, steps: Steps) -> None:
         """Run a broker through what lessons do, and let the JVM keep what it loaded."""
         recorded = node.home / "kafka.aotconf"
         flags = [*LEAN_FLAGS, "-Xlog:disable"]
@@ -184,7 +184,7 @@ class Prepared:
         finally:
             node.stop(Termination.ABRUPT)
         if self.distribution.java.has_aot_cache:
-            progress.step("writing the AOT cache, which makes every start about 3 times faster")
+            steps.step("writing the AOT cache, which makes every start about 3 times faster")
             self._write_aot_cache(node, recorded)
 
     def _write_aot_cache(self, node: Node, recorded: Path) -> None:

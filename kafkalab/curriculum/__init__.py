@@ -20,6 +20,8 @@ from typing import Any, Literal
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 
+from kafkalab.brokers.capabilities import CAPABILITIES
+
 Role = Literal["fact", "control"]
 
 WHAT_A_TEST_DOES = ("test ", "tests ", "check ", "checks ", "verify ", "verifies ")
@@ -74,6 +76,8 @@ class Statement:
     line: int
     is_slow: bool
     """marked slow: it takes a minute, and is left out unless it is asked for"""
+    needs: tuple[str, ...]
+    """what the broker must be able to do, in the words of `kafkalab.brokers.capabilities`"""
 
     def is_stated_for(self, kafka_version: str) -> bool:
         """Whether the statement's bounds take in a version, as in `4.4.0`.
@@ -221,6 +225,7 @@ def _statements_in(path: Path, task: Task) -> Iterator[Statement]:
                 function=node.name,
                 line=node.lineno,
                 is_slow=any(map(_is_slow, node.decorator_list)),
+                needs=tuple(need for each in node.decorator_list for need in _needs(each)),
             )
 
 
@@ -238,6 +243,13 @@ def _mark(decorator: ast.expr) -> tuple[Role, str, dict[str, str]] | None:
 
 def _is_slow(decorator: ast.expr) -> bool:
     return ast.unparse(decorator) == "pytest.mark.slow"
+
+
+def _needs(decorator: ast.expr) -> Sequence[str]:
+    """The words of `@pytest.mark.needs("restart", ...)`; none of another decorator."""
+    if isinstance(decorator, ast.Call) and ast.unparse(decorator.func) == "pytest.mark.needs":
+        return [ast.literal_eval(word) for word in decorator.args]
+    return []
 
 
 def _problems(curriculum: Curriculum) -> Iterator[str]:
@@ -294,6 +306,9 @@ def _problems_of(statement: Statement, owners: Mapping[str, str]) -> Iterator[st
         yield f"{place}: a control names the one factor that it changes"
     if statement.role == "fact" and not statement.scope:
         yield f"{place}: a fact names its scope"
+    for need in statement.needs:
+        if need not in CAPABILITIES:
+            yield f"{place}: no broker has '{need}': there are {', '.join(CAPABILITIES)}"
     try:
         SpecifierSet(statement.versions)
     except InvalidSpecifier:

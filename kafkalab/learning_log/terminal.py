@@ -57,8 +57,8 @@ class Terminal:
         self._reporter.write_line(readable(text), **markup)
 
 
-class Steps:
-    """How the preparation of Kafka tells what it does (`kafkalab.brokers.Progress`): in lines."""
+class StepLines:
+    """How the preparation of Kafka tells its steps (`kafkalab.brokers.Steps`): in lines."""
 
     def __init__(self, reporter: pytest.TerminalReporter | None) -> None:
         """Tell it there; where pytest has no terminal, nowhere."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 from confluent_kafka import OFFSET_STORED, Consumer, Producer, TopicPartition
 
-from kafkalab.fixtures import LAB_CONSUMER
+from kafkalab.clients import LAB_CONSUMER
 from kafkalab.observe.children import Child, Say, crash
 from kafkalab.observe.groups import EAGER, committed_offset, leave
 from kafkalab.observe.records import watermarks

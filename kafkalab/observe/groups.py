@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from kafkalab.clients import ClientConfig
 from kafkalab.observe.children import Child, Say
 from kafkalab.observe.history import (
     Event,
@@ -32,27 +33,26 @@ if TYPE_CHECKING:
     from confluent_kafka.admin import AdminClient
 
 Result = TypeVar("Result")
-Settings = Mapping[str, Any]
 Place = tuple[str, int]
 """a topic and one of its partitions"""
 
 # Lessons cannot wait for defaults: a member that dies is missed after 45 s, a change of the
 # group is heard of with the next heartbeat, after 3 s. Under KIP-848 the broker sets both.
-_CLASSIC: Settings = {
+_CLASSIC: ClientConfig = {
     "group.protocol": "classic",
     # The shortest that any broker takes (group.min.session.timeout.ms). One second would do
     # until a loaded machine is late with its heartbeats; who waits for a death asks for it.
     "session.timeout.ms": 6000,
     "heartbeat.interval.ms": 150,
 }
-EAGER: Settings = {**_CLASSIC, "partition.assignment.strategy": "range"}
+EAGER: ClientConfig = {**_CLASSIC, "partition.assignment.strategy": "range"}
 """classic, and everybody gives up everything at each rebalance"""
-COOPERATIVE: Settings = {**_CLASSIC, "partition.assignment.strategy": "cooperative-sticky"}
+COOPERATIVE: ClientConfig = {**_CLASSIC, "partition.assignment.strategy": "cooperative-sticky"}
 """classic, and only what moves is given up (KIP-429)"""
-KIP_848: Settings = {"group.protocol": "consumer"}
+KIP_848: ClientConfig = {"group.protocol": "consumer"}
 """the broker assigns, and tells with its heartbeats"""
 
-PROTOCOLS: Mapping[str, Settings] = {
+PROTOCOLS: Mapping[str, ClientConfig] = {
     "eager": EAGER,
     "cooperative": COOPERATIVE,
     "KIP-848": KIP_848,
@@ -224,7 +224,7 @@ class Member:
     def __init__(
         self,
         name: str,
-        config: Settings,
+        config: ClientConfig,
         topics: Sequence[str],
         history: History,
         *,
@@ -445,7 +445,7 @@ class MemberProcess:
     """A member in a process of its own, which can be killed."""
 
     def __init__(
-        self, name: str, config: Settings, topics: Sequence[str], history: History
+        self, name: str, config: ClientConfig, topics: Sequence[str], history: History
     ) -> None:
         self.name = name
         self.assignment: set[Place] = set()
@@ -491,7 +491,7 @@ class _Telling(History):
         self._say(event)
 
 
-def _member_program(say: Say, name: str, config: Settings, topics: Sequence[str]) -> None:
+def _member_program(say: Say, name: str, config: ClientConfig, topics: Sequence[str]) -> None:
     Member(name, config, topics, _Telling(say)).run()
 
 
@@ -504,7 +504,7 @@ class Members:
         group: str,
         topics: Sequence[str],
         partitions: int,
-        config: Settings,
+        config: ClientConfig,
     ) -> None:
         """A group without members.
 
@@ -525,7 +525,7 @@ class Members:
         self._live: list[Member | MemberProcess] = []
         self._forgotten: list[Member] = []
 
-    def grow(self, settings: Settings | None = None, **told: Any) -> Member:
+    def grow(self, settings: ClientConfig | None = None, **told: Any) -> Member:
         """Add a member in a thread.
 
         Args:
@@ -538,7 +538,7 @@ class Members:
         self._live.append(member)
         return member
 
-    def grow_process(self, settings: Settings | None = None) -> MemberProcess:
+    def grow_process(self, settings: ClientConfig | None = None) -> MemberProcess:
         """Add a member in a process of its own."""
         name = f"member-{next(self._names)}"
         config = self._config_of(name, settings)
@@ -546,7 +546,7 @@ class Members:
         self._live.append(member)
         return member
 
-    def _config_of(self, name: str, settings: Settings | None) -> Settings:
+    def _config_of(self, name: str, settings: ClientConfig | None) -> ClientConfig:
         return {**self._config, "client.id": name, **(settings or {})}
 
     def shrink(self, member: Member) -> None:

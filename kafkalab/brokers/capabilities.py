@@ -1,0 +1,110 @@
+"""What a broker can do beside serving clients: each word, what it means, who has it, what helps.
+
+A test says what it needs, `@pytest.mark.needs("restart")`, and is skipped where that is missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+STARTED = frozenset({"embedded", "container"})
+"""the backends that start a broker of their own, with a lab's settings"""
+
+
+class Capability(NamedTuple):
+    """One row of the table."""
+
+    meaning: str
+    remedy: str
+    """what to do where it is missing"""
+    backends: frozenset[str] = STARTED
+    """those whose brokers always have it"""
+    settings: Mapping[str, str | int] | None = None
+    """with which a cluster of others has it too: a value, or the highest number; None: never"""
+
+
+def _where(settings: Mapping[str, str | int], meaning: str) -> Capability:
+    bounds = [
+        f"{name}={value}" if isinstance(value, str) else f"{name} of at most {value}"
+        for name, value in settings.items()
+    ]
+    return Capability(meaning, f"use a cluster with {' and '.join(bounds)}", settings=settings)
+
+
+CAPABILITIES: Mapping[str, Capability] = {
+    "private_broker": Capability(
+        "a broker is started for one test alone",
+        "use --kafkalab-backend=embedded or container, which can start one more",
+    ),
+    "restart": Capability(
+        "a node can be ended and started again",
+        "use --kafkalab-backend=embedded or container",
+    ),
+    "log_dirs": Capability(
+        "the broker's files can be read",
+        "use --kafkalab-backend=embedded, whose files are on this machine",
+        frozenset({"embedded"}),
+    ),
+    "jars": Capability(
+        "Java's own client is there",
+        "use --kafkalab-backend=embedded, which has Java's client at hand",
+        frozenset({"embedded"}),
+    ),
+    "broker_settings": Capability(
+        "the broker's settings can be read",
+        "have DescribeConfigs on the cluster granted",
+        settings={},
+    ),
+    "no_auto_create": _where(
+        {"auto.create.topics.enable": "false"}, "asking for a topic does not create it"
+    ),
+    # The sessions of a lesson's classic members.
+    "short_sessions": _where(
+        {"group.min.session.timeout.ms": 1000}, "a dead classic member is missed after a second"
+    ),
+    # KIP-848: at the defaults, 5 s and 45 s, a fact would take a minute.
+    "quick_heartbeats": _where(
+        {
+            "group.consumer.heartbeat.interval.ms": 500,
+            "group.consumer.session.timeout.ms": 2000,
+        },
+        "groups of KIP-848 step, and miss their dead, within two seconds",
+    ),
+    "quick_retention": _where(
+        {"log.retention.check.interval.ms": 1000}, "old segments go within a second"
+    ),
+    "quick_compaction": _where(
+        {"log.cleaner.backoff.ms": 1000}, "the cleaner looks for work each second"
+    ),
+    # The default, for which a fact can wait.
+    "quick_aborts": _where(
+        {"transaction.abort.timed.out.transaction.cleanup.interval.ms": 10_000},
+        "a transaction that takes too long is aborted within ten seconds",
+    ),
+}
+"""the settings are in milliseconds, where they are numbers"""
+
+
+def of_backend(name: str) -> frozenset[str]:
+    """What every broker can do that a backend starts."""
+    return frozenset(word for word, each in CAPABILITIES.items() if name in each.backends)
+
+
+def of_cluster(settings: Mapping[str, str] | None) -> frozenset[str]:
+    """What lessons can do on a cluster with these settings; nothing where they are unknown."""
+    if settings is None:
+        return frozenset()
+    return frozenset(
+        word
+        for word, each in CAPABILITIES.items()
+        if each.settings is not None
+        and all(_is_within(settings.get(name), bound) for name, bound in each.settings.items())
+    )
+
+
+def _is_within(value: str | None, bound: str | int) -> bool:
+    if isinstance(bound, str):
+        return value == bound
+    # A version that does not know a setting acts at once.
+    return int(value or 0) <= bound
