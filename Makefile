@@ -1,14 +1,15 @@
 # Everything needs Python 3.11 or newer with venv, and nothing else.
 # make lab      sets up, and proves Module A on a real Kafka
 # make test     the tool's own tests, then Module A in parallel and random order
-# make lint     style and types
+# make lint     style, types, and that imports go down only
+# make soak     tests 20 times in random order, and once with every core busy
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: lab test lint prepare clean
+.PHONY: lab test soak lint prepare clean
 
 # Facts mostly wait, so more workers than cores pay off.
 lab: prepare
@@ -23,10 +24,17 @@ test: prepare
 	$(BIN)/pytest tests/test_wrong_solutions.py -n 2
 	$(BIN)/pytest tests_module_a -n 4 --kafkalab-backend=embedded
 
+# Repetitions, for hours: make soak RUNS=20 TESTS="tests_module_a -k task_1_4"
+RUNS ?= 20
+TESTS ?= tests_module_a
+soak: prepare
+	$(BIN)/python tools/soak.py --runs $(RUNS) $(TESTS)
+
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --quiet
 
 prepare: $(INSTALLED)
 	@$(BIN)/kafkalab prepare
@@ -40,4 +48,4 @@ $(INSTALLED): pyproject.toml requirements-dev.txt kafkalab/__init__.py
 	@touch $(INSTALLED)
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache reports/runs reports/pictures reports/run.html reports/learning_log.html
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache reports/runs reports/pictures reports/run.html reports/learning_log.html
