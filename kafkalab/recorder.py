@@ -23,7 +23,7 @@ from kafkalab.learning_log.wording import why_nothing
 from kafkalab.run_page import RunPage
 
 if TYPE_CHECKING:
-    from kafkalab.learning_log.progress import Progress
+    from kafkalab.learning_log.standing import Standing
 
 
 class Recorder:
@@ -43,7 +43,7 @@ class Recorder:
         self._started = datetime.now().astimezone()
         self._exit_status: int | None = None
         self.record: RunRecord | None = None
-        self._progress: Progress | None = None
+        self._standing: Standing | None = None
         self._trouble = ""
         stamp = self._started.strftime("%Y-%m-%dT%H%M%S")
         self.record_path = lab.settings.reports / "runs" / f"{stamp}-{lab.run.folder.name[:6]}.json"
@@ -126,12 +126,12 @@ class Recorder:
         # Imported here: workers, and projects that use none of this, start without it.
         from kafkalab.learning_log import page
         from kafkalab.learning_log.journal import BadJournal
-        from kafkalab.learning_log.progress import progress_of
+        from kafkalab.learning_log.standing import standing_of
 
         log = self._lab.settings.reports / page.NAME
         try:
-            self._progress = progress_of(self._lab.curriculum, self._lab.settings.reports)
-            page.write(self._progress, log, self._pictures, self._page.path)
+            self._standing = standing_of(self._lab.curriculum, self._lab.settings.reports)
+            page.write(self._standing, log, self._pictures, self._page.path)
             self._log = log
             self._page.log = log
         except BadJournal as error:
@@ -152,8 +152,8 @@ class Recorder:
         if self.record is not None and self.record.facts:
             pages = {"log": self._log, "page": self._page.path, "record": self.record_path}
             terminal.show(out, self.record, self._lab.curriculum, pages)
-            if self._progress is not None:
-                terminal.show_progress(out, self._progress)
+            if self._standing is not None:
+                terminal.show_standing(out, self._standing)
         if self._trouble:
             out.line(f"kafkalab: {self._trouble}", red=True)
 

@@ -20,9 +20,9 @@ from kafkalab.curriculum import Curriculum, load
 from kafkalab.learning_log import journal, page, plots
 from kafkalab.learning_log.evidence import Evidence
 from kafkalab.learning_log.pictures import Pictures
-from kafkalab.learning_log.progress import progress_of
 from kafkalab.learning_log.record import RunRecord, facts_of
 from kafkalab.learning_log.record import TestRecord as ItemRecord
+from kafkalab.learning_log.standing import standing_of
 from kafkalab.learning_log.verdicts import Outcome, Verdict
 
 MANIFEST = """\
@@ -124,7 +124,7 @@ class Log:
     def write(self, run_page: Path | None = None) -> BeautifulSoup:
         """Write the page, and read it."""
         pictures = Pictures(self.reports / "pictures")
-        page.write(progress_of(self.curriculum, self.reports), self.path, pictures, run_page)
+        page.write(standing_of(self.curriculum, self.reports), self.path, pictures, run_page)
         return BeautifulSoup(self.path.read_text("utf-8"), "html.parser")
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from kafkalab.brokers.runs import clear_dead_runs
 from kafkalab.curriculum import load
-from kafkalab.learning_log.progress import progress_of
+from kafkalab.learning_log.standing import standing_of
 
 Lines = Callable[[pytest.RunResult], str]
 
@@ -272,8 +272,8 @@ def test_two_runs_at_once_lose_nothing(project: Any) -> None:
         ended = list(threads.map(lambda word: project.run("-k", word), ["thing", "other"]))
 
     assert [result.ret for result in ended] == [0, 0]
-    progress = progress_of(load(project.folder / "module.toml"), project.folder / "reports")
-    assert (progress.runs, progress.demonstrated, progress.set_aside) == (2, 2, ())
+    standing = standing_of(load(project.folder / "module.toml"), project.folder / "reports")
+    assert (standing.runs, standing.demonstrated, standing.set_aside) == (2, 2, ())
 
 
 @WORKERS

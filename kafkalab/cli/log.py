@@ -18,17 +18,17 @@ from kafkalab.cli.options import CurriculumOption, ReportsOption
 from kafkalab.config import Settings
 from kafkalab.curriculum import Curriculum, load
 from kafkalab.learning_log import journal, page
-from kafkalab.learning_log.history import Proof
 from kafkalab.learning_log.pictures import PICTURES, Pictures
-from kafkalab.learning_log.progress import (
-    FactProgress,
-    Progress,
-    Step,
-    TaskProgress,
-    next_step,
-    progress_of,
-)
+from kafkalab.learning_log.proofs import Proof
 from kafkalab.learning_log.run_report import RUN_PAGE
+from kafkalab.learning_log.standing import (
+    FactStanding,
+    Standing,
+    Step,
+    TaskStanding,
+    next_step,
+    standing_of,
+)
 from kafkalab.learning_log.verdicts import Verdict
 from kafkalab.learning_log.wording import why
 from kafkalab.readable import readable
@@ -62,17 +62,17 @@ def status(
     taught = load(settings.curriculum)
     asked = [_task_id(each, taught) for each in tasks or []]
     try:
-        progress = progress_of(taught, settings.reports)
+        standing = standing_of(taught, settings.reports)
     except journal.BadJournal as error:
         # Where you stand is in the records: a slip in a note must not hide it.
         output.trouble(f"without your notes: {error}")
-        progress = progress_of(taught, settings.reports, entries={})
-    shown = [each for each in progress.tasks if not asked or each.task.id in asked]
-    step = next_step(shown, "What was asked for") if asked else progress.next_step
+        standing = standing_of(taught, settings.reports, entries={})
+    shown = [each for each in standing.tasks if not asked or each.task.id in asked]
+    step = next_step(shown, "What was asked for") if asked else standing.next_step
     if as_json:
-        typer.echo(json.dumps(_as_data(progress, shown, step), indent=2))
+        typer.echo(json.dumps(_as_data(standing, shown, step), indent=2))
     else:
-        _show(progress, shown, step, with_facts=bool(asked))
+        _show(standing, shown, step, with_facts=bool(asked))
     if not all(task.status == "demonstrated" for task in shown):
         raise typer.Exit(1)
 
@@ -111,11 +111,11 @@ def note(
         entry = journal.note(path, task_id, **said)
     else:
         entry = journal.read(path).get(task_id, journal.Entry())
-    (progress,) = [
-        each for each in progress_of(taught, settings.reports).tasks if each.task.id == task_id
+    (standing,) = [
+        each for each in standing_of(taught, settings.reports).tasks if each.task.id == task_id
     ]
-    output.line(f"{task_id} {progress.task.title}", style="bold")
-    for name, value in _entry_rows(entry, progress):
+    output.line(f"{task_id} {standing.task.title}", style="bold")
+    for name, value in _entry_rows(entry, standing):
         output.line(f"{name:<11} {value}", indent=2)
     output.whole(f"journal     {path}", indent=2)
 
@@ -130,15 +130,15 @@ def report(
     """Write the learning log anew, with all runs and notes, and open it in the browser."""
     settings = Settings.from_environment(reports=reports, curriculum=curriculum)
     path = settings.reports / page.NAME
-    progress = progress_of(load(settings.curriculum), settings.reports)
-    if not progress.runs:
+    standing = standing_of(load(settings.curriculum), settings.reports)
+    if not standing.runs:
         where = "run pytest first, in this folder, or name another with --kafkalab-reports"
         output.trouble(f"there is no run in {settings.reports} yet: {where}")
         raise typer.Exit(1)
     run_page = settings.reports / RUN_PAGE
     try:
         pictures = Pictures(settings.reports / PICTURES)
-        page.write(progress, path, pictures, run_page if run_page.exists() else None)
+        page.write(standing, path, pictures, run_page if run_page.exists() else None)
     except OSError as error:
         output.trouble(f"{path}: {error.strerror}: check its rights")
         raise typer.Exit(1) from None
@@ -172,8 +172,8 @@ def _date(option: str, given: str | None) -> date | None:
         ) from None
 
 
-def _entry_rows(entry: journal.Entry, progress: TaskProgress) -> list[tuple[str, object]]:
-    proposed = f"none noted; your runs say {progress.proposed_minutes}"
+def _entry_rows(entry: journal.Entry, standing: TaskStanding) -> list[tuple[str, object]]:
+    proposed = f"none noted; your runs say {standing.proposed_minutes}"
     rows: list[tuple[str, object]] = [
         ("started", entry.started or "-"),
         ("completed", entry.completed or "-"),
@@ -189,23 +189,23 @@ def _entry_rows(entry: journal.Entry, progress: TaskProgress) -> list[tuple[str,
 
 
 def _show(
-    progress: Progress,
-    shown: Sequence[TaskProgress],
+    standing: Standing,
+    shown: Sequence[TaskStanding],
     step: Step,
     *,
     with_facts: bool,
 ) -> None:
-    curriculum = progress.curriculum
+    curriculum = standing.curriculum
     output.line(f"Module {curriculum.id}: {curriculum.title}", style="bold")
-    count = f"{progress.demonstrated} of {progress.total} facts demonstrated"
-    output.line(f"{count}, {progress.percent} %; {_runs(progress.runs)}")
+    count = f"{standing.demonstrated} of {standing.total} facts demonstrated"
+    output.line(f"{count}, {standing.percent} %; {_runs(standing.runs)}")
     output.line()
     output.picture(_table(shown, step, output.width()))
     for task in shown:
         _show_optional(task)
         if with_facts:
             _show_left(task)
-    for word in progress.set_aside:
+    for word in standing.set_aside:
         output.line(word, style="yellow", indent=2)
     output.line()
     output.line(f"Next: {step.sentence}")
@@ -213,7 +213,7 @@ def _show(
         output.whole(step.command, style="bold", indent=2)
 
 
-def _table(shown: Sequence[TaskProgress], step: Step, width: int) -> Table:
+def _table(shown: Sequence[TaskStanding], step: Step, width: int) -> Table:
     table = Table(box=None, padding=(0, 1), pad_edge=False)
     table.add_column("")
     table.add_column("task", overflow="fold")
@@ -245,7 +245,7 @@ def _table(shown: Sequence[TaskProgress], step: Step, width: int) -> Table:
     return table
 
 
-def _show_optional(task: TaskProgress) -> None:
+def _show_optional(task: TaskStanding) -> None:
     for fact in task.facts:
         if fact.optional:
             text = f"{task.task.id} optional, as {fact.optional}: {fact.verdict}"
@@ -253,7 +253,7 @@ def _show_optional(task: TaskProgress) -> None:
             output.whole(fact.command, style="dim", indent=4)
 
 
-def _show_left(task: TaskProgress) -> None:
+def _show_left(task: TaskStanding) -> None:
     """The facts that are not demonstrated, with what is known of them; the others in a number."""
     for fact in task.needed:
         if not fact.is_demonstrated and (fact.proof or fact.later):
@@ -279,7 +279,7 @@ def _show_one_left(sentence: str, proof: Proof | None, later: str, command: str)
     output.whole(command, indent=4)
 
 
-def _minutes(task: TaskProgress) -> str:
+def _minutes(task: TaskStanding) -> str:
     """Noted in the journal, or proposed by the runs, which is marked."""
     if task.entry.minutes is not None:
         return str(task.entry.minutes)
@@ -293,22 +293,22 @@ def _runs(count: int) -> str:
 # The same as data
 
 
-def _as_data(progress: Progress, shown: Sequence[TaskProgress], step: Step) -> dict[str, Any]:
+def _as_data(standing: Standing, shown: Sequence[TaskStanding], step: Step) -> dict[str, Any]:
     return {
         "schema": 1,
-        "module": {"id": progress.curriculum.id, "title": progress.curriculum.title},
-        "demonstrated": progress.demonstrated,
-        "total": progress.total,
-        "percent": progress.percent,
-        "runs": progress.runs,
+        "module": {"id": standing.curriculum.id, "title": standing.curriculum.title},
+        "demonstrated": standing.demonstrated,
+        "total": standing.total,
+        "percent": standing.percent,
+        "runs": standing.runs,
         "here": step.task.task.id if step.task else None,
         "next": {"sentence": step.sentence, "command": step.command},
-        "set_aside": list(progress.set_aside),
+        "set_aside": list(standing.set_aside),
         "tasks": [_task_data(task) for task in shown],
     }
 
 
-def _task_data(task: TaskProgress) -> dict[str, Any]:
+def _task_data(task: TaskStanding) -> dict[str, Any]:
     own = task.own_code
     return {
         "id": task.task.id,
@@ -325,7 +325,7 @@ def _task_data(task: TaskProgress) -> dict[str, Any]:
     }
 
 
-def _fact_data(fact: FactProgress) -> dict[str, Any]:
+def _fact_data(fact: FactStanding) -> dict[str, Any]:
     return {
         "slug": fact.slug,
         "sentence": fact.sentence,

@@ -17,7 +17,7 @@ from kafkalab.learning_log.commands import with_solutions
 from kafkalab.learning_log.evidence_html import evidence_html
 from kafkalab.learning_log.links import relative_link
 from kafkalab.learning_log.pictures import Pictures
-from kafkalab.learning_log.progress import FactProgress, Progress, TaskProgress
+from kafkalab.learning_log.standing import FactStanding, Standing, TaskStanding
 from kafkalab.learning_log.templates import FOLDER, environment, policy_of, prose
 from kafkalab.learning_log.verdicts import Verdict
 from kafkalab.learning_log.wording import why
@@ -51,11 +51,11 @@ class Check(NamedTuple):
     """what gets it done; empty when it is"""
 
 
-def write(progress: Progress, path: Path, pictures: Pictures, run_page: Path | None) -> None:
+def write(standing: Standing, path: Path, pictures: Pictures, run_page: Path | None) -> None:
     """Write the page, in one step: a browser never sees half of it.
 
     Args:
-        progress: all that it shows.
+        standing: all that it shows.
         path: where it is written; its folder is there.
         pictures: draws the evidence.
         run_page: the page of the last run, to be linked; None where there is none.
@@ -63,7 +63,7 @@ def write(progress: Progress, path: Path, pictures: Pictures, run_page: Path | N
     Raises:
         OSError: it cannot be written.
     """
-    text = html(progress, path.parent, pictures, run_page)
+    text = html(standing, path.parent, pictures, run_page)
     # Two runs that end at once do not write into the same draft.
     draft = path.with_suffix(f".{os.getpid()}.tmp")
     draft.write_text(text, "utf-8", "backslashreplace")
@@ -71,23 +71,23 @@ def write(progress: Progress, path: Path, pictures: Pictures, run_page: Path | N
     pictures.forget_the_rest()
 
 
-def html(progress: Progress, folder: Path, pictures: Pictures, run_page: Path | None) -> str:
+def html(standing: Standing, folder: Path, pictures: Pictures, run_page: Path | None) -> str:
     """The page as text; its links start at the folder that it stands in."""
-    facts = [fact for task in progress.tasks for fact in task.facts]
+    facts = [fact for task in standing.tasks for fact in task.facts]
     return (
         environment()
         .get_template("page.html.jinja")
         .render(
-            curriculum=progress.curriculum,
-            progress=progress,
+            curriculum=standing.curriculum,
+            standing=standing,
             failures=[fact for fact in facts if _is_failed(fact)],
-            environment=_environment(progress),
+            environment=_environment(standing),
             run_page=relative_link(run_page, folder) if run_page else "",
             written=datetime.now().astimezone().isoformat(timespec="seconds"),
             style=_asset("page.css"),
             script=_asset("page.js"),
             shapes=SHAPES,
-            code_link=lambda fact: _code_link(progress.curriculum, fact, folder),
+            code_link=lambda fact: _code_link(standing.curriculum, fact, folder),
             day=_day,
             evidence=lambda test: evidence_html(test.items, pictures),
             groups=_groups,
@@ -105,7 +105,7 @@ def html(progress: Progress, folder: Path, pictures: Pictures, run_page: Path | 
     )
 
 
-def _groups(task: TaskProgress) -> tuple[tuple[str, list[FactProgress]], ...]:
+def _groups(task: TaskStanding) -> tuple[tuple[str, list[FactStanding]], ...]:
     """The facts of a task under their headings, as they stand in its module."""
     return (
         ("About Kafka", [fact for fact in task.facts if not fact.is_about_component]),
@@ -116,18 +116,18 @@ def _groups(task: TaskProgress) -> tuple[tuple[str, list[FactProgress]], ...]:
     )
 
 
-def _is_failed(fact: FactProgress) -> bool:
+def _is_failed(fact: FactStanding) -> bool:
     """Whether it needs a look: in the reference, or in the learner's own code."""
     return _shown_verdict(fact) in FAILURES
 
 
-def _shown_verdict(fact: FactProgress) -> Verdict:
+def _shown_verdict(fact: FactStanding) -> Verdict:
     """The verdict that needs a look, if one does: one's own code comes first."""
     said = [proof.fact.verdict for proof in (fact.own, fact.proof) if proof is not None]
     return next((verdict for verdict in said if verdict in FAILURES), fact.verdict)
 
 
-def _mastery(task: TaskProgress) -> list[Check]:
+def _mastery(task: TaskStanding) -> list[Check]:
     """What it takes to have mastered a task, and what of it the verdicts show."""
     kafka = [fact for fact in task.needed if not fact.is_about_component]
     component = [fact for fact in task.needed if fact.is_about_component]
@@ -165,7 +165,7 @@ def _mastery(task: TaskProgress) -> list[Check]:
     ]
 
 
-def _own_code(task: TaskProgress) -> Markup:
+def _own_code(task: TaskStanding) -> Markup:
     own = task.own_code
     if own is None:
         return Markup("not yet")
@@ -173,21 +173,21 @@ def _own_code(task: TaskProgress) -> Markup:
     return text.format(own.demonstrated, own.total, readable(Path(own.folder).name))
 
 
-def _with_own_code(command: str, task: TaskProgress) -> str:
+def _with_own_code(command: str, task: TaskStanding) -> str:
     return with_solutions(command, task.own_folder or "my_lab")
 
 
-def _time_spent(task: TaskProgress) -> str:
+def _time_spent(task: TaskStanding) -> str:
     """What the journal says, or what the runs propose; empty when neither says anything."""
     if task.entry.minutes is not None:
         return f"{task.entry.minutes} min"
     return f"about {task.proposed_minutes} min" if task.proposed_minutes else ""
 
 
-def _environment(progress: Progress) -> Iterator[tuple[str, object]]:
+def _environment(standing: Standing) -> Iterator[tuple[str, object]]:
     """What the last run ran on, as names and values."""
-    yield "Runs on record", progress.runs
-    if run := progress.last:
+    yield "Runs on record", standing.runs
+    if run := standing.last:
         yield (
             "Last run",
             f"{_moment(run.started)}, {run.seconds:.0f} s"
@@ -207,7 +207,7 @@ def _day(day: date | None) -> str:
     return f"{day:%d %b %Y}".lstrip("0") if day else ""
 
 
-def _code_link(curriculum: Curriculum, fact: FactProgress, folder: Path) -> str:
+def _code_link(curriculum: Curriculum, fact: FactStanding, folder: Path) -> str:
     """A link to the fact's module in a clone; empty in an installed copy, which nobody edits."""
     if INSTALLED & set(curriculum.folder.parts):
         return ""

@@ -17,7 +17,7 @@ from kafkalab.learning_log.wording import count, why
 from kafkalab.readable import readable
 
 if TYPE_CHECKING:
-    from kafkalab.learning_log.progress import Progress
+    from kafkalab.learning_log.standing import Standing
 
 COLOURS = {
     Verdict.DEMONSTRATED: "green",
@@ -100,13 +100,13 @@ def show(
         terminal.line(f"  {label:<8} {text}")
 
 
-def show_progress(terminal: Terminal, progress: Progress) -> None:
+def show_standing(terminal: Terminal, standing: Standing) -> None:
     """Write where the learner stands after the run, what comes next, and what was left out."""
-    step = progress.next_step
-    done = f"{progress.demonstrated} of {progress.total} facts of Module {progress.curriculum.id}"
-    rows = [("so far", f"{done}, {progress.percent} %"), ("next", step.sentence)]
+    step = standing.next_step
+    done = f"{standing.demonstrated} of {standing.total} facts of Module {standing.curriculum.id}"
+    rows = [("so far", f"{done}, {standing.percent} %"), ("next", step.sentence)]
     rows += [("", step.command)] if step.command else []
-    rows += [("note", word) for word in progress.set_aside]
+    rows += [("note", word) for word in standing.set_aside]
     for label, text in rows:
         if text == step.command:
             # Not wrapped: it is to be copied.

@@ -68,7 +68,7 @@ class Proof:
         return says and not leaves_control_out(self.fact)
 
 
-class History:
+class Proofs:
     """What the runs said of each fact; `sentences` are the facts as they are stated now."""
 
     def __init__(

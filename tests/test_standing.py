@@ -15,10 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kafkalab.curriculum import Curriculum, load
-from kafkalab.learning_log.history import minutes_spent
-from kafkalab.learning_log.progress import FactProgress, Progress, progress_of
+from kafkalab.learning_log.proofs import minutes_spent
 from kafkalab.learning_log.record import RunRecord, facts_of
 from kafkalab.learning_log.record import TestRecord as ItemRecord
+from kafkalab.learning_log.standing import FactStanding, Standing, standing_of
 from kafkalab.learning_log.stored import read_runs
 from kafkalab.learning_log.verdicts import Outcome, Verdict
 
@@ -155,12 +155,12 @@ class Learner:
         return record
 
     @property
-    def progress(self) -> Progress:
-        return progress_of(self.curriculum, self.reports)
+    def standing(self) -> Standing:
+        return standing_of(self.curriculum, self.reports)
 
-    def fact(self, slug: str) -> FactProgress:
+    def fact(self, slug: str) -> FactStanding:
         """What is known of one fact."""
-        facts = {fact.slug: fact for task in self.progress.tasks for fact in task.facts}
+        facts = {fact.slug: fact for task in self.standing.tasks for fact in task.facts}
         return facts[slug]
 
 
@@ -305,14 +305,14 @@ def test_a_fact_that_is_taught_no_more_is_left_out(learner: Learner) -> None:
         learner.runs / "old.json"
     )
 
-    assert [fact.slug for task in learner.progress.tasks for fact in task.facts] == [
+    assert [fact.slug for task in learner.standing.tasks for fact in task.facts] == [
         "has-partitions",
         "is-described",
         "expires",
         "was-so",
         "key-decides",
     ]
-    assert learner.progress.demonstrated == 0
+    assert learner.standing.demonstrated == 0
 
 
 @given(
@@ -355,7 +355,7 @@ def test_two_runs_in_the_same_second_both_count(learner: Learner) -> None:
     first = learner.ran(BOTH)
     learner.ran({"test_key": PASSED}, started=first.started)
 
-    assert learner.progress.runs == 2
+    assert learner.standing.runs == 2
     assert learner.fact("has-partitions").is_demonstrated
     assert learner.fact("key-decides").is_demonstrated
 
@@ -386,11 +386,11 @@ def test_a_broken_record_is_set_aside_with_a_word(learner: Learner, content: byt
     path = learner.runs / "broken.json"
     path.write_bytes(content)
 
-    progress = learner.progress
+    standing = learner.standing
 
-    assert progress.runs == 1
-    assert progress.demonstrated == 3
-    (word,) = progress.set_aside
+    assert standing.runs == 1
+    assert standing.demonstrated == 3
+    (word,) = standing.set_aside
     assert word.startswith("runs/broken.json is set aside: ")
     assert path.read_bytes() == content
 
@@ -412,7 +412,7 @@ def test_a_record_of_another_shape_is_set_aside(
     (path,) = learner.runs.iterdir()
     path.write_text(json.dumps({**json.loads(path.read_text("utf-8")), **change}), "utf-8")
 
-    (word,) = learner.progress.set_aside
+    (word,) = learner.standing.set_aside
 
     assert said in word
     assert record.run not in [run.run for run in read_runs(learner.runs)[0]]
@@ -422,7 +422,7 @@ def test_a_folder_among_the_records_is_no_record(learner: Learner) -> None:
     """Whatever lies there: it is told, and does no harm."""
     (learner.runs / "folder.json").mkdir(parents=True)
 
-    assert learner.progress.set_aside == (
+    assert learner.standing.set_aside == (
         "runs/folder.json is set aside: it is not a file: restore it, or remove it",
     )
 
@@ -448,7 +448,7 @@ def test_own_code_is_told_apart_from_the_reference(learner: Learner) -> None:
     learner.ran(ALL)
     learner.ran({"test_described": REFUTED, **BOTH}, solutions="/home/me/my_lab")
 
-    fact, task = learner.fact("is-described"), learner.progress.tasks[0]
+    fact, task = learner.fact("is-described"), learner.standing.tasks[0]
 
     assert fact.proof is not None
     assert fact.own is not None
@@ -460,14 +460,14 @@ def test_own_code_is_told_apart_from_the_reference(learner: Learner) -> None:
         1,
     )
     assert task.status == "demonstrated"
-    assert learner.progress.tasks[1].own_code is None
+    assert learner.standing.tasks[1].own_code is None
 
 
 def test_who_only_runs_own_code_demonstrates_with_it(learner: Learner) -> None:
     """The facts held for it, so the task is demonstrated."""
     learner.ran({**BOTH, "test_described": PASSED}, solutions="/home/me/my_lab")
 
-    assert learner.progress.tasks[0].status == "demonstrated"
+    assert learner.standing.tasks[0].status == "demonstrated"
 
 
 def test_the_folder_that_was_judged_last_counts(learner: Learner) -> None:
@@ -475,7 +475,7 @@ def test_the_folder_that_was_judged_last_counts(learner: Learner) -> None:
     learner.ran({"test_described": PASSED}, solutions="/home/me/first")
     learner.ran({"test_described": REFUTED}, solutions="/home/me/second")
 
-    own_code = learner.progress.tasks[0].own_code
+    own_code = learner.standing.tasks[0].own_code
 
     assert own_code is not None
     assert (own_code.folder, own_code.demonstrated) == ("/home/me/second", 0)
@@ -486,13 +486,13 @@ def test_the_folder_that_was_judged_last_counts(learner: Learner) -> None:
 
 def test_nobody_has_run_anything(learner: Learner) -> None:
     """No folder, no record: the first task is where one begins."""
-    progress = learner.progress
+    standing = learner.standing
 
-    assert (progress.runs, progress.demonstrated, progress.total, progress.percent) == (0, 0, 3, 0)
-    assert [task.status for task in progress.tasks] == ["not started", "not started"]
-    assert progress.here is progress.tasks[0]
-    assert progress.next_step.sentence == "Begin task 1.1, Topics: What is a topic made of?"
-    assert progress.next_step.command == "pytest -k task_1_1"
+    assert (standing.runs, standing.demonstrated, standing.total, standing.percent) == (0, 0, 3, 0)
+    assert [task.status for task in standing.tasks] == ["not started", "not started"]
+    assert standing.here is standing.tasks[0]
+    assert standing.next_step.sentence == "Begin task 1.1, Topics: What is a topic made of?"
+    assert standing.next_step.command == "pytest -k task_1_1"
 
 
 def test_the_slow_fact_is_optional(learner: Learner) -> None:
@@ -501,7 +501,7 @@ def test_the_slow_fact_is_optional(learner: Learner) -> None:
 
     fact = learner.fact("expires")
 
-    assert learner.progress.percent == 100
+    assert learner.standing.percent == 100
     assert (fact.optional, fact.verdict) == ("it takes a minute", Verdict.NOT_RUN)
     assert fact.command == "pytest -m slow -k expires"
 
@@ -521,7 +521,7 @@ def test_a_fact_about_another_kafka_is_optional(
     learner.ran(BOTH)
     learner.ran({"test_described": PASSED}, broker={"backend": "embedded", "version": version})
 
-    task = learner.progress.tasks[0]
+    task = learner.standing.tasks[0]
 
     assert learner.fact("was-so").scope == "the broker, Kafka <4.3"
     assert learner.fact("was-so").optional == optional
@@ -549,7 +549,7 @@ def test_the_next_step_has_a_name_and_a_command(
     """Whoever asks 'and now?' gets one sentence, and what to type."""
     learner.ran(outcomes)
 
-    step = learner.progress.next_step
+    step = learner.standing.next_step
 
     assert step.sentence.startswith(sentence)
     assert step.command == f"pytest -k {command}"
@@ -562,7 +562,7 @@ def test_own_code_comes_after_the_facts(learner: Learner) -> None:
     learner.ran(ALL)
     learner.ran({"test_described": REFUTED}, solutions=str(own))
 
-    step = learner.progress.next_step
+    step = learner.standing.next_step
 
     left = "1 fact does not hold yet"
     assert step.sentence == f"Go on with your own {own}/topics.py of task 1.1: {left}."
@@ -574,7 +574,7 @@ def test_own_code_that_is_not_there_any_more(learner: Learner) -> None:
     learner.ran(ALL)
     learner.ran({"test_described": REFUTED}, solutions="/home/me/renamed")
 
-    step = learner.progress.next_step
+    step = learner.standing.next_step
 
     said = "/home/me/renamed/topics.py of task 1.1 is not there any more: name its folder now."
     assert step.sentence == said
@@ -588,10 +588,10 @@ def test_own_code_that_was_begun_comes_before_a_task_that_was_not(learner: Learn
     learner.ran({**BOTH, "test_described": PASSED})
     learner.ran({"test_described": REFUTED}, solutions=str(own))
 
-    progress = learner.progress
+    standing = learner.standing
 
-    assert progress.here is progress.tasks[0], "here is where the next step is"
-    assert progress.next_step.sentence.startswith(f"Go on with your own {own}/topics.py of task")
+    assert standing.here is standing.tasks[0], "here is where the next step is"
+    assert standing.next_step.sentence.startswith(f"Go on with your own {own}/topics.py of task")
 
 
 def test_a_fact_that_ones_own_code_refutes_is_run_again_with_that_code(learner: Learner) -> None:
@@ -599,7 +599,7 @@ def test_a_fact_that_ones_own_code_refutes_is_run_again_with_that_code(learner: 
     learner.ran(BOTH)
     learner.ran({"test_described": REFUTED}, solutions="my_lab")
 
-    step = learner.progress.next_step
+    step = learner.standing.next_step
 
     said = "In task 1.1, Topics, a fact is refuted in your own code: Describing names"
     assert step.sentence.startswith(said)
@@ -610,7 +610,7 @@ def test_a_control_that_was_left_out_is_no_failure(learner: Learner) -> None:
     """After Ctrl-C nothing is wrong: the next step is to go on."""
     learner.ran({"test_partitions": PASSED, "test_unknown_topic": NOT_RUN})
 
-    step = learner.progress.next_step
+    step = learner.standing.next_step
 
     assert learner.fact("has-partitions").verdict is Verdict.UNSUPPORTED
     assert step.sentence == "Go on with task 1.1, Topics: 2 facts are left."
@@ -630,7 +630,7 @@ def test_percent_is_rounded_down(learner: Learner) -> None:
     """100 means all."""
     learner.ran({**BOTH, "test_described": PASSED})
 
-    assert learner.progress.percent == 66
+    assert learner.standing.percent == 66
 
 
 def test_a_fact_knows_where_it_stands(learner: Learner) -> None:
@@ -686,6 +686,6 @@ def test_the_journal_stands_beside_the_runs(learner: Learner) -> None:
     learner.reports.mkdir()
     (learner.reports / "journal.toml").write_text("[task_1_2]\ndifficulty = 4\n", "utf-8")
 
-    first, second = learner.progress.tasks
+    first, second = learner.standing.tasks
 
     assert (first.entry.difficulty, second.entry.difficulty) == (None, 4)

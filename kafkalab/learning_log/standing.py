@@ -16,7 +16,7 @@ from kafkalab.learning_log.commands import (
     task_command,
     with_solutions,
 )
-from kafkalab.learning_log.history import History, Proof, minutes_spent
+from kafkalab.learning_log.proofs import Proof, Proofs, minutes_spent
 from kafkalab.learning_log.record import holds_for, is_about_component
 from kafkalab.learning_log.stored import StoredRun, read_runs
 from kafkalab.learning_log.verdicts import Verdict
@@ -25,7 +25,7 @@ Status = Literal["not started", "in progress", "demonstrated"]
 
 
 @dataclass(frozen=True)
-class FactProgress:
+class FactStanding:
     """A fact of the curriculum, as it is stated now, proved or not."""
 
     slug: str
@@ -83,11 +83,11 @@ class OwnCode:
 
 
 @dataclass(frozen=True)
-class TaskProgress:
+class TaskStanding:
     """Where the learner stands in one task."""
 
     task: Task
-    facts: tuple[FactProgress, ...]
+    facts: tuple[FactStanding, ...]
     own_folder: str
     """where the learner's own component is, that was judged last; empty until one was"""
     entry: journal.Entry
@@ -99,7 +99,7 @@ class TaskProgress:
     """what runs all of it"""
 
     @property
-    def needed(self) -> tuple[FactProgress, ...]:
+    def needed(self) -> tuple[FactStanding, ...]:
         """The facts that count: all that are not optional."""
         return tuple(fact for fact in self.facts if not fact.optional)
 
@@ -136,16 +136,16 @@ class Step:
     sentence: str
     command: str
     """empty where there is none to run"""
-    task: TaskProgress | None
+    task: TaskStanding | None
     """in which task; None when all is done"""
 
 
 @dataclass(frozen=True)
-class Progress:
+class Standing:
     """The whole of what the log shows."""
 
     curriculum: Curriculum
-    tasks: tuple[TaskProgress, ...]
+    tasks: tuple[TaskStanding, ...]
     runs: int
     last: StoredRun | None
     """the newest run: its environment and its broker"""
@@ -166,7 +166,7 @@ class Progress:
         return 100 * self.demonstrated // self.total if self.total else 0
 
     @property
-    def here(self) -> TaskProgress | None:
+    def here(self) -> TaskStanding | None:
         """The task of the next step; None when all is done."""
         return self.next_step.task
 
@@ -176,7 +176,7 @@ class Progress:
         return next_step(self.tasks, f"Module {self.curriculum.id}")
 
 
-def next_step(tasks: Sequence[TaskProgress], name: str) -> Step:
+def next_step(tasks: Sequence[TaskStanding], name: str) -> Step:
     """What to do next in these tasks: what was begun comes first.
 
     Args:
@@ -197,7 +197,7 @@ def next_step(tasks: Sequence[TaskProgress], name: str) -> Step:
     return _step_to_own_code([*begun, *not_begun][0], (is_there or ["my_lab"])[0])
 
 
-def _step_in(task: TaskProgress) -> Step:
+def _step_in(task: TaskStanding) -> Step:
     name = f"task {task.task.id}, {task.task.title}"
     if task.status == "not started":
         return Step(f"Begin {name}: {task.task.question}", task.command, task)
@@ -215,7 +215,7 @@ def _step_in(task: TaskProgress) -> Step:
     return Step(f"Go on with {name}: {len(left)} facts are left.", task.command, task)
 
 
-def _step_to_own_code(task: TaskProgress, folder: str) -> Step:
+def _step_to_own_code(task: TaskStanding, folder: str) -> Step:
     """The step to one's own component.
 
     Args:
@@ -243,9 +243,9 @@ def _step_to_own_code(task: TaskProgress, folder: str) -> Step:
     return Step(sentence, with_solutions(task.command, own.folder), task)
 
 
-def progress_of(
+def standing_of(
     curriculum: Curriculum, reports: Path, entries: Mapping[str, journal.Entry] | None = None
-) -> Progress:
+) -> Standing:
     """Read the records and the journal of a reports folder, and say where the learner stands.
 
     Args:
@@ -261,51 +261,51 @@ def progress_of(
         entries = journal.read(reports / journal.FILE)
     stated = curriculum.stated_facts
     sentences = {slug: each.sentence for slug, each in stated.items()}
-    history = History(reports / "runs", runs, sentences)
+    proofs = Proofs(reports / "runs", runs, sentences)
     minutes = minutes_spent(runs)
     versions = (str(run.broker.get("version") or "") for run in reversed(runs))
     kafka_version = next(filter(None, versions), KAFKA_VERSION)
     tasks = tuple(
-        TaskProgress(
+        TaskStanding(
             task=task,
-            facts=_facts_of(task, curriculum, stated, history, kafka_version),
-            own_folder=history.own_folder(task.id),
+            facts=_facts_of(task, curriculum, stated, proofs, kafka_version),
+            own_folder=proofs.own_folder(task.id),
             entry=entries.get(task.id, journal.Entry()),
             proposed_minutes=minutes.get(task.id, 0),
-            last_run=history.last_run(task.id),
+            last_run=proofs.last_run(task.id),
             command=task_command(task.id),
         )
         for task in curriculum.tasks
     )
-    return Progress(curriculum, tasks, len(runs), runs[-1] if runs else None, set_aside)
+    return Standing(curriculum, tasks, len(runs), runs[-1] if runs else None, set_aside)
 
 
 def _facts_of(
     task: Task,
     curriculum: Curriculum,
     stated: Mapping[str, Statement],
-    history: History,
+    proofs: Proofs,
     kafka_version: str,
-) -> tuple[FactProgress, ...]:
-    folder = history.own_folder(task.id)
+) -> tuple[FactStanding, ...]:
+    folder = proofs.own_folder(task.id)
     return tuple(
-        _fact_progress(curriculum, task, stated[slug], history, folder, kafka_version)
+        _fact_standing(curriculum, task, stated[slug], proofs, folder, kafka_version)
         for slug in task.facts
         if slug in stated
     )
 
 
-def _fact_progress(
+def _fact_standing(
     curriculum: Curriculum,
     task: Task,
     stated: Statement,
-    history: History,
+    proofs: Proofs,
     folder: str,
     kafka_version: str,
-) -> FactProgress:
+) -> FactStanding:
     note, command = task.facts[stated.slug], fact_command(stated)
-    own = history.proof(stated.slug, folder) if folder else None
-    return FactProgress(
+    own = proofs.proof(stated.slug, folder) if folder else None
+    return FactStanding(
         slug=stated.slug,
         sentence=stated.sentence,
         scope=holds_for(stated.scope, stated.versions),
@@ -316,11 +316,11 @@ def _fact_progress(
         optional=_why_optional(stated, kafka_version),
         code=f"{curriculum.folder.name}/{stated.module}.py:{stated.line}",
         command=command,
-        proof=history.proof(stated.slug),
+        proof=proofs.proof(stated.slug),
         own=own,
-        later=history.later(stated.slug),
+        later=proofs.later(stated.slug),
         own_command=with_solutions(command, folder) if own else "",
-        own_later=history.later(stated.slug, folder) if folder else "",
+        own_later=proofs.later(stated.slug, folder) if folder else "",
     )
 
 
