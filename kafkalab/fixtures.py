@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from kafkalab import waiting
 from kafkalab.brokers import Broker, Topology
 from kafkalab.facts import evidence_key
 from kafkalab.lab import Lab, lab_key
 from kafkalab.learning_log.evidence import Evidence
-from kafkalab.observe import waiting
 
 if TYPE_CHECKING:
     from confluent_kafka import Consumer, Producer

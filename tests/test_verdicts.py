@@ -17,7 +17,7 @@ from pytest_timeout import PYTEST_FAILURE_MESSAGE
 
 from kafkalab.brokers.errors import BrokerDied, BrokerError, NoImage, StartFailed
 from kafkalab.learning_log.verdicts import Outcome, Verdict, judge, verdict, worst
-from kafkalab.observe.waiting import wait_until
+from kafkalab.waiting import wait_until
 
 PASSED, SKIPPED, NOT_RUN = Outcome.PASSED, Outcome.SKIPPED, Outcome.NOT_RUN
 REFUTED, INVALID, INTERRUPTED = Outcome.REFUTED, Outcome.INVALID, Outcome.INTERRUPTED

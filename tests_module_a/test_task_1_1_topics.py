@@ -47,9 +47,9 @@ from kafkalab.observe.topics import (
     settings_of,
     topic_id,
 )
-from kafkalab.observe.waiting import wait_until
 from kafkalab.solutions import Solutions
 from kafkalab.tasks.topics import DEMO_TOPICS, TopicDefinition
+from kafkalab.waiting import wait_until
 
 # Retention and compaction run on a timer, every 0.1 to 0.2 s in the lab; under
 # heavy load a round was seen to take some seconds.

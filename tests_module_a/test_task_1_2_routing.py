@@ -28,9 +28,9 @@ from kafkalab.observe.defaults import librdkafka_defaults
 from kafkalab.observe.records import BY_KEY, Delivery, Record, read, send, watermarks
 from kafkalab.observe.statistics import Statistics
 from kafkalab.observe.topics import grow
-from kafkalab.observe.waiting import wait_until
 from kafkalab.solutions import Solutions
 from kafkalab.tasks.routing import KeyedRecord, PublishFailed, Report, orders, user_events
+from kafkalab.waiting import wait_until
 
 # A loaded machine is slow, which says nothing about the code.
 AT_ANY_SPEED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -39,10 +39,10 @@ from kafkalab.observe.records import (
     watermarks,
 )
 from kafkalab.observe.topics import grow
-from kafkalab.observe.waiting import wait_until
 from kafkalab.solutions import Solutions
 from kafkalab.tasks.partition_log import LogRecord
 from kafkalab.tasks.routing import user_events
+from kafkalab.waiting import wait_until
 
 # A loaded machine is slow, which says nothing about the code.
 AT_ANY_SPEED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])

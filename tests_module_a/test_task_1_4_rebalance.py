@@ -55,9 +55,9 @@ from kafkalab.observe.lag import Sample, lag_of, sampled_lag
 from kafkalab.observe.records import init_transactions, poll_until, send, wait_for_end
 from kafkalab.observe.threads import repeated
 from kafkalab.observe.topics import ADMIN_LIMIT, grow, refusal
-from kafkalab.observe.waiting import wait_until
 from kafkalab.solutions import Solutions
 from kafkalab.tasks.rebalance import Change, PartitionLag
+from kafkalab.waiting import wait_until
 
 # Written last: when it was read, all that was written before it was read, or never will be.
 SENTINEL = b"sentinel"

@@ -90,9 +90,9 @@ from kafkalab.observe.records import (
 )
 from kafkalab.observe.threads import InThread
 from kafkalab.observe.topics import refusal
-from kafkalab.observe.waiting import wait_until
 from kafkalab.solutions import Solutions
 from kafkalab.tasks.partition_log import LogRecord
+from kafkalab.waiting import wait_until
 
 # Written last: when it was read, all that was written before it was read, or never will be.
 SENTINEL = b"sentinel"

@@ -17,7 +17,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from kafkalab.observe.waiting import wait_until
+from kafkalab.waiting import wait_until
 
 # A child is forked in 20 ms from a server that is ready after half a second.
 CHILD_LIMIT = 30.0

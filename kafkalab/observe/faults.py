@@ -21,9 +21,9 @@ from kafkalab.observe.children import Child, Say, crash
 from kafkalab.observe.groups import EAGER, committed_offset, leave
 from kafkalab.observe.records import watermarks
 from kafkalab.observe.threads import InThread
-from kafkalab.observe.waiting import wait_until
 from kafkalab.solutions import Component, Solutions
 from kafkalab.tasks.delivery import Output
+from kafkalab.waiting import wait_until
 
 if TYPE_CHECKING:
     from confluent_kafka import Message

@@ -25,7 +25,7 @@ from kafkalab.observe.history import (
     polled,
 )
 from kafkalab.observe.topics import ADMIN_LIMIT
-from kafkalab.observe.waiting import wait_until
+from kafkalab.waiting import wait_until
 
 if TYPE_CHECKING:
     from confluent_kafka import Consumer, KafkaError, Message, TopicPartition

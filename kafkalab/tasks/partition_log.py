@@ -23,7 +23,7 @@ from confluent_kafka import (
 )
 
 from kafkalab.observe.checks import Checked, order_per_key, order_per_partition
-from kafkalab.observe.waiting import wait_until
+from kafkalab.waiting import wait_until
 
 ClientConfig = Mapping[str, Any]
 """Properties of a client, in librdkafka's names; `bootstrap.servers` at least."""

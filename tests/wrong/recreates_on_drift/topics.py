@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from confluent_kafka.admin import AdminClient
 
-from kafkalab.observe.waiting import wait_until
 from kafkalab.tasks import topics as right
 from kafkalab.tasks.topics import Action, ClientConfig, Provisioned, TopicDefinition, describe
+from kafkalab.waiting import wait_until
 
 __all__ = ["CAUGHT_BY", "describe", "provision"]
 
