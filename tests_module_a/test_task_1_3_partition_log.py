@@ -19,6 +19,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kafkalab.brokers import Broker
+from kafkalab.contracts.partition_log import LogRecord
+from kafkalab.demo import user_events
 from kafkalab.fixtures import ConsumerMaker, ProducerMaker, TopicMaker
 from kafkalab.learning_log.evidence import Evidence
 from kafkalab.observe.groups import commit_offset, committed_offset, describe_group, join
@@ -40,8 +42,6 @@ from kafkalab.observe.records import (
 )
 from kafkalab.observe.topics import grow
 from kafkalab.solutions import Solutions
-from kafkalab.tasks.partition_log import LogRecord
-from kafkalab.tasks.routing import user_events
 from kafkalab.waiting import wait_until
 
 # A loaded machine is slow, which says nothing about the code.

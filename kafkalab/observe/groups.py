@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from kafkalab.contracts import Place
 from kafkalab.observe.children import Child, Say
 from kafkalab.observe.history import (
     Event,
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 Settings = Mapping[str, Any]
-Place = tuple[str, int]
-"""a topic and one of its partitions"""
 
 # Lessons cannot wait for defaults: a member that dies is missed after 45 s, a change of the
 # group is heard of with the next heartbeat, after 3 s. Under KIP-848 the broker sets both.
@@ -177,7 +176,7 @@ class Group:
 
     state: str
     """as in `STABLE` or `EMPTY`; `DEAD` where there is no such group"""
-    assignments: tuple[tuple[tuple[str, int], ...], ...]
+    assignments: tuple[tuple[Place, ...], ...]
     """for each member its partitions"""
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 
-from kafkalab.tasks.partition_log import LogRecord, check_order, log_line, progress, read_to_end
+from kafkalab.contracts.partition_log import LogRecord
+from kafkalab.tasks.partition_log import check_order, log_line, progress, read_to_end
 
 __all__ = [
     "CAUGHT_BY",

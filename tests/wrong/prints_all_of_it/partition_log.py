@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-from kafkalab.tasks.partition_log import (
-    LogRecord,
-    check_order,
-    from_json,
-    progress,
-    read_to_end,
-    to_json,
-)
+from kafkalab.contracts.partition_log import LogRecord
+from kafkalab.tasks.partition_log import check_order, from_json, progress, read_to_end, to_json
 
 __all__ = [
     "CAUGHT_BY",
