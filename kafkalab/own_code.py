@@ -47,7 +47,7 @@ class Folder(MetaPathFinder):
     """A learner's folder. Another Folder of the same path loads its files anew."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.path = path.absolute()
         self._package = f"kafkalab_solutions_{next(_numbers)}"
         sys.meta_path.insert(0, self)
 

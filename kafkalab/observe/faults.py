@@ -339,8 +339,8 @@ class _Dying:
         self._hand = hand
         self._failure = failure
 
-    def poll(self, *args: Any) -> Any:
-        message = self._client.poll(*args)
+    def poll(self, *args: Any, **kwargs: Any) -> Any:
+        message = self._client.poll(*args, **kwargs)
         self._look([message] if message else [])
         return message
 

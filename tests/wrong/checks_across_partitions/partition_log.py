@@ -6,11 +6,12 @@ from collections.abc import Callable, Sequence
 
 from kafkalab.contracts.partition_log import Checked, LogRecord, sequence_of
 from kafkalab.observe.checks import ascending, order_per_key
-from kafkalab.tasks.partition_log import from_json, log_line, progress, read_to_end, to_json
+from kafkalab.tasks.partition_log import follow, from_json, log_line, progress, read_to_end, to_json
 
 __all__ = [
     "CAUGHT_BY",
     "check_order",
+    "follow",
     "from_json",
     "log_line",
     "progress",

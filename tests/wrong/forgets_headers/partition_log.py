@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from kafkalab.contracts.partition_log import LogRecord
 from kafkalab.tasks import partition_log as right
-from kafkalab.tasks.partition_log import check_order, from_json, progress, read_to_end, to_json
+from kafkalab.tasks.partition_log import (
+    check_order,
+    follow,
+    from_json,
+    progress,
+    read_to_end,
+    to_json,
+)
 
 __all__ = [
     "CAUGHT_BY",
     "check_order",
+    "follow",
     "from_json",
     "log_line",
     "progress",

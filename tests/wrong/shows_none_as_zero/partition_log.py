@@ -5,11 +5,19 @@ from __future__ import annotations
 from confluent_kafka import Consumer
 
 from kafkalab.contracts.partition_log import READ_LIMIT, Progress
-from kafkalab.tasks.partition_log import check_order, from_json, log_line, read_to_end, to_json
+from kafkalab.tasks.partition_log import (
+    check_order,
+    follow,
+    from_json,
+    log_line,
+    read_to_end,
+    to_json,
+)
 
 __all__ = [
     "CAUGHT_BY",
     "check_order",
+    "follow",
     "from_json",
     "log_line",
     "progress",
