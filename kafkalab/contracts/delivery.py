@@ -148,7 +148,8 @@ class Delivery(Protocol):
         """Write the outputs and commit the inputs in one transaction: both happen, or neither.
 
         It holds inside of Kafka, for readers of committed records: they see each output once,
-        wherever the processor is killed. How many records a transaction takes is yours.
+        wherever the processor is killed. A transaction takes the records that one look brought,
+        100 at most, say: each transaction costs two round trips.
 
         - The offsets that are sent to the transaction are those after its records, with the
           consumer's group metadata; nothing is committed by the consumer itself.
