@@ -14,9 +14,10 @@ from rich.console import Console
 from side_by_side import seconds_of
 
 from kafkalab.brokers import Broker
+from kafkalab.contracts.routing import KeyedRecord
 from kafkalab.observe.topics import create_topic
 from kafkalab.tasks.partition_log import BATCH, BATCH_WAIT, read_to_end
-from kafkalab.tasks.routing import KeyedRecord, publish
+from kafkalab.tasks.routing import publish
 
 RECORDS, PARTITIONS = 100_000, 3
 # The promise: records with names and types cost at most so many times the bare messages.

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from kafkalab import waiting
 from kafkalab.brokers import Broker, Topology
 from kafkalab.clients import CLIENT_LOG, LAB_CLIENT, LAB_CONSUMER, ClientConfig, new_admin
 from kafkalab.facts import evidence_key
 from kafkalab.lab import Lab, lab_key
 from kafkalab.learning_log.evidence import Evidence
-from kafkalab.observe import waiting
 
 if TYPE_CHECKING:
     from confluent_kafka import Consumer, Producer

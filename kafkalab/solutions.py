@@ -2,92 +2,197 @@
 
 from __future__ import annotations
 
-import importlib.util
+import functools
+import importlib
+import inspect
+import reprlib
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
-from typing import Any
+from types import FunctionType, ModuleType
+from typing import Any, TypeGuard, cast
 
 import pytest
+
+from kafkalab.contracts import BrokenContract
+from kafkalab.contracts.delivery import Delivery
+from kafkalab.contracts.partition_log import PartitionLog
+from kafkalab.contracts.rebalance import Rebalance
+from kafkalab.contracts.routing import Routing
+from kafkalab.contracts.topics import Topics
+from kafkalab.own_code import Folder, is_own
+from kafkalab.signatures import as_asked, as_written, takes_all_calls
+
+# pytest shows a failure without the lines of this module, which are not the learner's.
+__tracebackhide__ = True
 
 REFERENCE = Path(__file__).parent / "tasks"
 
 
-class BrokenContract(AssertionError):
-    """A component does not offer what its task asks for; it refutes the component facts."""
+class _Reference:
+    """Kafkalab's own components, as a Folder has a learner's."""
+
+    path = REFERENCE
+
+    def file_of(self, name: str) -> Path:
+        return self.path / f"{name}.py"
+
+    def load(self, name: str) -> ModuleType:
+        return importlib.import_module(f"kafkalab.tasks.{name}")
 
 
 class Component:
-    """One task's component; its names are looked up when a fact uses them."""
+    """One task's component. Each name is held against the contract when a fact uses it.
 
-    def __init__(self, module: ModuleType, path: Path) -> None:
-        self._module = module
-        self._path = path
+    So of one that is half written the facts about that half judge. It pickles as its place: a
+    process that is handed one loads it for itself.
+    """
+
+    def __init__(self, folder: Folder | _Reference, contract: type) -> None:
+        """A component that is loaded when it is used.
+
+        Args:
+            folder: where it is.
+            contract: the Protocol of its task.
+        """
+        self._folder = folder
+        self._contract = contract
+        self._module: ModuleType | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Component, (self._folder, self._contract)
+
+    def load(self) -> ModuleType:
+        """Load it, once.
+
+        Raises:
+            BrokenContract: it could not be loaded.
+            pytest.skip.Exception: its file is not there.
+        """
+        if self._module is None:
+            name = self._contract.__module__.rpartition(".")[2]
+            file = self._folder.file_of(name)
+            if not file.exists():
+                pytest.skip(f"{file} is not there: write it, or leave --kafkalab-solutions out")
+            self._module = self._folder.load(name)
+        return self._module
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
-        try:
-            return getattr(self._module, name)
-        except AttributeError:
-            raise BrokenContract(
-                f"{self._path.name} has no '{name}', which this task asks for"
-            ) from None
+        module = self.load()
+        given = sys.modules[self._contract.__module__]
+        owner = given if hasattr(given, name) and not hasattr(module, name) else module
+        return self._held(owner, name, self._contract)
+
+    def _held(self, owner: object, name: str, contract: type, of: str = "") -> Any:
+        """What an owner has by that name, held against its contract.
+
+        Args:
+            owner: the component, or what a class of it has made.
+            name: of a function, a class or a value.
+            contract: the owner's.
+            of: the name of the class that made the owner.
+
+        Raises:
+            BrokenContract: it has nothing by that name, or nothing that can be called so.
+        """
+        asked = vars(contract).get(name)
+        function = asked if isinstance(asked, FunctionType) else None
+        call = f"{of}.{name}" if of else name
+        call += as_asked(function, of_a_class=bool(of)) if function else ""
+        if not hasattr(owner, name):
+            as_what = "" if call == name else f": {call}"
+            raise BrokenContract(f"{self._file} has no '{name}', which this task asks for{as_what}")
+        found = getattr(owner, name)
+        if function is None:
+            return found
+        if not callable(found):
+            saw = reprlib.repr(found)
+            raise BrokenContract(f"{self._file}: this task asks for {call}, and finds {saw}")
+        if not takes_all_calls(found, function):
+            place, saw = self._place_of(found), name + as_written(found)
+            raise BrokenContract(f"{place}: this task asks for {call}, and finds {saw}")
+        made = vars(sys.modules[contract.__module__]).get(function.__annotations__["return"])
+        return self._maker(found, name, made) if is_protocol(made) else found
+
+    def _maker(self, found: Callable[..., Any], name: str, contract: type) -> Callable[..., Any]:
+        """Makes what a class of the component makes, and holds it against its contract."""
+
+        def make(*args: Any, **given: Any) -> Any:
+            made = found(*args, **given)
+            for each in asked_for(contract):
+                self._held(made, each, contract, of=name)
+            return made
+
+        return make
+
+    @property
+    def _file(self) -> str:
+        """The component's file, as it is called within its folder."""
+        file = Path(self.load().__file__ or "")
+        return file.relative_to(self._folder.path).as_posix()
+
+    def _place_of(self, found: Callable[..., Any]) -> str:
+        """File and line in which a callable of the learner's begins; its file at least."""
+        found = found.__init__ if inspect.isclass(found) else found
+        while isinstance(found, functools.partial):
+            found = found.func
+        code = getattr(inspect.unwrap(found), "__code__", None)
+        if code is None or not is_own(Path(code.co_filename), self._folder.path):
+            return self._file
+        file = Path(code.co_filename).relative_to(self._folder.path).as_posix()
+        return f"{file}:{code.co_firstlineno}"
+
+
+def is_protocol(found: object) -> TypeGuard[type]:
+    """Whether it is a Protocol: the contract of what a class makes."""
+    return isinstance(found, type) and getattr(found, "_is_protocol", False)
+
+
+def asked_for(contract: type) -> set[str]:
+    """The names that a contract asks for."""
+    names = {*vars(contract), *inspect.get_annotations(contract)}
+    return {name for name in names if not name.startswith("_")}
 
 
 class Solutions:
-    """The folder of components; `solutions.topics` is its `topics.py`."""
+    """The folder of components; `solutions.topics` is its `topics.py`.
+
+    A component that cannot be loaded breaks its contract; one that is not there is skipped.
+    """
 
     def __init__(self, folder: Path | None) -> None:
         self.folder = folder or REFERENCE
-        self._loaded: dict[str, Component] = {}
+        self._code = _Reference() if self.folder == REFERENCE else Folder(self.folder)
+        self._components: dict[type, Component] = {}
 
     @property
-    def topics(self) -> Component:
+    def topics(self) -> Topics:
         """The component of task 1.1."""
-        return self._component("topics")
+        return cast(Topics, self._component(Topics))
 
     @property
-    def routing(self) -> Component:
+    def routing(self) -> Routing:
         """The component of task 1.2."""
-        return self._component("routing")
+        return cast(Routing, self._component(Routing))
 
     @property
-    def partition_log(self) -> Component:
+    def partition_log(self) -> PartitionLog:
         """The component of task 1.3."""
-        return self._component("partition_log")
+        return cast(PartitionLog, self._component(PartitionLog))
 
     @property
-    def rebalance(self) -> Component:
+    def rebalance(self) -> Rebalance:
         """The component of task 1.4."""
-        return self._component("rebalance")
+        return cast(Rebalance, self._component(Rebalance))
 
     @property
-    def delivery(self) -> Component:
+    def delivery(self) -> Delivery:
         """The component of task 1.5."""
-        return self._component("delivery")
+        return cast(Delivery, self._component(Delivery))
 
-    def _component(self, name: str) -> Component:
-        if name not in self._loaded:
-            self._loaded[name] = self._load(name)
-        return self._loaded[name]
-
-    def _load(self, name: str) -> Component:
-        path = self.folder / f"{name}.py"
-        if self.folder == REFERENCE:
-            return Component(importlib.import_module(f"kafkalab.tasks.{name}"), path)
-        if not path.exists():
-            pytest.skip(f"{path} is not there: write it, or leave --kafkalab-solutions out")
-        # A name of its own: the learner's `topics` must not hide another module.
-        spec = importlib.util.spec_from_file_location(f"kafkalab_solutions_{name}", path)
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[spec.name] = module
-        try:
-            spec.loader.exec_module(module)
-        except SyntaxError as error:
-            place = f"{Path(error.filename or path).name}:{error.lineno or 1}"
-            line = (error.text or "").strip()
-            raise BrokenContract(f"{place}: SyntaxError: {error.msg}: {line}") from None
-        return Component(module, path)
+    def _component(self, contract: type) -> Component:
+        component = self._components.setdefault(contract, Component(self._code, contract))
+        component.load()
+        return component

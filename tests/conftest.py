@@ -126,7 +126,7 @@ class Project:
     def teach(self, tests: str, facts: dict[str, str] | None = None) -> None:
         """Write the task's module, and a manifest of these slugs with why they lack a control."""
         head = "import os\nimport pathlib\nimport pytest\n"
-        head += "from kafkalab.observe.waiting import wait_until\n\n"
+        head += "from kafkalab.waiting import wait_until\n\n"
         module = head + textwrap.dedent(tests)
         (self.lessons / "test_task_9_1_things.py").write_text(module, "utf-8")
         rows = [MANIFEST, "[task.facts]"]

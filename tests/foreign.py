@@ -37,7 +37,7 @@ from secured_cluster import (
 )
 
 from kafkalab.brokers.names import prefix_of
-from kafkalab.observe.waiting import Expired, wait_until
+from kafkalab.waiting import Expired, wait_until
 
 # Names that come close to a run's, beside one that does not.
 TOPICS = ("payments", "kafkalab-notes", "kafkalab-20261125T024713-zzzzzz-notes")

@@ -14,7 +14,7 @@ import psutil
 
 from kafkalab.brokers.ports import is_free
 from kafkalab.brokers.runs import KAFKA_MAIN
-from kafkalab.observe.waiting import wait_until
+from kafkalab.waiting import wait_until
 
 # Seconds after the end of pytest within which nothing of its run may be left.
 GONE_WITHIN = 5.0
@@ -55,7 +55,7 @@ from pathlib import Path
 import kafkalab.brokers.embedded
 import kafkalab.brokers.prepared
 from kafkalab.lab import Lab
-from kafkalab.observe.waiting import wait_until
+from kafkalab.waiting import wait_until
 
 HERE = Path(__file__).parent
 PHASE = {phase!r}

@@ -39,7 +39,7 @@ from kafkalab.brokers.ports import free_ports
 from kafkalab.brokers.properties import as_properties_file
 from kafkalab.brokers.runs import Run
 from kafkalab.config import Settings
-from kafkalab.observe.waiting import wait_until
+from kafkalab.waiting import wait_until
 
 # Read before any test runs: pytester gives tests a home of their own, and so another cache.
 CACHE = Settings.from_environment().cache

@@ -11,11 +11,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from kafkalab.contracts.partition_log import Checked, NothingCompared, Violation
 from kafkalab.observe.checks import (
-    Checked,
-    NothingCompared,
     Rebalances,
-    Violation,
     aborted_reads,
     activity_on_owned,
     ascending,

@@ -13,7 +13,7 @@ import pytest
 
 from kafkalab.brokers.processes import is_running
 from kafkalab.observe.children import Child, ChildFailed, Say, children, crash
-from kafkalab.observe.waiting import wait_until
+from kafkalab.waiting import wait_until
 
 # A process is started, or ends, within milliseconds; on a loaded machine within seconds.
 LIMIT = 20.0

@@ -20,7 +20,7 @@ from kafkalab.brokers.runs import RUN_LABEL
 from kafkalab.config import Settings
 from kafkalab.observe.groups import Group, describe_group
 from kafkalab.observe.topics import partitions_with_leader
-from kafkalab.observe.waiting import wait_until
+from kafkalab.waiting import wait_until
 
 BACKEND = container_backend(Settings.from_environment())
 
@@ -145,7 +145,7 @@ HOLDS_A_BROKER = """
 from pathlib import Path
 
 from kafkalab.lab import lab_key
-from kafkalab.observe.waiting import wait_until
+from kafkalab.waiting import wait_until
 
 HERE = Path(__file__).parent
 

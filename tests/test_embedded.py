@@ -19,7 +19,7 @@ from kafkalab.brokers.prepared import Prepared
 from kafkalab.brokers.properties import RESTART_SETTINGS
 from kafkalab.config import Settings
 from kafkalab.observe.topics import partitions_with_leader
-from kafkalab.observe.waiting import wait_until
+from kafkalab.waiting import wait_until
 
 Launch = Callable[..., EmbeddedBroker]
 

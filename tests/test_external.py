@@ -68,7 +68,7 @@ from kafkalab.brokers.names import age_of, prefix_of, run_prefix
 from kafkalab.brokers.properties import LAB_SETTINGS
 from kafkalab.brokers.runs import Owner, Run
 from kafkalab.cli import app
-from kafkalab.observe.waiting import wait_until
+from kafkalab.waiting import wait_until
 
 # Seconds for what takes milliseconds on an idle machine; on one with a load of 30 it took 30.
 LIMIT = 90.0

@@ -30,7 +30,7 @@ from kafkalab.brokers.distribution import FETCHING, Distribution, find_java
 from kafkalab.brokers.processes import END_LIMIT, is_running
 from kafkalab.brokers.runs import clear_dead_runs
 from kafkalab.config import Settings
-from kafkalab.observe.waiting import wait_until
+from kafkalab.waiting import wait_until
 
 # Read before any test runs: some have another home, and so another cache.
 CACHE = Settings.from_environment().cache
@@ -60,7 +60,7 @@ import os
 import shutil
 
 from kafkalab.lab import lab_key
-from kafkalab.observe.waiting import wait_until
+from kafkalab.waiting import wait_until
 
 def test_fills_the_disk(broker, topic, producer, request):
     folder, name, sender = request.config.stash[lab_key].run.folder, topic(), producer()

@@ -13,7 +13,7 @@ from kafkalab.clients import LAB_CLIENT, LAB_CONSUMER
 from kafkalab.observe.groups import EAGER, KIP_848, Members, describe_group
 from kafkalab.observe.history import Kind, State
 from kafkalab.observe.records import send
-from kafkalab.observe.waiting import wait_until
+from kafkalab.waiting import wait_until
 
 GROUP = "some-group"
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from kafkalab.config import KNOBS
-from kafkalab.observe.waiting import wait_until
+from kafkalab.waiting import wait_until
 
 FACT = """
     @pytest.mark.fact("thing", scope="any")

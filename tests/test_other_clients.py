@@ -9,12 +9,15 @@ import subprocess
 import pytest
 
 from kafkalab.brokers.embedded import EmbeddedBroker
-from kafkalab.tasks.partition_log import read_to_end
-from kafkalab.tasks.routing import KeyedRecord, crc32_partition, publish, user_events
+from kafkalab.contracts.routing import KeyedRecord
+from kafkalab.demo import user_events
+from kafkalab.solutions import Solutions
 
 pytestmark = pytest.mark.skipif(
     shutil.which("kcat") is None, reason="kcat is not installed: apt-get install kcat"
 )
+
+REFERENCE = Solutions(None)
 
 # kcat reads 30 records in a moment; on a loaded machine it may take some seconds.
 KCAT_LIMIT = 60
@@ -32,11 +35,11 @@ def kcat(real_broker: EmbeddedBroker, *arguments: str, text: str = "") -> str:
 def test_kcat_reads_the_same_log(real_broker: EmbeddedBroker) -> None:
     """What the publisher wrote and the reader reads, kcat reads too: place, key and value."""
     config = real_broker.client_properties()
-    publish(config, user_events(topic="seen"))
+    REFERENCE.routing.publish(config, user_events(topic="seen"))
 
     ours = {
         (each.partition, each.offset, each.key, each.value)
-        for each in read_to_end(config, ["seen"])
+        for each in REFERENCE.partition_log.read_to_end(config, ["seen"])
     }
 
     rows = [
@@ -56,9 +59,9 @@ def test_kcat_places_keys_as_predicted(real_broker: EmbeddedBroker) -> None:
     config = real_broker.client_properties()
 
     kcat(real_broker, "-P", "-t", "seen", "-K", ":", text="".join(f"{key}:kcat\n" for key in keys))
-    publish(config, [KeyedRecord("seen", key, b"publish") for key in keys])
+    REFERENCE.routing.publish(config, [KeyedRecord("seen", key, b"publish") for key in keys])
 
     places: dict[str, set[int]] = {}
-    for each in read_to_end(config, ["seen"]):
+    for each in REFERENCE.partition_log.read_to_end(config, ["seen"]):
         places.setdefault((each.key or b"").decode(), set()).add(each.partition)
-    assert places == {key: {crc32_partition(key, 3)} for key in keys}
+    assert places == {key: {REFERENCE.routing.crc32_partition(key, 3)} for key in keys}

@@ -5,20 +5,22 @@ from __future__ import annotations
 import time
 
 import pytest
+from confluent_kafka import Consumer, KafkaError, KafkaException
+from hypothesis import given
+from hypothesis import strategies as st
 
 from kafkalab.brokers import Termination
 from kafkalab.brokers.embedded import EmbeddedBroker
-from kafkalab.tasks.partition_log import (
-    LogRecord,
-    ReadFailed,
-    check_order,
-    follow,
-    from_json,
-    log_line,
-    read_to_end,
-    to_json,
-)
-from kafkalab.tasks.routing import KeyedRecord, publish
+from kafkalab.contracts.partition_log import LogRecord, ReadFailed
+from kafkalab.contracts.routing import KeyedRecord
+from kafkalab.observe.checks import order_per_key, order_per_partition
+from kafkalab.solutions import Solutions
+
+reference = Solutions(None).partition_log
+publish = Solutions(None).routing.publish
+
+KEYS = st.sampled_from([None, b"", b"k"])
+NUMBERS = st.integers(0, 3)
 
 NEW_YEAR_MS = 1_704_067_200_000
 
@@ -59,7 +61,7 @@ def record(
 )
 def test_a_value_is_shown_unmistakably(value: bytes | None, shown: str) -> None:
     """Each kind of value has a form of its own."""
-    line = log_line(record(value))
+    line = reference.log_line(record(value))
 
     assert line == f'orders-4 @17 2024-01-01T00:00:00.000Z key="user-1" value={shown} headers=[]'
 
@@ -71,37 +73,75 @@ def test_a_value_is_shown_unmistakably(value: bytes | None, shown: str) -> None:
 )
 def test_any_timestamp_is_shown(timestamp: int | None, shown: str) -> None:
     """A producer may write any number as a timestamp: the line shows it."""
-    assert f" {shown} " in log_line(record(b"x", timestamp=timestamp))
+    assert f" {shown} " in reference.log_line(record(b"x", timestamp=timestamp))
 
 
 def test_headers_are_shown_in_order() -> None:
     """Headers keep their order, and may repeat a name."""
     headers = (("trace", b"1"), ("trace", None), ("a\n", b"\xff"))
 
-    line = log_line(record(b"x")._replace(headers=headers))
+    line = reference.log_line(record(b"x")._replace(headers=headers))
 
     assert line.endswith(r'headers=["trace": "1", "trace": null, "a\n": 0xff]')
 
 
 @pytest.mark.parametrize(
     "line",
-    ["", "not json", "[]", "{}", to_json(record(b"x")).replace('"offset"', '"place"')],
+    ["", "not json", "[]", "{}", reference.to_json(record(b"x")).replace('"offset"', '"place"')],
     ids=["empty", "no JSON", "a list", "empty object", "no offset"],
 )
 def test_what_is_no_record_is_refused(line: str) -> None:
     """A line that to_json did not write is refused in words."""
     with pytest.raises(ValueError, match="not a record as to_json writes it"):
-        from_json(line)
+        reference.from_json(line)
 
 
 def test_the_order_check_names_what_it_found() -> None:
     """A record that came again is named with its place, and with its key."""
     numbered = [record(b'{"sequence": %d}' % n, offset=n) for n in (0, 1, 0)]
 
-    seen = check_order(numbered)
+    seen = reference.check_order(numbered)
 
     assert {each.where for each in seen.violations} == {"orders-4", "key b'user-1' of orders"}
     assert seen.compared == 4, "two neighbours in the partition, two of the key"
+
+
+@given(
+    rows=st.lists(
+        st.tuples(st.sampled_from(["a", "b"]), st.integers(0, 1), st.integers(0, 3), KEYS, NUMBERS)
+    )
+)
+def test_the_order_check_finds_what_the_checkers_find(
+    rows: list[tuple[str, int, int, bytes | None, int]],
+) -> None:
+    """It is written for itself, and agrees with the checkers of order that facts use."""
+    log = [LogRecord(*place, key, b"%d" % number, None) for *place, key, number in rows]
+
+    seen = reference.check_order(log, lambda record: int(record.value))
+
+    partitions = order_per_partition(log)
+    keys = order_per_key(log, lambda record: int(record.value))
+    assert [(each.name, each.where, each.text) for each in seen.violations] == [
+        (each.name, each.where, each.text) for each in (*partitions.violations, *keys.violations)
+    ]
+    assert seen.compared == partitions.compared + keys.compared
+
+
+def test_a_partition_without_a_leader_is_told(
+    real_broker: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where no leader answers within the limit the reading fails, in the contract's own words."""
+
+    class Leaderless(Consumer):
+        def get_watermark_offsets(self, *_: object, **__: object) -> tuple[int, int]:
+            raise KafkaException(KafkaError(KafkaError.LEADER_NOT_AVAILABLE))
+
+    config = real_broker.client_properties()
+    publish(config, [KeyedRecord("seen", "a", b"there")])
+    monkeypatch.setattr("kafkalab.tasks.partition_log.Consumer", Leaderless)
+
+    with pytest.raises(ReadFailed, match=r"^waited 0\.\d s for a leader of seen-0 that answers"):
+        next(reference.read_to_end(config, ["seen"], limit=0.2))
 
 
 def test_following_goes_on_as_records_arrive(real_broker: EmbeddedBroker) -> None:
@@ -109,7 +149,7 @@ def test_following_goes_on_as_records_arrive(real_broker: EmbeddedBroker) -> Non
     config = real_broker.client_properties()
     publish(config, [KeyedRecord("seen", "a", b"there")])
 
-    following = follow(config, ["seen"], quiet=1)
+    following = reference.follow(config, ["seen"], quiet=1)
     first = next(following)
     publish(config, [KeyedRecord("seen", "b", b"came")])
     second = next(following)
@@ -126,14 +166,14 @@ def test_an_unknown_topic_is_told_and_not_created(real_broker: EmbeddedBroker) -
 
     for _ in range(2):
         with pytest.raises(ReadFailed, match=r"^nowhere cannot be read: .*Unknown topic"):
-            next(read_to_end(config, ["nowhere"]))
+            next(reference.read_to_end(config, ["nowhere"]))
 
 
 def test_a_silent_cluster_ends_the_reading(real_broker: EmbeddedBroker) -> None:
     """When nothing is heard any more the reading fails within its limit, naming what is left."""
     config = {**real_broker.client_properties(), "fetch.wait.max.ms": 20}
     publish(config, [KeyedRecord("seen", None, b"x" * 1000)] * 2000)
-    reading = read_to_end({**config, "fetch.message.max.bytes": 1000}, ["seen"], limit=1)
+    reading = reference.read_to_end({**config, "fetch.message.max.bytes": 1000}, ["seen"], limit=1)
 
     next(reading)
     for node_id in real_broker.node_ids:

@@ -24,7 +24,7 @@ from kafkalab.brokers.runs import (
     start_of,
 )
 from kafkalab.brokers.watchdog import watch
-from kafkalab.observe.waiting import Expired, wait_until
+from kafkalab.waiting import Expired, wait_until
 
 # A process is started, or ends, within milliseconds; on a loaded machine within seconds.
 LIMIT = 20.0

@@ -1,4 +1,4 @@
-"""Task 1.2's component where it needs no broker."""
+"""Task 1.2's reference where it needs no broker, and the demo data."""
 
 from __future__ import annotations
 
@@ -10,17 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kafkalab.tasks.routing import (
-    Distribution,
-    crc32_partition,
-    distribution,
-    encode_key,
-    murmur2,
-    murmur2_partition,
-    orders,
-    publish,
-    user_events,
-)
+from kafkalab.contracts.routing import Distribution
+from kafkalab.demo import orders, user_events
+from kafkalab.solutions import Solutions
+
+reference = Solutions(None).routing
 
 # What Java's client computes, as signed numbers: from UtilsTest of Apache Kafka.
 OF_JAVA = {
@@ -36,17 +30,17 @@ OF_JAVA = {
 @pytest.mark.parametrize(("key", "signed"), OF_JAVA.items())
 def test_murmur2_is_javas(key: bytes, signed: int) -> None:
     """The hash is the one that Java's own tests name."""
-    assert murmur2(key) == signed % 2**32
+    assert reference.murmur2(key) == signed % 2**32
 
 
 @given(key=st.binary(), partitions=st.integers(1, 10_000))
 def test_partition_functions_agree_with_the_clients(key: bytes, partitions: int) -> None:
     """Both functions are what confluent-kafka computes in C."""
-    assert murmur2_partition(key, partitions) == confluent_kafka.murmur2(key, partitions)
-    assert crc32_partition(key, partitions) == confluent_kafka.consistent(key, partitions)
+    assert reference.murmur2_partition(key, partitions) == confluent_kafka.murmur2(key, partitions)
+    assert reference.crc32_partition(key, partitions) == confluent_kafka.consistent(key, partitions)
 
 
-@pytest.mark.parametrize("function", [crc32_partition, murmur2_partition])
+@pytest.mark.parametrize("function", [reference.crc32_partition, reference.murmur2_partition])
 def test_a_partition_needs_a_key_and_partitions(function: object) -> None:
     """No partitions, and no key, are errors that say so."""
     assert callable(function)
@@ -59,12 +53,12 @@ def test_a_partition_needs_a_key_and_partitions(function: object) -> None:
 def test_only_bytes_and_text_are_keys() -> None:
     """A number is refused: there are too many ways to write it."""
     with pytest.raises(TypeError, match="bytes or text, not int"):
-        encode_key(7)  # type: ignore[arg-type]
+        reference.encode_key(7)  # type: ignore[arg-type]
 
 
 def test_publishing_nothing_needs_no_broker() -> None:
     """No records, no reports, and no waiting for a broker that is not there."""
-    assert publish({"bootstrap.servers": "127.0.0.1:1", "log_level": "0"}, []) == []
+    assert reference.publish({"bootstrap.servers": "127.0.0.1:1", "log_level": "0"}, []) == []
 
 
 @pytest.mark.parametrize(
@@ -92,7 +86,7 @@ def test_demo_data_is_the_same_for_a_seed() -> None:
 @given(placed=st.lists(st.integers(0, 5), max_size=200))
 def test_a_distribution_adds_up(placed: list[int]) -> None:
     """Counts are those of the records, empty partitions included; shares add up to 1, or to 0."""
-    seen = distribution(placed, 6)
+    seen = reference.distribution(placed, 6)
 
     assert list(seen.counts) == [Counter(placed)[partition] for partition in range(6)]
     assert seen.total == len(placed)
@@ -116,4 +110,4 @@ def test_chi_square_needs_something_to_compare(counts: tuple[int, ...]) -> None:
 def test_a_partition_that_is_not_there_is_refused() -> None:
     """A record cannot have landed where there is no partition."""
     with pytest.raises(ValueError, match="partition 3 is not among 0 to 2"):
-        distribution([3], 3)
+        reference.distribution([3], 3)

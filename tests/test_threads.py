@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from kafkalab.observe.threads import InThread, repeated
-from kafkalab.observe.waiting import wait_until
+from kafkalab.waiting import wait_until
 
 
 class Broken(Exception):

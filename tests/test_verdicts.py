@@ -14,10 +14,11 @@ from confluent_kafka import KafkaError, KafkaException
 from hypothesis import given
 from hypothesis import strategies as st
 from pytest_timeout import PYTEST_FAILURE_MESSAGE
+from rich.color import Color
 
 from kafkalab.brokers.errors import BrokerDied, BrokerError, NoImage, StartFailed
 from kafkalab.learning_log.verdicts import Outcome, Verdict, judge, verdict, worst
-from kafkalab.observe.waiting import wait_until
+from kafkalab.waiting import wait_until
 
 PASSED, SKIPPED, NOT_RUN = Outcome.PASSED, Outcome.SKIPPED, Outcome.NOT_RUN
 REFUTED, INVALID, INTERRUPTED = Outcome.REFUTED, Outcome.INVALID, Outcome.INTERRUPTED
@@ -32,6 +33,9 @@ def healthy() -> None:
 def broken() -> str:
     """A health probe that finds the broker gone."""
     return "The broker died: node 1 is gone."
+
+
+ROOT = Path(__file__).parents[1]
 
 
 def error_of(action: Callable[[], object]) -> BaseException:
@@ -267,6 +271,32 @@ def test_an_exception_out_of_another_folder_is_not_the_learners(
     error = error_of(component["raise_an_error"])
 
     outcome, _ = judge(error, my_lab.with_name("my"), healthy)
+
+    assert outcome is INVALID
+
+
+def test_an_exception_out_of_a_file_further_down_is_the_learners(my_lab: Path) -> None:
+    """A component may be a folder of files: each is named as it is called within the folder."""
+    (my_lab / "helpers").mkdir()
+    (my_lab / "helpers" / "inner.py").write_text(COMPONENT, "utf-8")
+    inner = runpy.run_path(str(my_lab / "helpers" / "inner.py"))
+
+    outcome, said = judge(error_of(inner["raise_an_error"]), my_lab, healthy)
+
+    assert outcome is REFUTED
+    assert re.fullmatch(r"helpers/inner\.py:\d+: ZeroDivisionError: division by zero", said)
+
+
+@pytest.mark.parametrize(
+    "action",
+    [lambda: wait_until(lambda: 1 / 0, limit=1, what="it"), lambda: Color.parse("no colour")],
+    ids=["kafkalab", "a library"],
+)
+def test_what_others_have_below_the_folder_is_not_the_learners(
+    action: Callable[[], object],
+) -> None:
+    """A learner's folder may be the project's root, with kafkalab and libraries below it."""
+    outcome, _ = judge(error_of(action), ROOT, healthy, Path(__file__))
 
     assert outcome is INVALID
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from kafkalab import waiting
 from kafkalab.brokers.errors import BrokerDied
-from kafkalab.observe import waiting
-from kafkalab.observe.waiting import Expired, guarded_by, wait_until
+from kafkalab.waiting import Expired, guarded_by, wait_until
 
 
 @dataclass

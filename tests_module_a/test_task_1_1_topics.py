@@ -25,6 +25,8 @@ from confluent_kafka.admin import (
 )
 
 from kafkalab.brokers import Broker
+from kafkalab.contracts.topics import TopicDefinition
+from kafkalab.demo import DEMO_TOPICS
 from kafkalab.fixtures import ConsumerMaker, ProducerMaker, TopicMaker
 from kafkalab.learning_log.evidence import Evidence
 from kafkalab.observe.groups import commit_offset, committed_offset
@@ -47,9 +49,8 @@ from kafkalab.observe.topics import (
     settings_of,
     topic_id,
 )
-from kafkalab.observe.waiting import wait_until
 from kafkalab.solutions import Solutions
-from kafkalab.tasks.topics import DEMO_TOPICS, TopicDefinition
+from kafkalab.waiting import wait_until
 
 # Retention and compaction run on a timer, every 0.1 to 0.2 s in the lab; under
 # heavy load a round was seen to take some seconds.

@@ -22,15 +22,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kafkalab.brokers import Broker, Termination
+from kafkalab.contracts.routing import KeyedRecord, PublishFailed, Report
+from kafkalab.demo import orders, user_events
 from kafkalab.fixtures import ConsumerMaker, JavaDefaults, ProducerMaker, TopicMaker
 from kafkalab.learning_log.evidence import Evidence
 from kafkalab.observe.defaults import librdkafka_defaults
 from kafkalab.observe.records import BY_KEY, Delivery, Record, read, send, watermarks
 from kafkalab.observe.statistics import Statistics
 from kafkalab.observe.topics import grow
-from kafkalab.observe.waiting import wait_until
 from kafkalab.solutions import Solutions
-from kafkalab.tasks.routing import KeyedRecord, PublishFailed, Report, orders, user_events
+from kafkalab.waiting import wait_until
 
 # A loaded machine is slow, which says nothing about the code.
 AT_ANY_SPEED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -841,10 +842,11 @@ def test_distribution_adds_up(
     """
     records = user_events(topic=topic(partitions=6))
     reports = solutions.routing.publish(broker.client_properties(), records)
+    places = [each.partition for each in reports if each.partition is not None]
 
-    seen = solutions.routing.distribution([each.partition for each in reports], 6)
+    seen = solutions.routing.distribution(places, 6)
 
-    counts = Counter(each.partition for each in reports)
+    counts = Counter(places)
     statistic, p_value = seen.chi_square()
     evidence.shares("30 records of 3 keys over 6 partitions", dict(enumerate(seen.counts)))
     evidence.table(
@@ -926,7 +928,7 @@ def failure_of(
     limit: float = 20,
 ) -> PublishFailed:
     """The failure with which publishing must end."""
-    with pytest.raises(solutions.routing.PublishFailed) as failed:
+    with pytest.raises(PublishFailed) as failed:
         solutions.routing.publish(config, records, limit=limit)
     raised: PublishFailed = failed.value
     return raised

@@ -19,6 +19,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kafkalab.brokers import Broker
+from kafkalab.contracts.partition_log import LogRecord
+from kafkalab.demo import user_events
 from kafkalab.fixtures import ConsumerMaker, ProducerMaker, TopicMaker
 from kafkalab.learning_log.evidence import Evidence
 from kafkalab.observe.groups import commit_offset, committed_offset, describe_group, join
@@ -39,10 +41,8 @@ from kafkalab.observe.records import (
     watermarks,
 )
 from kafkalab.observe.topics import grow
-from kafkalab.observe.waiting import wait_until
 from kafkalab.solutions import Solutions
-from kafkalab.tasks.partition_log import LogRecord
-from kafkalab.tasks.routing import user_events
+from kafkalab.waiting import wait_until
 
 # A loaded machine is slow, which says nothing about the code.
 AT_ANY_SPEED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -28,6 +28,7 @@ from confluent_kafka.admin import (
 )
 
 from kafkalab.brokers import Broker, Termination
+from kafkalab.contracts.rebalance import Change, LagUnknown, Listener, PartitionLag
 from kafkalab.fixtures import ConsumerMaker, MembersMaker, ProducerMaker, TopicMaker
 from kafkalab.learning_log.evidence import Evidence
 from kafkalab.observe.checks import (
@@ -55,9 +56,8 @@ from kafkalab.observe.lag import Sample, lag_of, sampled_lag
 from kafkalab.observe.records import init_transactions, poll_until, send, wait_for_end
 from kafkalab.observe.threads import repeated
 from kafkalab.observe.topics import ADMIN_LIMIT, grow, refusal
-from kafkalab.observe.waiting import wait_until
 from kafkalab.solutions import Solutions
-from kafkalab.tasks.rebalance import Change, PartitionLag
+from kafkalab.waiting import wait_until
 
 # Written last: when it was read, all that was written before it was read, or never will be.
 SENTINEL = b"sentinel"
@@ -1198,11 +1198,12 @@ def test_the_listener_commits_nothing_that_is_lost(
     changes: list[Change] = []
     listener = solutions.rebalance.RebalanceListener("member-1", changes)
     places = [TopicPartition(name, partition) for partition in (0, 1)]
-    reader = Watched(consumer())
+    reader: Any = Watched(consumer())
+    records: list[Any] = [Processed(name, 0, 4), Processed(name, 1, 7)]
 
     listener.on_assign(reader, places)
-    listener.processed(Processed(name, 0, 4))
-    listener.processed(Processed(name, 1, 7))
+    for each in records:
+        listener.processed(each)
     listener.on_lost(reader, places[:1])
     after_lost = list(reader.commits)
     listener.on_revoke(reader, places[1:])
@@ -1396,7 +1397,7 @@ def test_lag_that_cannot_be_known_is_not_zero(
     known = solutions.rebalance.lag(config, group, [name])
 
     private_broker.kill(private_broker.node_ids[0], Termination.ABRUPT)
-    with pytest.raises(solutions.rebalance.LagUnknown) as unknown:
+    with pytest.raises(LagUnknown) as unknown:
         solutions.rebalance.lag(config, group, [name], limit=0.5)
 
     evidence.note(f"With the broker: {lags(known)}; without it: {unknown.value}")
@@ -1956,7 +1957,7 @@ class Team:
 
     def __init__(self, solutions: Solutions, group: Members) -> None:
         self.changes: list[Change] = []
-        self.listeners: list[Any] = []
+        self.listeners: list[Listener] = []
         self._solutions = solutions
         self._group = group
 

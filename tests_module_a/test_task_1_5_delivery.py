@@ -36,6 +36,7 @@ from confluent_kafka.admin import AdminClient
 
 from kafkalab.brokers import Broker
 from kafkalab.clients import LAB_CONSUMER, ClientConfig
+from kafkalab.contracts.partition_log import LogRecord
 from kafkalab.fixtures import (
     ChildStarter,
     ConsumerMaker,
@@ -89,9 +90,8 @@ from kafkalab.observe.records import (
 )
 from kafkalab.observe.threads import InThread
 from kafkalab.observe.topics import refusal
-from kafkalab.observe.waiting import wait_until
 from kafkalab.solutions import Solutions
-from kafkalab.tasks.partition_log import LogRecord
+from kafkalab.waiting import wait_until
 
 # Written last: when it was read, all that was written before it was read, or never will be.
 SENTINEL = b"sentinel"
@@ -1968,8 +1968,6 @@ def job(
 ) -> JobMaker:
     """Makes jobs, `job("at_least_once")`: each with a group of its own, and six records to read."""
     numbers = count(1)
-    # Asked for here already: in a process of its own a missing file could not skip the test.
-    assert solutions.delivery
 
     def make(
         strategy: str,
@@ -1979,13 +1977,15 @@ def job(
         settings: ClientConfig | None = None,
         **more: Any,
     ) -> Job:
+        # Asked for here already: a process of its own could not skip the test.
+        getattr(solutions.delivery, strategy)
         source, writer = topic(partitions=partitions), producer()
         for partition in range(partitions):
             send(writer, source, records[partition::partitions], partition=partition)
         name = f"{group}-{next(numbers)}"
         config = broker.client_properties()
         return Job(
-            solutions.folder, strategy, config, name, source, settings=settings or {}, **more
+            solutions.delivery, strategy, config, name, source, settings=settings or {}, **more
         )
 
     return make

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from kafkalab.brokers.errors import StartFailed
-from kafkalab.observe.waiting import Expired, wait_until
+from kafkalab.waiting import Expired, wait_until
 
 if TYPE_CHECKING:
     from confluent_kafka import Consumer

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from kafkalab.brokers.errors import BrokerError, LeftBehind
 from kafkalab.brokers.names import prefix_of
-from kafkalab.observe.waiting import Expired, wait_until
+from kafkalab.waiting import Expired, wait_until
 
 if TYPE_CHECKING:
     from confluent_kafka.admin import AdminClient

@@ -13,7 +13,7 @@ import psutil
 from kafkalab.brokers import Termination
 from kafkalab.brokers.errors import BrokerError, PortTaken, StartFailed
 from kafkalab.brokers.processes import is_running, kill, wait_for_end
-from kafkalab.observe.waiting import Expired
+from kafkalab.waiting import Expired
 
 # A stock broker on two loaded cores was seen to take 12 s.
 START_LIMIT = 60.0

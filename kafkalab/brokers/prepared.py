@@ -27,7 +27,7 @@ from kafkalab.brokers.properties import (
     node_properties,
 )
 from kafkalab.brokers.runs import Run
-from kafkalab.observe.waiting import Expired, wait_until
+from kafkalab.waiting import Expired, wait_until
 
 # Lessons use up to three brokers; folders for more are made when they are asked for.
 USUAL_NODES = 3

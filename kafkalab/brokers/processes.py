@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import psutil
 
 from kafkalab.brokers.errors import EndFailed
-from kafkalab.observe.waiting import Expired, wait_until
+from kafkalab.waiting import Expired, wait_until
 
 # A killed process is gone at once, unless the disk it writes to hangs.
 END_LIMIT = 30.0

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from kafkalab.brokers.errors import ClusterRefuses, MissingRight
 from kafkalab.brokers.names import EVERY_RUN, run_prefix
-from kafkalab.observe.waiting import Expired, wait_until
+from kafkalab.waiting import Expired, wait_until
 
 if TYPE_CHECKING:
     from confluent_kafka import KafkaError

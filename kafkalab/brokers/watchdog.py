@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from kafkalab.brokers.runs import Run, run_at
-from kafkalab.observe.waiting import Expired, wait_until
+from kafkalab.waiting import Expired, wait_until
 
 # A lab broker that is a week old was forgotten.
 LONGEST_RUN = 7 * 24 * 3600.0

@@ -52,7 +52,7 @@ class Task:
     module: str
     """the test module's name, without `.py`"""
     component: str
-    """the component's file name, without `.py`: in tasks/ and in a learner's folder"""
+    """the component's file name, without `.py`: in contracts/, tasks/ and a learner's folder"""
     facts: Mapping[str, FactNote]
 
 

@@ -11,6 +11,7 @@ from types import TracebackType
 import pytest
 
 from kafkalab.brokers.errors import BrokerError
+from kafkalab.own_code import is_own
 
 # pytest-timeout ends a test by pytest.fail with this text; it has no class of its own.
 TIMEOUT_TEXT = "Timeout ("
@@ -98,7 +99,7 @@ def judge(
     Args:
         error: the exception.
         solutions: the folder of the components under test; an exception that
-            comes out of their code refutes.
+            comes out of a file of theirs, anywhere in it, refutes.
         broker_fails: the health probe: what is wrong with the broker, or None.
         component_test: the file of the test, if it judges a component: a misfit
             that shows there, such as None where a list was asked for, is the
@@ -116,7 +117,11 @@ def judge(
         return Outcome.INVALID, failure
     places = _places_of(error.__traceback__)
     files = [path for path, _ in places]
-    own = [f"{path.name}:{line}" for path, line in places if path.parent == solutions]
+    own = [
+        f"{path.relative_to(solutions).as_posix()}:{line}"
+        for path, line in places
+        if is_own(path, solutions) and path != component_test
+    ]
     is_expectation = isinstance(error, AssertionError | pytest.fail.Exception)
     timed_out = isinstance(error, pytest.fail.Exception) and str(error).startswith(TIMEOUT_TEXT)
     if own:

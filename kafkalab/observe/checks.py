@@ -14,59 +14,9 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import NamedTuple, Protocol, TypeVar
 
+from kafkalab.contracts import Place
+from kafkalab.contracts.partition_log import Checked, Violation
 from kafkalab.observe.history import Event, Kind, State
-
-# A message must stay readable, however much went wrong.
-MOST_SHOWN = 5
-
-
-class NothingCompared(Exception):
-    """A checker found nothing to compare.
-
-    Not an AssertionError: it says nothing about Kafka, so the fact is invalid,
-    neither passed nor refuted.
-    """
-
-
-@dataclass(frozen=True)
-class Violation:
-    """One thing that must not be, and was seen."""
-
-    name: str
-    """such as `lost write`"""
-    where: str
-    """such as `orders-0` or `key b'user-1' of orders`"""
-    text: str
-    """one line that says what was expected and what was seen"""
-
-    def __str__(self) -> str:
-        return f"{self.name}, {self.where}: {self.text}"
-
-
-@dataclass(frozen=True)
-class Checked:
-    """What a checker found, and among how many items."""
-
-    violations: tuple[Violation, ...]
-    compared: int
-
-    def names(self) -> set[str]:
-        """The names of the violations, each once."""
-        return {violation.name for violation in self.violations}
-
-    def require(self) -> None:
-        """Require that something was compared and that all of it was as it should be.
-
-        Raises:
-            NothingCompared: there was nothing to compare.
-            AssertionError: there are violations; the text shows the first MOST_SHOWN.
-        """
-        if self.compared == 0:
-            raise NothingCompared("the check found nothing to compare, so it proves nothing")
-        if self.violations:
-            shown = [str(violation) for violation in self.violations[:MOST_SHOWN]]
-            count = f"violations: {len(self.violations)}, compared: {self.compared}"
-            raise AssertionError("\n".join([count, *shown]))
 
 
 class LogRow(Protocol):
@@ -258,7 +208,7 @@ def inconsistent_offsets(polls: Iterable[Event]) -> Checked:
 
     Polls of offsets that were polled more than once are what is compared.
     """
-    seen: dict[tuple[str, int], list[str]] = defaultdict(list)
+    seen: dict[Place, list[str]] = defaultdict(list)
     for event, offset in _records_of(polls):
         seen[_where(event), offset].append(_shown(event))
     again = {place: contents for place, contents in seen.items() if len(contents) > 1}
@@ -290,7 +240,7 @@ def poll_skip(polls: Iterable[Event], log: Sequence[LogRow]) -> Checked:
         polls: the polls, in the order made.
         log: what could be polled, read with the isolation level of the polls.
     """
-    existing: dict[tuple[str, int], set[int]] = defaultdict(set)
+    existing: dict[Place, set[int]] = defaultdict(set)
     for row in log:
         existing[row.topic, row.partition].add(row.offset)
     offsets = {place: sorted(numbers) for place, numbers in existing.items()}
@@ -318,7 +268,7 @@ def duplicate_delivery(polls: Iterable[Event]) -> Checked:
     Args:
         polls: the polls of one group, since each group gets every record.
     """
-    pollers: dict[tuple[str, int], Counter[str]] = defaultdict(Counter)
+    pollers: dict[Place, Counter[str]] = defaultdict(Counter)
     for event, offset in _records_of(polls):
         pollers[_where(event), offset][event.actor] += 1
     violations: list[Violation] = []
@@ -402,7 +352,7 @@ def aborted_reads(polls: Iterable[Event], aborted: Collection[bytes]) -> Checked
     return Checked(violations, len(valued))
 
 
-def _seen(polls: Iterable[Event]) -> set[tuple[str, int]]:
+def _seen(polls: Iterable[Event]) -> set[Place]:
     """Partitions and offsets that were polled."""
     return {(_where(event), offset) for event, offset in _records_of(polls)}
 

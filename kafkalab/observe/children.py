@@ -17,7 +17,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from kafkalab.observe.waiting import wait_until
+from kafkalab.contracts import BrokenContract
+from kafkalab.waiting import wait_until
 
 # A child is forked in 20 ms from a server that is ready after half a second.
 CHILD_LIMIT = 30.0
@@ -27,7 +28,10 @@ Say = Callable[[object], None]
 
 # Its children are forked from a process that has no clients, so they inherit no client's threads.
 _context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["confluent_kafka", "kafkalab.observe.faults"])
+# What they use is loaded there once, and not in each of them.
+_context.set_forkserver_preload(
+    ["confluent_kafka", "kafkalab.observe.faults", "kafkalab.solutions"]
+)
 
 
 class ChildFailed(AssertionError):
@@ -124,6 +128,9 @@ def _run(program: Callable[..., None], mouth: Connection, *arguments: object) ->
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         program(mouth.send, *arguments)
+    except BrokenContract as broken:
+        # It names the place in the component, which is not where it was raised.
+        mouth.send(ChildFailed(str(broken)))
     except Exception as error:  # noqa: BLE001 - the parent is told, and judges
         *_, last = traceback.extract_tb(error.__traceback__)
         place = f"{Path(last.filename).name}:{last.lineno}"

@@ -17,13 +17,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 from confluent_kafka import OFFSET_STORED, Consumer, Producer, TopicPartition
 
 from kafkalab.clients import LAB_CONSUMER
+from kafkalab.contracts.delivery import Delivery, Output
 from kafkalab.observe.children import Child, Say, crash
 from kafkalab.observe.groups import EAGER, committed_offset, leave
 from kafkalab.observe.records import watermarks
 from kafkalab.observe.threads import InThread
-from kafkalab.observe.waiting import wait_until
-from kafkalab.solutions import Component, Solutions
-from kafkalab.tasks.delivery import Output
+from kafkalab.waiting import wait_until
 
 if TYPE_CHECKING:
     from confluent_kafka import Message
@@ -64,8 +63,8 @@ class Job:
     It is data, so that a process can be told of it.
     """
 
-    folder: Path
-    """of the components"""
+    delivery: Delivery
+    """the component"""
     strategy: str
     """such as `at_least_once`"""
     config: Mapping[str, Any]
@@ -82,11 +81,6 @@ class Job:
     """more for the consumer"""
     failure: str = ""
     """how it fails with the record in hand: one of CRASH_POINTS, WHEN_COMMITTED or TOO_SLOW"""
-
-    @property
-    def delivery(self) -> Component:
-        """The component."""
-        return Solutions(self.folder).delivery
 
     def consumer(self, *, subscribe: bool = False) -> Consumer:
         """A consumer that stands at the committed offset, or at the start where there is none.
@@ -345,8 +339,8 @@ class _Dying:
         self._hand = hand
         self._failure = failure
 
-    def poll(self, *args: Any) -> Any:
-        message = self._client.poll(*args)
+    def poll(self, *args: Any, **kwargs: Any) -> Any:
+        message = self._client.poll(*args, **kwargs)
         self._look([message] if message else [])
         return message
 

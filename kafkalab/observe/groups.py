@@ -15,6 +15,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from kafkalab.clients import ClientConfig
+from kafkalab.contracts import Place
 from kafkalab.observe.children import Child, Say
 from kafkalab.observe.history import (
     Event,
@@ -26,15 +27,13 @@ from kafkalab.observe.history import (
     polled,
 )
 from kafkalab.observe.topics import ADMIN_LIMIT
-from kafkalab.observe.waiting import wait_until
+from kafkalab.waiting import wait_until
 
 if TYPE_CHECKING:
     from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
     from confluent_kafka.admin import AdminClient
 
 Result = TypeVar("Result")
-Place = tuple[str, int]
-"""a topic and one of its partitions"""
 
 # Lessons cannot wait for defaults: a member that dies is missed after 45 s, a change of the
 # group is heard of with the next heartbeat, after 3 s. Under KIP-848 the broker sets both.
@@ -177,7 +176,7 @@ class Group:
 
     state: str
     """as in `STABLE` or `EMPTY`; `DEAD` where there is no such group"""
-    assignments: tuple[tuple[tuple[str, int], ...], ...]
+    assignments: tuple[tuple[Place, ...], ...]
     """for each member its partitions"""
 
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from kafkalab.contracts import Place
+
 if TYPE_CHECKING:
     from confluent_kafka import KafkaError, Message, TopicPartition
 
@@ -59,7 +61,7 @@ class Event:
     """The group's generation (classic) or the member's epoch (KIP-848), where it is known."""
 
     @property
-    def place(self) -> tuple[str, int]:
+    def place(self) -> Place:
         """Topic and partition.
 
         Raises:

@@ -8,15 +8,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from kafkalab.contracts import Place
 from kafkalab.observe.records import watermarks
 from kafkalab.observe.threads import repeated
 from kafkalab.observe.topics import ADMIN_LIMIT
 
 if TYPE_CHECKING:
     from confluent_kafka import Consumer
-
-Place = tuple[str, int]
-"""a topic and one of its partitions"""
 
 # A sample asks each partition's leader and the coordinator: a few milliseconds.
 EVERY = 0.02

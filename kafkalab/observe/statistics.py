@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from kafkalab.observe.waiting import wait_until
+from kafkalab.waiting import wait_until
 
 if TYPE_CHECKING:
     from confluent_kafka import Producer

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from kafkalab.observe.waiting import wait_until
+from kafkalab.waiting import wait_until
 
 # Seconds for what takes milliseconds on an idle machine.
 THREAD_LIMIT = 30.0

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kafkalab.brokers import Broker
-from kafkalab.observe.waiting import wait_until
+from kafkalab.waiting import wait_until
 
 if TYPE_CHECKING:
     from confluent_kafka import KafkaError

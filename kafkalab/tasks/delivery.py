@@ -10,41 +10,18 @@ is told, and not passed over.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
+from kafkalab.contracts.delivery import SETTINGS as SETTINGS
+from kafkalab.contracts.delivery import Process, Stop, Transform
+
 if TYPE_CHECKING:
     from confluent_kafka import Message
-
-Process = Callable[["Message"], None]
-"""Does what is to be done with a record: the effect in the world outside of Kafka."""
-
-Stop = Callable[[], bool]
-"""Asked between two records: whether it is time to stop."""
-
-
-class Output(NamedTuple):
-    """A record to be written."""
-
-    topic: str
-    key: bytes | None
-    value: bytes | None
-
-
-Transform = Callable[["Message"], Iterable[Output]]
-"""Makes of a record those to be written for it."""
-
-SETTINGS: Mapping[str, Mapping[str, Any]] = {
-    "at_most_once": {"enable.auto.commit": False},
-    "at_least_once": {"enable.auto.commit": False},
-    "exactly_once": {"enable.auto.commit": False, "isolation.level": "read_committed"},
-    "auto_commit": {"enable.auto.commit": True},
-}
-"""What the consumer of each processor must be told."""
 
 # Seconds. How long one look for records takes, and so a stop may wait for its turn.
 POLL = 0.1

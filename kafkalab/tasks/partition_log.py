@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 from confluent_kafka import (
     TIMESTAMP_NOT_AVAILABLE,
@@ -22,20 +22,21 @@ from confluent_kafka import (
     TopicPartition,
 )
 
-from kafkalab.observe.checks import Checked, order_per_key, order_per_partition
-from kafkalab.observe.waiting import wait_until
-
-ClientConfig = Mapping[str, Any]
-"""Properties of a client, in librdkafka's names; `bootstrap.servers` at least."""
-
-Place = tuple[str, int]
-"""a topic and one of its partitions"""
+from kafkalab.contracts import ClientConfig, Place
+from kafkalab.contracts.partition_log import (
+    READ_LIMIT,
+    Checked,
+    LogRecord,
+    Progress,
+    ReadFailed,
+    Violation,
+    sequence_of,
+)
+from kafkalab.waiting import Expired, wait_until
 
 Message = Any
 """A record as the client hands it over: its own type says that a record may lack an offset."""
 
-# Seconds of silence. Records come in milliseconds; a cluster that elects leaders may take some.
-READ_LIMIT = 30.0
 # The client hands records over by the hundred; one by one, a log would take four times as long.
 BATCH = 500
 BATCH_WAIT = 0.05
@@ -45,23 +46,6 @@ NOT_YET_LEADING = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AV
 
 # A line must stay readable, whatever a record holds.
 LONGEST_SHOWN = 200
-
-
-class LogRecord(NamedTuple):
-    """A record as it stands in the log."""
-
-    topic: str
-    partition: int
-    offset: int
-    key: bytes | None
-    value: bytes | None
-    timestamp_ms: int | None
-    """milliseconds since the epoch; None where the record has none"""
-    headers: tuple[tuple[str, bytes | None], ...] = ()
-
-
-class ReadFailed(Exception):
-    """A topic could not be read: it is unknown, or nothing came for too long."""
 
 
 # Reading
@@ -84,8 +68,8 @@ def read_to_end(
         limit: seconds of silence after which the reading is given up.
 
     Raises:
-        ReadFailed: a topic is unknown, or the limit has passed.
-        Expired: a partition had no leader within the limit.
+        ReadFailed: a topic is unknown, a partition had no leader within the limit, or the
+            limit has passed in silence.
         KafkaException: the cluster refused or cannot be reached.
     """
     with closing(_looker(config)) as consumer:
@@ -124,7 +108,7 @@ def follow(
     Ends after `quiet` seconds without a record.
 
     Raises:
-        ReadFailed: a topic is unknown.
+        ReadFailed: a topic is unknown, or a partition had no leader in that time.
         KafkaException: the cluster refused or cannot be reached.
     """
     with closing(_looker(config)) as consumer:
@@ -180,7 +164,10 @@ def _bounds(consumer: Consumer, place: TopicPartition, limit: float) -> tuple[in
             raise
 
     what = f"a leader of {place.topic}-{place.partition} that answers"
-    return cast(tuple[int, int], wait_until(ask, limit=limit, what=what))
+    try:
+        return cast(tuple[int, int], wait_until(ask, limit=limit, what=what))
+    except Expired as expired:
+        raise ReadFailed(str(expired)) from expired
 
 
 def _batches(consumer: Consumer, silence: float) -> Iterator[list[Message]]:
@@ -330,11 +317,6 @@ def _from_json(data: Mapping[str, str] | None) -> bytes | None:
 # Checking
 
 
-def sequence_of(record: LogRecord) -> int:
-    """The number that the demo generators give each record of a key, counted from 0."""
-    return int(json.loads(record.value or b"")["sequence"])
-
-
 def check_order(
     records: Sequence[LogRecord], sequence: Callable[[LogRecord], int] = sequence_of
 ) -> Checked:
@@ -347,21 +329,25 @@ def check_order(
         records: in the order of reading.
         sequence: the number that the producer gave a record, ascending per key.
     """
-    per_partition, per_key = order_per_partition(records), order_per_key(records, sequence)
-    return Checked(
-        per_partition.violations + per_key.violations, per_partition.compared + per_key.compared
-    )
-
-
-class Progress(NamedTuple):
-    """How far a consumer is in one partition: what comes next, and what would after a crash."""
-
-    topic: str
-    partition: int
-    position: int | None
-    """the offset of the next record that it gets; None before the first"""
-    committed: int | None
-    """the offset that its group has committed; None where there is no commit, which is not 0"""
+    by_partition = [
+        ("disorder in a partition", f"{each.topic}-{each.partition}", each.offset)
+        for each in records
+    ]
+    by_key = [
+        ("disorder of a key", f"key {each.key!r} of {each.topic}", sequence(each))
+        for each in records
+        if each.key is not None
+    ]
+    latest: dict[str, int] = {}
+    violations, compared = [], 0
+    for name, where, number in by_partition + by_key:
+        if where in latest:
+            compared += 1
+            if number <= latest[where]:
+                text = f"expected more than {latest[where]} next, saw {number}"
+                violations.append(Violation(name, where, text))
+        latest[where] = number
+    return Checked(tuple(violations), compared)
 
 
 def progress(consumer: Consumer, *, limit: float = READ_LIMIT) -> list[Progress]:

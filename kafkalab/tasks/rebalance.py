@@ -7,41 +7,29 @@ outside, by somebody who is no member.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
 from confluent_kafka import Consumer, IsolationLevel, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
+from kafkalab.contracts import ClientConfig, Place
+from kafkalab.contracts.rebalance import (
+    ASSIGN,
+    LAG_LIMIT,
+    LOST,
+    REVOKE,
+    Change,
+    Gap,
+    LagUnknown,
+    PartitionLag,
+)
+
 if TYPE_CHECKING:
     from confluent_kafka import Message
 
-ClientConfig = Mapping[str, Any]
-"""Properties of a client, in librdkafka's names; `bootstrap.servers` at least."""
-
-Place = tuple[str, int]
-"""a topic and one of its partitions"""
-
-ASSIGN, REVOKE, LOST = "assign", "revoke", "lost"
-
-# Seconds. An answer takes milliseconds; a cluster that elects leaders may take some.
-LAG_LIMIT = 10.0
-
-
 # Who owns what
-
-
-class Change(NamedTuple):
-    """What one member was told in one callback."""
-
-    member: str
-    kind: str
-    """ASSIGN, REVOKE or LOST"""
-    partitions: tuple[Place, ...]
-    """those that came or went, which may be none"""
-    time: float
-    """seconds on the monotonic clock, which all processes of a machine share"""
 
 
 class RebalanceListener:
@@ -112,17 +100,6 @@ def _places(partitions: Iterable[TopicPartition]) -> list[Place]:
     return [(each.topic, each.partition) for each in partitions]
 
 
-class Gap(NamedTuple):
-    """A time in which nobody owned a partition."""
-
-    topic: str
-    partition: int
-    since: float
-    """seconds on the monotonic clock"""
-    until: float | None
-    """None while it lasts"""
-
-
 def ownerless(changes: Iterable[Change]) -> list[Gap]:
     """When nobody owned a partition, in the order in which the gaps began.
 
@@ -153,23 +130,6 @@ def ownerless(changes: Iterable[Change]) -> list[Gap]:
 
 
 # How far behind
-
-
-class PartitionLag(NamedTuple):
-    """How far a group is behind in one partition, in offsets."""
-
-    topic: str
-    partition: int
-    end: int | None
-    """where the log ends; None where its leader did not tell"""
-    committed: int | None
-    """None where the group has committed nothing, which is not 0"""
-    lag: int | None
-    """None where one of the two is unknown; 0 only where nothing is left to be read"""
-
-
-class LagUnknown(Exception):
-    """Nothing can be said of the lag: a topic is unknown, or nobody answers."""
 
 
 def lag(

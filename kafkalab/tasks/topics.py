@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
@@ -23,88 +21,18 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
-from kafkalab.observe.waiting import wait_until
-
-ClientConfig = Mapping[str, Any]
-"""Properties of a client, in librdkafka's names; `bootstrap.servers` at least."""
-
-# Seconds for one request to the cluster; librdkafka's own limit is a minute.
-REQUEST_LIMIT = 30.0
-
-
-@dataclass(frozen=True)
-class TopicDefinition:
-    """What a topic should be."""
-
-    name: str
-    partitions: int = 1
-    replicas: int = 1
-    settings: Mapping[str, str] = field(default_factory=dict)
-    """the topic's own settings; all others are the broker's defaults"""
-
-
-class Action(StrEnum):
-    """What provisioning did with one topic."""
-
-    CREATED = "created"
-    UNCHANGED = "unchanged"
-    GROWN = "grown"
-    DRIFTED = "drifted"
-    """it is not as defined, and nothing was done about it"""
-    FAILED = "failed"
-
-
-@dataclass(frozen=True)
-class Drift:
-    """One difference between a definition and the broker."""
-
-    what: str
-    """`partitions`, or the name of a setting"""
-    defined: str | None
-    """None: the definition leaves it to the default"""
-    found: str | None
-    """None: the topic leaves it to the default"""
-
-
-@dataclass(frozen=True)
-class Provisioned:
-    """What became of one definition."""
-
-    name: str
-    action: Action
-    drifts: tuple[Drift, ...] = ()
-    error: str = ""
-
-
-@dataclass(frozen=True)
-class PartitionDescription:
-    """One partition as the broker has it: node ids, the leader's None while there is none."""
-
-    id: int
-    leader: int | None
-    replicas: tuple[int, ...]
-    in_sync: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class TopicDescription:
-    """A topic as the broker has it; an unknown one exists not, and has nothing."""
-
-    name: str
-    exists: bool
-    partitions: tuple[PartitionDescription, ...] = ()
-    settings: Mapping[str, str] = field(default_factory=dict)
-    """the topic's own settings (DYNAMIC_TOPIC_CONFIG)"""
-
-
-DEMO_TOPICS = (
-    TopicDefinition("user-events", partitions=3, settings={"retention.ms": "604800000"}),
-    TopicDefinition("orders", partitions=6, settings={"min.insync.replicas": "1"}),
-    TopicDefinition("payments", partitions=4),
-    TopicDefinition("customers", partitions=2, settings={"cleanup.policy": "compact"}),
-    TopicDefinition("audit-log", partitions=1, settings={"retention.ms": "-1"}),
+from kafkalab.contracts import ClientConfig
+from kafkalab.contracts.topics import (
+    REQUEST_LIMIT,
+    Action,
+    Drift,
+    NotKnownEverywhere,
+    PartitionDescription,
+    Provisioned,
+    TopicDefinition,
+    TopicDescription,
 )
-"""Five topics of a shop: events, orders and payments, a compacted table, an endless log."""
+from kafkalab.waiting import Expired, wait_until
 
 
 def provision(
@@ -128,7 +56,7 @@ def provision(
     Raises:
         ValueError: a name is defined twice.
         KafkaException: the cluster cannot be reached.
-        Expired: a broker did not learn of a topic within REQUEST_LIMIT.
+        NotKnownEverywhere: a broker did not learn of a topic within REQUEST_LIMIT.
     """
     names = [definition.name for definition in definitions]
     if twice := sorted({name for name in names if names.count(name) > 1}):
@@ -298,12 +226,15 @@ def _wait_until_known_everywhere(
             knowing.add(address.rpartition("://")[2])
         return knowing
 
-    wait_until(
-        ask_one_more,
-        brokers.issubset,
-        limit=REQUEST_LIMIT,
-        what=f"each of {', '.join(brokers)} to know {', '.join(changed)}",
-    )
+    try:
+        wait_until(
+            ask_one_more,
+            brokers.issubset,
+            limit=REQUEST_LIMIT,
+            what=f"each of {', '.join(brokers)} to know {', '.join(changed)}",
+        )
+    except Expired as expired:
+        raise NotKnownEverywhere(str(expired)) from expired
 
 
 def _knows_all(metadata: ClusterMetadata, changed: Mapping[str, int]) -> bool:

@@ -4,20 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from kafkalab.observe.checks import Checked, ascending, order_per_key
-from kafkalab.tasks.partition_log import (
-    LogRecord,
-    from_json,
-    log_line,
-    progress,
-    read_to_end,
-    sequence_of,
-    to_json,
-)
+from kafkalab.contracts.partition_log import Checked, LogRecord, sequence_of
+from kafkalab.observe.checks import ascending, order_per_key
+from kafkalab.tasks.partition_log import follow, from_json, log_line, progress, read_to_end, to_json
 
 __all__ = [
     "CAUGHT_BY",
     "check_order",
+    "follow",
     "from_json",
     "log_line",
     "progress",

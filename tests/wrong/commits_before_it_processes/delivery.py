@@ -4,20 +4,12 @@ from __future__ import annotations
 
 from confluent_kafka import Consumer
 
+from kafkalab.contracts.delivery import Process, Stop
 from kafkalab.tasks import delivery as right
-from kafkalab.tasks.delivery import (
-    SETTINGS,
-    IdempotentSink,
-    Process,
-    Stop,
-    at_most_once,
-    auto_commit,
-    exactly_once,
-)
+from kafkalab.tasks.delivery import IdempotentSink, at_most_once, auto_commit, exactly_once
 
 __all__ = [
     "CAUGHT_BY",
-    "SETTINGS",
     "IdempotentSink",
     "at_least_once",
     "at_most_once",

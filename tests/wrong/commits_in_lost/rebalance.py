@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from confluent_kafka import Consumer, TopicPartition
 
 from kafkalab.tasks import rebalance as right
-from kafkalab.tasks.rebalance import LagUnknown, lag, ownerless
+from kafkalab.tasks.rebalance import lag, ownerless
 
-__all__ = ["CAUGHT_BY", "LagUnknown", "RebalanceListener", "lag", "ownerless"]
+__all__ = ["CAUGHT_BY", "RebalanceListener", "lag", "ownerless"]
 
 CAUGHT_BY = "listener-commits-nothing-that-is-lost"
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from confluent_kafka import Message
 
 from kafkalab.tasks import rebalance as right
-from kafkalab.tasks.rebalance import LagUnknown, lag, ownerless
+from kafkalab.tasks.rebalance import lag, ownerless
 
-__all__ = ["CAUGHT_BY", "LagUnknown", "RebalanceListener", "lag", "ownerless"]
+__all__ = ["CAUGHT_BY", "RebalanceListener", "lag", "ownerless"]
 
 CAUGHT_BY = "listener-commits-before-giving-up"
 

@@ -6,19 +6,11 @@ from contextlib import closing
 
 from confluent_kafka import Consumer, Producer
 
-from kafkalab.tasks.delivery import (
-    SETTINGS,
-    IdempotentSink,
-    Stop,
-    Transform,
-    at_least_once,
-    at_most_once,
-    auto_commit,
-)
+from kafkalab.contracts.delivery import Stop, Transform
+from kafkalab.tasks.delivery import IdempotentSink, at_least_once, at_most_once, auto_commit
 
 __all__ = [
     "CAUGHT_BY",
-    "SETTINGS",
     "IdempotentSink",
     "at_least_once",
     "at_most_once",

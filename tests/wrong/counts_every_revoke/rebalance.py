@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from kafkalab.tasks.rebalance import ASSIGN, Change, Gap, LagUnknown, RebalanceListener, lag
+from kafkalab.contracts.rebalance import ASSIGN, Change, Gap
+from kafkalab.tasks.rebalance import RebalanceListener, lag
 
-__all__ = ["CAUGHT_BY", "LagUnknown", "RebalanceListener", "lag", "ownerless"]
+__all__ = ["CAUGHT_BY", "RebalanceListener", "lag", "ownerless"]
 
 CAUGHT_BY = "ownerless-time-comes-out-right"
 

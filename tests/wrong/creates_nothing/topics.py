@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from kafkalab.contracts import ClientConfig
+from kafkalab.contracts.topics import Action, Provisioned, TopicDefinition
 from kafkalab.tasks import topics as right
-from kafkalab.tasks.topics import Action, ClientConfig, Provisioned, TopicDefinition, describe
+from kafkalab.tasks.topics import describe
 
 __all__ = ["CAUGHT_BY", "describe", "provision"]
 

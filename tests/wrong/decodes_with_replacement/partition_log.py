@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 
-from kafkalab.tasks.partition_log import LogRecord, check_order, log_line, progress, read_to_end
+from kafkalab.contracts.partition_log import LogRecord
+from kafkalab.tasks.partition_log import check_order, follow, log_line, progress, read_to_end
 
 __all__ = [
     "CAUGHT_BY",
     "check_order",
+    "follow",
     "from_json",
     "log_line",
     "progress",

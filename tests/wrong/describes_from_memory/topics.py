@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from kafkalab.tasks import topics as right
-from kafkalab.tasks.topics import (
+from kafkalab.contracts import ClientConfig
+from kafkalab.contracts.topics import (
     Action,
-    ClientConfig,
     PartitionDescription,
     Provisioned,
     TopicDefinition,
     TopicDescription,
 )
+from kafkalab.tasks import topics as right
 
 __all__ = ["CAUGHT_BY", "describe", "provision"]
 

@@ -5,22 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from kafkalab.tasks.routing import (
-    Distribution,
-    PublishFailed,
-    crc32_partition,
-    murmur2_partition,
-    publish,
-)
+from kafkalab.contracts.routing import Distribution
+from kafkalab.tasks.routing import crc32_partition, murmur2_partition, publish
 
-__all__ = [
-    "CAUGHT_BY",
-    "PublishFailed",
-    "crc32_partition",
-    "distribution",
-    "murmur2_partition",
-    "publish",
-]
+__all__ = ["CAUGHT_BY", "crc32_partition", "distribution", "murmur2_partition", "publish"]
 
 CAUGHT_BY = "distribution-adds-up"
 

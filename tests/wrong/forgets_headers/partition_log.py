@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from kafkalab.contracts.partition_log import LogRecord
 from kafkalab.tasks import partition_log as right
 from kafkalab.tasks.partition_log import (
-    LogRecord,
     check_order,
+    follow,
     from_json,
     progress,
     read_to_end,
@@ -15,6 +16,7 @@ from kafkalab.tasks.partition_log import (
 __all__ = [
     "CAUGHT_BY",
     "check_order",
+    "follow",
     "from_json",
     "log_line",
     "progress",

@@ -6,20 +6,12 @@ from typing import Any, cast
 
 from confluent_kafka import Consumer, Producer
 
+from kafkalab.contracts.delivery import Stop, Transform
 from kafkalab.tasks import delivery as right
-from kafkalab.tasks.delivery import (
-    SETTINGS,
-    IdempotentSink,
-    Stop,
-    Transform,
-    at_least_once,
-    at_most_once,
-    auto_commit,
-)
+from kafkalab.tasks.delivery import IdempotentSink, at_least_once, at_most_once, auto_commit
 
 __all__ = [
     "CAUGHT_BY",
-    "SETTINGS",
     "IdempotentSink",
     "at_least_once",
     "at_most_once",

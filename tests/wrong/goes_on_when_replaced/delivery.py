@@ -7,19 +7,11 @@ from contextlib import closing
 
 from confluent_kafka import Consumer, KafkaException
 
-from kafkalab.tasks.delivery import (
-    SETTINGS,
-    IdempotentSink,
-    Process,
-    Stop,
-    at_most_once,
-    auto_commit,
-    exactly_once,
-)
+from kafkalab.contracts.delivery import Process, Stop
+from kafkalab.tasks.delivery import IdempotentSink, at_most_once, auto_commit, exactly_once
 
 __all__ = [
     "CAUGHT_BY",
-    "SETTINGS",
     "IdempotentSink",
     "at_least_once",
     "at_most_once",

@@ -3,16 +3,9 @@
 from __future__ import annotations
 
 from kafkalab.tasks import routing as right
-from kafkalab.tasks.routing import PublishFailed, distribution, publish
+from kafkalab.tasks.routing import distribution, publish
 
-__all__ = [
-    "CAUGHT_BY",
-    "PublishFailed",
-    "crc32_partition",
-    "distribution",
-    "murmur2_partition",
-    "publish",
-]
+__all__ = ["CAUGHT_BY", "crc32_partition", "distribution", "murmur2_partition", "publish"]
 
 CAUGHT_BY = "partition-functions-agree"
 

@@ -4,20 +4,12 @@ from __future__ import annotations
 
 from confluent_kafka import Consumer, KafkaException, Producer
 
+from kafkalab.contracts.delivery import Stop, Transform
 from kafkalab.tasks import delivery as right
-from kafkalab.tasks.delivery import (
-    SETTINGS,
-    IdempotentSink,
-    Stop,
-    Transform,
-    at_least_once,
-    at_most_once,
-    auto_commit,
-)
+from kafkalab.tasks.delivery import IdempotentSink, at_least_once, at_most_once, auto_commit
 
 __all__ = [
     "CAUGHT_BY",
-    "SETTINGS",
     "IdempotentSink",
     "at_least_once",
     "at_most_once",

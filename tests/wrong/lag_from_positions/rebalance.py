@@ -7,17 +7,12 @@ from contextlib import closing
 
 from confluent_kafka import Consumer, TopicPartition
 
+from kafkalab.contracts import ClientConfig
+from kafkalab.contracts.rebalance import LAG_LIMIT, PartitionLag
 from kafkalab.tasks import rebalance as right
-from kafkalab.tasks.rebalance import (
-    LAG_LIMIT,
-    ClientConfig,
-    LagUnknown,
-    PartitionLag,
-    RebalanceListener,
-    ownerless,
-)
+from kafkalab.tasks.rebalance import RebalanceListener, ownerless
 
-__all__ = ["CAUGHT_BY", "LagUnknown", "RebalanceListener", "lag", "ownerless"]
+__all__ = ["CAUGHT_BY", "RebalanceListener", "lag", "ownerless"]
 
 CAUGHT_BY = "lag-follows-commits-not-positions"
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from kafkalab.contracts.partition_log import LogRecord
 from kafkalab.tasks.partition_log import (
-    LogRecord,
     check_order,
+    follow,
     from_json,
     progress,
     read_to_end,
@@ -14,6 +15,7 @@ from kafkalab.tasks.partition_log import (
 __all__ = [
     "CAUGHT_BY",
     "check_order",
+    "follow",
     "from_json",
     "log_line",
     "progress",

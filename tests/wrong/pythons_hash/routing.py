@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-from kafkalab.tasks.routing import PublishFailed, distribution, murmur2_partition, publish
+from kafkalab.tasks.routing import distribution, murmur2_partition, publish
 
-__all__ = [
-    "CAUGHT_BY",
-    "PublishFailed",
-    "crc32_partition",
-    "distribution",
-    "murmur2_partition",
-    "publish",
-]
+__all__ = ["CAUGHT_BY", "crc32_partition", "distribution", "murmur2_partition", "publish"]
 
 CAUGHT_BY = "crc32-partition-predicts"
 

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 
 from confluent_kafka.admin import AdminClient
 
-from kafkalab.observe.waiting import wait_until
+from kafkalab.contracts import ClientConfig
+from kafkalab.contracts.topics import Action, Provisioned, TopicDefinition
 from kafkalab.tasks import topics as right
-from kafkalab.tasks.topics import Action, ClientConfig, Provisioned, TopicDefinition, describe
+from kafkalab.tasks.topics import describe
+from kafkalab.waiting import wait_until
 
 __all__ = ["CAUGHT_BY", "describe", "provision"]
 

@@ -8,8 +8,10 @@ from concurrent.futures import Future
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from kafkalab.contracts import ClientConfig
+from kafkalab.contracts.topics import Action, Provisioned, TopicDefinition
 from kafkalab.tasks import topics as right
-from kafkalab.tasks.topics import Action, ClientConfig, Provisioned, TopicDefinition, describe
+from kafkalab.tasks.topics import describe
 
 __all__ = ["CAUGHT_BY", "describe", "provision"]
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from confluent_kafka import Consumer
 
+from kafkalab.contracts.partition_log import READ_LIMIT, Progress
 from kafkalab.tasks.partition_log import (
-    READ_LIMIT,
-    Progress,
     check_order,
+    follow,
     from_json,
     log_line,
     read_to_end,
@@ -17,6 +17,7 @@ from kafkalab.tasks.partition_log import (
 __all__ = [
     "CAUGHT_BY",
     "check_order",
+    "follow",
     "from_json",
     "log_line",
     "progress",

@@ -2,23 +2,9 @@
 
 from __future__ import annotations
 
-from kafkalab.tasks.routing import (
-    PublishFailed,
-    crc32_partition,
-    distribution,
-    encode_key,
-    murmur2,
-    publish,
-)
+from kafkalab.tasks.routing import crc32_partition, distribution, encode_key, murmur2, publish
 
-__all__ = [
-    "CAUGHT_BY",
-    "PublishFailed",
-    "crc32_partition",
-    "distribution",
-    "murmur2_partition",
-    "publish",
-]
+__all__ = ["CAUGHT_BY", "crc32_partition", "distribution", "murmur2_partition", "publish"]
 
 CAUGHT_BY = "murmur2-partition-predicts"
 

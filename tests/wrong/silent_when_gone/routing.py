@@ -7,26 +7,11 @@ from typing import Any
 
 from confluent_kafka import KafkaError, Producer
 
-from kafkalab.tasks.routing import (
-    PUBLISH_LIMIT,
-    ClientConfig,
-    KeyedRecord,
-    PublishFailed,
-    Report,
-    crc32_partition,
-    distribution,
-    encode_key,
-    murmur2_partition,
-)
+from kafkalab.contracts import ClientConfig
+from kafkalab.contracts.routing import PUBLISH_LIMIT, KeyedRecord, PublishFailed, Report
+from kafkalab.tasks.routing import crc32_partition, distribution, encode_key, murmur2_partition
 
-__all__ = [
-    "CAUGHT_BY",
-    "PublishFailed",
-    "crc32_partition",
-    "distribution",
-    "murmur2_partition",
-    "publish",
-]
+__all__ = ["CAUGHT_BY", "crc32_partition", "distribution", "murmur2_partition", "publish"]
 
 CAUGHT_BY = "publish-gives-up-within-its-limit"
 

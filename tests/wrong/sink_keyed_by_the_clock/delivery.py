@@ -8,11 +8,10 @@ from pathlib import Path
 
 from confluent_kafka import Message
 
-from kafkalab.tasks.delivery import SETTINGS, at_least_once, at_most_once, auto_commit, exactly_once
+from kafkalab.tasks.delivery import at_least_once, at_most_once, auto_commit, exactly_once
 
 __all__ = [
     "CAUGHT_BY",
-    "SETTINGS",
     "IdempotentSink",
     "at_least_once",
     "at_most_once",

@@ -7,20 +7,12 @@ from collections.abc import Iterable
 
 from confluent_kafka import Consumer, Message, Producer
 
+from kafkalab.contracts.delivery import Output, Process, Stop, Transform
 from kafkalab.tasks import delivery as right
-from kafkalab.tasks.delivery import (
-    SETTINGS,
-    IdempotentSink,
-    Output,
-    Process,
-    Stop,
-    Transform,
-    auto_commit,
-)
+from kafkalab.tasks.delivery import IdempotentSink, auto_commit
 
 __all__ = [
     "CAUGHT_BY",
-    "SETTINGS",
     "IdempotentSink",
     "at_least_once",
     "at_most_once",

@@ -4,27 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from kafkalab.contracts import ClientConfig
+from kafkalab.contracts.routing import PUBLISH_LIMIT, KeyedRecord, Report
 from kafkalab.tasks import routing as right
-from kafkalab.tasks.routing import (
-    PUBLISH_LIMIT,
-    ClientConfig,
-    KeyedRecord,
-    PublishFailed,
-    Report,
-    crc32_partition,
-    distribution,
-    encode_key,
-    murmur2_partition,
-)
+from kafkalab.tasks.routing import crc32_partition, distribution, encode_key, murmur2_partition
 
-__all__ = [
-    "CAUGHT_BY",
-    "PublishFailed",
-    "crc32_partition",
-    "distribution",
-    "murmur2_partition",
-    "publish",
-]
+__all__ = ["CAUGHT_BY", "crc32_partition", "distribution", "murmur2_partition", "publish"]
 
 CAUGHT_BY = "batched-and-single-agree"
 

@@ -4,21 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from kafkalab.contracts import ClientConfig
+from kafkalab.contracts.partition_log import READ_LIMIT, LogRecord
 from kafkalab.tasks import partition_log as right
-from kafkalab.tasks.partition_log import (
-    READ_LIMIT,
-    ClientConfig,
-    LogRecord,
-    check_order,
-    from_json,
-    log_line,
-    progress,
-    to_json,
-)
+from kafkalab.tasks.partition_log import check_order, follow, from_json, log_line, progress, to_json
 
 __all__ = [
     "CAUGHT_BY",
     "check_order",
+    "follow",
     "from_json",
     "log_line",
     "progress",

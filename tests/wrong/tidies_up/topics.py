@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 from confluent_kafka.admin import AdminClient
 
+from kafkalab.contracts import ClientConfig
+from kafkalab.contracts.topics import Provisioned, TopicDefinition
 from kafkalab.tasks import topics as right
-from kafkalab.tasks.topics import ClientConfig, Provisioned, TopicDefinition, describe
+from kafkalab.tasks.topics import describe
 
 __all__ = ["CAUGHT_BY", "describe", "provision"]
 

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from kafkalab.contracts import ClientConfig
+from kafkalab.contracts.rebalance import LAG_LIMIT, LagUnknown, PartitionLag
 from kafkalab.tasks import rebalance as right
-from kafkalab.tasks.rebalance import (
-    LAG_LIMIT,
-    ClientConfig,
-    LagUnknown,
-    PartitionLag,
-    RebalanceListener,
-    ownerless,
-)
+from kafkalab.tasks.rebalance import RebalanceListener, ownerless
 
-__all__ = ["CAUGHT_BY", "LagUnknown", "RebalanceListener", "lag", "ownerless"]
+__all__ = ["CAUGHT_BY", "RebalanceListener", "lag", "ownerless"]
 
 CAUGHT_BY = "lag-unknown-is-not-zero"
 

@@ -1,0 +1,201 @@
+"""Task 1.2: where does a record land, and who decides?
+
+Write `routing.py` with four functions: `crc32_partition` and `murmur2_partition` say
+beforehand where a key goes, `publish` sends records by key and reports where each of them
+landed, and `distribution` counts how they spread.
+
+`produce()` of the client only puts a record into a queue. What became of it is told later,
+record by record; a publisher that does not listen loses records without a word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from kafkalab.contracts import ClientConfig
+
+if TYPE_CHECKING:
+    from confluent_kafka import KafkaError
+
+Key = bytes | str | None
+"""Text is sent as its UTF-8, bytes as they are, None as no key; an empty key is a key."""
+
+PUBLISH_LIMIT = 30.0
+"""Seconds. A record takes milliseconds; a cluster that elects leaders may take some."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyedRecord:
+    """A record to be published."""
+
+    topic: str
+    key: Key
+    value: bytes | None
+    """None is a deletion (a tombstone), which an empty value is not"""
+    headers: tuple[tuple[str, bytes | None], ...] = ()
+    """in this order; a name may come more than once"""
+
+
+class Report(NamedTuple):
+    """What became of one record. Where it failed, it has a key and an error and no place."""
+
+    topic: str
+    key: bytes | None
+    """as it was sent: encoded"""
+    partition: int | None
+    """None where it failed"""
+    offset: int | None
+    """None where it failed, and without acknowledgements (acks=0)"""
+    timestamp_ms: int | None
+    """milliseconds since the epoch, as the client reports them; None where it failed"""
+    error: KafkaError | None = None
+
+
+class PublishFailed(Exception):
+    """Some records were not acknowledged; `reports` tells of every one, good and bad."""
+
+    def __init__(self, reports: Sequence[Report]) -> None:
+        self.reports = list(reports)
+        failed = [report for report in reports if report.error is not None]
+        first = failed[0]
+        reason = first.error.str() if first.error is not None else ""
+        super().__init__(
+            f"{len(failed)} of {len(reports)} records were not acknowledged; the first of them, "
+            f"key {first.key!r} for {first.topic}: {reason}"
+        )
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """How many records each partition got; index is the partition, empty ones included."""
+
+    counts: tuple[int, ...]
+
+    @property
+    def total(self) -> int:
+        return sum(self.counts)
+
+    @property
+    def shares(self) -> tuple[float, ...]:
+        """Each partition's part of the whole, 0 to 1; all 0 where there is nothing."""
+        return tuple(count / self.total if self.total else 0.0 for count in self.counts)
+
+    @property
+    def skew(self) -> float:
+        """The fullest partition against the mean: 1 is even, the number of partitions is worst.
+
+        1 where there is nothing.
+        """
+        mean = self.total / len(self.counts)
+        return max(self.counts) / mean if mean else 1.0
+
+    def chi_square(self) -> tuple[float, float]:
+        """Pearson's statistic against an even spread, and its p-value.
+
+        A small p-value (below 0.01, say) means that so uneven a spread would be
+        rare if each record went to any partition with the same chance.
+
+        Raises:
+            ValueError: there is nothing to compare: no records, or one partition.
+        """
+        if not self.total or len(self.counts) < 2:
+            raise ValueError("an even spread needs records and at least two partitions")
+        # A second of importing, for those only who ask.
+        from scipy.stats import chisquare
+
+        result = chisquare(self.counts)
+        return float(result.statistic), float(result.pvalue)
+
+
+class Routing(Protocol):
+    """What `routing.py` has to offer."""
+
+    def crc32_partition(self, key: bytes | str, partitions: int) -> int:
+        """Tell where librdkafka's `consistent` partitioner puts a key.
+
+        The CRC32 of the key's bytes (zlib's), as a number without a sign, modulo the number
+        of partitions. Any key has a place: empty, binary, 64 KiB. Text counts as its UTF-8,
+        so `ü` is two bytes.
+
+        Returns:
+            The partition, counted from 0.
+
+        Raises:
+            ValueError: there are fewer than 1 partitions.
+            TypeError: the key is neither bytes nor text. None is no key, and has no place.
+        """
+        ...
+
+    def murmur2_partition(self, key: bytes | str, partitions: int) -> int:
+        """Tell where Java's default, and librdkafka's `murmur2` partitioner, put a key.
+
+        MurmurHash2 of 32 bits over the key's bytes, with Java's seed 0x9747b28c. Of the hash
+        the sign bit is cleared, which is not its absolute value (`toPositive` of Kafka's
+        Utils); then modulo the number of partitions. Java knows the hash of `b"21"` as
+        -973932308, without a sign 3321034988.
+
+        Keys, result and errors are those of `crc32_partition`.
+        """
+        ...
+
+    def publish(
+        self,
+        config: ClientConfig,
+        records: Iterable[KeyedRecord],
+        *,
+        one_by_one: bool = False,
+        limit: float = PUBLISH_LIMIT,
+    ) -> list[Report]:
+        """Publish records by their keys, and return when each of them is acknowledged.
+
+        A record counts as published when the broker has acknowledged it, not when the
+        client has taken it. Records are sent in their order, so that inside a partition they
+        stand in that order; which partition a record goes to is left to the client's
+        partitioner. Key, value and headers arrive as KeyedRecord has them.
+
+        - Where the client's queue is full, room is waited for: more records than it holds
+          are published all the same, each once and in order.
+        - A record that is refused, by the client in `produce()` or by the broker in its
+          report, stops no other: all others are published, those after it too. Then the
+          call fails.
+        - When `limit` has passed, records that are not acknowledged are given up, and so are
+          those not yet handed to the client. Each is reported with an error, and the call
+          fails, a few seconds later at most. Those that were under way may be in the log
+          nevertheless.
+
+        Args:
+            config: how to reach the cluster, and whatever else the producer should be told,
+                `partitioner` or `acks` for instance. It is the caller's: nothing in it is
+                replaced.
+            records: what to send, gone through once: it may be a generator. Without records
+                the result is empty, and no broker is needed.
+            one_by_one: wait for each record's report before the next is sent. The log is the
+                same, for many times the requests.
+            limit: seconds for the whole call.
+
+        Returns:
+            One report for each record, in the order of acknowledgement; inside a partition
+            that is the order of sending.
+
+        Raises:
+            PublishFailed: a record was refused or given up. It carries one report for each
+                record, good and bad.
+            TypeError: a key is neither bytes nor text nor None, such as a number: there are
+                too many ways to write it. Records before it may have been published.
+        """
+        ...
+
+    def distribution(self, partitions_of_records: Iterable[int], partitions: int) -> Distribution:
+        """Count records by the partition that each landed in.
+
+        Args:
+            partitions_of_records: for each record its partition.
+            partitions: how many the topic has. Each is counted, also with no record.
+
+        Raises:
+            ValueError: a record's partition is not among 0 to `partitions` - 1, or there are
+                fewer than 1 partitions.
+        """
+        ...

@@ -1,0 +1,159 @@
+"""A learner's folder of Python files, loaded so that it meets nobody else's modules.
+
+Its files import each other as when Python is started there, `import common` or `from common
+import helper`, or by dots, `from .common import helper`. All are modules of a package that
+stands for this folder alone: files of the same name in another folder, and installed modules
+of that name, are others.
+"""
+
+from __future__ import annotations
+
+import builtins
+import importlib
+import importlib.util
+import sys
+import sysconfig
+from collections.abc import Mapping, Sequence
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+from itertools import count
+from pathlib import Path
+from traceback import walk_tb
+from types import CodeType, ModuleType
+
+from kafkalab.contracts import BrokenContract
+
+# pytest shows a failure without the lines of this module, which are not the learner's.
+__tracebackhide__ = True
+
+# Code of others, wherever it lies: in a folder of the learner's too, such as the project's root.
+_OF_OTHERS = (
+    Path(__file__).parent,
+    Path(__file__).parents[1] / "tests_module_a",
+    Path(sysconfig.get_path("purelib")),
+    Path(sysconfig.get_path("platlib")),
+)
+
+_numbers = count(1)
+
+
+def is_own(file: Path, folder: Path) -> bool:
+    """Whether a file is the learner's: anywhere below the folder, and nothing installed there."""
+    others = [each for each in _OF_OTHERS if each != folder and each.is_relative_to(folder)]
+    return file.is_relative_to(folder) and not any(file.is_relative_to(each) for each in others)
+
+
+class Folder(MetaPathFinder):
+    """A learner's folder. Another Folder of the same path loads its files anew."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.absolute()
+        self._package = f"kafkalab_solutions_{next(_numbers)}"
+        sys.meta_path.insert(0, self)
+
+    def __reduce__(self) -> tuple[type[Folder], tuple[Path]]:
+        return Folder, (self.path,)
+
+    def file_of(self, name: str) -> Path:
+        """The file of a component, which need not be there: `name.py`, or that of a package."""
+        of_a_package = self.path / name / "__init__.py"
+        return of_a_package if of_a_package.exists() else self.path / f"{name}.py"
+
+    def load(self, name: str) -> ModuleType:
+        """Load a component.
+
+        Raises:
+            BrokenContract: it could not be loaded; the text is one line with file, line and
+                error.
+        """
+        importlib.invalidate_caches()
+        try:
+            return importlib.import_module(f"{self._package}.{name}")
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a file may raise anything
+            reason = self._reason(error, self.file_of(name))
+        raise BrokenContract(reason)
+
+    def _reason(self, error: BaseException, file: Path) -> str:
+        """Why loading failed, and in which of the learner's files and lines."""
+        kind, text, line = type(error).__name__, str(error), 1
+        for frame, number in walk_tb(error.__traceback__):
+            if is_own(Path(frame.f_code.co_filename), self.path):
+                file, line = Path(frame.f_code.co_filename), number
+        if isinstance(error, SyntaxError):
+            kind = "SyntaxError"
+            # It is raised where the file is imported, and itself tells where the error stands.
+            if error.filename and is_own(Path(error.filename), self.path):
+                file, line = Path(error.filename), error.lineno or 1
+                text = f"{error.msg}: {error.text or ''}"
+        text = " ".join(text.replace(f"{self._package}.", "").split()) or "no message"
+        return f"{file.relative_to(self.path).as_posix()}:{line}: {kind}: {text}"
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Find the folder's package and its modules; Python asks for each module it imports."""
+        if fullname == self._package:
+            return self._spec_of_package()
+        if not fullname.startswith(f"{self._package}."):
+            return None
+        spec = PathFinder.find_spec(fullname, path, target)
+        if spec is not None and spec.origin and isinstance(spec.loader, SourceFileLoader):
+            spec.loader = _Loader(fullname, spec.origin, self)
+        return spec
+
+    def _spec_of_package(self) -> ModuleSpec:
+        file = self.path / "__init__.py"
+        loader = _Loader(self._package, str(file), self) if file.exists() else None
+        spec = ModuleSpec(self._package, loader, is_package=True)
+        spec.submodule_search_locations = [str(self.path)]
+        return spec
+
+    def import_beside(
+        self,
+        name: str,
+        globals_: Mapping[str, object] | None = None,
+        locals_: Mapping[str, object] | None = None,
+        names: Sequence[str] | None = (),
+        level: int = 0,
+    ) -> ModuleType:
+        """What `import` calls in the learner's files: what lies beside them comes first.
+
+        Arguments and result are those of `__import__`.
+        """
+        top, dot, rest = name.partition(".")
+        if level or not (own := self._own_name(top)):
+            return builtins.__import__(name, globals_, locals_, names or (), level)
+        # With a name that every module has: then it returns the module that was named last.
+        module = builtins.__import__(own + dot + rest, globals_, locals_, names or ("__name__",))
+        return module if names else sys.modules[own]
+
+    def _own_name(self, top: str) -> str:
+        """The full name of the learner's module that such an import means; empty if none."""
+        if self.file_of(top).exists():
+            return f"{self._package}.{top}"
+        if top == self.path.name and (self.path / "__init__.py").exists():
+            return self._package
+        # A folder without __init__.py is a package only where there is nothing else of that name.
+        if (self.path / top).is_dir() and importlib.util.find_spec(top) is None:
+            return f"{self._package}.{top}"
+        return ""
+
+
+class _Loader(SourceFileLoader):
+    """Loads one of the learner's files, and has its imports look beside it."""
+
+    def __init__(self, fullname: str, path: str, folder: Folder) -> None:
+        super().__init__(fullname, path)
+        self._folder = folder
+
+    def get_code(self, fullname: str) -> CodeType:  # noqa: ARG002 - as importlib calls it
+        # Always from the source, since bytecode is told apart by seconds only: an edit that
+        # follows at once would be missed.
+        code: CodeType = self.source_to_code(self.get_data(self.path), self.path)
+        return code
+
+    def exec_module(self, module: ModuleType) -> None:
+        # Python looks up what `import` calls here, for all code of the module, at any time.
+        own = {**vars(builtins), "__import__": self._folder.import_beside}
+        vars(module)["__builtins__"] = own
+        super().exec_module(module)

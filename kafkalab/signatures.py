@@ -1,0 +1,111 @@
+"""Whether a function can be called as a contract has it, however it is written."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from inspect import Parameter, Signature
+from typing import Any
+
+Function = Callable[..., Any]
+
+POSITIONAL = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
+
+
+def takes_all_calls(function: Function, contract: Function) -> bool:
+    """Whether a callable takes every call that a contract allows.
+
+    It may take more: further optional parameters, `*args` and `**kwargs`. One that shows no
+    signature, such as a function written in C, is taken at its word.
+
+    Args:
+        function: anything that can be called; a method that is bound to its object.
+        contract: a function of a Protocol, with its self.
+    """
+    if inspect.ismethod(function) and not inspect.signature(function.__func__).parameters:
+        return False
+    signatures = _signatures_of(function)
+    calls = list(_calls(contract))
+    return not signatures or any(
+        all(_binds(signature, *call) for call in calls) for signature in signatures
+    )
+
+
+def as_asked(contract: Function, *, of_a_class: bool) -> str:
+    """The signature that a contract asks for, as it is to be written, without types."""
+    signature = inspect.signature(contract)
+    return _shown(signature if of_a_class else _without_self(signature))
+
+
+def as_written(function: Function) -> str:
+    """The signature of a callable as it is written, without types."""
+    if inspect.ismethod(function):
+        return _shown(inspect.signature(function.__func__))
+    return _shown(_signatures_of(function)[0])
+
+
+def _signatures_of(function: Function) -> list[Signature]:
+    """The signatures that a callable shows, if any.
+
+    One that is decorated shows two, its own and the one behind it: either may be what counts.
+    """
+    signatures = []
+    for follow_wrapped in (True, False):
+        try:
+            signature = inspect.signature(function, follow_wrapped=follow_wrapped)
+        except ValueError:
+            continue
+        signatures.append(signature)
+    return signatures
+
+
+def _calls(contract: Function) -> Iterator[tuple[list[str], dict[str, str]]]:
+    """The calls that a contract allows: what is given by position, and what by name.
+
+    Each argument is its parameter's name. Of those that may be left out none is given, one
+    alone, or all.
+    """
+    parameters = _without_self(inspect.signature(contract)).parameters.values()
+    optional = [each for each in parameters if each.default is not Parameter.empty]
+    for given in ([], *([each] for each in optional), optional):
+        taken = [each for each in parameters if each in given or each not in optional]
+        positional = [each.name for each in taken if each.kind in POSITIONAL]
+        least = sum(each.kind is Parameter.POSITIONAL_ONLY for each in taken)
+        for count in range(least, len(positional) + 1):
+            by_position = positional[:count]
+            by_name = {each.name: each.name for each in taken if each.name not in by_position}
+            yield by_position, by_name
+
+
+def _binds(signature: Signature, by_position: list[str], by_name: dict[str, str]) -> bool:
+    try:
+        signature.bind(*by_position, **by_name)
+    except TypeError:
+        return False
+    return True
+
+
+def _without_self(signature: Signature) -> Signature:
+    _, *parameters = signature.parameters.values()
+    return signature.replace(parameters=parameters)
+
+
+def _shown(signature: Signature) -> str:
+    parameters = [
+        each.replace(
+            annotation=Parameter.empty,
+            default=each.default if each.default is Parameter.empty else _Default(each.default),
+        )
+        for each in signature.parameters.values()
+    ]
+    return str(signature.replace(parameters=parameters, return_annotation=Signature.empty))
+
+
+class _Default:
+    """A default as it is written: a function by its name, anything else as Python shows it."""
+
+    def __init__(self, value: object) -> None:
+        self._text: str = getattr(value, "__name__", None) or repr(value)
+
+    def __repr__(self) -> str:
+        return self._text
