@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from kafkalab.contracts import ClientConfig
 
 if TYPE_CHECKING:
     from confluent_kafka.admin import AdminClient
-
-ClientConfig = Mapping[str, Any]
-"""properties by librdkafka's names"""
 
 # librdkafka writes its log to stderr unless it is given a logger.
 CLIENT_LOG = logging.getLogger("kafkalab.librdkafka")

@@ -10,7 +10,8 @@ import pytest
 
 from kafkalab import waiting
 from kafkalab.brokers import Broker, Topology
-from kafkalab.clients import CLIENT_LOG, LAB_CLIENT, LAB_CONSUMER, ClientConfig, new_admin
+from kafkalab.clients import CLIENT_LOG, LAB_CLIENT, LAB_CONSUMER, new_admin
+from kafkalab.contracts import ClientConfig
 from kafkalab.facts import evidence_key
 from kafkalab.lab import Lab, lab_key
 from kafkalab.learning_log.evidence import Evidence

@@ -35,7 +35,8 @@ from confluent_kafka import (
 from confluent_kafka.admin import AdminClient
 
 from kafkalab.brokers import Broker
-from kafkalab.clients import LAB_CONSUMER, ClientConfig
+from kafkalab.clients import LAB_CONSUMER
+from kafkalab.contracts import ClientConfig
 from kafkalab.contracts.partition_log import LogRecord
 from kafkalab.fixtures import (
     ChildStarter,

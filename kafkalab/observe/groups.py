@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from kafkalab.clients import ClientConfig
-from kafkalab.contracts import Place
+from kafkalab.contracts import ClientConfig, Place
 from kafkalab.observe.children import Child, Say
 from kafkalab.observe.history import (
     Event,
