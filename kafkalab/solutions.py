@@ -150,10 +150,10 @@ def is_protocol(found: object) -> TypeGuard[type]:
     return isinstance(found, type) and getattr(found, "_is_protocol", False)
 
 
-def asked_for(contract: type) -> set[str]:
-    """The names that a contract asks for."""
-    names = {*vars(contract), *inspect.get_annotations(contract)}
-    return {name for name in names if not name.startswith("_")}
+def asked_for(contract: type) -> list[str]:
+    """The names that a contract asks for: its values, and its functions in their order."""
+    names = [*inspect.get_annotations(contract), *vars(contract)]
+    return [name for name in names if not name.startswith("_")]
 
 
 class Solutions:

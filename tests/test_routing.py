@@ -1,8 +1,7 @@
-"""Task 1.2's reference where it needs no broker, and the demo data."""
+"""Task 1.2's reference where it needs no broker."""
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 
 import confluent_kafka
@@ -11,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kafkalab.contracts.routing import Distribution
-from kafkalab.demo import orders, user_events
 from kafkalab.solutions import Solutions
 
 reference = Solutions(None).routing
@@ -59,28 +57,6 @@ def test_only_bytes_and_text_are_keys() -> None:
 def test_publishing_nothing_needs_no_broker() -> None:
     """No records, no reports, and no waiting for a broker that is not there."""
     assert reference.publish({"bootstrap.servers": "127.0.0.1:1", "log_level": "0"}, []) == []
-
-
-@pytest.mark.parametrize(
-    ("records", "keys", "per_key"),
-    [(user_events(), 3, 10), (user_events(users=50, per_user=12), 50, 12), (orders(), 20, 10)],
-    ids=["three users", "fifty users", "orders"],
-)
-def test_demo_data_has_its_keys_in_order(records: list[object], keys: int, per_key: int) -> None:
-    """Each key has as many records as were asked for, numbered in their order."""
-    seen: dict[str, list[int]] = {}
-    for record in records:
-        payload = json.loads(record.value)  # type: ignore[attr-defined]
-        assert payload["key"] == record.key  # type: ignore[attr-defined]
-        seen.setdefault(payload["key"], []).append(payload["sequence"])
-
-    assert len(seen) == keys
-    assert all(numbers == list(range(per_key)) for numbers in seen.values())
-
-
-def test_demo_data_is_the_same_for_a_seed() -> None:
-    """A seed stands for its data, and another seed for other data."""
-    assert user_events(seed=7) == user_events(seed=7) != user_events(seed=8)
 
 
 @given(placed=st.lists(st.integers(0, 5), max_size=200))

@@ -5,6 +5,9 @@ to `kafkalab.contracts.topics`. What a module defines is given: import it from t
 Its last class is a Protocol of the module's own name; it lists what the component has
 to offer, and says of each function what it must do. Whoever keeps to it passes the
 facts about the component. The reference answers are in `kafkalab/tasks/`.
+
+A component imports its contract and the client. Where it has to wait for something, it may
+do so by `kafkalab.waiting.wait_until`; what it raises is its contract's.
 """
 
 from __future__ import annotations

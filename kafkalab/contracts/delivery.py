@@ -74,8 +74,9 @@ class Delivery(Protocol):
     All processors have in common:
 
     - The consumer that they are given was made with SETTINGS; it has its partitions, or has
-      subscribed and will get them. A processor takes it over, polls it, and closes it at the
-      end, whatever ends it: a stop, or an error.
+      subscribed and will get them. A processor takes it over, reads from it by `poll` or
+      `consume`, and closes it at the end, whatever ends it: a stop, or an error. Consumer and
+      producer may be stand-ins that have the client's methods.
     - Records are processed one by one, in the order in which they are polled. A deletion,
       whose value is None, is a record like any other.
     - `stop` is asked before each look for records, and looks are short, 0.1 seconds say, so
@@ -86,7 +87,8 @@ class Delivery(Protocol):
       ends the processor with that same error: a record that fails is told, and not passed
       over.
     - A refused commit is raised as a KafkaException, and no further record is processed: that
-      is how a processor learns that it was replaced, and another has its partitions.
+      is how a processor learns that it was replaced, and another has its partitions. What
+      exactly_once does about a refusal is said there.
     """
 
     SETTINGS: ConsumerSettings
@@ -103,9 +105,9 @@ class Delivery(Protocol):
     def at_most_once(self, consumer: Consumer, process: Process, stop: Stop) -> int:
         """Commit each record before it is processed, so that none comes twice.
 
-        Record by record: it is committed, as the offset after it, and the commit answered,
-        before `process` is called. A crash in between loses one record; no other is lost. A
-        record that fails in the processing is committed already.
+        Record by record: `consumer.commit` of the offset after it has been answered
+        (`asynchronous=False`) before `process` is called. A crash in between loses one record;
+        no other is lost. A record that fails in the processing is committed already.
 
         Args:
             consumer: with its partitions; see Delivery.
@@ -124,9 +126,10 @@ class Delivery(Protocol):
     def at_least_once(self, consumer: Consumer, process: Process, stop: Stop) -> int:
         """Commit each record when it is processed, so that none is lost.
 
-        Record by record: its commit, the offset after it, is answered before the next record
-        is processed. A crash in between repeats one record. What was processed is committed
-        when the processor has stopped; what failed is not.
+        Record by record: `consumer.commit` of the offset after it has been answered
+        (`asynchronous=False`) before the next record is processed. A crash in between repeats
+        one record. What was processed is committed when the processor has stopped; what failed
+        is not.
 
         Arguments, result and errors are those of `at_most_once`.
         """
@@ -136,7 +139,8 @@ class Delivery(Protocol):
         """Leave the commits to the client, which makes them by its clock.
 
         It commits what it has handed over, processed or not, so a crash may lose records and
-        may repeat others. The processor itself commits nothing.
+        may repeat others. The processor itself commits nothing, and takes one record at a time
+        from the client, so that of those handed over one at most is not processed.
 
         Arguments, result and errors are those of `at_most_once`.
         """

@@ -141,8 +141,9 @@ class PartitionLog(Protocol):
           reading half-way.
 
         Args:
-            config: how to reach the cluster. `isolation.level` decides whether records of
-                aborted transactions are read; by default they are not.
+            config: how to reach the cluster, and whatever else the consumer should be told.
+                `isolation.level` decides whether records of aborted transactions are read;
+                by default they are not.
             topics: their names.
             limit: seconds in which nothing comes from the cluster, after which the reading
                 is given up. The time that the caller takes with a record does not count.
@@ -190,8 +191,9 @@ class PartitionLog(Protocol):
     def to_json(self, record: LogRecord) -> str:
         """Write a record as one line of JSON, an object; `from_json` makes the same of it.
 
-        Key, value and headers may be any bytes, or None, which stays apart from empty. How
-        the object shows them is yours; text should stay readable.
+        Key, value and headers' values may be any bytes, or None, which stays apart from empty;
+        headers' names may be any text, also with what `str.splitlines` takes for a line end.
+        How the object shows them is yours; text should stay readable.
         """
         ...
 

@@ -155,8 +155,8 @@ class Routing(Protocol):
         stand in that order; which partition a record goes to is left to the client's
         partitioner. Key, value and headers arrive as KeyedRecord has them.
 
-        - Where the client's queue is full, room is waited for: more records than it holds
-          are published all the same, each once and in order.
+        - Where the client's queue is full (`BufferError`), room is waited for: more records
+          than it holds are published all the same, each once and in order.
         - A record that is refused, by the client in `produce()` or by the broker in its
           report, stops no other: all others are published, those after it too. Then the
           call fails.

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
+# The contract's settings are this component's own.
 from kafkalab.contracts.delivery import SETTINGS as SETTINGS
 from kafkalab.contracts.delivery import Process, Stop, Transform
 
