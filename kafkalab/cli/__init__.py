@@ -11,7 +11,7 @@ from rich.console import Console
 from kafkalab import __version__
 from kafkalab.brokers.errors import BrokerError
 from kafkalab.cli import clean, log, setup
-from kafkalab.cli.options import EITHER_NAME
+from kafkalab.cli.options import EITHER_NAME, WrongValue
 from kafkalab.curriculum import BadManifest
 from kafkalab.learning_log.journal import BadJournal
 from kafkalab.learning_log.readable import readable
@@ -49,7 +49,7 @@ def main() -> None:
         app()
     except BrokerError as error:
         _fail(str(error), 1)
-    except (BadJournal, BadManifest, log.WrongValue) as error:
+    except (BadJournal, BadManifest, WrongValue) as error:
         _fail(readable(str(error)), 2)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import shutil
 import sys
 from collections.abc import Iterator
 from typing import Annotated, NamedTuple
@@ -13,8 +12,9 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from kafkalab.brokers.cache import require_writable
 from kafkalab.brokers.choose import container_backend, embedded_backend
-from kafkalab.brokers.distribution import Distribution, find_java, require_writable
+from kafkalab.brokers.distribution import Distribution, find_java
 from kafkalab.brokers.errors import BrokerError, OtherVersion
 from kafkalab.brokers.prepared import Prepared
 from kafkalab.cli.options import CacheOption, ImageOption, VersionOption
@@ -67,7 +67,7 @@ def prepare(
     console = Console()
     embedded = embedded_backend(settings)
     if again:
-        shutil.rmtree(embedded.prepared.folder, ignore_errors=True)
+        embedded.prepared.remove()
     with Bar(console) as bar:
         embedded.prepare(bar)
     console.print(f"Ready: {embedded.describe()}.", highlight=False)
