@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from base64 import b64encode
 from collections.abc import Iterator
@@ -24,6 +23,7 @@ from kafkalab.learning_log.readable import prose, readable
 from kafkalab.learning_log.templates import FOLDER, environment
 from kafkalab.learning_log.terminal import why
 from kafkalab.learning_log.verdicts import Verdict
+from kafkalab.learning_log.written import write_whole
 
 NAME = "learning_log.html"
 
@@ -66,10 +66,7 @@ def write(progress: Progress, path: Path, pictures: Pictures, run_page: Path | N
         OSError: it cannot be written.
     """
     text = html(progress, path.parent, pictures, run_page)
-    # Two runs that end at once do not write into the same draft.
-    draft = path.with_suffix(f".{os.getpid()}.tmp")
-    draft.write_text(text, "utf-8", "backslashreplace")
-    draft.replace(path)
+    write_whole(path, text.encode("utf-8", "backslashreplace"))
     pictures.forget_the_rest()
 
 
