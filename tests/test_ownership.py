@@ -264,6 +264,22 @@ def test_an_entry_of_others_among_ours_stays(tmp_path: Path) -> None:
     assert file.read_text("utf-8") == "{}"
 
 
+def test_what_others_could_have_written_down_says_nothing(tmp_path: Path, dead: Owner) -> None:
+    """Who forges an entry could have a topic of somebody deleted."""
+    prefix, ledger = "kafkalab-20261125T024713-ab12cd-", Ledger(tmp_path)
+    ledger.enter(prefix, dead, "a cluster")
+    (file,) = (tmp_path / "clusters").iterdir()
+    assert ledger.entry(prefix) is not None
+    for path in (file, file.parent):
+        mode = path.stat().st_mode
+        path.chmod(mode | stat.S_IWOTH)
+
+        assert ledger.entry(prefix) is None
+
+        path.chmod(mode)
+    assert ledger.entry(prefix) is not None
+
+
 # Whose a run is
 
 

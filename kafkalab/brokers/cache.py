@@ -51,6 +51,15 @@ def cache_not_writable(cache: Path, error: OSError) -> CacheNotWritable:
     )
 
 
+def is_safe(path: Path) -> bool:
+    """Whether a file or folder is there, and nobody else can change it."""
+    try:
+        require_safe([path])
+    except CacheNotSafe:
+        return False
+    return path.exists()
+
+
 def require_safe(paths: Iterable[Path]) -> None:
     """Refuse what somebody else could change: programs that lie there run as this user.
 

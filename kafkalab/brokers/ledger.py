@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from kafkalab.brokers.cache import cache_not_writable, make_folder
+from kafkalab.brokers.cache import cache_not_writable, is_safe, make_folder
 from kafkalab.brokers.marks import Mark, read_mark
 from kafkalab.brokers.owner import Owner
 
@@ -44,8 +44,10 @@ class Ledger:
             raise cache_not_writable(self._cache, error) from error
 
     def entry(self, prefix: str) -> Entry | None:
-        """What was written down of a run; None where nothing was."""
-        return read_mark(self._file(prefix), Entry, prefix)
+        """What was written down of a run; None where nothing was, or where others could have."""
+        file = self._file(prefix)
+        is_ours = is_safe(self._folder) and is_safe(file)
+        return read_mark(file, Entry, prefix) if is_ours else None
 
     def __iter__(self) -> Iterator[Entry]:
         prefixes = [f"{path.stem}-" for path in sorted(self._folder.glob("*.json"))]

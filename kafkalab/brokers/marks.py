@@ -6,6 +6,7 @@ is changed or removed that has no mark, or one that was made for something else.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -34,7 +35,8 @@ class Mark:
         import msgspec
 
         try:
-            with path.open("xb") as file:
+            # Whatever the umask is, nobody else writes to it.
+            with open(path, "xb", opener=lambda name, flags: os.open(name, flags, 0o644)) as file:
                 file.write(msgspec.json.encode(self))
         except FileExistsError:
             return False
