@@ -157,7 +157,7 @@ def test_a_name_alone_is_no_mark(scene: Scene) -> None:
     named = scene.clean("--yes", "--run", theirs.removesuffix("-"))
 
     assert left.exit_code == 0
-    assert "whose it is, is not known here" in left.output
+    assert f"whose it is, is not written down in {scene.ledger.cache}; " in left.output
     assert f"`kafkalab clean --run {theirs}` deletes it all the same" in left.output
     assert "Nothing is there to be deleted." in left.output
     assert after == BOTH
@@ -173,7 +173,7 @@ def test_what_is_written_down_of_another_cluster_says_nothing_here(
 
     said = scene.clean("--yes").output
 
-    assert "whose it is, is not known here" in said
+    assert f"whose it is, is not written down in {scene.ledger.cache}; " in said
     assert scene.there(mirrored) == BOTH
 
 

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from itertools import groupby
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kafkalab.brokers.ledger import Entry, Ledger
@@ -70,7 +71,7 @@ def runs_in_cluster(
             prefix,
             each,
             entries.get(prefix),
-            _why_spared(prefix, each, entries.get(prefix), signs, named),
+            _why_spared(prefix, each, entries.get(prefix), signs, named, ledger.cache),
         )
         for prefix, each in left.items()
     ]
@@ -113,6 +114,7 @@ def _why_spared(
     entry: Entry | None,
     signs: Mapping[str, str],
     named: Collection[str],
+    cache: Path,
 ) -> str:
     if entry is not None and entry.owner.is_known_to_be_alive():
         return f"alive: its process, {entry.owner.pid}, goes on"
@@ -122,7 +124,7 @@ def _why_spared(
         return ""
     by_name = f"`kafkalab clean --run {prefix}` deletes it all the same"
     if entry is None:
-        return f"whose it is, is not known here; {by_name}"
+        return f"whose it is, is not written down in {cache}; {by_name}"
     if not entry.owner.is_known_to_be_dead():
         return f"whether it has ended, cannot be told from here; {by_name}"
     return ""

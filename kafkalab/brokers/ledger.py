@@ -28,7 +28,7 @@ class Ledger:
     """The entries in a cache folder."""
 
     def __init__(self, cache: Path) -> None:
-        self._cache = cache
+        self.cache = cache
         self._folder = cache / "clusters"
 
     def enter(self, prefix: str, owner: Owner, cluster: str) -> None:
@@ -41,7 +41,7 @@ class Ledger:
             make_folder(self._folder)
             Entry(name=prefix, owner=owner, cluster=cluster).write(self._file(prefix))
         except OSError as error:
-            raise cache_not_writable(self._cache, error) from error
+            raise cache_not_writable(self.cache, error) from error
 
     def entry(self, prefix: str) -> Entry | None:
         """What was written down of a run; None where nothing was, or where others could have."""
