@@ -47,5 +47,11 @@ $(INSTALLED): pyproject.toml requirements-dev.txt kafkalab/__init__.py
 	$(BIN)/python -m pip install --quiet --requirement requirements-dev.txt --editable .
 	@touch $(INSTALLED)
 
+# What can be made anew. Not your journal nor the records in reports/runs, which say what you did;
+# nor what else lies among the pictures.
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache reports/runs reports/pictures reports/run.html reports/learning_log.html
+	-@[ ! -x $(BIN)/python ] || $(BIN)/python -c 'from pathlib import Path; \
+	  from kafkalab.learning_log.pictures import Pictures; \
+	  Pictures(Path("reports/pictures")).forget_the_rest()'
+	-@rmdir reports/pictures 2>/dev/null || true
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache reports/run.html reports/learning_log.html

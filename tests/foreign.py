@@ -1,16 +1,20 @@
 """What belongs to others in a cluster: planted before kafkalab runs there, compared afterwards.
 
     python tests/foreign.py [RUNS] [PYTEST ARGUMENTS ...]
+    python tests/foreign.py open [PYTEST ARGUMENTS ...]
 
-plants it in a secured cluster, runs Module A there so many times (20), ends a
+plants it in a secured cluster, runs a task there so many times (20), ends a
 third of the runs by Ctrl-C and a third by SIGKILL, calls `kafkalab clean`, and
-tells what is different.
+tells what is different. The open cluster lets everybody do everything, creates
+topics by itself and has the lab's settings, so that nearly all facts run: all
+of Module A runs there, once.
 """
 
 from __future__ import annotations
 
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -37,13 +41,20 @@ from secured_cluster import (
 )
 
 from kafkalab.brokers.names import prefix_of
+from kafkalab.brokers.properties import LAB_SETTINGS
 from kafkalab.waiting import Expired, wait_until
 
-# Names that come close to a run's, beside one that does not.
-TOPICS = ("payments", "kafkalab-notes", "kafkalab-20261125T024713-zzzzzz-notes")
-GROUPS = ("billing", "kafkalab-notes-readers")
+# Names that come close to a run's, or have the very shape, beside one that does not.
+SHAPED = "kafkalab-20260101T000000-abc123-orders"
+TOPICS = ("payments", "kafkalab-notes", "kafkalab-20261125T024713-zzzzzz-notes", SHAPED)
+GROUPS = ("billing", "kafkalab-notes-readers", SHAPED)
 DONE, ONGOING = "payments-writer", "kafkalab-notes-writer"
 INTERNAL = ("__consumer_offsets", "__transaction_state")
+# What a run makes is called so, also within the keys of the internal topics.
+OF_A_RUN = re.compile(rb"kafkalab-\d{8}T\d{6}-[0-9a-f]{6}-")
+
+OPEN_SETTINGS = {**LAB_SETTINGS, "auto.create.topics.enable": "true"}
+"""of a cluster that does for everybody what it is asked for"""
 
 # Seconds for what takes milliseconds on an idle machine.
 LIMIT = 60.0
@@ -101,7 +112,7 @@ def _transactional(cluster: SecuredCluster, name: str) -> Producer:
 
 
 def snapshot(cluster: SecuredCluster) -> dict[str, Any]:
-    """All that the cluster holds of what was planted, as plain data."""
+    """All that the cluster holds of what was planted, and what else is no run's; as plain data."""
     admin = AdminClient(cluster.administrator)
     described = admin.describe_topics(TopicCollection(list(TOPICS)))
     groups = admin.describe_consumer_groups(list(GROUPS))
@@ -112,11 +123,21 @@ def snapshot(cluster: SecuredCluster) -> dict[str, Any]:
         "offsets": {name: _offsets(admin, name) for name in GROUPS},
         "states": {name: groups[name].result(LIMIT).state.name for name in GROUPS},
         "kept of them": {name: _kept(cluster, name) for name in INTERNAL},
+        "settings of the broker": _settings(admin, "1", ResourceType.BROKER),
+        "no run's": {name: "is there" for name in _names(admin) if not prefix_of(name)},
+        "known to coordinators": {
+            str(key): "is known"
+            for topic in INTERNAL
+            for *_, key, _, _ in _records(cluster, topic)
+            if not OF_A_RUN.search(key)
+        },
     }
 
 
-def _settings(admin: AdminClient, topic: str) -> dict[str, Any]:
-    resource = ConfigResource(ResourceType.TOPIC, topic)
+def _settings(
+    admin: AdminClient, name: str, kind: ResourceType = ResourceType.TOPIC
+) -> dict[str, Any]:
+    resource = ConfigResource(kind, name)
     entries = admin.describe_configs([resource])[resource].result(LIMIT)
     return {name: (entry.value, int(entry.source)) for name, entry in entries.items()}
 
@@ -171,24 +192,26 @@ def _records(cluster: SecuredCluster, topic: str) -> list[tuple[Any, ...]]:
 
 def names_of_runs(cluster: SecuredCluster) -> list[str]:
     """All topics and groups that runs have left, as an administrator sees them."""
-    admin = AdminClient(cluster.administrator)
+    names = _names(AdminClient(cluster.administrator))
+    return sorted(name for name in names if prefix_of(name) and name != SHAPED)
+
+
+def _names(admin: AdminClient) -> list[str]:
     groups = admin.list_consumer_groups().result(LIMIT).valid
-    names = [*admin.list_topics(timeout=LIMIT).topics, *(each.group_id for each in groups)]
-    return sorted(name for name in names if prefix_of(name))
+    return [*admin.list_topics(timeout=LIMIT).topics, *(each.group_id for each in groups)]
 
 
-def environment(cluster: SecuredCluster) -> dict[str, str]:
-    """The environment in which kafkalab uses the cluster, as the user LAB."""
-    return {
-        **os.environ,
-        "KAFKALAB_BACKEND": "external",
-        "KAFKALAB_BOOTSTRAP": cluster.bootstrap,
-        "KAFKALAB_CONFIG": str(cluster.properties_file(LAB)),
-    }
+def environment(cluster: SecuredCluster, user: str | None) -> dict[str, str]:
+    """The environment in which kafkalab uses the cluster."""
+    return {**os.environ, "KAFKALAB_BACKEND": "external", **cluster.variables(user)}
 
 
 def run_and_end(
-    cluster: SecuredCluster, command: Sequence[str], how: signal.Signals | None, after: float
+    cluster: SecuredCluster,
+    command: Sequence[str],
+    how: signal.Signals | None,
+    after: float,
+    user: str | None = LAB,
 ) -> int:
     """Run a command in the cluster's environment; return its exit code.
 
@@ -197,10 +220,11 @@ def run_and_end(
         command: what runs.
         how: the signal that ends it, SIGKILL to all its processes; None lets it end.
         after: seconds after its first lesson has made a topic or group.
+        user: as whom; None: as who may do everything.
     """
     process = subprocess.Popen(
         list(command),
-        env=environment(cluster),
+        env=environment(cluster, user),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         process_group=0,
@@ -234,12 +258,12 @@ def _let_run(process: subprocess.Popen[bytes], seconds: float) -> None:
         return
 
 
-def clean(cluster: SecuredCluster) -> str:
+def clean(cluster: SecuredCluster, user: str | None = LAB) -> str:
     """Call `kafkalab clean` on all that is there; return what it said."""
     command = [sys.executable, "-c", "from kafkalab.cli import main; main()", "clean"]
     done = subprocess.run(
         [*command, "--older-than=0", "--yes"],
-        env=environment(cluster),
+        env=environment(cluster, user),
         capture_output=True,
         text=True,
         timeout=300,
@@ -260,14 +284,16 @@ def differences(before: Any, after: Any, path: str = "") -> list[str]:
     return [] if before == after else [f"{path}: {before!r} became {after!r}"]
 
 
-def main(runs: int, arguments: Sequence[str]) -> int:
+def main(runs: int, arguments: Sequence[str], *, is_open: bool) -> int:
     """Plant, run, compare; return 0 when nothing foreign has changed and nothing is left."""
     say = sys.stdout.write
     endings = [None, signal.SIGINT, signal.SIGKILL]
-    with secured_cluster() as cluster, tempfile.TemporaryDirectory() as reports:
+    settings, user = (OPEN_SETTINGS, None) if is_open else ({}, LAB)
+    with secured_cluster(settings) as cluster, tempfile.TemporaryDirectory() as reports:
         let_lab_read_broker_settings(cluster)
         planted = plant(cluster)
         before = snapshot(cluster)
+        failed = 0
         say(f"{sum(map(len, before['records'].values()))} records planted\n")
         for number in range(runs):
             how, after = endings[number % 3], random.SystemRandom().uniform(0, 5)
@@ -277,9 +303,10 @@ def main(runs: int, arguments: Sequence[str]) -> int:
                 "pytest",
                 f"--kafkalab-reports={Path(reports) / str(number)}",
             ]
-            code = run_and_end(cluster, [*command, *arguments], how, after)
+            code = run_and_end(cluster, [*command, *arguments], how, after, user)
+            failed += how is None and code != 0
             left = len(names_of_runs(cluster))
-            said = clean(cluster).splitlines()[-1]
+            said = clean(cluster, user).splitlines()[-1]
             changed = differences(before, snapshot(cluster))
             say(
                 f"run {number + 1}: {how.name if how else 'to its end'}, exit code {code}, "
@@ -292,10 +319,13 @@ def main(runs: int, arguments: Sequence[str]) -> int:
             planted.end_transaction()
         except KafkaException as error:
             changed.append(f"the open transaction cannot be committed: {error}")
-    say(f"{runs} runs; foreign changes: {len(changed)}; left of runs: {left}\n")
-    return 1 if changed or left else 0
+    say(f"{runs} runs; failed: {failed}; foreign changes: {len(changed)}; left of runs: {left}\n")
+    return 1 if changed or left or failed else 0
 
 
 if __name__ == "__main__":
-    wanted = int(sys.argv[1]) if len(sys.argv) > 1 else 20
-    sys.exit(main(wanted, sys.argv[2:] or ["tests_module_a", "-k", "task_1_3", "-n", "2", "-q"]))
+    wanted, *given = sys.argv[1:] or ["20"]
+    if wanted == "open":
+        sys.exit(main(1, given or ["tests_module_a", "-n", "4", "-q"], is_open=True))
+    task = ["tests_module_a", "-k", "task_1_3", "-n", "2", "-q"]
+    sys.exit(main(int(wanted), given or task, is_open=False))

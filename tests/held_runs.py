@@ -207,7 +207,7 @@ class Held:
         """What is left of the run: processes, ports, locks, folders."""
         # pytest keeps the temporary folders of its own last runs, which xdist has it make.
         temporary = set(self._temporary.iterdir()) - set(self._temporary.glob("pytest-of-*"))
-        files = [self.run, self.run.with_suffix(".lock"), *temporary]
+        files = [self.run, *temporary]
         return [
             *(str(path) for path in files if path.exists()),
             *(f"port {port}" for port in self._ports if not is_free(port)),

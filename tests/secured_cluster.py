@@ -12,12 +12,13 @@ makes it small: one partition and one replica for each internal topic.
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from confluent_kafka.admin import (
@@ -31,10 +32,12 @@ from confluent_kafka.admin import (
     ScramMechanism,
     UserScramCredentialUpsertion,
 )
+from filelock import FileLock
 
 from kafkalab.brokers.coordinators import wait_for_coordinators
 from kafkalab.brokers.distribution import LEAN_FLAGS, Distribution, find_java
 from kafkalab.brokers.node import MetadataProbe, Node, wait_until_ready
+from kafkalab.brokers.owner import Owner
 from kafkalab.brokers.ports import free_ports
 from kafkalab.brokers.properties import as_properties_file
 from kafkalab.brokers.runs import Run
@@ -128,6 +131,13 @@ class SecuredCluster:
         path.write_text(as_properties_file(kept), "utf-8")
         return path
 
+    def variables(self, user: str | None) -> dict[str, str]:
+        """The environment in which kafkalab uses the cluster as a user; None: as who may do all."""
+        if user is None:
+            return {"KAFKALAB_BOOTSTRAP": self.plaintext, "KAFKALAB_CONFIG": ""}
+        config = str(self.properties_file(user))
+        return {"KAFKALAB_BOOTSTRAP": self.bootstrap, "KAFKALAB_CONFIG": config}
+
     @property
     def administrator(self) -> dict[str, str]:
         """librdkafka's properties for who may do everything."""
@@ -165,6 +175,25 @@ def secured_cluster(settings: Mapping[str, str] | None = None) -> Iterator[Secur
         yield start(run, settings or {})
     finally:
         run.close()
+
+
+def shared_cluster(folder: Path) -> SecuredCluster:
+    """One cluster for all workers: the first starts it, and it ends when pytest does.
+
+    Args:
+        folder: pytest's folder for temporary files.
+    """
+    pytest_itself = os.getpid()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder, pytest_itself = folder.parent, os.getppid()
+    state = folder / "secured_cluster.json"
+    with FileLock(folder / "secured_cluster.lock"):
+        if not state.exists():
+            run = replace(Run.new(CACHE, "embedded"), owner=Owner.of(pytest_itself))
+            started = start(run, {})
+            let_lab_read_broker_settings(started)
+            state.write_text(json.dumps(asdict(started)), "utf-8")
+    return SecuredCluster(**json.loads(state.read_text("utf-8")))
 
 
 def start(run: Run, settings: Mapping[str, str]) -> SecuredCluster:
@@ -296,11 +325,7 @@ def main(command: Sequence[str]) -> int:
     """Run a command beside the cluster; return its exit code."""
     with secured_cluster() as cluster:
         let_lab_read_broker_settings(cluster)
-        environment = {
-            **os.environ,
-            "KAFKALAB_BOOTSTRAP": cluster.bootstrap,
-            "KAFKALAB_CONFIG": str(cluster.properties_file(LAB)),
-        }
+        environment = {**os.environ, **cluster.variables(LAB)}
         return subprocess.run(command, env=environment, check=False).returncode
 
 

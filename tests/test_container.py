@@ -13,8 +13,8 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from kafkalab.brokers import Termination, Topology
 from kafkalab.brokers.choose import container_backend
-from kafkalab.brokers.container import ContainerBroker, remove_containers_of
-from kafkalab.brokers.errors import BrokerDied, StartFailed
+from kafkalab.brokers.container import ContainerBroker, remove_containers_of, require_closed
+from kafkalab.brokers.errors import BrokerDied, OpenToOthers, StartFailed
 from kafkalab.brokers.properties import RESTART_SETTINGS
 from kafkalab.brokers.runs import RUN_LABEL
 from kafkalab.config import Settings
@@ -139,6 +139,42 @@ def test_several_containers_form_one_cluster_and_go_together(launch: Launch, run
 
     assert sorted(known) == [1, 2]
     assert containers_of(run) == []
+
+
+# Who may use it
+
+
+@pytest.mark.parametrize("brokers", [1, 2])
+def test_no_other_machine_can_use_it(launch: Launch, brokers: int) -> None:
+    """Kafka lets in whoever comes, so its ports are published for this machine only."""
+    broker = launch(brokers=brokers)
+
+    ids = [node["container"] for node in broker.state()["nodes"]]
+    containers = [BACKEND.client.containers.get(each) for each in ids]
+    published = [
+        each["HostIp"]
+        for container in containers
+        for bindings in container.attrs["NetworkSettings"]["Ports"].values()
+        for each in bindings or ()
+    ]
+    assert published == ["127.0.0.1"] * brokers, "as the engine tells it"
+    assert all(address.startswith("127.0.0.1:") for address in broker.bootstrap.split(","))
+
+
+def test_an_engine_that_lets_others_in_is_not_used(run: str) -> None:
+    """What the engine has published is asked for; where it is more than was meant, it ends."""
+    container = BACKEND.client.containers.run(
+        BACKEND.image,
+        entrypoint=["sleep", "60"],
+        ports={"9092/tcp": None},
+        labels={RUN_LABEL: run},
+        detach=True,
+    )
+    try:
+        with pytest.raises(OpenToOthers, match=r"published Kafka on (0\.0\.0\.0|::), port \d+"):
+            require_closed([container])
+    finally:
+        remove_containers_of(run)
 
 
 HOLDS_A_BROKER = """

@@ -97,6 +97,24 @@ def test_several_nodes_form_one_cluster(launch: Launch) -> None:
     assert len({broker.log_dir(node_id) for node_id in broker.node_ids}) == 3
 
 
+def test_no_other_machine_can_use_it(launch: Launch) -> None:
+    """Kafka lets in whoever comes, so all nodes listen on loopback only, their controllers too."""
+    broker = launch(brokers=2, controllers=2)
+
+    listening = {
+        (node["node_id"], socket.laddr.ip.removeprefix("::ffff:"), socket.laddr.port)
+        for node in broker.state()["nodes"]
+        for socket in psutil.Process(node["pid"]).net_connections("inet")
+        if socket.status in (psutil.CONN_LISTEN, psutil.CONN_NONE)
+    }
+
+    assert listening == {
+        (node["node_id"], "127.0.0.1", node[port])
+        for node in broker.state()["nodes"]
+        for port in ("port", "controller_port")
+    }
+
+
 def test_a_broker_stays_small(launch: Launch) -> None:
     """A broker that serves a topic is resident in at most 250 MB."""
     broker = launch()

@@ -11,23 +11,20 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
 from confluent_kafka.admin import (
     AdminClient,
     AlterConfigOpType,
     ConfigEntry,
     ConfigResource,
     ConfigSource,
-    NewTopic,
     ResourceType,
 )
-from filelock import FileLock
 from foreign import (
+    OPEN_SETTINGS,
     clean,
     differences,
     names_of_runs,
@@ -38,7 +35,6 @@ from foreign import (
 from hypothesis import given
 from hypothesis import strategies as st
 from secured_cluster import (
-    CACHE,
     LAB,
     NO_CREATE,
     NO_GROUP,
@@ -46,11 +42,9 @@ from secured_cluster import (
     STORE_PASSWORD,
     SecuredCluster,
     jaas,
-    let_lab_read_broker_settings,
     secured_cluster,
-    start,
+    shared_cluster,
 )
-from typer.testing import CliRunner
 
 from kafkalab.brokers import Topology, rights
 from kafkalab.brokers.capabilities import of_cluster
@@ -66,8 +60,6 @@ from kafkalab.brokers.external import (
 from kafkalab.brokers.leftovers import Leftovers, delete_leftovers
 from kafkalab.brokers.names import age_of, prefix_of, run_prefix
 from kafkalab.brokers.properties import LAB_SETTINGS
-from kafkalab.brokers.runs import Owner, Run
-from kafkalab.cli import app
 from kafkalab.waiting import wait_until
 
 # Seconds for what takes milliseconds on an idle machine; on one with a load of 30 it took 30.
@@ -134,17 +126,7 @@ def test_a_broker_is_alone(private_broker):
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> SecuredCluster:
     """One cluster for all workers: the first starts it, and it ends when pytest does."""
-    folder, pytest_itself = tmp_path_factory.getbasetemp(), os.getpid()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        folder, pytest_itself = folder.parent, os.getppid()
-    state = folder / "secured_cluster.json"
-    with FileLock(folder / "secured_cluster.lock"):
-        if not state.exists():
-            run = replace(Run.new(CACHE, "embedded"), owner=Owner.of(pytest_itself))
-            started = start(run, {})
-            let_lab_read_broker_settings(started)
-            state.write_text(json.dumps(asdict(started)), "utf-8")
-    return SecuredCluster(**json.loads(state.read_text("utf-8")))
+    return shared_cluster(tmp_path_factory.getbasetemp())
 
 
 @pytest.fixture
@@ -439,6 +421,26 @@ def test_what_belongs_to_others_stays_as_it_is() -> None:
         planted.end_transaction()
 
 
+@pytest.mark.usefixtures("lesson")
+def test_nothing_is_made_outside_the_prefix(repository: Path) -> None:
+    """Not even by a record that is refused, on a cluster that creates each topic asked for.
+
+    For all of Module A: `python tests/foreign.py open`.
+    """
+    facts = [str(repository / "tests_module_a"), "-k", "oversize_fails_at_once"]
+    command = [sys.executable, "-m", "pytest", f"--rootdir={repository}", "-c", os.devnull, *facts]
+    with secured_cluster(OPEN_SETTINGS) as own:
+        planted = plant(own)
+        before = snapshot(own)
+
+        code = run_and_end(own, command, None, 0, user=None)
+
+        assert code == 0, "its facts held"
+        assert names_of_runs(own) == [], "and it tidied up"
+        assert differences(before, snapshot(own)) == []
+        planted.end_transaction()
+
+
 def test_a_groups_settings_go_with_it(cluster: SecuredCluster) -> None:
     """What a lesson has set for a group is taken back: it would outlive the group."""
     admin, client = AdminClient(cluster.administrator), cluster.client(LAB)
@@ -458,40 +460,6 @@ def test_a_groups_settings_go_with_it(cluster: SecuredCluster) -> None:
     delete_leftovers(client, Leftovers((), (group,)), [].append)
 
     wait_until(source, lambda seen: seen == ConfigSource.DEFAULT_CONFIG, limit=LIMIT, what="less")
-
-
-def test_clean_asks_and_leaves_young_runs_alone(cluster: SecuredCluster) -> None:
-    """Clean deletes what it has shown, and only when told to: never what may be in use yet."""
-    admin, now = AdminClient(cluster.administrator), time.time()
-    young, old = (run_prefix(now - age, "abcdef") + "thing" for age in (60, 7200))
-    for made in admin.create_topics([NewTopic(young, 1, 1), NewTopic(old, 1, 1)]).values():
-        made.result(LIMIT)
-    place = ConsumerGroupTopicPartitions(old, [TopicPartition(old, 0, 0)])
-    wait_until(
-        lambda: admin.alter_consumer_group_offsets([place])[old].result().topic_partitions[0],
-        lambda answer: answer.error is None,
-        limit=LIMIT,
-        what="the coordinator to know the topic",
-    )
-    command = [
-        *("clean", f"--kafkalab-bootstrap={cluster.bootstrap}"),
-        f"--kafkalab-config={cluster.properties_file(LAB)}",
-    ]
-
-    refused = CliRunner().invoke(app, command, input="n\n")
-    after_no = names_of_runs(cluster)
-    agreed = CliRunner().invoke(app, command, input="y\n")
-    after_yes = names_of_runs(cluster)
-
-    admin.delete_topics([young])[young].result(LIMIT)
-    assert refused.exit_code == 1
-    assert f"  topic  {old}\n  group  {old}\n" in refused.output, "shown before it asks"
-    assert young not in refused.output
-    assert after_no.count(old) == 2, "the topic and the group: no means no"
-    assert agreed.exit_code == 0
-    assert "Deleted 1 topics and 1 groups." in agreed.output
-    assert old not in after_yes
-    assert young in after_yes
 
 
 # Trouble: one clear line, no hang, nothing left

@@ -26,7 +26,7 @@ import pytest
 from filelock import FileLock
 from held_runs import Held, HeldRun
 
-from kafkalab.brokers.distribution import FETCHING, Distribution, find_java
+from kafkalab.brokers.embedded import PREPARE_LOCK
 from kafkalab.brokers.processes import END_LIMIT, is_running
 from kafkalab.brokers.runs import clear_dead_runs
 from kafkalab.config import Settings
@@ -209,9 +209,9 @@ def cold_cache(folder: Path) -> Path:
 
 
 def expect_no_preparation_left(cache: Path) -> None:
-    """Nobody holds the lock, and no folder of a run or of a fetch is left."""
-    with FileLock(cache / "prepare.lock", timeout=0):
-        left = [*(cache / "runs").iterdir(), *cache.glob(f"{FETCHING}*")]
+    """Nobody holds the lock, and no folder of a run is left: one fetches and prepares in it."""
+    with FileLock(cache / PREPARE_LOCK, timeout=0):
+        left = list((cache / "runs").iterdir())
     assert left == []
 
 
@@ -246,26 +246,6 @@ def test_a_killed_preparation_leaves_a_cache_that_can_be_used(tmp_path: Path) ->
         expect_no_preparation_left(cache)
         assert len(preparations_in(cache)) == (code == ENDED)
     expect_a_next_run(tmp_path / "next", environment=environment)
-
-
-class Silent:
-    """Takes the word of preparation, and keeps it."""
-
-    def step(self, text: str) -> None: ...
-    def total(self, size: int) -> None: ...
-    def advance(self, size: int) -> None: ...
-
-
-def test_what_a_killed_fetch_left_is_cleared_by_the_next(tmp_path: Path) -> None:
-    """Half a jar lies in a folder of its own, never among the jars."""
-    cache = cold_cache(tmp_path / "cache")
-    left = cache / f"{FETCHING}killed"
-    left.mkdir()
-    (left / "half.jar").write_bytes(b"half")
-
-    Distribution(cache, find_java()).fetch(Silent())
-
-    assert not left.exists()
 
 
 @pytest.mark.slow
@@ -392,7 +372,7 @@ def test_a_disk_that_is_full_while_preparing(tmp_path: Path, size: str) -> None:
     """The line says so, and nothing goes on."""
     cache = tmp_path / "cache"
     cache.mkdir()
-    mount = private_mount("-t", "tmpfs", "-o", f"size={size}", "tmpfs", f"'{cache}'")
+    mount = private_mount("-t", "tmpfs", "-o", f"size={size},mode=700", "tmpfs", f"'{cache}'")
     jars = f"mkdir '{cache}/jars'; ln -s '{CACHE}'/jars/*.jar '{cache}/jars'; exec \"$@\""
     run = HeldRun(
         tmp_path / "run",
@@ -410,7 +390,7 @@ def test_a_disk_that_is_full_when_the_broker_starts(tmp_path: Path) -> None:
     """The broker's folder cannot be filled: the line says why."""
     run = HeldRun(
         tmp_path / "run",
-        under=private_mount("-t", "tmpfs", "-o", "size=64k", "tmpfs", f"'{CACHE}/runs'"),
+        under=private_mount("-t", "tmpfs", "-o", "size=64k,mode=700", "tmpfs", f"'{CACHE}/runs'"),
     )
 
     assert run.wait() == FAILED, run.printed
@@ -422,7 +402,7 @@ def test_a_disk_that_fills_while_the_broker_runs(tmp_path: Path) -> None:
     run = HeldRun(
         tmp_path / "run",
         more=FILLS_THE_DISK,
-        under=private_mount("-t", "tmpfs", "-o", "size=20m", "tmpfs", f"'{CACHE}/runs'"),
+        under=private_mount("-t", "tmpfs", "-o", "size=20m,mode=700", "tmpfs", f"'{CACHE}/runs'"),
     )
 
     assert run.wait() == FAILED, run.printed
@@ -448,4 +428,4 @@ def test_a_proxy_that_is_not_there_is_suspected(tmp_path: Path) -> None:
     assert "could not be fetched" in line
     assert "a proxy in between. To do: check HTTPS_PROXY" in line
     assert "Traceback" not in run.printed
-    assert not list((tmp_path / "cache").glob(f"{FETCHING}*"))
+    assert not list((tmp_path / "cache" / "runs").iterdir())

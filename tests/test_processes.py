@@ -6,23 +6,16 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
 
+from kafkalab.brokers.owner import Owner, start_of
 from kafkalab.brokers.processes import is_running, kill, wait_for_end
-from kafkalab.brokers.runs import (
-    KAFKA_MAIN,
-    KEPT_LOGS,
-    Owner,
-    Run,
-    clear_dead_runs,
-    run_at,
-    start_of,
-)
+from kafkalab.brokers.runs import KAFKA_MAIN, KEPT_LOGS, MARK, Run, clear_dead_runs, run_at
 from kafkalab.brokers.watchdog import watch
 from kafkalab.waiting import Expired, wait_until
 
@@ -182,10 +175,6 @@ def test_a_process_that_does_not_end_is_told(spawn: Spawn) -> None:
 # Who owns a run
 
 
-def owner_of(process: psutil.Process) -> Owner:
-    return Owner(process.pid, start_of(process))
-
-
 def test_this_process_is_alive() -> None:
     """Whoever asks lives."""
     assert Owner.me().pid == os.getpid()
@@ -195,7 +184,7 @@ def test_this_process_is_alive() -> None:
 def test_an_owner_that_was_reaped_is_not_alive(spawn: Spawn) -> None:
     """Its id leads nowhere."""
     process = psutil.Process(spawn().pid)
-    owner = owner_of(process)
+    owner = Owner.of(process.pid)
 
     kill([process])
 
@@ -205,7 +194,7 @@ def test_an_owner_that_was_reaped_is_not_alive(spawn: Spawn) -> None:
 def test_an_owner_that_is_a_zombie_is_not_alive(spawn: Spawn) -> None:
     """A pytest that was killed in a container without init may stay a zombie for ever."""
     process = psutil.Process(spawn().pid)
-    owner = owner_of(process)
+    owner = Owner.of(process.pid)
 
     become_zombie(process)
 
@@ -221,7 +210,7 @@ def test_an_owner_is_known_by_its_start(spawn: Spawn, seconds: float, is_alive: 
     """An id that is used again, by a process with another start, is another process."""
     process = psutil.Process(spawn().pid)
 
-    owner = Owner(process.pid, start_of(process) + seconds)
+    owner = replace(Owner.of(process.pid), start=start_of(process) + seconds)
 
     assert owner.is_alive() is is_alive
 
@@ -248,7 +237,7 @@ def test_an_owner_outlives_a_jump_of_the_clock(
 def dead(spawn: Spawn) -> Owner:
     """An owner that has ended."""
     process = psutil.Process(spawn().pid)
-    owner = owner_of(process)
+    owner = Owner.of(process.pid)
     kill([process])
     return owner
 
@@ -259,29 +248,17 @@ def opened(cache: Path, name: str, owner: Owner) -> Run:
     log = run.folder / "shared" / "node-1" / "broker.log"
     log.parent.mkdir(parents=True)
     log.write_text(f"the log of {name}\n", "utf-8")
-    (run.folder / "run.json").write_text(json.dumps(run.as_data()), "utf-8")
+    run.mark.write(run.folder / MARK)
     run.lock_file.touch()
     return run
 
 
 def test_a_run_is_read_back_as_it_was(tmp_path: Path) -> None:
-    """Another process learns of a run what its owner knows."""
+    """Another process learns of a run what its owner knows, from its mark or as a worker."""
     run = opened(tmp_path, "mine", Owner.me())
 
     assert run_at(run.folder) == run
-
-
-@pytest.mark.parametrize(
-    "text",
-    [None, "", "{", "[]", "{}", '{"folder": "x", "owner": null, "backend": ""}'],
-    ids=["no file", "empty", "half", "a list", "nothing in it", "no owner"],
-)
-def test_what_is_no_run_is_none(tmp_path: Path, text: str | None) -> None:
-    """A folder that is only half written, or is not ours, is no run."""
-    if text is not None:
-        (tmp_path / "run.json").write_text(text, "utf-8")
-
-    assert run_at(tmp_path) is None
+    assert Run.from_data(json.loads(json.dumps(run.as_data()))) == run
 
 
 def test_runs_of_dead_owners_are_closed_and_living_ones_stay(tmp_path: Path, dead: Owner) -> None:
@@ -291,57 +268,18 @@ def test_runs_of_dead_owners_are_closed_and_living_ones_stay(tmp_path: Path, dea
     clear_dead_runs(tmp_path)
 
     assert not gone.folder.exists()
-    assert not gone.lock_file.exists()
     assert run_at(living.folder) == living
     assert living.lock_file.exists()
 
 
 def test_a_run_whose_owners_id_is_used_again_is_closed(tmp_path: Path) -> None:
     """A process with the owner's id, but a later start, is not the owner."""
-    earlier = Owner(os.getpid(), Owner.me().start - 3600)
+    earlier = replace(Owner.me(), start=Owner.me().start - 3600)
     run = opened(tmp_path, "gone", earlier)
 
     clear_dead_runs(tmp_path)
 
     assert not run.folder.exists()
-
-
-@pytest.mark.parametrize(
-    ("folders_age", "locks_age", "stays"),
-    [
-        (0, 0, True),
-        (None, 0, True),
-        (2, 0, True),
-        (2, 2, False),
-        (None, 2, False),
-        (2, None, False),
-    ],
-)
-def test_what_is_no_run_is_left_alone_for_an_hour(
-    tmp_path: Path, folders_age: float | None, locks_age: float | None, stays: bool
-) -> None:
-    """A run that is being opened has a lock, then a folder, and then only a file in it.
-
-    Ages in hours; None where there is none.
-    """
-    opening = tmp_path / "runs" / "opening"
-    (tmp_path / "runs").mkdir()
-    if folders_age is not None:
-        opening.mkdir()
-        make_old(opening, folders_age)
-    if locks_age is not None:
-        opening.with_suffix(".lock").touch()
-        make_old(opening.with_suffix(".lock"), locks_age)
-
-    clear_dead_runs(tmp_path)
-
-    assert bool(list((tmp_path / "runs").iterdir())) == stays
-
-
-def make_old(path: Path, hours: float) -> None:
-    """Have a file or folder look as if nobody had written to it for so long."""
-    then = time.time() - hours * 3600
-    os.utime(path, (then, then))
 
 
 def test_the_watchdog_ends_what_a_worker_started_while_it_cleared(
@@ -386,6 +324,7 @@ def test_only_the_newest_logs_are_kept(tmp_path: Path, dead: Owner) -> None:
     for age in range(KEPT_LOGS):
         old = tmp_path / "logs" / f"old-{age}"
         old.mkdir(parents=True)
+        Run(old, dead, "embedded", began=0.0).mark.write(old / MARK)
         os.utime(old, (1_000_000 - age, 1_000_000 - age))
     opened(tmp_path, "gone", dead)
 

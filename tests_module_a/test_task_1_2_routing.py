@@ -200,15 +200,17 @@ def test_flushing_each_record_needs_a_request_each(
 
 
 @pytest.mark.fact("oversize-fails-at-once", scope="librdkafka")
-def test_an_oversized_record_fails_in_produce(producer: ProducerMaker, evidence: Evidence) -> None:
+def test_an_oversized_record_fails_in_produce(
+    topic: TopicMaker, producer: ProducerMaker, evidence: Evidence
+) -> None:
     """A record over the client's own limit, `message.max.bytes`, fails in `produce()` itself.
 
     There is no delivery report for it: whoever looks at reports alone misses it.
     """
-    writer, reports = producer({"message.max.bytes": 10_000}), Reports()
+    writer, name, reports = producer({"message.max.bytes": 10_000}), topic(), Reports()
 
     with pytest.raises(KafkaException) as refused:
-        writer.produce("never-sent", b"x" * 10_001, on_delivery=reports)
+        writer.produce(name, b"x" * 10_001, on_delivery=reports)
 
     evidence.note(f"produce() raised {refused.value.args[0].str()}")
     assert refused.value.args[0].code() == KafkaError.MSG_SIZE_TOO_LARGE

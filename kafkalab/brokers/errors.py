@@ -44,6 +44,10 @@ class NoEngine(BrokerError):
     """The container backend was asked for and no Docker engine answers."""
 
 
+class OpenToOthers(BrokerError):
+    """A broker that lets in whoever comes can be reached from other machines."""
+
+
 class NoImage(BrokerError):
     """The container image is not on this machine and could not be pulled."""
 
@@ -54,6 +58,10 @@ class NoJava(BrokerError):
 
 class CacheNotWritable(BrokerError):
     """The cache folder, where Kafka is prepared, cannot be written."""
+
+
+class CacheNotSafe(BrokerError):
+    """Others could change what lies in the cache folder, and is run from there."""
 
 
 class FetchFailed(BrokerError):

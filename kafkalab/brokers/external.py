@@ -24,8 +24,10 @@ from kafkalab.brokers.errors import (
     TooOld,
     Unreachable,
 )
+from kafkalab.brokers.ledger import Ledger
 from kafkalab.brokers.leftovers import delete_leftovers, leftovers
 from kafkalab.brokers.rights import require_rights
+from kafkalab.brokers.runs import Run
 
 if TYPE_CHECKING:
     from confluent_kafka import KafkaError
@@ -48,6 +50,7 @@ class ExternalBroker:
         nodes: Mapping[int, str],
         capabilities: frozenset[str],
         version: str,
+        cluster: str,
     ) -> None:
         """Attach to a cluster.
 
@@ -56,8 +59,10 @@ class ExternalBroker:
             nodes: for each node id the `host:port` that it advertises.
             capabilities: what its settings allow.
             version: of its Kafka, as its owner told; empty where nobody did.
+            cluster: the id that it tells of itself; empty where it tells none.
         """
         self._version = version
+        self.cluster = cluster
         self._properties = properties
         self._nodes = dict(sorted(nodes.items()))
         self._capabilities = capabilities
@@ -112,6 +117,7 @@ class ExternalBroker:
             ],
             "capabilities": sorted(self._capabilities),
             "version": self.version,
+            "cluster": self.cluster,
             "start_seconds": 0.0,
             "notes": [],
         }
@@ -125,7 +131,13 @@ class ExternalBackend:
 
     name = "external"
 
-    def __init__(self, bootstrap: str, config_file: Path | None, kafka_version: str) -> None:
+    def __init__(
+        self,
+        bootstrap: str,
+        config_file: Path | None,
+        kafka_version: str,
+        cache: Path | None = None,
+    ) -> None:
         """Nothing is read or asked before it is needed.
 
         Args:
@@ -133,10 +145,13 @@ class ExternalBackend:
             config_file: a Java client's properties file.
             kafka_version: of the cluster; "" where it was not told. No request of a
                 client tells it.
+            cache: the folder in which `prepare` writes down what it makes for a moment; None
+                where only a run is of interest, which is written down by its lease.
         """
         self.kafka_version = kafka_version
         self._bootstrap = bootstrap
         self._config_file = config_file
+        self._cache = cache
 
     @cached_property
     def properties(self) -> ClientProperties:
@@ -157,7 +172,13 @@ class ExternalBackend:
         admin, nodes = connect(self.properties)
         settings = broker_settings(admin, min(nodes))
         require_kafka_4(settings)
-        return ExternalBroker(self.properties, nodes, of_cluster(settings), self.kafka_version)
+        return ExternalBroker(
+            self.properties,
+            nodes,
+            of_cluster(settings),
+            self.kafka_version,
+            cluster_id(admin),
+        )
 
     @property
     def capabilities(self) -> frozenset[str]:
@@ -175,7 +196,15 @@ class ExternalBackend:
         return f"your cluster at {servers}{without}"
 
     def prepare(self, steps: Steps) -> None:  # noqa: ARG002 - it is a matter of a second
-        require_rights(self.broker.client_properties())
+        if self._cache is None:
+            require_rights(self.broker.client_properties())
+            return
+        run, ledger = Run.new(self._cache, self.name), Ledger(self._cache)
+        ledger.enter(run.prefix, run.owner, self.broker.cluster)
+        try:
+            require_rights(self.broker.client_properties(), run.prefix)
+        finally:
+            ledger.strike_out(run.prefix)
 
     def launch(self, topology: Topology, home: Path) -> ExternalBroker:  # noqa: ARG002
         if topology != Topology():
@@ -185,7 +214,9 @@ class ExternalBackend:
     def attach(self, state: Mapping[str, Any]) -> ExternalBroker:
         nodes = {row["node_id"]: row["address"] for row in state["nodes"]}
         capabilities = frozenset(state["capabilities"])
-        return ExternalBroker(self.properties, nodes, capabilities, state["version"])
+        return ExternalBroker(
+            self.properties, nodes, capabilities, state["version"], state["cluster"]
+        )
 
     def end_run(self, prefix: str, tell: Callable[[str], None]) -> None:
         """Delete the topics and groups of a run, and nothing else.
@@ -194,7 +225,7 @@ class ExternalBackend:
             BrokerError: not all of it could be deleted; the text says how to.
         """
         client = self.broker.client_properties()
-        delete_leftovers(client, leftovers(client, lambda name: name.startswith(prefix)), tell)
+        delete_leftovers(client, leftovers(client, prefix), tell)
 
 
 def connect(properties: ClientProperties) -> tuple[AdminClient, dict[int, str]]:
@@ -263,6 +294,16 @@ def broker_settings(admin: AdminClient, node_id: int) -> dict[str, str] | None:
         return {name: entry.value for name, entry in asked.result().items()}
     except KafkaException:
         return None
+
+
+def cluster_id(admin: AdminClient) -> str:
+    """The id that a cluster tells of itself; empty where it tells none."""
+    from confluent_kafka import KafkaException
+
+    try:
+        return admin.list_topics(timeout=ASK_LIMIT).cluster_id or ""
+    except KafkaException:
+        return ""
 
 
 def require_kafka_4(settings: Mapping[str, str] | None) -> None:

@@ -13,6 +13,7 @@ from filelock import FileLock, Timeout
 
 from kafkalab.brokers import Backend, Broker, Topology, errors
 from kafkalab.brokers.errors import BrokerError, RunIsOver, StartFailed
+from kafkalab.brokers.ledger import Ledger
 from kafkalab.brokers.runs import Run
 
 # The first worker may be starting it: longer than any start may take.
@@ -75,6 +76,7 @@ class Lease:
         """
         try:
             self.backend.end_run(self.run.prefix, tell)
+            Ledger(self.run.cache).strike_out(self.run.prefix)
         finally:
             self.run.close()
 
@@ -97,35 +99,32 @@ class Lease:
             self._raise_known_failure()
         self._private_count += 1
         home = self.run.folder / f"private-{os.getpid()}-{self._private_count}"
-        broker = self.backend.launch(topology, home)
+        broker = self._launch(topology, home)
         try:
             yield broker
         finally:
             broker.close()
 
-    @contextlib.contextmanager
-    def _lock(self) -> Iterator[None]:
+    def _lock(self) -> contextlib.AbstractContextManager[object]:
+        """Hold the run's lock for a `with` block; the run is open then."""
         if not self.run.owner.is_alive():
-            raise RunIsOver(
-                "The run is over: the process that owns it has ended.",
-                suspect="pytest was killed.",
-                remedy="run again.",
-            )
-        self.run.lock_file.parent.mkdir(parents=True, exist_ok=True)
+            raise _run_is_over()
+        self.run.open()
         try:
-            with FileLock(self.run.lock_file, timeout=SHARED_BROKER_LIMIT):
-                self.run.open()
-                yield
+            return FileLock(self.run.lock_file, timeout=SHARED_BROKER_LIMIT).acquire()
         except Timeout as error:
             raise StartFailed(
                 f"Another worker has been starting the broker for {SHARED_BROKER_LIMIT:.0f} s.",
                 suspect="a machine under heavy load.",
                 remedy="run again with fewer workers (-n 2).",
             ) from error
+        except FileNotFoundError as error:
+            # The watchdog has just removed the folder.
+            raise _run_is_over() from error
 
     def _start_shared(self) -> Broker:
         try:
-            broker = self.backend.launch(Topology(), self.run.folder / "shared")
+            broker = self._launch(Topology(), self.run.folder / "shared")
         except BrokerError as error:
             failure = {"type": type(error).__name__, "text": str(error)}
             self._failure_file.write_text(json.dumps(failure), "utf-8")
@@ -134,8 +133,23 @@ class Lease:
         self._state_file.write_text(json.dumps({**broker.state(), "started_by": worker}), "utf-8")
         return broker
 
+    def _launch(self, topology: Topology, home: Path) -> Broker:
+        broker = self.backend.launch(topology, home)
+        if (cluster := broker.state().get("cluster")) is not None:
+            # It outlives the run, and nothing was made there yet.
+            Ledger(self.run.cache).enter(self.run.prefix, self.run.owner, cluster)
+        return broker
+
     def _raise_known_failure(self) -> None:
         if self._failure_file.exists():
             failure = json.loads(self._failure_file.read_text("utf-8"))
             kind: type[BrokerError] = getattr(errors, failure["type"])
             raise kind.told_again(failure["text"])
+
+
+def _run_is_over() -> RunIsOver:
+    return RunIsOver(
+        "The run is over: the process that owns it has ended.",
+        suspect="pytest was killed.",
+        remedy="run again.",
+    )

@@ -1,4 +1,4 @@
-"""What runs leave in a cluster that outlives them: found by name, and deleted.
+"""What runs leave in a cluster that outlives them: found by name, looked at, and deleted.
 
 Transactional ids are not among them: no client can delete one. They expire
 when they were not used for `transactional.id.expiration.ms`, 7 days by default.
@@ -6,7 +6,7 @@ when they were not used for `transactional.id.expiration.ms`, 7 days by default.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -39,32 +39,80 @@ class Leftovers:
         return bool(self.topics or self.groups)
 
 
-def leftovers(client: Mapping[str, str], is_wanted: Callable[[str], bool]) -> Leftovers:
-    """The topics and groups of runs whose names are wanted.
+@dataclass(frozen=True)
+class Seen:
+    """What a cluster has that looks like a run's."""
 
-    A name that tells no run is never among them, whatever is wanted.
+    cluster: str
+    """the cluster's id; empty where it tells none"""
+    left: Leftovers
+
+
+def look(admin: AdminClient) -> Seen:
+    """The topics and groups of a cluster whose names tell a run.
 
     Args:
-        client: client properties.
-        is_wanted: tells it of a name.
+        admin: of the cluster.
 
     Raises:
         LeftBehind: the cluster did not tell.
     """
     from confluent_kafka import KafkaException
-    from confluent_kafka.admin import AdminClient
 
-    admin = AdminClient(dict(client))
-
-    def ours(names: Sequence[str]) -> tuple[str, ...]:
-        return tuple(sorted(name for name in names if prefix_of(name) and is_wanted(name)))
+    def of_runs(names: Iterable[str]) -> tuple[str, ...]:
+        return tuple(sorted(name for name in names if prefix_of(name)))
 
     try:
-        topics = list(admin.list_topics(timeout=LIMIT).topics)
+        metadata = admin.list_topics(timeout=LIMIT)
         groups = admin.list_consumer_groups(request_timeout=LIMIT).result().valid
     except KafkaException as error:
         raise _left_behind(f"it does not tell what there is ({error.args[0].str()})") from error
-    return Leftovers(ours(topics), ours([each.group_id for each in groups]))
+    left = Leftovers(of_runs(metadata.topics), of_runs(each.group_id for each in groups))
+    return Seen(metadata.cluster_id or "", left)
+
+
+def leftovers(client: Mapping[str, str], prefix: str) -> Leftovers:
+    """The topics and groups of one run.
+
+    Args:
+        client: client properties.
+        prefix: what the names of all that the run made begin with.
+
+    Raises:
+        LeftBehind: the cluster did not tell.
+    """
+    from confluent_kafka.admin import AdminClient
+
+    left = look(AdminClient(dict(client))).left
+    return Leftovers(
+        tuple(name for name in left.topics if prefix_of(name) == prefix),
+        tuple(name for name in left.groups if prefix_of(name) == prefix),
+    )
+
+
+def signs_of_life(admin: AdminClient, groups: Collection[str]) -> dict[str, str]:
+    """For each group that has members, or may have, how that shows: `has 2 members`.
+
+    Args:
+        admin: of the cluster.
+        groups: their names; one that is gone shows none.
+    """
+    from confluent_kafka import KafkaError, KafkaException
+
+    if not groups:
+        return {}
+    signs = {}
+    asked = admin.describe_consumer_groups(list(groups), request_timeout=LIMIT)
+    for group, future in asked.items():
+        try:
+            count = len(future.result().members)
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.GROUP_ID_NOT_FOUND:
+                signs[group] = f"does not show its members ({error.args[0].name()})"
+            continue
+        if count:
+            signs[group] = f"has {count} member{'' if count == 1 else 's'}"
+    return signs
 
 
 def delete_leftovers(
@@ -97,7 +145,7 @@ def delete_leftovers(
         refused |= _delete_groups(admin, found.groups, tell)
     if refused:
         name, why = next(iter(refused.items()))
-        raise _left_behind(f"{len(refused)} could not be deleted, such as {name} ({why})")
+        raise _left_behind(f"{len(refused)} could not be deleted, such as {name!r} ({why})")
 
 
 def _forget_settings(admin: AdminClient, groups: Sequence[str]) -> None:
@@ -176,5 +224,5 @@ def _left_behind(what: str) -> BrokerError:
     return LeftBehind(
         f"Topics or groups of a run are still in the cluster: {what}.",
         suspect="members that were killed and are not missed yet, or a missing right.",
-        remedy="run `kafkalab clean` in a minute; it shows what it deletes.",
+        remedy="run `kafkalab clean --older-than=0` in a minute; it shows what it deletes.",
     )

@@ -1,8 +1,9 @@
 """Names of what a run makes in a cluster: they tell the run, and when it began.
 
 `kafkalab-20261125T024713-ab12cd-...` is a topic, group or transactional id of
-the run ab12cd, which began at that time (UTC). What is called so, and nothing
-else, may be deleted.
+the run ab12cd, which began at that time (UTC). A run makes and deletes what is
+called so, and nothing else. That something is called so does not say that a run
+made it: see `ledger`.
 """
 
 from __future__ import annotations

@@ -10,15 +10,26 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
 import shutil
-from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from kafkalab.brokers import Steps, Termination, Topology
-from kafkalab.brokers.distribution import LEAN_FLAGS, Distribution, kind_of_cpu, one_line
+from kafkalab.brokers.cache import ANOTHER, make_folder
+from kafkalab.brokers.distribution import (
+    LEAN_FLAGS,
+    Distribution,
+    kind_of_cpu,
+    one_line,
+    sha256_of,
+    stamp_of,
+)
 from kafkalab.brokers.errors import PreparationFailed
+from kafkalab.brokers.marks import Mark, read_mark
 from kafkalab.brokers.node import Node, wait_until_ready
+from kafkalab.brokers.owner import Owner
 from kafkalab.brokers.ports import free_ports
 from kafkalab.brokers.properties import (
     Endpoint,
@@ -26,7 +37,7 @@ from kafkalab.brokers.properties import (
     lab_settings,
     node_properties,
 )
-from kafkalab.brokers.runs import Run
+from kafkalab.brokers.runs import workshop
 from kafkalab.waiting import Expired, wait_until
 
 # Lessons use up to three brokers; folders for more are made when they are asked for.
@@ -34,6 +45,21 @@ USUAL_NODES = 3
 # Each of the two steps, writing down what was loaded and making a cache of it, takes 3 s on an
 # idle machine, and was seen to take more than 30 s on a loaded one.
 AOT_LIMIT = 300.0
+# Part of each folder's name: what was made another way is not used.
+LAYOUT = 2
+
+AOT_CACHE = "kafka.aot"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreparedMark(Mark):
+    """What is known of a prepared folder; its name is the folder's."""
+
+    start_seconds: float
+    """from process to first metadata, measured when it was prepared"""
+    aot_stamp: tuple[int, ...] | None
+    """of the AOT cache as it was left; None where the runtime knows none"""
+    aot_sha256: str
 
 
 class Prepared:
@@ -46,6 +72,7 @@ class Prepared:
     def __init__(self, distribution: Distribution) -> None:
         self.distribution = distribution
         ingredients = [
+            LAYOUT,
             distribution.java.build,
             distribution.classpath,
             [jar.sha256 for jar in distribution.jars],
@@ -58,22 +85,21 @@ class Prepared:
 
     @property
     def is_there(self) -> bool:
-        return self._facts_file.exists()
+        return self._mark() is not None
 
     @property
     def aot_cache(self) -> Path:
-        return self.folder / "kafka.aot"
+        return self.folder / AOT_CACHE
 
     @property
-    def _facts_file(self) -> Path:
-        # Written last: where it is, all else is.
+    def mark_file(self) -> Path:
         return self.folder / "prepared.json"
 
     @property
     def measured_start(self) -> float | None:
         """Seconds from process to first metadata, measured when this was prepared."""
-        seconds: float | None = self._facts().get("start_seconds")
-        return seconds
+        mark = self._mark()
+        return None if mark is None else mark.start_seconds
 
     def aot_flags(self, log: Path) -> list[str]:
         """The flags that use the AOT cache; its complaints go to a log of their own.
@@ -82,27 +108,42 @@ class Prepared:
         runtime. That it is unchanged in its middle too costs a tenth of a start
         to check, so this is done only when the file is not as it was left.
         """
+        flags = self._flags_with(self.aot_cache, log)
+        return flags if self._aot_cache_is_as_left() else [*flags, "-XX:+VerifySharedSpaces"]
+
+    def _flags_with(self, aot_cache: Path, log: Path) -> list[str]:
         if not self.distribution.java.has_aot_cache:
             return ["-Xlog:disable"]
-        flags = [
-            f"-XX:AOTCache={self.aot_cache}",
-            "-Xlog:disable",
-            f"-Xlog:aot*=warning:file={log}",
-        ]
-        is_as_left = self._facts().get("aot_stamp") == self._aot_stamp()
-        return flags if is_as_left else [*flags, "-XX:+VerifySharedSpaces"]
+        return [f"-XX:AOTCache={aot_cache}", "-Xlog:disable", f"-Xlog:aot*=warning:file={log}"]
 
-    def _aot_stamp(self) -> list[int] | None:
-        if not self.aot_cache.exists():
-            return None
-        status = self.aot_cache.stat()
-        return [status.st_size, status.st_mtime_ns]
+    def _aot_cache_is_as_left(self) -> bool:
+        mark = self._mark()
+        if mark is None or not self.aot_cache.exists():
+            return not self.distribution.java.has_aot_cache
+        # A cache folder that CI keeps comes back with the same files, and other stamps.
+        is_untouched = stamp_of(self.aot_cache) == mark.aot_stamp
+        return is_untouched or sha256_of(self.aot_cache) == mark.aot_sha256
 
-    def _facts(self) -> dict[str, Any]:
-        if not self.is_there:
-            return {}
-        facts: dict[str, Any] = json.loads(self._facts_file.read_text("utf-8"))
-        return facts
+    def _mark(self) -> PreparedMark | None:
+        return read_mark(self.mark_file, PreparedMark, self.folder.name)
+
+    def remove(self) -> None:
+        """Remove the folder, if kafkalab made it.
+
+        Raises:
+            PreparationFailed: it is there, and somebody else's.
+        """
+        if self.is_there and not self.folder.is_symlink():
+            shutil.rmtree(self.folder, ignore_errors=True)
+        self._require_room()
+
+    def _require_room(self) -> None:
+        if os.path.lexists(self.folder):
+            raise PreparationFailed(
+                f"{self.folder} is there, and kafkalab did not make it.",
+                suspect="files of somebody else in the cache folder.",
+                remedy=f"move it away, or {ANOTHER}.",
+            )
 
     def copy_data(self, node: Node, brokers: int) -> None:
         """Give a node its formatted data folder.
@@ -116,46 +157,59 @@ class Prepared:
     def _blank(self, node_id: int) -> Path:
         blank = self.folder / f"blank-{node_id}"
         if not blank.exists():
-            with self._workshop() as workshop:
-                node = self._bench_node(node_id, workshop)
-                self.distribution.format(node.properties_file)
+            with workshop(self.distribution.cache) as folder:
+                data = self._formatted(node_id, folder).data
                 # Another run may have been quicker: the folders are alike.
                 with contextlib.suppress(OSError):
-                    node.data.rename(blank)
+                    data.rename(blank)
         return blank
 
     def make(self, steps: Steps) -> None:
         """Make the folder, if it is not there: about 15 s, once.
 
+        It is made elsewhere, and comes to its place whole or not at all.
+
         Raises:
-            BrokerError: Kafka's tools or its first start failed.
+            BrokerError: Kafka's tools or its first start failed, or something else
+                lies in its place.
         """
         if self.is_there:
             return
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with self._workshop() as workshop:
+        self._require_room()
+        with workshop(self.distribution.cache) as folder:
             steps.step("formatting a data folder and starting Kafka for the first time")
-            node = self._bench_node(1, workshop)
-            self.distribution.format(node.properties_file)
-            self._rehearse(node, steps)
-            start_seconds = self._measure_start(node)
+            draft = folder / "prepared"
+            draft.mkdir(mode=0o700)
+            aot_cache = draft / AOT_CACHE
+            node = self._formatted(1, folder)
+            self._rehearse(node, aot_cache, steps)
+            start_seconds = self._measure_start(node, aot_cache)
             _drop_what_starts_rebuild(node.data)
-            shutil.rmtree(self.folder / "single", ignore_errors=True)
-            node.data.rename(self.folder / "single")
-        for node_id in range(1, USUAL_NODES + 1):
-            self._blank(node_id)
-        facts = {"start_seconds": round(start_seconds, 2), "aot_stamp": self._aot_stamp()}
-        self._facts_file.write_text(json.dumps(facts), "utf-8")
+            node.data.rename(draft / "single")
+            for node_id in range(1, USUAL_NODES + 1):
+                self._formatted(node_id, folder).data.rename(draft / f"blank-{node_id}")
+            self._finish(draft, start_seconds)
 
-    @contextlib.contextmanager
-    def _workshop(self) -> Iterator[Path]:
-        """A folder to prepare in; a run's, so that a killed preparation leaves no JVM either."""
-        run = Run.new(self.distribution.cache, "embedded")
-        run.open()
-        try:
-            yield run.folder
-        finally:
-            run.close()
+    def _finish(self, draft: Path, start_seconds: float) -> None:
+        aot_cache = draft / AOT_CACHE
+        if has_one := aot_cache.exists():
+            # Whatever the umask is: who may write to it decides what runs.
+            aot_cache.chmod(0o600)
+        mark = PreparedMark(
+            name=self.folder.name,
+            owner=Owner.me(),
+            start_seconds=round(start_seconds, 2),
+            aot_stamp=stamp_of(aot_cache) if has_one else None,
+            aot_sha256=sha256_of(aot_cache) if has_one else "",
+        )
+        mark.write(draft / self.mark_file.name)
+        make_folder(self.folder.parent)
+        draft.rename(self.folder)
+
+    def _formatted(self, node_id: int, workshop: Path) -> Node:
+        node = self._bench_node(node_id, workshop)
+        self.distribution.format(node.properties_file)
+        return node
 
     def _bench_node(self, node_id: int, workshop: Path) -> Node:
         port, controller_port = free_ports(2)
@@ -169,7 +223,7 @@ class Prepared:
         )
         return node
 
-    def _rehearse(self, node: Node, steps: Steps) -> None:
+    def _rehearse(self, node: Node, aot_cache: Path, steps: Steps) -> None:
         """Run a broker through what lessons do, and let the JVM keep what it loaded."""
         recorded = node.home / "kafka.aotconf"
         flags = [*LEAN_FLAGS, "-Xlog:disable"]
@@ -185,9 +239,9 @@ class Prepared:
             node.stop(Termination.ABRUPT)
         if self.distribution.java.has_aot_cache:
             steps.step("writing the AOT cache, which makes every start about 3 times faster")
-            self._write_aot_cache(node, recorded)
+            self._write_aot_cache(node, recorded, aot_cache)
 
-    def _write_aot_cache(self, node: Node, recorded: Path) -> None:
+    def _write_aot_cache(self, node: Node, recorded: Path, aot_cache: Path) -> None:
         """Make the AOT cache of what a JVM recorded.
 
         In a process of its own, with the run's folder on its command line: the JVM
@@ -199,7 +253,7 @@ class Prepared:
             "-Xlog:disable",
             "-XX:AOTMode=create",
             f"-XX:AOTConfiguration={recorded}",
-            f"-XX:AOTCache={self.aot_cache}",
+            f"-XX:AOTCache={aot_cache}",
         ]
         node.spawn(self.distribution.command("kafka.Kafka", str(node.properties_file), flags=flags))
         try:
@@ -208,11 +262,11 @@ class Prepared:
             raise _no_aot_cache(node, "a machine under heavy load") from error
         finally:
             node.stop(Termination.ABRUPT)
-        if not self.aot_cache.exists():
+        if not aot_cache.exists():
             raise _no_aot_cache(node, "too little disk space or memory")
 
-    def _measure_start(self, node: Node) -> float:
-        flags = [*LEAN_FLAGS, *self.aot_flags(node.home / "aot.log")]
+    def _measure_start(self, node: Node, aot_cache: Path) -> float:
+        flags = [*LEAN_FLAGS, *self._flags_with(aot_cache, node.home / "aot.log")]
         node.spawn(self.distribution.command("kafka.Kafka", str(node.properties_file), flags=flags))
         try:
             return wait_until_ready([node])

@@ -23,11 +23,12 @@ TOPIC_RIGHTS = ("READ", "WRITE", "DELETE", "ALTER", "DESCRIBE", "DESCRIBE_CONFIG
 GROUP_RIGHTS = ("READ", "DESCRIBE", "DELETE")
 
 
-def require_rights(client: Mapping[str, str]) -> None:
+def require_rights(client: Mapping[str, str], prefix: str = "") -> None:
     """Make a topic, a group and a transactional id as lessons do, and remove them again.
 
     Args:
         client: client properties.
+        prefix: of a run, for their names; by default one of its own.
 
     Raises:
         MissingRight: this user may not do all that lessons do; the text names
@@ -37,7 +38,7 @@ def require_rights(client: Mapping[str, str]) -> None:
     from confluent_kafka.admin import AdminClient
 
     admin = AdminClient(dict(client))
-    name = f"{run_prefix(time.time(), uuid.uuid4().hex)}rights"
+    name = f"{prefix or run_prefix(time.time(), uuid.uuid4().hex)}rights"
     try:
         missing = _missing_for_topics(admin, name)
         if "Create on topic" not in missing:

@@ -3,12 +3,15 @@
 Whatever a run starts carries the path of the run's folder on its command line
 (JVMs) or in a label (containers). So what belongs to a run can be found by
 that mark alone, whoever started it and however that process went.
+
+The folder has a mark in it, too: a file that says which run it is of, and who
+owns that. Nothing is removed that has none. The cache folder may be anybody's,
+with a `runs` or `logs` of theirs.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import shutil
 import subprocess
@@ -22,60 +25,27 @@ from typing import Any
 
 import psutil
 
+from kafkalab.brokers.cache import cache_not_writable, make_folder
+from kafkalab.brokers.marks import Mark, read_mark
 from kafkalab.brokers.names import run_prefix
-from kafkalab.brokers.processes import is_running, kill
+from kafkalab.brokers.owner import Owner, Place
+from kafkalab.brokers.processes import kill
 
 RUN_LABEL = "kafkalab.run"
 KAFKA_MAIN = "kafka.Kafka"
-# Two readings of one process's start differ by rounding only: Linux tells full seconds of boot.
-SAME_START = 2.0
 # Broker logs of so many runs are kept.
 KEPT_LOGS = 10
-# Opening a run takes milliseconds: what is none after an hour was killed while it was opened.
-OPENING_LIMIT = 3600.0
+
+MARK = "run.json"
+"""the file that marks a folder as a run's"""
 
 
-@dataclass(frozen=True)
-class Owner:
-    """The process whose end ends the run: by id and start, as ids are used again."""
+@dataclass(frozen=True, kw_only=True)
+class RunMark(Mark):
+    """What a run's folder says of it; its name is the folder's."""
 
-    pid: int
-    start: float
-    """seconds since the system's boot, or since the epoch: see `start_of`"""
-
-    @classmethod
-    def me(cls) -> Owner:
-        """The process that calls."""
-        return cls.of(os.getpid())
-
-    @classmethod
-    def of(cls, pid: int) -> Owner:
-        """The process that has this id now."""
-        return cls(pid, start_of(psutil.Process(pid)))
-
-    def is_alive(self) -> bool:
-        """Whether that process, and not a later one with its id, still runs."""
-        try:
-            process = psutil.Process(self.pid)
-            is_the_same = abs(start_of(process) - self.start) < SAME_START
-        except psutil.NoSuchProcess:
-            return False
-        return is_the_same and is_running(process)
-
-
-def start_of(process: psutil.Process) -> float:
-    """When a process started, in seconds that stay the same when the clock is set.
-
-    Linux counts from the boot, and psutil adds the time of the boot, which
-    moves with the clock: after a laptop's sleep a living owner would look dead.
-    macOS keeps the time as it was.
-
-    Raises:
-        psutil.NoSuchProcess: there is none.
-    """
-    boot = psutil.boot_time() if psutil.LINUX else 0.0
-    started: float = process.create_time() - boot
-    return started
+    backend: str
+    began: float
 
 
 @dataclass(frozen=True)
@@ -83,6 +53,7 @@ class Run:
     """One run: a folder for all its brokers, and the process that owns them."""
 
     folder: Path
+    """its name is the run's id"""
     owner: Owner
     backend: str
     """the backend's name: it tells what there may be to clear away"""
@@ -103,12 +74,20 @@ class Run:
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> Run:
-        """The run that `as_data` told of, in another process."""
-        return cls(Path(data["folder"]), Owner(**data["owner"]), data["backend"], data["began"])
+        """The run that `as_data` told of, in another process of it."""
+        owner = {**data["owner"], "place": Place(**data["owner"]["place"])}
+        return cls(Path(data["folder"]), Owner(**owner), data["backend"], data["began"])
 
     def as_data(self) -> dict[str, Any]:
         """The run as JSON-safe data."""
         return {**asdict(self), "folder": str(self.folder)}
+
+    @property
+    def mark(self) -> RunMark:
+        """What marks its folders."""
+        return RunMark(
+            name=self.folder.name, owner=self.owner, backend=self.backend, began=self.began
+        )
 
     @property
     def prefix(self) -> str:
@@ -125,12 +104,18 @@ class Run:
         return self.cache / "logs" / self.folder.name
 
     def open(self) -> None:
-        """Make the folder, clear what dead runs left, and set a watchdog. Once per run."""
-        if self.folder.exists():
-            return
+        """Make the folder, clear what dead runs left, and set a watchdog. Once per run.
+
+        Raises:
+            CacheNotWritable: the folder cannot be made.
+        """
+        try:
+            make_folder(self.folder)
+            if not self.mark.write(self.folder / MARK):
+                return
+        except OSError as error:
+            raise cache_not_writable(self.cache, error) from error
         clear_dead_runs(self.cache)
-        self.folder.mkdir(parents=True)
-        (self.folder / "run.json").write_text(json.dumps(self.as_data()), "utf-8")
         self._set_watchdog()
 
     def _set_watchdog(self) -> None:
@@ -155,13 +140,13 @@ class Run:
             # A log that cannot be kept must not keep a broker running.
             with contextlib.suppress(OSError):
                 self._keep_logs()
-            shutil.rmtree(self.folder, ignore_errors=True)
-        self.lock_file.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                self._remove_folder()
 
     @property
     def lock_file(self) -> Path:
-        """Beside the folder, not in it: the folder's existence says that the run is open."""
-        return self.folder.with_suffix(".lock")
+        """Who holds it starts the shared broker, or asks for it."""
+        return self.folder / "lock"
 
     def _end_brokers(self) -> None:
         kill(list(_jvms_of(self.folder)))
@@ -170,47 +155,80 @@ class Run:
 
             remove_containers_of(self.folder.name)
 
+    def _remove_folder(self) -> None:
+        # The mark goes last: where a removal was cut short, the next run knows whose the rest is.
+        for path in self.folder.iterdir():
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            elif path.name != MARK:
+                path.unlink(missing_ok=True)
+        if [path.name for path in self.folder.iterdir()] == [MARK]:
+            (self.folder / MARK).unlink(missing_ok=True)
+        self.folder.rmdir()
+
     def _keep_logs(self) -> None:
         for log in self.folder.glob("shared/node-*/broker.log"):
-            self.logs.mkdir(parents=True, exist_ok=True)
+            self.mark.write(make_folder(self.logs) / MARK)
             shutil.copy(log, self.logs / f"{log.parent.name}.log")
-        kept = sorted((self.cache / "logs").glob("*"), key=lambda path: path.stat().st_mtime)
+        kept = sorted(_marked_in(self.cache / "logs"), key=lambda run: run.folder.stat().st_mtime)
         for old in kept[:-KEPT_LOGS]:
-            shutil.rmtree(old, ignore_errors=True)
+            shutil.rmtree(old.folder, ignore_errors=True)
 
 
 def run_at(folder: Path) -> Run | None:
-    """The run that a folder belongs to; None when that cannot be read."""
-    try:
-        return Run.from_data(json.loads((folder / "run.json").read_text("utf-8")))
-    except (OSError, ValueError, TypeError, KeyError):
-        return None
+    """The run whose folder this is; None where it is no run's.
+
+    A run's folder is where it lies: no path is read from a file, and no link followed.
+    """
+    mark = None if folder.is_symlink() else read_mark(folder / MARK, RunMark, folder.name)
+    return None if mark is None else Run(folder, mark.owner, mark.backend, mark.began)
+
+
+def runs_in(cache: Path) -> list[Run]:
+    """The runs whose folders lie in a cache folder, whoever owns them."""
+    return list(_marked_in(cache / "runs"))
+
+
+def _marked_in(folder: Path) -> Iterator[Run]:
+    with contextlib.suppress(OSError):
+        for each in folder.iterdir():
+            if (run := run_at(each)) is not None:
+                yield run
 
 
 def clear_dead_runs(cache: Path) -> None:
-    """End and remove the runs whose owner is gone, and what is left of runs that never opened."""
-    for folder in {path.with_suffix("") for path in (cache / "runs").glob("*")}:
-        run = run_at(folder)
-        if run is None:
-            _clear_unopened(folder)
-        elif not run.owner.is_alive():
+    """End and remove the runs whose owner has ended.
+
+    Where that cannot be told from here, as of another host or container that
+    uses the same cache folder, a run is left alone: `kafkalab doctor` names it.
+    """
+    for run in runs_in(cache):
+        if run.owner.is_known_to_be_dead():
             run.close()
 
 
-def _clear_unopened(folder: Path) -> None:
-    for path in (folder, folder.with_suffix(".lock")):
-        with contextlib.suppress(FileNotFoundError):
-            if time.time() - path.stat().st_mtime < OPENING_LIMIT:
-                return
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.with_suffix(".lock").unlink(missing_ok=True)
+@contextlib.contextmanager
+def workshop(cache: Path) -> Iterator[Path]:
+    """A folder to prepare in, in the cache folder, that is gone when the block ends.
+
+    It is a run's, so that who is killed meanwhile leaves neither files nor a JVM.
+    """
+    run = Run.new(cache, "embedded")
+    run.open()
+    try:
+        yield run.folder
+    finally:
+        run.close()
 
 
 def _jvms_of(folder: Path) -> Iterator[psutil.Process]:
+    # The process may have been told of the folder by another way to it, such as a link.
+    real = folder.resolve()
     for process in psutil.process_iter():
         try:
             line = process.cmdline()
         except psutil.Error:
             continue
-        if KAFKA_MAIN in line and any(part.startswith(f"{folder}{os.sep}") for part in line):
+        paths = (Path(part) for part in line if part.startswith(os.sep))
+        if KAFKA_MAIN in line and any(path.resolve().is_relative_to(real) for path in paths):
             yield process

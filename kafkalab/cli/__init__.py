@@ -10,7 +10,7 @@ import typer
 from kafkalab import __version__
 from kafkalab.brokers.errors import BrokerError
 from kafkalab.cli import clean, log, output, setup
-from kafkalab.cli.options import EITHER_NAME
+from kafkalab.cli.options import EITHER_NAME, WrongValue
 from kafkalab.curriculum import BadManifest
 from kafkalab.learning_log.journal import BadJournal
 
@@ -47,7 +47,7 @@ def main() -> None:
         app()
     except BrokerError as error:
         _fail(str(error), 1)
-    except (BadJournal, BadManifest, log.WrongValue) as error:
+    except (BadJournal, BadManifest, WrongValue) as error:
         _fail(str(error), 2)
 
 

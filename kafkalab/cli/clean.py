@@ -2,56 +2,106 @@
 
 from __future__ import annotations
 
+import math
 import time
-from itertools import groupby
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
+from kafkalab.brokers.cleaning import RunInCluster, runs_in_cluster
 from kafkalab.brokers.external import ExternalBackend
-from kafkalab.brokers.leftovers import Leftovers, delete_leftovers, leftovers
+from kafkalab.brokers.ledger import Ledger
+from kafkalab.brokers.leftovers import Leftovers, delete_leftovers
 from kafkalab.brokers.names import age_of, prefix_of
-from kafkalab.cli.options import BootstrapOption, ConfigOption
+from kafkalab.cli.options import BootstrapOption, CacheOption, ConfigOption, WrongValue
 from kafkalab.config import Settings
+from kafkalab.readable import readable
 
 
 def clean(
+    run: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Only what names begin with, as in kafkalab-20261125T024713-ab12cd-; "
+            "whoever made it. May be given more than once.",
+        ),
+    ] = None,
     older_than: Annotated[
         float, typer.Option(help="Leave alone what runs made that began less hours ago.")
     ] = 1.0,
     yes: Annotated[bool, typer.Option("--yes", help="Delete without asking.")] = False,
     bootstrap: BootstrapOption = None,
     config: ConfigOption = None,
+    cache: CacheOption = None,
 ) -> None:
     """Delete topics and groups that interrupted runs left in your cluster.
 
-    Only names of kafkalab's runs are shown and deleted. Transactional ids cannot
-    be deleted; the cluster forgets them by itself.
+    Only what runs made that were started with your cache folder, and have ended;
+    that of others if you name it with --run. Who is alive is left alone.
+    Transactional ids cannot be deleted; the cluster forgets them by itself.
     """
-    settings = Settings.from_environment(bootstrap=bootstrap, client_config=config)
+    named = {_prefix(each) for each in run or ()}
+    if not (older_than >= 0 and math.isfinite(older_than)):
+        raise WrongValue(f"--older-than is {older_than:g}: name hours, from 0 on")
+    settings = Settings.from_environment(bootstrap=bootstrap, client_config=config, cache=cache)
     backend = ExternalBackend(settings.bootstrap, settings.client_config, settings.kafka_version)
-    client = backend.broker.client_properties()
-    now = time.time()
-    found = leftovers(client, lambda name: (age_of(name, now) or 0) >= older_than * 3600)
-    console = Console()
+    client, ledger, now = backend.broker.client_properties(), Ledger(settings.cache), time.time()
+    console = Console(highlight=False, markup=False, soft_wrap=True)
+
+    def is_asked_for(prefix: str) -> bool:
+        return prefix in named if named else (age_of(prefix, now) or 0) >= older_than * 3600
+
+    found = runs_in_cluster(client, ledger, is_asked_for, named, console.print)
     if not found:
-        console.print(f"Nothing is there of runs older than {older_than:g} h.", highlight=False)
+        asked = ", ".join(sorted(named)) or f"runs older than {older_than:g} h"
+        console.print(f"Nothing is there of {asked}.")
         return
-    _show(console, found, now)
+    _show_spared(console, [each for each in found if each.spared], now)
+    doomed = [each for each in found if not each.spared]
+    if not doomed:
+        console.print("Nothing is there to be deleted.")
+        return
+    _show(console, doomed, now)
     if not yes:
         typer.confirm("Delete them?", abort=True)
-    delete_leftovers(client, found, console.print)
-    console.print(
-        f"Deleted {len(found.topics)} topics and {len(found.groups)} groups.", highlight=False
+    left = Leftovers(
+        tuple(name for each in doomed for name in each.left.topics),
+        tuple(name for each in doomed for name in each.left.groups),
     )
+    delete_leftovers(client, left, console.print)
+    for each in doomed:
+        ledger.strike_out(each.prefix)
+    console.print(f"Deleted {len(left.topics)} topics and {len(left.groups)} groups.")
 
 
-def _show(console: Console, found: Leftovers, now: float) -> None:
-    names = [("topic", name) for name in found.topics] + [("group", name) for name in found.groups]
-    by_run = sorted(names, key=lambda each: prefix_of(each[1]) or "")
-    for prefix, of_run in groupby(by_run, key=lambda each: prefix_of(each[1]) or ""):
-        hours = (age_of(prefix, now) or 0) / 3600
-        console.print(f"{prefix}... of a run that began {hours:.1f} h ago:", highlight=False)
-        for kind, name in of_run:
-            console.print(f"  {kind}  {name}", highlight=False, markup=False, soft_wrap=True)
+def _prefix(given: str) -> str:
+    prefix = f"{given.removesuffix('-')}-"
+    if prefix_of(prefix) != prefix:
+        raise WrongValue(
+            f"--run {readable(given)} is no run's prefix: name one as in "
+            "kafkalab-20261125T024713-ab12cd-"
+        )
+    return prefix
+
+
+def _show(console: Console, runs: Sequence[RunInCluster], now: float) -> None:
+    for run in runs:
+        console.print(f"{_title(run, now)}:")
+        for name in run.left.topics:
+            console.print(f"  topic  {readable(name)}")
+        for name in run.left.groups:
+            console.print(f"  group  {readable(name)}")
+
+
+def _show_spared(console: Console, runs: Sequence[RunInCluster], now: float) -> None:
+    for run in runs:
+        counts = f"{len(run.left.topics)} topics, {len(run.left.groups)} groups"
+        console.print(f"{_title(run, now)}, is left alone, {counts}:\n  {readable(run.spared)}")
+
+
+def _title(run: RunInCluster, now: float) -> str:
+    hours = (age_of(run.prefix, now) or 0) / 3600
+    whose = f" of {readable(str(run.entry.owner))}" if run.entry else ""
+    return f"{run.prefix}...{whose}, began {hours:.1f} h ago"

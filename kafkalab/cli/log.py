@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from kafkalab.cli import output
-from kafkalab.cli.options import CurriculumOption, ReportsOption
+from kafkalab.cli.options import CurriculumOption, ReportsOption, WrongValue
 from kafkalab.config import Settings
 from kafkalab.curriculum import Curriculum, load
 from kafkalab.learning_log import journal, page
@@ -32,11 +32,6 @@ from kafkalab.learning_log.standing import (
 from kafkalab.learning_log.verdicts import Verdict
 from kafkalab.learning_log.wording import why
 from kafkalab.readable import readable
-
-
-class WrongValue(Exception):
-    """An argument or an option has a value that means nothing; the text names those that do."""
-
 
 STATUS_STYLES = {"not started": "dim", "in progress": "yellow", "demonstrated": "green"}
 

@@ -9,6 +9,12 @@ import typer
 from kafkalab.config import KNOBS
 
 PREFIX = "kafkalab-"
+
+
+class WrongValue(Exception):
+    """An argument or an option has a value that means nothing; the text names those that do."""
+
+
 # What was pasted from a call of pytest works for a command, too.
 EITHER_NAME = {"token_normalize_func": lambda name: name.removeprefix(PREFIX)}
 

@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+import contextlib
 import platform
-import shutil
+import shlex
 import sys
+import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated, NamedTuple
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from kafkalab.brokers.cache import require_writable
 from kafkalab.brokers.choose import container_backend, embedded_backend
-from kafkalab.brokers.distribution import Distribution, find_java, require_writable
-from kafkalab.brokers.errors import BrokerError, OtherVersion
+from kafkalab.brokers.distribution import Distribution, find_java
+from kafkalab.brokers.errors import BrokerError, NoJava, OtherVersion
 from kafkalab.brokers.prepared import Prepared
+from kafkalab.brokers.runs import runs_in
 from kafkalab.cli.options import CacheOption, ImageOption, VersionOption
 from kafkalab.config import Settings
+from kafkalab.readable import readable
 
 OLDEST_PYTHON = (3, 11)
+# Of the runs that others left.
+SHOWN = 5
 
 
 class Bar:
@@ -67,7 +76,7 @@ def prepare(
     console = Console()
     embedded = embedded_backend(settings)
     if again:
-        shutil.rmtree(embedded.prepared.folder, ignore_errors=True)
+        embedded.prepared.remove()
     with Bar(console) as bar:
         embedded.prepare(bar)
     console.print(f"Ready: {embedded.describe()}.", highlight=False)
@@ -112,9 +121,9 @@ def doctor(
     table = Table(box=None, pad_edge=False)
     for heading in ("", "what", "found", "to do"):
         table.add_column(heading, overflow="fold")
-    for finding in [_python(), *embedded, *container]:
+    for finding in [_python(), *embedded, *container, *_left_by_others(settings)]:
         sign = "[green]ok[/]" if finding.is_well else "[yellow]--[/]"
-        table.add_row(sign, finding.what, finding.found, finding.remedy)
+        table.add_row(sign, finding.what, escape(finding.found), escape(finding.remedy))
     console = Console()
     console.print(table, highlight=False)
     console.print(highlight=False)
@@ -142,11 +151,7 @@ def _python() -> Finding:
 
 
 def _embedded(settings: Settings) -> Iterator[Finding]:
-    try:
-        require_writable(settings.cache)
-        yield Finding("cache folder", True, str(settings.cache))
-    except BrokerError as error:
-        yield _trouble("cache folder", error)
+    yield _cache(settings)
     try:
         java = find_java()
     except BrokerError as error:
@@ -162,6 +167,44 @@ def _embedded(settings: Settings) -> Iterator[Finding]:
     else:
         yield _jars(distribution)
     yield _prepared(Prepared(distribution))
+
+
+def _cache(settings: Settings) -> Finding:
+    try:
+        require_writable(settings.cache)
+        # Where there is no Java, nothing of it is run.
+        with contextlib.suppress(NoJava):
+            embedded_backend(settings).require_safe()
+    except BrokerError as error:
+        return _trouble("cache folder", error)
+    return Finding("cache folder", True, str(settings.cache))
+
+
+def _left_by_others(settings: Settings) -> Iterator[Finding]:
+    """Runs of other machines or containers that use the cache: only they know whether they ended.
+
+    Those that this machine had before it was started anew are among them.
+    """
+    runs = [run for run in runs_in(settings.cache) if not run.owner.place.is_here()]
+    for run in sorted(runs, key=lambda run: run.began)[:SHOWN]:
+        days = (time.time() - run.began) / (24 * 3600)
+        yield Finding(
+            "run elsewhere",
+            True,
+            f"of {readable(str(run.owner))}, began {days:.1f} days ago, {_size_of(run.folder)}",
+            f"if it has ended there: rm -r {shlex.quote(str(run.folder))}",
+        )
+    if len(runs) > SHOWN:
+        yield Finding("run elsewhere", True, f"{len(runs) - SHOWN} more in {settings.cache}/runs")
+
+
+def _size_of(folder: Path) -> str:
+    size = 0
+    for path in folder.rglob("*"):
+        # The run may be tidying up.
+        with contextlib.suppress(OSError):
+            size += path.lstat().st_size
+    return f"{size / 1e6:.0f} MB"
 
 
 def _jars(distribution: Distribution) -> Finding:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
+from kafkalab.learning_log.written import write_whole
+
 if TYPE_CHECKING:
     from tomlkit.items import Array
 
@@ -103,9 +105,7 @@ def _note(path: Path, task_id: str, said: Mapping[str, Any]) -> Entry:
     edited = _edited(text or HEAD, heading, said)
     if _entries(edited, path).get(task_id) != wanted:
         raise BadJournal(f"{path}: [{heading}] is written in a way that only you can edit")
-    draft = path.with_suffix(".tmp")
-    draft.write_bytes(edited.encode())
-    draft.replace(path)
+    write_whole(path, edited.encode())
     return wanted
 
 

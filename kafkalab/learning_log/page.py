@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from collections.abc import Iterator
 from datetime import date, datetime
@@ -21,6 +20,7 @@ from kafkalab.learning_log.standing import FactStanding, Standing, TaskStanding
 from kafkalab.learning_log.templates import FOLDER, environment, policy_of, prose
 from kafkalab.learning_log.verdicts import Verdict
 from kafkalab.learning_log.wording import why
+from kafkalab.learning_log.written import write_whole
 from kafkalab.readable import readable
 
 NAME = "learning_log.html"
@@ -64,10 +64,7 @@ def write(standing: Standing, path: Path, pictures: Pictures, run_page: Path | N
         OSError: it cannot be written.
     """
     text = html(standing, path.parent, pictures, run_page)
-    # Two runs that end at once do not write into the same draft.
-    draft = path.with_suffix(f".{os.getpid()}.tmp")
-    draft.write_text(text, "utf-8", "backslashreplace")
-    draft.replace(path)
+    write_whole(path, text.encode("utf-8", "backslashreplace"))
     pictures.forget_the_rest()
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from markupsafe import Markup
 
 from kafkalab.learning_log import plots
+from kafkalab.learning_log.written import write_whole
 
 DRAWN_BY: Mapping[str, Callable[[dict[str, Any]], Markup]] = {
     "shares": lambda item: plots.shares(item["title"], item["counts"]),
@@ -29,7 +30,8 @@ PICTURES = "pictures"
 class Pictures:
     """Draws evidence, and keeps what was drawn in a folder, by what it shows.
 
-    The folder may be deleted at any time: what is missing is drawn anew.
+    The folder may be deleted at any time: what is missing is drawn anew. It may
+    have files of others, too: a picture of ours says so in its first line.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -46,25 +48,30 @@ class Pictures:
     def forget_the_rest(self) -> None:
         """Delete what nobody asked for since this object was made."""
         for path in self._folder.glob("*.html"):
-            if path.stem not in self._asked_for:
+            if path.stem not in self._asked_for and self._kept(path.stem) is not None:
                 # Another run that ends now may delete it, too.
                 path.unlink(missing_ok=True)
 
     def _kept(self, name: str) -> Markup | None:
+        """The picture of that name; None where there is none, or a file that is not ours."""
+        path = self._path(name)
         try:
-            text = self._path(name).read_text("utf-8")
+            if path.is_symlink() or not path.is_file():
+                return None
+            mark, _, text = path.read_text("utf-8").partition("\n")
         except (OSError, UnicodeDecodeError):
             return None
-        return Markup(text)  # noqa: S704 - drawn by plots, and named by what it was drawn from
+        # Drawn by plots, and named by what it was drawn from.
+        return Markup(text) if mark == _mark(name) else None  # noqa: S704
 
     def _drawn(self, name: str, item: dict[str, Any]) -> Markup:
         picture = DRAWN_BY[item["kind"]](item)
+        path = self._path(name)
         # A folder that cannot be written to makes the next page slower, not this one wrong.
         with contextlib.suppress(OSError):
             self._folder.mkdir(parents=True, exist_ok=True)
-            draft = self._path(name).with_suffix(f".{os.getpid()}.tmp")
-            draft.write_text(picture, "utf-8")
-            draft.replace(self._path(name))
+            if not os.path.lexists(path):
+                write_whole(path, f"{_mark(name)}\n{picture}".encode())
         return picture
 
     def _path(self, name: str) -> Path:
@@ -78,3 +85,8 @@ class Pictures:
     def _drawer(self) -> bytes:
         """What draws: pictures of another version of it are drawn anew."""
         return Path(plots.__file__).read_bytes()
+
+
+def _mark(name: str) -> str:
+    """The first line of a picture's file: a copy under another name is not ours."""
+    return f"<!-- kafkalab: the picture {name}; where it is missing it is drawn anew -->"

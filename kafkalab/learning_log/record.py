@@ -10,6 +10,7 @@ from typing import Any
 
 from kafkalab.curriculum import Curriculum, Statement
 from kafkalab.learning_log.verdicts import SEVERITY, Outcome, Verdict, verdict, worst
+from kafkalab.learning_log.written import write_whole
 from kafkalab.readable import LINES, readable
 
 SCHEMA = 1
@@ -113,11 +114,9 @@ class RunRecord:
     def write(self, path: Path) -> None:
         """Write the record as JSON, in one step: a reader never sees half of it."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_suffix(".tmp")
         text = json.dumps(asdict(self), indent=1, ensure_ascii=False, allow_nan=False)
         # A lone surrogate, as in an undecodable file name, is nothing that JSON knows.
-        draft.write_bytes(text.encode("utf-8", "replace"))
-        draft.replace(path)
+        write_whole(path, text.encode("utf-8", "replace"))
 
 
 def facts_of(curriculum: Curriculum, tests: Sequence[TestRecord]) -> tuple[FactRecord, ...]:
