@@ -137,7 +137,7 @@ def test_clean_asks_and_leaves_young_runs_alone(scene: Scene, dead: Owner) -> No
     agreed = scene.clean(answer="y\n")
 
     assert refused.exit_code == 1
-    assert f"{old}... of ann@{dead.place.host}, began 2.0 h ago:\n" in refused.output
+    assert f"{old}... of ann@{dead.machine.host}, began 2.0 h ago:\n" in refused.output
     assert f"  topic  {old}thing\n  group  {old}thing\n" in refused.output, "shown before it asks"
     assert young not in refused.output
     assert after_no == BOTH, "no means no"
@@ -180,8 +180,8 @@ def test_what_is_written_down_of_another_cluster_says_nothing_here(
 @pytest.mark.skipif(not psutil.LINUX, reason="only Linux tells namespaces")
 def test_a_run_elsewhere_may_go_on(scene: Scene, dead: Owner) -> None:
     """Of another host or container with the same cache folder nobody here knows."""
-    place = replace(dead.place, namespace="pid:[1]")
-    elsewhere = scene.run(replace(dead, place=place))
+    machine = replace(dead.machine, namespace="pid:[1]")
+    elsewhere = scene.run(replace(dead, machine=machine))
 
     left = scene.clean("--yes")
     after = scene.there(elsewhere)

@@ -13,7 +13,8 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from kafkalab.brokers import Termination, Topology
 from kafkalab.brokers.choose import container_backend
-from kafkalab.brokers.container import ContainerBroker, remove_containers_of, require_closed
+from kafkalab.brokers.container import ContainerBroker, require_closed
+from kafkalab.brokers.engine import remove_containers_of
 from kafkalab.brokers.errors import BrokerDied, OpenToOthers, StartFailed
 from kafkalab.brokers.properties import RESTART_SETTINGS
 from kafkalab.brokers.runs import RUN_LABEL

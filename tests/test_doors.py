@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from kafkalab.brokers.container import ContainerBackend, engine_host
+from kafkalab.brokers.container import ContainerBackend
+from kafkalab.brokers.engine import engine_host
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ from kafkalab.brokers.distribution import Distribution, find_java, pinned_jars
 from kafkalab.brokers.embedded import EmbeddedBackend
 from kafkalab.brokers.errors import CacheNotSafe, JarMismatch, PreparationFailed
 from kafkalab.brokers.ledger import Ledger
-from kafkalab.brokers.owner import Owner, Place
+from kafkalab.brokers.owner import Machine, Owner
 from kafkalab.brokers.processes import kill
 from kafkalab.brokers.runs import KEPT_LOGS, MARK, Run, clear_dead_runs, run_at, workshop
 from kafkalab.cli import app
@@ -100,7 +100,7 @@ MARKS_OF_OTHERS: Mapping[str, str | None] = {
             "began": 1.0,
         }
     ),
-    "no place": json.dumps(
+    "no machine": json.dumps(
         {
             "made_by": "kafkalab",
             "name": "THEIRS",
@@ -301,36 +301,36 @@ def test_a_runs_folder_is_where_it_lies(tmp_path: Path, dead: Owner, there: str)
     assert there == "no folder" or (other / "thesis.txt").read_text("utf-8") == "theirs"
 
 
-HERE = Place.here()
+HERE = Machine.here()
 
 
 @pytest.mark.parametrize(
-    "place",
+    "machine",
     [
         replace(HERE, host="another"),
         replace(HERE, boot="00000000-0000-0000-0000-000000000000"),
         replace(HERE, namespace="pid:[1]"),
-        Place("", "", ""),
-        Place(HERE.host, "", ""),
+        Machine("", "", ""),
+        Machine(HERE.host, "", ""),
     ],
     ids=["another host", "another boot", "another namespace", "unknown", "only its host known"],
 )
 @pytest.mark.skipif(not psutil.LINUX, reason="only Linux tells boots and namespaces")
-def test_who_cannot_tell_leaves_a_run_alone(tmp_path: Path, dead: Owner, place: Place) -> None:
+def test_who_cannot_tell_leaves_a_run_alone(tmp_path: Path, dead: Owner, machine: Machine) -> None:
     """A process id means nothing on another host, after another boot or in another container."""
-    run = opened(tmp_path / "runs" / OURS, replace(dead, place=place))
+    run = opened(tmp_path / "runs" / OURS, replace(dead, machine=machine))
 
     clear_dead_runs(tmp_path)
 
     assert run_at(run.folder) == run
 
 
-def test_where_a_place_cannot_be_told_nothing_is_cleared(
+def test_where_a_machine_cannot_be_told_nothing_is_cleared(
     tmp_path: Path, dead: Owner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A /proc that hides the boot or the namespace leaves all runs alone, and ours work."""
     monkeypatch.setattr("kafkalab.brokers.owner._namespace", lambda: "")
-    run = opened(tmp_path / "runs" / OURS, replace(dead, place=Place.here()))
+    run = opened(tmp_path / "runs" / OURS, replace(dead, machine=Machine.here()))
 
     with workshop(tmp_path) as folder:
         assert Owner.me().is_alive()
@@ -341,7 +341,7 @@ def test_where_a_place_cannot_be_told_nothing_is_cleared(
 
 def test_the_doctor_names_runs_that_only_others_can_judge(tmp_path: Path, dead: Owner) -> None:
     """Their size, whose they are, and what to do; none is removed."""
-    elsewhere = replace(dead, user="ann", place=replace(HERE, host="web\x1b[31m1"))
+    elsewhere = replace(dead, user="ann", machine=replace(HERE, host="web\x1b[31m1"))
     run = opened(tmp_path / "runs" / OURS, elsewhere)
     opened(tmp_path / "runs" / THEIRS, dead)
     (run.folder / "data").write_bytes(bytes(3_000_000))

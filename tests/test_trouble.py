@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from kafkalab.brokers.container import find_engine
 from kafkalab.brokers.distribution import Distribution, Jar, find_java, pinned_jars
 from kafkalab.brokers.embedded import EmbeddedBackend
+from kafkalab.brokers.engine import find_engine
 from kafkalab.brokers.errors import JarMismatch, NoJava
 from kafkalab.config import Settings
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -11,11 +10,18 @@ from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlparse
 
 from kafkalab.brokers import Steps, Termination, Topology
 from kafkalab.brokers.capabilities import of_backend
 from kafkalab.brokers.coordinators import wait_for_coordinators
+from kafkalab.brokers.engine import (
+    LOOPBACK,
+    RUN_LABEL,
+    engine_host,
+    find_engine,
+    is_loopback,
+    remove_container,
+)
 from kafkalab.brokers.errors import (
     BrokerDied,
     NoEngine,
@@ -27,7 +33,6 @@ from kafkalab.brokers.errors import (
 from kafkalab.brokers.node import START_LIMIT, STOP_LIMIT, MetadataProbe
 from kafkalab.brokers.ports import free_ports
 from kafkalab.brokers.properties import Endpoint, as_environment, node_properties
-from kafkalab.brokers.runs import RUN_LABEL
 
 if TYPE_CHECKING:
     from docker.models.containers import Container
@@ -42,11 +47,8 @@ PEER_PORT = 19092
 ALIVE_EVERY = 0.5
 # A hub that answers sends an image of 200 MB within this on a slow line.
 PULL_LIMIT = 600.0
-# An engine that is there answers in milliseconds, a hung one never.
-ENGINE_LIMIT = 5
 PORT_DRAWS = 3
 DATA_FOLDER = "/var/lib/kafka/data"
-LOOPBACK = "127.0.0.1"
 
 
 class ContainerBroker:
@@ -386,67 +388,6 @@ def alias(node_id: int) -> str:
     return f"kafka-{node_id}"
 
 
-def find_engine() -> docker.DockerClient | None:
-    """A client of the Docker engine that answers; None when none does.
-
-    Looks for signs of an engine first: importing Docker's client costs more
-    than the rest of the choice.
-    """
-    signs = (Path("/var/run/docker.sock"), Path.home() / ".docker" / "config.json")
-    if not os.environ.get("DOCKER_HOST") and not any(sign.exists() for sign in signs):
-        return None
-    import docker.errors
-    import requests
-
-    import docker
-
-    try:
-        client = (
-            docker.from_env(timeout=ENGINE_LIMIT)
-            if os.environ.get("DOCKER_HOST")
-            else docker.DockerClient(base_url=_engine_url(), timeout=ENGINE_LIMIT)
-        )
-        client.ping()
-    except (docker.errors.DockerException, requests.RequestException, OSError, ValueError):
-        return None
-    # The engine is there: from now on operations may take as long as a graceful stop.
-    client.api.timeout = int(STOP_LIMIT * 2)
-    return client
-
-
-def _engine_url() -> str | None:
-    """Where the engine is; None where that is nowhere else than usual."""
-    from docker.context import ContextAPI
-
-    if host := os.environ.get("DOCKER_HOST"):
-        return host
-    context = ContextAPI.get_current_context()
-    return None if context is None else context.Host
-
-
-def engine_host() -> str:
-    """The address at which the engine publishes ports; LOOPBACK where it is this machine's."""
-    import docker.errors
-    from docker.utils import parse_host
-
-    try:
-        # As Docker's own client reads it: what has no scheme is TCP.
-        url = urlparse(parse_host(_engine_url()))
-    except docker.errors.DockerException:
-        return LOOPBACK
-    host = url.hostname if url.scheme in ("http", "https", "ssh") else None
-    if not host or _is_loopback(host):
-        return LOOPBACK
-    return f"[{host}]" if ":" in host else host
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
 def require_closed(containers: Iterable[Container]) -> None:
     """Ask the engine where it has published ports: nobody but this machine may reach them.
 
@@ -461,36 +402,13 @@ def require_closed(containers: Iterable[Container]) -> None:
             container.reload()
         published = container.attrs["NetworkSettings"]["Ports"] or {}
         for each in (each for bindings in published.values() for each in bindings or ()):
-            if not _is_loopback(each["HostIp"]):
+            if not is_loopback(each["HostIp"]):
                 raise OpenToOthers(
                     f"The engine has published Kafka on {each['HostIp'] or 'all addresses'}, port "
                     f"{each['HostPort']}, where other machines could use it: it was ended.",
                     suspect="an engine that publishes elsewhere than it was asked to.",
                     remedy="use --kafkalab-backend=embedded, which listens on this machine only.",
                 )
-
-
-def remove_container(container: Container) -> None:
-    """Kill and remove a container; one that is gone already is fine."""
-    import docker.errors
-
-    try:
-        container.remove(force=True, v=True)
-    except docker.errors.APIError as error:
-        if error.status_code not in (404, 409):
-            raise
-
-
-def remove_containers_of(run: str) -> None:
-    """Remove all containers and networks that carry the run's label."""
-    client = find_engine()
-    if client is None:
-        return
-    mark: dict[str, Any] = {"label": f"{RUN_LABEL}={run}"}
-    for container in client.containers.list(all=True, filters=mark):
-        remove_container(container)
-    for network in client.networks.list(filters=mark):
-        network.remove()
 
 
 def _start_error(error: Exception, port: int) -> PortTaken | StartFailed:

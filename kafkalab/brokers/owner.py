@@ -17,7 +17,7 @@ SAME_START = 2.0
 
 
 @dataclass(frozen=True)
-class Place:
+class Machine:
     """Where a process id means something.
 
     A cache folder can be seen from several such places at once: from hosts that
@@ -32,7 +32,7 @@ class Place:
     """of process ids on Linux: each container has its own; empty elsewhere"""
 
     @classmethod
-    def here(cls) -> Place:
+    def here(cls) -> Machine:
         """Where this process runs."""
         return cls(socket.gethostname(), _boot(), _namespace())
 
@@ -42,7 +42,7 @@ class Place:
         After a reboot it is no, too: another host may have the same name.
         """
         is_known = bool(self.boot and self.namespace) or not psutil.LINUX
-        return is_known and self == Place.here()
+        return is_known and self == Machine.here()
 
 
 def _boot() -> str:
@@ -67,7 +67,7 @@ class Owner:
     pid: int
     start: float
     """seconds since the system's boot, or since the epoch: see `start_of`"""
-    place: Place
+    machine: Machine
     user: str
     """who it runs as; to be shown"""
 
@@ -79,7 +79,7 @@ class Owner:
     @classmethod
     def of(cls, pid: int) -> Owner:
         """The process that has this id here and now."""
-        return cls(pid, start_of(psutil.Process(pid)), Place.here(), _user())
+        return cls(pid, start_of(psutil.Process(pid)), Machine.here(), _user())
 
     def is_alive(self) -> bool:
         """Whether that process, and not a later one with its id, still runs.
@@ -95,14 +95,14 @@ class Owner:
 
     def is_known_to_be_alive(self) -> bool:
         """Whether it can be told from here, and lives."""
-        return self.place.is_here() and self.is_alive()
+        return self.machine.is_here() and self.is_alive()
 
     def is_known_to_be_dead(self) -> bool:
         """Whether it can be told from here, and has ended: what it left may be cleared away."""
-        return self.place.is_here() and not self.is_alive()
+        return self.machine.is_here() and not self.is_alive()
 
     def __str__(self) -> str:
-        return f"{self.user}@{self.place.host}"
+        return f"{self.user}@{self.machine.host}"
 
 
 def start_of(process: psutil.Process) -> float:

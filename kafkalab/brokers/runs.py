@@ -26,12 +26,12 @@ from typing import Any
 import psutil
 
 from kafkalab.brokers.cache import cache_not_writable, make_folder
+from kafkalab.brokers.engine import remove_containers_of
 from kafkalab.brokers.marks import Mark, read_mark
 from kafkalab.brokers.names import run_prefix
-from kafkalab.brokers.owner import Owner, Place
+from kafkalab.brokers.owner import Machine, Owner
 from kafkalab.brokers.processes import kill
 
-RUN_LABEL = "kafkalab.run"
 KAFKA_MAIN = "kafka.Kafka"
 # Broker logs of so many runs are kept.
 KEPT_LOGS = 10
@@ -75,7 +75,7 @@ class Run:
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> Run:
         """The run that `as_data` told of, in another process of it."""
-        owner = {**data["owner"], "place": Place(**data["owner"]["place"])}
+        owner = {**data["owner"], "machine": Machine(**data["owner"]["machine"])}
         return cls(Path(data["folder"]), Owner(**owner), data["backend"], data["began"])
 
     def as_data(self) -> dict[str, Any]:
@@ -151,8 +151,6 @@ class Run:
     def _end_brokers(self) -> None:
         kill(list(_jvms_of(self.folder)))
         if self.backend == "container":
-            from kafkalab.brokers.container import remove_containers_of
-
             remove_containers_of(self.folder.name)
 
     def _remove_folder(self) -> None:

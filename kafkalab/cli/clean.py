@@ -8,16 +8,15 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from kafkalab.brokers.cleaning import RunInCluster, runs_in_cluster
 from kafkalab.brokers.external import ExternalBackend
 from kafkalab.brokers.ledger import Ledger
 from kafkalab.brokers.leftovers import Leftovers, delete_leftovers
 from kafkalab.brokers.names import age_of, prefix_of
+from kafkalab.cli import output
 from kafkalab.cli.options import BootstrapOption, CacheOption, ConfigOption, WrongValue
 from kafkalab.config import Settings
-from kafkalab.readable import readable
 
 
 def clean(
@@ -48,60 +47,59 @@ def clean(
     settings = Settings.from_environment(bootstrap=bootstrap, client_config=config, cache=cache)
     backend = ExternalBackend(settings.bootstrap, settings.client_config, settings.kafka_version)
     client, ledger, now = backend.broker.client_properties(), Ledger(settings.cache), time.time()
-    console = Console(highlight=False, markup=False, soft_wrap=True)
 
     def is_asked_for(prefix: str) -> bool:
         return prefix in named if named else (age_of(prefix, now) or 0) >= older_than * 3600
 
-    found = runs_in_cluster(client, ledger, is_asked_for, named, console.print)
+    found = runs_in_cluster(client, ledger, is_asked_for, named, output.whole)
     if not found:
         asked = ", ".join(sorted(named)) or f"runs older than {older_than:g} h"
-        console.print(f"Nothing is there of {asked}.")
+        output.whole(f"Nothing is there of {asked}.")
         return
-    _show_spared(console, [each for each in found if each.spared], now)
+    _show_spared([each for each in found if each.spared], now)
     doomed = [each for each in found if not each.spared]
     if not doomed:
-        console.print("Nothing is there to be deleted.")
+        output.whole("Nothing is there to be deleted.")
         return
-    _show(console, doomed, now)
+    _show(doomed, now)
     if not yes:
         typer.confirm("Delete them?", abort=True)
     left = Leftovers(
         tuple(name for each in doomed for name in each.left.topics),
         tuple(name for each in doomed for name in each.left.groups),
     )
-    delete_leftovers(client, left, console.print)
+    delete_leftovers(client, left, output.whole)
     for each in doomed:
         ledger.strike_out(each.prefix)
-    console.print(f"Deleted {len(left.topics)} topics and {len(left.groups)} groups.")
+    output.whole(f"Deleted {len(left.topics)} topics and {len(left.groups)} groups.")
 
 
 def _prefix(given: str) -> str:
     prefix = f"{given.removesuffix('-')}-"
     if prefix_of(prefix) != prefix:
         raise WrongValue(
-            f"--run {readable(given)} is no run's prefix: name one as in "
-            "kafkalab-20261125T024713-ab12cd-"
+            f"--run {given} is no run's prefix: name one as in kafkalab-20261125T024713-ab12cd-"
         )
     return prefix
 
 
-def _show(console: Console, runs: Sequence[RunInCluster], now: float) -> None:
+def _show(runs: Sequence[RunInCluster], now: float) -> None:
     for run in runs:
-        console.print(f"{_title(run, now)}:")
+        output.whole(f"{_title(run, now)}:")
         for name in run.left.topics:
-            console.print(f"  topic  {readable(name)}")
+            output.whole(f"topic  {name}", indent=2)
         for name in run.left.groups:
-            console.print(f"  group  {readable(name)}")
+            output.whole(f"group  {name}", indent=2)
 
 
-def _show_spared(console: Console, runs: Sequence[RunInCluster], now: float) -> None:
+def _show_spared(runs: Sequence[RunInCluster], now: float) -> None:
     for run in runs:
         counts = f"{len(run.left.topics)} topics, {len(run.left.groups)} groups"
-        console.print(f"{_title(run, now)}, is left alone, {counts}:\n  {readable(run.spared)}")
+        output.whole(f"{_title(run, now)}, is left alone, {counts}:")
+        output.whole(run.spared, indent=2)
 
 
 def _title(run: RunInCluster, now: float) -> str:
     hours = (age_of(run.prefix, now) or 0) / 3600
-    whose = f" of {readable(str(run.entry.owner))}" if run.entry else ""
+    whose = f" of {run.entry.owner}" if run.entry else ""
     return f"{run.prefix}...{whose}, began {hours:.1f} h ago"

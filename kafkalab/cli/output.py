@@ -8,9 +8,14 @@ from rich.text import Text
 from kafkalab.readable import LINES, readable
 
 
-def line(text: str = "", *, style: str = "", indent: int = 0) -> None:
-    """Print text; what does not fit goes on below, as far to the right."""
-    console = Console(highlight=False)
+def line(
+    text: str = "", *, style: str = "", indent: int = 0, console: Console | None = None
+) -> None:
+    """Print text; what does not fit goes on below, as far to the right.
+
+    A progress bar moves out of the way of what its own console prints.
+    """
+    console = console or Console(highlight=False)
     # 20 columns at least, or a narrow terminal would get a letter a line.
     width = max(20, console.width - indent)
     for part in Text(readable(text), style).wrap(console, width):

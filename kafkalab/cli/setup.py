@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import Annotated, NamedTuple
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 from kafkalab.brokers.cache import require_writable
 from kafkalab.brokers.choose import container_backend, embedded_backend
@@ -23,6 +22,7 @@ from kafkalab.brokers.distribution import Distribution, find_java
 from kafkalab.brokers.errors import BrokerError, NoJava, OtherVersion
 from kafkalab.brokers.prepared import Prepared
 from kafkalab.brokers.runs import runs_in
+from kafkalab.cli import output
 from kafkalab.cli.options import CacheOption, ImageOption, VersionOption
 from kafkalab.config import Settings
 from kafkalab.readable import readable
@@ -35,14 +35,12 @@ SHOWN = 5
 class Bar:
     """A progress bar for what is fetched, and a line for each step."""
 
-    def __init__(self, console: Console) -> None:
-        self._console = console
+    def __init__(self) -> None:
         self._progress = Progress(
             TextColumn("  "),
             BarColumn(),
             DownloadColumn(),
             TimeRemainingColumn(),
-            console=console,
         )
         self._task = self._progress.add_task("fetch", visible=False)
 
@@ -54,7 +52,7 @@ class Bar:
         self._progress.stop()
 
     def step(self, text: str) -> None:
-        self._console.print(text, highlight=False)
+        output.line(text, console=self._progress.console)
 
     def total(self, size: int) -> None:
         self._progress.update(self._task, total=size, visible=True)
@@ -73,30 +71,29 @@ def prepare(
 ) -> None:
     """Fetch and prepare Kafka, once: about 45 MB, and 15 seconds."""
     settings = Settings.from_environment(cache=cache, image=image, kafka_version=kafka_version)
-    console = Console()
     embedded = embedded_backend(settings)
     if again:
         embedded.prepared.remove()
-    with Bar(console) as bar:
+    with Bar() as bar:
         embedded.prepare(bar)
-    console.print(f"Ready: {embedded.describe()}.", highlight=False)
-    _pull_image(console, settings)
+    output.line(f"Ready: {embedded.describe()}.")
+    _pull_image(settings)
 
 
-def _pull_image(console: Console, settings: Settings) -> None:
+def _pull_image(settings: Settings) -> None:
     """Containers are one of two ways: without them a lesson goes on with the other."""
     try:
         container = container_backend(settings)
         if not container.engine_answers():
-            console.print("No Docker engine answers; none is needed.", highlight=False)
+            output.line("No Docker engine answers; none is needed.")
             return
-        with Bar(console) as bar:
+        with Bar() as bar:
             container.prepare(bar)
     except BrokerError as error:
         happened = str(error).partition(" Suspected:")[0]
-        console.print(f"Going on without containers: {happened}", highlight=False, markup=False)
+        output.line(f"Going on without containers: {happened}")
         return
-    console.print(f"Ready: {container.describe()}.", highlight=False)
+    output.line(f"Ready: {container.describe()}.")
 
 
 class Finding(NamedTuple):
@@ -123,19 +120,17 @@ def doctor(
         table.add_column(heading, overflow="fold")
     for finding in [_python(), *embedded, *container, *_left_by_others(settings)]:
         sign = "[green]ok[/]" if finding.is_well else "[yellow]--[/]"
-        table.add_row(sign, finding.what, escape(finding.found), escape(finding.remedy))
-    console = Console()
-    console.print(table, highlight=False)
-    console.print(highlight=False)
+        table.add_row(sign, *(Text(readable(each)) for each in finding[0:1] + finding[2:]))
+    output.picture(table)
+    output.line()
     ready = [
         name
         for name, findings in (("embedded", embedded), ("container", container))
         if all(finding.is_well for finding in findings)
     ]
-    console.print(
+    output.line(
         f"Ready to start Kafka: {', '.join(ready)}." if ready else "Not ready to start Kafka yet.",
         style="bold",
-        highlight=False,
     )
     raise typer.Exit(0 if ready else 1)
 
@@ -185,13 +180,13 @@ def _left_by_others(settings: Settings) -> Iterator[Finding]:
 
     Those that this machine had before it was started anew are among them.
     """
-    runs = [run for run in runs_in(settings.cache) if not run.owner.place.is_here()]
+    runs = [run for run in runs_in(settings.cache) if not run.owner.machine.is_here()]
     for run in sorted(runs, key=lambda run: run.began)[:SHOWN]:
         days = (time.time() - run.began) / (24 * 3600)
         yield Finding(
             "run elsewhere",
             True,
-            f"of {readable(str(run.owner))}, began {days:.1f} days ago, {_size_of(run.folder)}",
+            f"of {run.owner}, began {days:.1f} days ago, {_size_of(run.folder)}",
             f"if it has ended there: rm -r {shlex.quote(str(run.folder))}",
         )
     if len(runs) > SHOWN:
