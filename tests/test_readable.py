@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -67,3 +70,20 @@ def test_long_text_is_cut_with_a_word() -> None:
 def test_code_in_a_sentence_is_code_in_html(text: str, html: str) -> None:
     """What stands between backticks is code, and nothing is markup of its own."""
     assert str(prose(text)) == html
+
+
+# Where a text may be handed to a terminal: these make it readable.
+WAYS_OUT = {"cli/output.py", "learning_log/terminal.py"}
+HANDS_OVER = re.compile(r"\bConsole\(|\.write_line\(|\.write_sep\(|\.print\(|[^.]\bprint\(")
+
+
+def test_each_text_reaches_the_terminal_by_one_of_two_ways(repository: Path) -> None:
+    """Commands print by `cli/output.py`, runs by `learning_log/terminal.py`, nothing else."""
+    package = repository / "kafkalab"
+    found = {
+        path.relative_to(package).as_posix()
+        for path in package.rglob("*.py")
+        if HANDS_OVER.search(path.read_text("utf-8"))
+    }
+
+    assert found == WAYS_OUT
