@@ -286,7 +286,7 @@ def test_a_run_is_written_down_while_it_may_leave_something(
 
     monkeypatch.setattr(external, "require_rights", ask)
 
-    backend.prepare(say=None)  # type: ignore[arg-type]
+    backend.prepare(steps=None)  # type: ignore[arg-type]
 
     ((prefix, entries),) = asked_for
     assert entries == [(prefix, scene.cluster_id)]

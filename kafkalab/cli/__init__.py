@@ -13,6 +13,7 @@ from kafkalab.cli import clean, log, output, setup
 from kafkalab.cli.options import EITHER_NAME, WrongValue
 from kafkalab.curriculum import BadManifest
 from kafkalab.learning_log.journal import BadJournal
+from kafkalab.readable import readable
 
 app = typer.Typer(
     help="Apache Kafka's behaviour as executable facts.",
@@ -48,7 +49,8 @@ def main() -> None:
     except BrokerError as error:
         _fail(str(error), 1)
     except (BadJournal, BadManifest, WrongValue) as error:
-        _fail(str(error), 2)
+        # One line, whatever was given: no log follows here.
+        _fail(readable(str(error)), 2)
 
 
 def _fail(text: str, code: int) -> NoReturn:
