@@ -60,7 +60,7 @@ class Violation:
     """One thing that must not be, and was seen."""
 
     name: str
-    """such as `disorder of a key`"""
+    """such as `disorder of a key`, or `disorder in a partition`"""
     where: str
     """such as `orders-0` or `key b'user-1' of orders`"""
     text: str
@@ -72,7 +72,10 @@ class Violation:
 
 @dataclass(frozen=True)
 class Checked:
-    """What a check found, and among how many items: a check of nothing passes easily."""
+    """What a check found, and among how many items.
+
+    A check that had nothing to compare finds nothing, and so proves nothing: see `require`.
+    """
 
     violations: tuple[Violation, ...]
     compared: int
@@ -102,7 +105,7 @@ class Progress(NamedTuple):
     topic: str
     partition: int
     position: int | None
-    """the offset of the next record that it gets; None before the first"""
+    """the offset of the next record that it gets; None before it was given one"""
     committed: int | None
     """the offset that its group has committed; None where there is no commit, which is not 0"""
 
@@ -129,6 +132,8 @@ class PartitionLog(Protocol):
         larger than the memory; the reading begins when the first is asked for.
 
         - What is appended meanwhile is left out: on a busy topic it would never end.
+        - While a transaction is open, a log ends for readers of committed records where its
+          first record stands (the last stable offset): what is behind is left out, too.
         - Offsets have gaps, from compaction, from transactions that were aborted, and from
           the markers that end a transaction, which nobody is shown. They end nothing. A
           marker may stand at the very end, so that the last offset is never seen as a
@@ -143,7 +148,8 @@ class PartitionLog(Protocol):
         Args:
             config: how to reach the cluster, and whatever else the consumer should be told.
                 `isolation.level` decides whether records of aborted transactions are read;
-                by default they are not.
+                by default they are not. What makes a reader of it is yours to set, whatever
+                it says: where it starts, that it commits nothing, and the events it needs.
             topics: their names.
             limit: seconds in which nothing comes from the cluster, after which the reading
                 is given up. The time that the caller takes with a record does not count.
@@ -151,8 +157,8 @@ class PartitionLog(Protocol):
         Raises:
             ReadFailed: a topic is unknown, which is no empty topic, and is not created by
                 this; a partition has no leader within the limit; or nothing came for the
-                limit.
-            KafkaException: the cluster refused, or cannot be reached.
+                limit, while the topics were read.
+            KafkaException: the cluster refused, or cannot be reached when the reading begins.
         """
         ...
 
@@ -161,8 +167,10 @@ class PartitionLog(Protocol):
     ) -> Iterator[LogRecord]:
         """Read topics from their start, and go on as records arrive.
 
-        It begins with what is there already. It ends after `quiet` seconds without a record.
-        All else is as for `read_to_end`.
+        It begins with what is there already. It ends, well, after `quiet` seconds without a
+        record; the time that the caller takes with a record does not count. Order, gaps,
+        groups, commits and closing are as for `read_to_end`; no topics end at once. Partitions
+        that a topic gets meanwhile need not be noticed.
 
         Raises:
             ReadFailed: a topic is unknown, or a partition has no leader within `quiet`.
@@ -179,12 +187,13 @@ class PartitionLog(Protocol):
         - Names, keys and values that are UTF-8 are shown as text that can be read. Any other
           bytes are shown in a form of their own, such as hexadecimal digits.
         - The line has printable characters only (`str.isprintable`): a line end, an escape
-          or a change of direction in a value is shown escaped, and so is what escapes.
+          or a change of direction in a value is shown escaped, and so is the character that
+          begins an escape, such as the backslash.
         - Different short values make different lines, and so do keys: none, empty, `null` as
           text, and bytes beside a text that looks like their form.
-        - Content that is longer than some hundred characters is cut, between two characters,
-          and its size told in bytes, in plain digits: a value of a million bytes still makes
-          a line below 2,000 characters, with 1000000 in it.
+        - Content that is longer than a few hundred characters is cut, between two characters,
+          and its size told in bytes, in plain digits without separators: a value of a million
+          bytes still makes a line below 2,000 characters, with 1000000 in it.
         """
         ...
 
@@ -210,25 +219,27 @@ class PartitionLog(Protocol):
     ) -> Checked:
         """Check whether records that were read are in order, where Kafka promises order.
 
-        Inside a partition each offset is greater than the one read before it, gaps are fine;
-        and for each key of a topic the producer's own numbers ascend in the same way. Records
-        without a key have no order by number. Across partitions there is no order, so none is
-        asked for.
+        Inside a partition each offset is greater than the one read just before it there, gaps
+        are fine. And the producer's own numbers of one key of a topic ascend likewise, each
+        compared with the one of that key read just before it, in whichever partition it stood.
+        Records without a key have no order by number. Between keys, and between partitions,
+        there is no order, so none is asked for.
 
         Args:
             records: in the order of reading.
             sequence: the number that the producer gave a record.
 
         Returns:
-            A violation for each record that is out of order, by partition or by key; and how
-            many records were compared with one before them, in partitions and keys together.
+            A violation for each record that is out of order, named `disorder in a partition`
+            or `disorder of a key`: two where both are broken. And how many records were
+            compared with one before them, in partitions and keys together.
         """
         ...
 
     def progress(self, consumer: Consumer, *, limit: float = READ_LIMIT) -> list[Progress]:
         """Tell positions beside committed offsets, for each partition that is assigned.
 
-        The client says with negative numbers that there is no offset: -1001 is told as None.
+        The client says with negative numbers, such as -1001, that there is no offset: None.
         The consumer is only asked: it is not moved, commits nothing, and stays open.
 
         Returns:

@@ -158,8 +158,9 @@ class Routing(Protocol):
         - Where the client's queue is full (`BufferError`), room is waited for: more records
           than it holds are published all the same, each once and in order.
         - A record that is refused, by the client in `produce()` or by the broker in its
-          report, stops no other: all others are published, those after it too. Then the
-          call fails.
+          report, stops no other: those after it are published too. Then the call fails.
+          A broker refuses whole batches, so records that the client put into one batch
+          with a bad one are refused with it; each is reported so, and need not be sent again.
         - When `limit` has passed, records that are not acknowledged are given up, and so are
           those not yet handed to the client. Each is reported with an error, and the call
           fails, a few seconds later at most. Those that were under way may be in the log
@@ -168,22 +169,27 @@ class Routing(Protocol):
         Args:
             config: how to reach the cluster, and whatever else the producer should be told,
                 `partitioner` or `acks` for instance. It is the caller's: nothing in it is
-                replaced.
-            records: what to send, gone through once: it may be a generator. Without records
-                the result is empty, and no broker is needed.
-            one_by_one: wait for each record's report before the next is sent. The log is the
-                same, for many times the requests.
-            limit: seconds for the whole call.
+                replaced. What it does not say is yours to choose. How far order and "once"
+                hold when the client sends again is decided by `enable.idempotence`.
+            records: what to send, gone through once: it may be a generator, which comes to
+                an end. What it raises goes through to the caller. Without records the result
+                is empty, and no broker is needed.
+            one_by_one: wait for each record's report before the next is sent; otherwise the
+                client may put many into one request. The log is the same either way.
+            limit: seconds for the whole call. A topic that is unknown is reported by the
+                client after `topic.metadata.propagation.max.ms`, 30 s by default.
 
         Returns:
             One report for each record, in the order of acknowledgement; inside a partition
-            that is the order of sending.
+            that is the order of sending. The error of a failed one is the client's.
 
         Raises:
             PublishFailed: a record was refused or given up. It carries one report for each
                 record, good and bad.
             TypeError: a key is neither bytes nor text nor None, such as a number: there are
-                too many ways to write it. Records before it may have been published.
+                too many ways to write it. Records before it may have been published; nobody
+                waits for their reports.
+            KafkaException: the client does not take the config.
         """
         ...
 
