@@ -14,10 +14,9 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from kafkalab.brokers import Termination, Topology
 from kafkalab.brokers.choose import container_backend
 from kafkalab.brokers.container import ContainerBroker, require_closed
-from kafkalab.brokers.engine import remove_containers_of
+from kafkalab.brokers.engine import RUN_LABEL, remove_containers_of
 from kafkalab.brokers.errors import BrokerDied, OpenToOthers, StartFailed
 from kafkalab.brokers.properties import RESTART_SETTINGS
-from kafkalab.brokers.runs import RUN_LABEL
 from kafkalab.config import Settings
 from kafkalab.observe.groups import Group, describe_group
 from kafkalab.observe.topics import partitions_with_leader
