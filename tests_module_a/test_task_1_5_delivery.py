@@ -67,7 +67,7 @@ from kafkalab.observe.groups import (
     COOPERATIVE,
     EAGER,
     KIP_848,
-    Members,
+    Group,
     committed_offset,
     describe_group,
     join,
@@ -338,7 +338,6 @@ def test_offsets_expire(
     topic: TopicMaker,
     consumer: ConsumerMaker,
     members: MembersMaker,
-    group: str,
     evidence: Evidence,
 ) -> None:
     """Commits of a group without members expire after `offsets.retention.minutes`.
@@ -347,14 +346,15 @@ def test_offsets_expire(
     then `auto.offset.reset` decides. A live member keeps its group's commits, but
     a reader that only assigns is no member: its commits expire while it reads.
     """
-    name, groups = topic(), {who: f"{group}-{who}" for who in ("stays", "left", "assigns")}
-    staying = members(EAGER, name, partitions=1, group=groups["stays"])
-    member = staying.grow()
-    staying.wait_for_stable()
-    leaving, assigned = (consumer({"group.id": groups[who]}) for who in ("left", "assigns"))
+    name = topic()
+    group = members(EAGER, name, partitions=1)
+    member = group.add()
+    group.wait_for_stable()
+    ids = {"stays": group.id, "left": f"{group.id}-left", "assigns": f"{group.id}-assigns"}
+    leaving, assigned = (consumer({"group.id": ids[who]}) for who in ("left", "assigns"))
     join([leaving], name, partitions=1)
     assigned.assign([TopicPartition(name, 0, 0)])
-    observers = {who: consumer({"group.id": each}) for who, each in groups.items()}
+    observers = {who: consumer({"group.id": each}) for who, each in ids.items()}
 
     # The one that stays commits first: were it to expire as well, it would be the first to go.
     five, started = [TopicPartition(name, 0, 5)], time.monotonic()
@@ -1108,9 +1108,9 @@ def test_offsets_of_a_stale_generation_are_refused(
     So two processes cannot both copy the records of that partition.
     """
     name = topic(partitions=2)
-    team, writer = members(protocol, name, partitions=2), transactional(producer, name)
+    group, writer = members(protocol, name, partitions=2), transactional(producer, name)
 
-    errors = errors_with_old_metadata(team, writer, evidence)
+    errors = errors_with_old_metadata(group, writer, evidence)
 
     assert errors["moved"] == KafkaError.ILLEGAL_GENERATION
 
@@ -1128,11 +1128,11 @@ def test_offsets_of_the_present_generation_are_taken(
 ) -> None:
     """Offsets with the group's metadata of now are taken: ask for it in each transaction."""
     name = topic(partitions=2)
-    team, writer = members(protocol, name, partitions=2), transactional(producer, name)
-    first = team.grow()
-    team.wait_for_stable()
-    second = team.grow()
-    team.wait_for_stable()
+    group, writer = members(protocol, name, partitions=2), transactional(producer, name)
+    first = group.add()
+    group.wait_for_stable()
+    second = group.add()
+    group.wait_for_stable()
     fresh = first.do(lambda reader: reader.consumer_group_metadata())
 
     errors = {
@@ -1154,9 +1154,9 @@ def test_old_metadata_is_good_for_what_stayed(
     transaction in flight outlives a rebalance that takes nothing away from it.
     """
     name = topic(partitions=2)
-    team, writer = members(KIP_848, name, partitions=2), transactional(producer, name)
+    group, writer = members(KIP_848, name, partitions=2), transactional(producer, name)
 
-    errors = errors_with_old_metadata(team, writer, evidence)
+    errors = errors_with_old_metadata(group, writer, evidence)
 
     assert errors == {"kept": None, "moved": KafkaError.ILLEGAL_GENERATION}
 
@@ -1172,9 +1172,9 @@ def test_classic_groups_refuse_old_metadata_altogether(
 ) -> None:
     """A classic group refuses all offsets with metadata of old, wherever the partition is now."""
     name = topic(partitions=2)
-    team, writer = members(protocol, name, partitions=2), transactional(producer, name)
+    group, writer = members(protocol, name, partitions=2), transactional(producer, name)
 
-    errors = errors_with_old_metadata(team, writer, evidence)
+    errors = errors_with_old_metadata(group, writer, evidence)
 
     assert set(errors.values()) == {KafkaError.ILLEGAL_GENERATION}
 
@@ -1189,9 +1189,9 @@ def test_old_metadata_is_good_for_nothing_before_kip_1251(
     rebalance ends every transaction that is in flight.
     """
     name = topic(partitions=2)
-    team, writer = members(KIP_848, name, partitions=2), transactional(producer, name)
+    group, writer = members(KIP_848, name, partitions=2), transactional(producer, name)
 
-    errors = errors_with_old_metadata(team, writer, evidence)
+    errors = errors_with_old_metadata(group, writer, evidence)
 
     assert set(errors.values()) == {KafkaError.ILLEGAL_GENERATION}
 
@@ -1853,18 +1853,18 @@ def send_offsets(
 
 
 def errors_with_old_metadata(
-    team: Members, writer: Producer, evidence: Evidence
+    group: Group, writer: Producer, evidence: Evidence
 ) -> dict[str, int | None]:
     """What the broker says to metadata from before a second member came.
 
     The code of the error, or None, for the partition that the first member
     kept, and for the one that moved to the second.
     """
-    first = team.grow()
-    team.wait_for_stable()
+    first = group.add()
+    group.wait_for_stable()
     old = first.do(lambda reader: reader.consumer_group_metadata())
-    second = team.grow()
-    team.wait_for_stable()
+    second = group.add()
+    group.wait_for_stable()
     errors = {
         "kept": send_offsets(writer, first.assignment, old),
         "moved": send_offsets(writer, second.assignment, old),
