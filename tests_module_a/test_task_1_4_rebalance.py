@@ -36,6 +36,7 @@ from kafkalab.observe.checks import (
     committed_at_most_position,
     duplicate_delivery,
     exclusive_ownership,
+    spans,
 )
 from kafkalab.observe.defaults import librdkafka_defaults
 from kafkalab.observe.groups import (
@@ -1483,29 +1484,15 @@ def ownership(group: Group) -> list[dict[str, object]]:
     """Who owned which partition from when to when, in seconds, as spans of a picture."""
     events = list(group.history)
     start, now = events[0].time, events[-1].time
-    spans: list[dict[str, object]] = []
-    for position, event in enumerate(events):
-        if event.kind is Kind.ASSIGN and event.partition is not None:
-            ends = (later.time for later in events[position:] if takes_away(later, event))
-            spans.append(
-                {
-                    "row": f"partition {event.partition}",
-                    "start": event.time - start,
-                    "end": next(ends, now) - start,
-                    "what": event.actor,
-                }
-            )
-    return spans
-
-
-def takes_away(event: Event, assigned: Event) -> bool:
-    """Whether this ended what that assignment began."""
-    if event.actor != assigned.actor:
-        return False
-    if event.kind is Kind.CRASH:
-        return True
-    same = (event.topic, event.partition) == (assigned.topic, assigned.partition)
-    return event.kind in (Kind.REVOKE, Kind.LOST) and same
+    return [
+        {
+            "row": f"partition {each.assigned.partition}",
+            "start": each.assigned.time - start,
+            "end": (each.ended.time if each.ended else now) - start,
+            "what": each.assigned.actor,
+        }
+        for each in spans(events)
+    ]
 
 
 def groups_of(

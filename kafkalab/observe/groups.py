@@ -7,7 +7,6 @@ import queue
 import struct
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -239,7 +238,6 @@ class Member:
         self._history = history
         self._handle = handle
         self._told = {Kind.ASSIGN: on_assign, Kind.REVOKE: on_revoke, Kind.LOST: on_lost}
-        self._epochs: Counter[Place] = Counter()
         self._commands: queue.SimpleQueue[Callable[[Consumer], None]] = queue.SimpleQueue()
         self._keeps_its_place = "group.instance.id" in config
         self._polling = True
@@ -371,8 +369,7 @@ class Member:
         if error is not None:
             self._history.add(poll_failed(self.name, error, time=now, generation=generation))
             return
-        epoch = self._epochs[message.topic() or "", message.partition() or 0]
-        self._history.add(polled(self.name, message, epoch=epoch, time=now, generation=generation))
+        self._history.add(polled(self.name, message, time=now, generation=generation))
         self._handle(consumer, message)
 
     def _committed(
@@ -385,10 +382,7 @@ class Member:
         now, generation = _now(), self._generation(consumer)
         for place in places:
             told = error if error is not None or place is None else place.error
-            epoch = self._epochs[place.topic, place.partition] if place else 0
-            self._history.add(
-                committed(self.name, told, place, epoch=epoch, time=now, generation=generation)
-            )
+            self._history.add(committed(self.name, told, place, time=now, generation=generation))
 
     def _generation(self, consumer: Consumer) -> int | None:
         # While it closes the group may be gone already, which is not to be asked (see leave).
@@ -399,7 +393,6 @@ class Member:
             places = [(each.topic, each.partition) for each in partitions]
             generation = self._generation(consumer)
             if kind is Kind.ASSIGN:
-                self._epochs.update(places)
                 self._record(kind, places, generation)
                 self._tell(kind, consumer, partitions)
                 self.assignment |= set(places) if self._failure is None else set()
@@ -424,7 +417,6 @@ class Member:
         told: Sequence[tuple[str, int | None]] = places or [("", None)]
         now = _now()
         for topic, partition in told:
-            epoch = self._epochs[topic, partition] if partition is not None else 0
             self._history.add(
                 Event(
                     kind,
@@ -432,7 +424,6 @@ class Member:
                     self.name,
                     topic=topic,
                     partition=partition,
-                    epoch=epoch,
                     time=now,
                     generation=generation,
                 )
