@@ -47,7 +47,7 @@ from kafkalab.fixtures import (
 from kafkalab.learning_log.evidence import Evidence
 from kafkalab.observe.checks import Fate, exact_copy, fate_of
 from kafkalab.observe.children import Child, Say, crash
-from kafkalab.observe.faults import (
+from kafkalab.observe.delivery_bench import (
     AFTER_COMMIT,
     AFTER_PROCESSING,
     BEFORE_COMMIT,
