@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from confluent_kafka.admin import AdminClient
 
     from kafkalab.observe.children import Child
-    from kafkalab.observe.groups import Members
+    from kafkalab.observe.groups import Group
     from kafkalab.solutions import Solutions
 
 ProducerMaker = Callable[..., "Producer"]
 ConsumerMaker = Callable[..., "Consumer"]
-MembersMaker = Callable[..., "Members"]
+MembersMaker = Callable[..., "Group"]
 ChildStarter = Callable[..., "Child"]
 JavaDefaults = Callable[[str], Mapping[str, str]]
 
@@ -126,19 +126,19 @@ def members(broker: Broker, admin: AdminClient, group: str) -> Iterator[MembersM
     """Makes groups whose members live in threads or processes; they are closed at the end.
 
     `members(EAGER, name, partitions=3)` is the test's group on one topic; more
-    topics may be named, and another `group`.
+    topics may be named, and an `ending` makes another group of the test.
     """
-    from kafkalab.observe.groups import Members
+    from kafkalab.observe.groups import Group
 
-    made: list[Members] = []
+    made: list[Group] = []
 
     def make(
         protocol: ClientConfig,
         *topics: str,
         partitions: int,
-        group: str = group,
+        ending: str = "",
         **settings: object,
-    ) -> Members:
+    ) -> Group:
         config = {
             **broker.client_properties(),
             **LAB_CLIENT,
@@ -147,7 +147,7 @@ def members(broker: Broker, admin: AdminClient, group: str) -> Iterator[MembersM
             **protocol,
             **settings,
         }
-        made.append(Members(admin, group, topics, partitions, config))
+        made.append(Group(admin, group + ending, topics, partitions, config))
         return made[-1]
 
     yield make

@@ -18,7 +18,7 @@ from kafkalab.brokers.engine import RUN_LABEL, remove_containers_of
 from kafkalab.brokers.errors import BrokerDied, OpenToOthers, StartFailed
 from kafkalab.brokers.properties import RESTART_SETTINGS
 from kafkalab.config import Settings
-from kafkalab.observe.groups import Group, describe_group
+from kafkalab.observe.groups import GroupDescription, describe_group
 from kafkalab.observe.topics import partitions_with_leader
 from kafkalab.waiting import wait_until
 
@@ -90,7 +90,7 @@ def test_a_new_broker_knows_groups_at_once(launch: Launch) -> None:
 
     described = describe_group(AdminClient(broker.client_properties()), "a-group")
 
-    assert described == Group("DEAD", ())
+    assert described == GroupDescription("DEAD", ())
 
 
 def test_another_process_can_attach(launch: Launch) -> None:

@@ -10,12 +10,10 @@ from confluent_kafka.admin import AdminClient
 
 from kafkalab.brokers.embedded import EmbeddedBroker
 from kafkalab.clients import LAB_CLIENT, LAB_CONSUMER
-from kafkalab.observe.groups import EAGER, KIP_848, Members, describe_group
+from kafkalab.observe.groups import EAGER, KIP_848, Group, describe_group
 from kafkalab.observe.history import Kind, State
 from kafkalab.observe.records import send
 from kafkalab.waiting import wait_until
-
-GROUP = "some-group"
 
 # Seconds for what takes milliseconds on an idle machine.
 LIMIT = 20.0
@@ -27,12 +25,12 @@ def admin(real_broker: EmbeddedBroker) -> AdminClient:
 
 
 @pytest.fixture
-def team(real_broker: EmbeddedBroker, admin: AdminClient) -> Iterator[Members]:
+def group(real_broker: EmbeddedBroker, admin: AdminClient) -> Iterator[Group]:
     """A group on the topic `seen`, without members yet."""
     config = {**real_broker.client_properties(), **LAB_CLIENT, **LAB_CONSUMER, **EAGER}
-    members = Members(admin, GROUP, ["seen"], 3, config)
-    yield members
-    members.close()
+    group = Group(admin, "some-group", ["seen"], 3, config)
+    yield group
+    group.close()
 
 
 @pytest.fixture
@@ -51,69 +49,69 @@ def refused_commit(consumer: Consumer, _: list[TopicPartition]) -> None:
 
 
 def test_what_a_listener_raises_ends_its_member_and_is_told(
-    team: Members, admin: AdminClient
+    group: Group, admin: AdminClient
 ) -> None:
     """An error in a callback is raised where the member is closed, and the member has left."""
-    member = team.grow(on_revoke=refused_commit)
-    team.wait_for_stable()
+    member = group.add(on_revoke=refused_commit)
+    group.wait_for_stable()
 
     with pytest.raises(KafkaException, match="UNKNOWN_TOPIC_OR_PART"):
-        team.shrink(member)
+        group.remove(member)
 
-    assert describe_group(admin, GROUP).assignments == ()
+    assert describe_group(admin, group.id).assignments == ()
 
 
-def test_what_a_listener_raises_is_told_to_who_waits(team: Members) -> None:
+def test_what_a_listener_raises_is_told_to_who_waits(group: Group) -> None:
     """An error in a callback is raised where the group is waited for: it may never be stable."""
-    team.grow(on_assign=refused_commit)
+    group.add(on_assign=refused_commit)
 
     with pytest.raises(KafkaException, match="UNKNOWN_TOPIC_OR_PART"):
-        team.wait_for_stable()
+        group.wait_for_stable()
 
 
 def test_when_the_lesson_is_over_listeners_are_told_nothing(
-    team: Members, admin: AdminClient
+    group: Group, admin: AdminClient
 ) -> None:
     """Members that are dismissed leave without a word to their own code, which could fail now."""
     told: list[str] = []
     for _ in range(2):
-        team.grow(on_revoke=lambda *_: told.append("revoked"))
-    team.wait_for_stable()
+        group.add(on_revoke=lambda *_: told.append("revoked"))
+    group.wait_for_stable()
     # The first may have given something up to the second.
     before = list(told)
 
-    team.close()
+    group.close()
 
     assert told == before
-    assert describe_group(admin, GROUP).assignments == ()
+    assert describe_group(admin, group.id).assignments == ()
 
 
-def commits(team: Members) -> list[tuple[State, int | None, int | None, bytes | None]]:
+def commits(group: Group) -> list[tuple[State, int | None, int | None, bytes | None]]:
     """The commits in the history: state, partition, offset, and the error's name."""
-    return [(e.state, e.partition, e.offset, e.value) for e in team.history.of(Kind.COMMIT)]
+    return [(e.state, e.partition, e.offset, e.value) for e in group.history.of(Kind.COMMIT)]
 
 
-def test_commits_are_recorded_whoever_waits_for_them(team: Members) -> None:
+def test_commits_are_recorded_whoever_waits_for_them(group: Group) -> None:
     """Those that are waited for, those that are not, and those that are refused, with the reason.
 
     Each has the member's generation.
     """
-    member = team.grow()
-    team.wait_for_stable()
+    member = group.add()
+    group.wait_for_stable()
     known, unknown = TopicPartition("seen", 1, 5), TopicPartition("no-such-topic", 0, 1)
 
     member.do(lambda consumer: consumer.commit(offsets=[known], asynchronous=False))
     member.do(lambda consumer: consumer.commit(offsets=[TopicPartition("seen", 2, 6)]))
-    wait_until(lambda: commits(team), lambda seen: len(seen) == 2, limit=LIMIT, what="the answer")
+    wait_until(lambda: commits(group), lambda seen: len(seen) == 2, limit=LIMIT, what="the answer")
     with pytest.raises(KafkaException):
         member.do(lambda consumer: consumer.commit(offsets=[unknown], asynchronous=False))
 
-    assert commits(team) == [
+    assert commits(group) == [
         (State.OK, 1, 5, None),
         (State.OK, 2, 6, None),
         (State.FAIL, 0, 1, b"UNKNOWN_TOPIC_OR_PART"),
     ]
-    assert {event.generation for event in team.history} == {1}
+    assert {event.generation for event in group.history} == {1}
 
 
 def test_commits_of_the_clock_are_recorded(
@@ -122,27 +120,27 @@ def test_commits_of_the_clock_are_recorded(
     """What the client commits by itself is recorded as well, as it is told of it."""
     often = {"enable.auto.commit": True, "auto.commit.interval.ms": 20}
     config = {**real_broker.client_properties(), **LAB_CLIENT, **LAB_CONSUMER, **KIP_848, **often}
-    team = Members(admin, "by-the-clock", ["seen"], 3, config)
-    team.grow()
-    team.wait_for_stable()
+    group = Group(admin, "by-the-clock", ["seen"], 3, config)
+    group.add()
+    group.wait_for_stable()
 
     send_to_seen()
-    seen = wait_until(lambda: commits(team), bool, limit=LIMIT, what="a commit")
-    team.close()
+    seen = wait_until(lambda: commits(group), bool, limit=LIMIT, what="a commit")
+    group.close()
 
     assert seen[0] == (State.OK, 0, 1, None)
 
 
-def test_a_bounced_member_begins_anew(team: Members) -> None:
+def test_a_bounced_member_begins_anew(group: Group) -> None:
     """While the block runs it is gone; then it joins again, by the same name."""
-    bounced, other = team.grow(), team.grow()
-    team.wait_for_stable()
+    bounced, other = group.add(), group.add()
+    group.wait_for_stable()
 
-    with team.bounce(bounced):
-        alone = team.wait_for_stable()
-    both = team.wait_for_stable()
+    with group.bounce(bounced):
+        alone = group.wait_for_stable()
+    both = group.wait_for_stable()
 
     assert [len(each) for each in alone.assignments] == [3]
     assert sorted(len(each) for each in both.assignments) == [1, 2]
     assert len(bounced.assignment) + len(other.assignment) == 3
-    assert {event.actor for event in team.history} == {bounced.name, other.name}
+    assert {event.actor for event in group.history} == {bounced.name, other.name}

@@ -32,7 +32,7 @@ from kafkalab.learning_log.evidence import Evidence
 from kafkalab.observe.groups import commit_offset, committed_offset
 from kafkalab.observe.records import (
     BY_KEY,
-    Delivery,
+    DeliveryReport,
     Record,
     error_of,
     read,
@@ -1145,7 +1145,7 @@ def wait_for_partitions(admin: AdminClient, topic: str, partitions: int) -> None
     )
 
 
-def delivery_rows(deliveries: list[Delivery]) -> list[dict[str, object]]:
+def delivery_rows(deliveries: list[DeliveryReport]) -> list[dict[str, object]]:
     """Delivery reports as rows of evidence."""
     return [
         {
@@ -1159,7 +1159,7 @@ def delivery_rows(deliveries: list[Delivery]) -> list[dict[str, object]]:
     ]
 
 
-def kept_rows(written: list[Delivery], kept: list[int | None]) -> list[dict[str, object]]:
+def kept_rows(written: list[DeliveryReport], kept: list[int | None]) -> list[dict[str, object]]:
     """Written records and whether each is still there, as rows of evidence."""
     return [
         {"offset": w.offset, "key": w.key, "value": w.value, "kept": w.offset in kept}

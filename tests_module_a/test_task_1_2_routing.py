@@ -27,7 +27,7 @@ from kafkalab.demo import orders, user_events
 from kafkalab.fixtures import ConsumerMaker, JavaDefaults, ProducerMaker, TopicMaker
 from kafkalab.learning_log.evidence import Evidence
 from kafkalab.observe.defaults import librdkafka_defaults
-from kafkalab.observe.records import BY_KEY, Delivery, Record, read, send, watermarks
+from kafkalab.observe.records import BY_KEY, DeliveryReport, Record, read, send, watermarks
 from kafkalab.observe.statistics import Statistics
 from kafkalab.observe.topics import grow
 from kafkalab.solutions import Solutions
@@ -913,7 +913,7 @@ def hostile_keys(count: int) -> list[bytes]:
 
 
 def mispredicted(
-    deliveries: Sequence[Delivery], predict: Callable[[bytes, int], int], partitions: int
+    deliveries: Sequence[DeliveryReport], predict: Callable[[bytes, int], int], partitions: int
 ) -> list[tuple[bytes, int, int]]:
     """Keys that are not where the function said: key (its first bytes), said, found."""
     return [
@@ -936,14 +936,14 @@ def failure_of(
     return raised
 
 
-def by_partition(deliveries: Sequence[Delivery], partitions: int) -> dict[int, int]:
+def by_partition(deliveries: Sequence[DeliveryReport], partitions: int) -> dict[int, int]:
     """How many records each partition got."""
     counts = Counter(each.partition for each in deliveries)
     return {partition: counts[partition] for partition in range(partitions)}
 
 
 def by_partition_and_key(
-    deliveries: Sequence[Delivery], partitions: int
+    deliveries: Sequence[DeliveryReport], partitions: int
 ) -> dict[int, dict[str, int]]:
     """How many records of each key each partition got."""
     return {
@@ -954,7 +954,9 @@ def by_partition_and_key(
     }
 
 
-def hot_and_cold(deliveries: Sequence[Delivery], partitions: int) -> dict[int, dict[str, int]]:
+def hot_and_cold(
+    deliveries: Sequence[DeliveryReport], partitions: int
+) -> dict[int, dict[str, int]]:
     """How many records of the hot key, salted or not, and of all others each partition got."""
     return {
         partition: dict(
@@ -973,13 +975,13 @@ def name_of(key: bytes | None) -> str:
     return (key or b"").decode()
 
 
-def fullest_against_mean(deliveries: Sequence[Delivery], partitions: int) -> float:
+def fullest_against_mean(deliveries: Sequence[DeliveryReport], partitions: int) -> float:
     """The fullest partition's records over the mean."""
     counts = by_partition(deliveries, partitions)
     return round(max(counts.values()) / (len(deliveries) / partitions), 2)
 
 
-def partitions_of_keys(deliveries: Sequence[Delivery]) -> dict[bytes, set[int]]:
+def partitions_of_keys(deliveries: Sequence[DeliveryReport]) -> dict[bytes, set[int]]:
     """The partitions that each key's records landed in."""
     found: dict[bytes, set[int]] = {}
     for each in deliveries:
@@ -987,7 +989,7 @@ def partitions_of_keys(deliveries: Sequence[Delivery]) -> dict[bytes, set[int]]:
     return found
 
 
-def delivery_rows(deliveries: Sequence[Delivery]) -> list[dict[str, object]]:
+def delivery_rows(deliveries: Sequence[DeliveryReport]) -> list[dict[str, object]]:
     """Delivery reports as rows of evidence."""
     return [
         {"partition": e.partition, "offset": e.offset, "error": e.error.name() if e.error else None}

@@ -36,6 +36,7 @@ from kafkalab.observe.checks import (
     committed_at_most_position,
     duplicate_delivery,
     exclusive_ownership,
+    spans,
 )
 from kafkalab.observe.defaults import librdkafka_defaults
 from kafkalab.observe.groups import (
@@ -44,8 +45,8 @@ from kafkalab.observe.groups import (
     KIP_848,
     PROTOCOLS,
     Group,
+    GroupDescription,
     Member,
-    Members,
     commit_offset,
     committed_offset,
     describe_group,
@@ -83,29 +84,29 @@ def test_each_partition_has_one_owner(
 ) -> None:
     """In a group each partition has one owner, at any time, and no partition is left out."""
     name = topic(partitions=5)
-    team = members(PROTOCOLS[protocol], name, partitions=5)
+    group = members(PROTOCOLS[protocol], name, partitions=5)
 
-    team.grow()
-    team.grow()
-    described = team.wait_for_stable()
+    group.add()
+    group.add()
+    described = group.wait_for_stable()
 
-    evidence.table("Who was told what", told_rows(team))
+    evidence.table("Who was told what", told_rows(group))
     evidence.note(f"The coordinator: {shares(described)} partitions a member")
     assert owners(described) == dict.fromkeys(range(5), 1), "each has one owner"
-    exclusive_ownership(team.history).require()
+    exclusive_ownership(group.history).require()
 
 
 @pytest.mark.control("one-owner-per-partition", changes="the two members are of different groups")
 def test_between_groups_partitions_are_shared(
-    topic: TopicMaker, members: MembersMaker, group: str, evidence: Evidence
+    topic: TopicMaker, members: MembersMaker, evidence: Evidence
 ) -> None:
     """Groups know nothing of each other: each partition has an owner in each of them."""
     name = topic(partitions=5)
-    teams = [members(KIP_848, name, partitions=5, group=f"{group}-{n}") for n in range(2)]
+    groups = [members(KIP_848, name, partitions=5, ending=f"-{n}") for n in range(2)]
 
-    for team in teams:
-        team.grow()
-    described = [team.wait_for_stable() for team in teams]
+    for group in groups:
+        group.add()
+    described = [group.wait_for_stable() for group in groups]
 
     evidence.table("Owners of each partition", owner_rows(*described))
     assert owners(*described) == dict.fromkeys(range(5), 2)
@@ -128,50 +129,50 @@ def test_a_group_shares_anew_when_members_come_and_go(
     """
     name = topic(partitions=3)
     places = [(name, partition) for partition in range(3)]
-    team = members(PROTOCOLS[protocol], name, partitions=3, **COMMITS_OFTEN)
+    group = members(PROTOCOLS[protocol], name, partitions=3, **COMMITS_OFTEN)
 
     with flowing(producer(), name, 3), sampled_lag(consumer(), places) as samples:
-        team.grow()
-        steps = [shares(team.wait_for_stable())]
-        second = team.grow()
-        steps.append(shares(team.wait_for_stable()))
-        team.grow()
-        steps.append(shares(team.wait_for_stable()))
-        team.shrink(second)
-        steps.append(shares(team.wait_for_stable()))
+        group.add()
+        steps = [shares(group.wait_for_stable())]
+        second = group.add()
+        steps.append(shares(group.wait_for_stable()))
+        group.add()
+        steps.append(shares(group.wait_for_stable()))
+        group.remove(second)
+        steps.append(shares(group.wait_for_stable()))
         wait_until_calm(samples)
 
-    evidence.table("Who was told what", told_rows(team))
-    evidence.timeline("Who owned what", ownership(team))
-    evidence.series("Lag", lag_lines(team, samples), unit="records")
+    evidence.table("Who was told what", told_rows(group))
+    evidence.timeline("Who owned what", ownership(group))
+    evidence.series("Lag", lag_lines(group, samples), unit="records")
     evidence.note(f"Partitions of each member, step by step: {steps}")
     assert steps == [[3], [1, 2], [1, 1, 1], [1, 2]], "shared as evenly as it goes"
-    exclusive_ownership(team.history).require()
-    committed_at_most_position(team.history).require()
+    exclusive_ownership(group.history).require()
+    committed_at_most_position(group.history).require()
 
 
 @pytest.mark.control("one-two-three-two", changes="the new member is of another group")
 @pytest.mark.parametrize("protocol", CLASSIC_AND_KIP_848)
 def test_a_member_of_another_group_moves_nothing(
-    topic: TopicMaker, members: MembersMaker, group: str, evidence: Evidence, protocol: str
+    topic: TopicMaker, members: MembersMaker, evidence: Evidence, protocol: str
 ) -> None:
     """A member of another group moves nothing, though it reads the same topic."""
     name = topic(partitions=3)
-    team = members(CLASSIC_AND_KIP_848[protocol], name, partitions=3)
-    other = members(CLASSIC_AND_KIP_848[protocol], name, partitions=3, group=f"{group}-other")
-    team.grow()
-    team.grow()
-    before, heard = team.wait_for_stable(), len(team.history)
+    group = members(CLASSIC_AND_KIP_848[protocol], name, partitions=3)
+    other = members(CLASSIC_AND_KIP_848[protocol], name, partitions=3, ending="-other")
+    group.add()
+    group.add()
+    before, heard = group.wait_for_stable(), len(group.history)
 
-    other.grow()
+    other.add()
     joined = other.wait_for_stable()
 
-    after = team.wait_for_stable()
-    evidence.table("Who was told what", told_rows(team))
+    after = group.wait_for_stable()
+    evidence.table("Who was told what", told_rows(group))
     evidence.note(f"The other group: {shares(joined)}")
     assert shares(joined) == [3], "it came, and reads everything"
     assert after == before, "but here all is as before"
-    assert len(team.history) == heard, "and nobody was told anything"
+    assert len(group.history) == heard, "and nobody was told anything"
 
 
 @pytest.mark.fact("more-members-than-partitions", scope="librdkafka, any assignor")
@@ -184,13 +185,13 @@ def test_a_member_too_many_is_idle(
     It is no waste: it takes over when another one goes.
     """
     name = topic(partitions=2)
-    team = members(PROTOCOLS[protocol], name, partitions=2)
+    group = members(PROTOCOLS[protocol], name, partitions=2)
 
     for _ in range(3):
-        team.grow()
-    described = team.wait_for_stable()
+        group.add()
+    described = group.wait_for_stable()
 
-    evidence.table("Who was told what", told_rows(team))
+    evidence.table("Who was told what", told_rows(group))
     assert shares(described) == [0, 1, 1], "three members, two partitions"
 
 
@@ -205,16 +206,16 @@ def test_the_idle_member_works_when_the_topic_grows(
 ) -> None:
     """When the topic grows the idle member gets a partition: nobody is idle any more."""
     name = topic(partitions=2)
-    team = members(CLASSIC_AND_KIP_848[protocol], name, partitions=2)
+    group = members(CLASSIC_AND_KIP_848[protocol], name, partitions=2)
     for _ in range(3):
-        team.grow()
-    team.wait_for_stable()
+        group.add()
+    group.wait_for_stable()
 
     grow(admin, name, 3)
-    team.partitions = 3
-    described = team.wait_for_stable()
+    group.partitions = 3
+    described = group.wait_for_stable()
 
-    evidence.table("Who was told what", told_rows(team))
+    evidence.table("Who was told what", told_rows(group))
     assert shares(described) == [1, 1, 1]
 
 
@@ -227,11 +228,11 @@ def test_range_gives_the_first_member_more_of_each_topic(
     With many topics of few partitions this adds up: one member works, another is idle.
     """
     names = topic(partitions=3), topic(partitions=3)
-    team = members(EAGER, *names, partitions=6)
+    group = members(EAGER, *names, partitions=6)
 
-    team.grow()
-    team.grow()
-    described = team.wait_for_stable()
+    group.add()
+    group.add()
+    described = group.wait_for_stable()
 
     evidence.table("Who has what", assignment_rows(described))
     assert shares(described) == [2, 4], "two of three partitions, of both topics"
@@ -244,11 +245,11 @@ def test_other_assignors_share_evenly(
 ) -> None:
     """Other assignors deal the partitions of all topics out together: as many to each."""
     names = topic(partitions=3), topic(partitions=3)
-    team = members(ASSIGNORS[assignor], *names, partitions=6)
+    group = members(ASSIGNORS[assignor], *names, partitions=6)
 
-    team.grow()
-    team.grow()
-    described = team.wait_for_stable()
+    group.add()
+    group.add()
+    described = group.wait_for_stable()
 
     evidence.table("Who has what", assignment_rows(described))
     assert shares(described) == [3, 3]
@@ -256,11 +257,7 @@ def test_other_assignors_share_evenly(
 
 @pytest.mark.fact("partitions-bound-parallelism", scope="any assignor, classic and KIP-848")
 def test_more_members_than_partitions_are_no_faster(
-    topic: TopicMaker,
-    members: MembersMaker,
-    group: str,
-    producer: ProducerMaker,
-    evidence: Evidence,
+    topic: TopicMaker, members: MembersMaker, producer: ProducerMaker, evidence: Evidence
 ) -> None:
     """The partitions bound how many members can work: a fourth adds nothing to three.
 
@@ -268,7 +265,7 @@ def test_more_members_than_partitions_are_no_faster(
     """
     name = topic(partitions=3)
 
-    done = work_of_groups(members, group, producer(), name, partitions=3)
+    done = work_of_groups(members, producer(), name, partitions=3)
 
     evidence.shares("Records of each member", shares_picture(done))
     assert done[1] == [12], "one has all the work"
@@ -278,16 +275,12 @@ def test_more_members_than_partitions_are_no_faster(
 
 @pytest.mark.control("partitions-bound-parallelism", changes="the topic has four partitions")
 def test_with_a_partition_more_the_fourth_member_helps(
-    topic: TopicMaker,
-    members: MembersMaker,
-    group: str,
-    producer: ProducerMaker,
-    evidence: Evidence,
+    topic: TopicMaker, members: MembersMaker, producer: ProducerMaker, evidence: Evidence
 ) -> None:
     """With a fourth partition the fourth member helps: the busiest of four has half as much."""
     name = topic(partitions=4)
 
-    done = work_of_groups(members, group, producer(), name, partitions=4)
+    done = work_of_groups(members, producer(), name, partitions=4)
 
     evidence.shares("Records of each member", shares_picture(done))
     assert done[3] == [3, 3, 6], "of three members one has two partitions"
@@ -310,15 +303,15 @@ def test_new_partitions_reach_the_group(
     """
     name = topic(partitions=1)
     refresh = {} if protocol != "KIP-848" else SELDOM
-    team = members({**PROTOCOLS[protocol], **refresh}, name, partitions=1)
-    team.grow()
-    team.wait_for_stable()
+    group = members({**PROTOCOLS[protocol], **refresh}, name, partitions=1)
+    group.add()
+    group.wait_for_stable()
 
     grow(admin, name, 3)
-    team.partitions = 3
-    described = team.wait_for_stable()
+    group.partitions = 3
+    described = group.wait_for_stable()
 
-    evidence.table("Who was told what", told_rows(team))
+    evidence.table("Who was told what", told_rows(group))
     assert shares(described) == [3]
 
 
@@ -329,7 +322,6 @@ def test_who_seldom_looks_does_not_see_new_partitions(
     admin: AdminClient,
     topic: TopicMaker,
     members: MembersMaker,
-    group: str,
     producer: ProducerMaker,
     evidence: Evidence,
 ) -> None:
@@ -339,19 +331,19 @@ def test_who_seldom_looks_does_not_see_new_partitions(
     """
     name = topic(partitions=1)
     settings = {**EAGER, **SELDOM, "session.timeout.ms": 30_000}
-    team = members(settings, name, partitions=1)
-    other = members({**KIP_848, **SELDOM}, name, partitions=1, group=f"{group}-other")
-    for each in (team, other):
-        each.grow()
+    group = members(settings, name, partitions=1)
+    other = members({**KIP_848, **SELDOM}, name, partitions=1, ending="-other")
+    for each in (group, other):
+        each.add()
         each.wait_for_stable()
 
     grow(admin, name, 3)
     other.partitions = 3
     elsewhere = other.wait_for_stable()
     send(producer(), name, [SENTINEL])
-    wait_until_polled(team, 1)
+    wait_until_polled(group, 1)
 
-    here = team.wait_for_stable()
+    here = group.wait_for_stable()
     evidence.table("Partitions", [{"KIP-848": shares(elsewhere), "classic": shares(here)}])
     assert shares(elsewhere) == [3], "the other group has three"
     assert shares(here) == [1], "this one has one, and reads it"
@@ -359,7 +351,7 @@ def test_who_seldom_looks_does_not_see_new_partitions(
 
 @pytest.mark.fact("regex-differs", scope="librdkafka; KIP-848 with a broker's RE2/J")
 def test_a_pattern_means_a_prefix_or_the_whole_name(
-    topic: TopicMaker, members: MembersMaker, group: str, evidence: Evidence
+    topic: TopicMaker, members: MembersMaker, evidence: Evidence
 ) -> None:
     """Subscribed to `^x-`, a classic member reads all of that prefix, under KIP-848 nothing at all.
 
@@ -369,10 +361,10 @@ def test_a_pattern_means_a_prefix_or_the_whole_name(
     prefixed, other = topic(ending="-one"), topic()
     patterns = f"^{prefixed.removesuffix('one')}", f"^{other}$"
     classic = members(EAGER, *patterns, partitions=2)
-    modern = members(KIP_848, *patterns, partitions=1, group=f"{group}-848")
+    modern = members(KIP_848, *patterns, partitions=1, ending="-848")
 
-    for team in (classic, modern):
-        team.grow()
+    for group in (classic, modern):
+        group.add()
     seen = {"classic": classic.wait_for_stable(), "KIP-848": modern.wait_for_stable()}
 
     topics = {protocol: topics_of(described) for protocol, described in seen.items()}
@@ -384,16 +376,16 @@ def test_a_pattern_means_a_prefix_or_the_whole_name(
 
 @pytest.mark.control("regex-differs", changes="the pattern goes on to the end, as in ^x-.*")
 def test_a_pattern_to_the_end_means_the_same_to_both(
-    topic: TopicMaker, members: MembersMaker, group: str, evidence: Evidence
+    topic: TopicMaker, members: MembersMaker, evidence: Evidence
 ) -> None:
     """A pattern that goes on to the end of the name, such as `^x-.*`, fits under both."""
     prefixed, other = topic(ending="-one"), topic()
     patterns = f"^{prefixed.removesuffix('one')}.*", f"^{other}$"
     classic = members(EAGER, *patterns, partitions=2)
-    modern = members(KIP_848, *patterns, partitions=2, group=f"{group}-848")
+    modern = members(KIP_848, *patterns, partitions=2, ending="-848")
 
-    for team in (classic, modern):
-        team.grow()
+    for group in (classic, modern):
+        group.add()
     seen = {"classic": classic.wait_for_stable(), "KIP-848": modern.wait_for_stable()}
 
     topics = {protocol: topics_of(described) for protocol, described in seen.items()}
@@ -409,7 +401,6 @@ def test_under_kip_848_the_broker_decides(
     admin: AdminClient,
     topic: TopicMaker,
     members: MembersMaker,
-    group: str,
     consumer: ConsumerMaker,
     evidence: Evidence,
 ) -> None:
@@ -418,61 +409,53 @@ def test_under_kip_848_the_broker_decides(
     Session, heartbeat and assignor are the group's, and set at the broker.
     """
     name = topic(partitions=2)
-    team = members(KIP_848, name, partitions=2)
-    team.grow()
-    team.wait_for_stable()
+    group = members(KIP_848, name, partitions=2)
+    group.add()
+    group.wait_for_stable()
 
     refused = {
         setting: refusal_of(consumer, {"group.protocol": "consumer", setting: value})
         for setting, value in OF_THE_CLIENT.items()
     }
 
-    evidence.note(f"The group: {kind_of(admin, group)}")
+    evidence.note(f"The group: {type_of(admin, group)}")
     evidence.table("Refused", [{"setting": s, "error": e.str()} for s, e in refused.items()])
-    assert kind_of(admin, group) == "CONSUMER/uniform", "the broker's assignor"
+    assert type_of(admin, group) == "CONSUMER/uniform", "the broker's assignor"
     assert {error.code() for error in refused.values()} == {KafkaError._INVALID_ARG}
 
 
 @pytest.mark.control("server-side-assignment", changes="group.protocol=classic")
 def test_under_classic_the_client_decides(
-    admin: AdminClient,
-    topic: TopicMaker,
-    members: MembersMaker,
-    group: str,
-    evidence: Evidence,
+    admin: AdminClient, topic: TopicMaker, members: MembersMaker, evidence: Evidence
 ) -> None:
     """A classic client may bring all of them: one of the members assigns, with its assignor."""
     name = topic(partitions=2)
-    team = members({"group.protocol": "classic", **OF_THE_CLIENT}, name, partitions=2)
+    group = members({"group.protocol": "classic", **OF_THE_CLIENT}, name, partitions=2)
 
-    team.grow()
-    team.wait_for_stable()
+    group.add()
+    group.wait_for_stable()
 
-    evidence.note(f"The group: {kind_of(admin, group)}")
-    assert kind_of(admin, group) == "CLASSIC/roundrobin", "the client's assignor"
+    evidence.note(f"The group: {type_of(admin, group)}")
+    assert type_of(admin, group) == "CLASSIC/roundrobin", "the client's assignor"
 
 
 @pytest.mark.fact("group-upgrades-itself", scope="Kafka >= 4.0")
 def test_a_group_becomes_what_its_members_are(
-    admin: AdminClient,
-    topic: TopicMaker,
-    members: MembersMaker,
-    group: str,
-    evidence: Evidence,
+    admin: AdminClient, topic: TopicMaker, members: MembersMaker, evidence: Evidence
 ) -> None:
     """The first KIP-848 member turns a classic group into its kind, the last one turns it back.
 
     So a service moves to KIP-848 by a rolling deployment, and may change its mind.
     """
     name = topic(partitions=4)
-    team = members(KIP_848, name, partitions=4)
+    group = members(KIP_848, name, partitions=4)
 
-    team.grow(EAGER)
-    steps = [(shares(team.wait_for_stable()), kind_of(admin, group))]
-    modern = team.grow()
-    steps.append((shares(team.wait_for_stable()), kind_of(admin, group)))
-    team.shrink(modern)
-    steps.append((shares(team.wait_for_stable()), kind_of(admin, group)))
+    group.add(EAGER)
+    steps = [(shares(group.wait_for_stable()), type_of(admin, group))]
+    modern = group.add()
+    steps.append((shares(group.wait_for_stable()), type_of(admin, group)))
+    group.remove(modern)
+    steps.append((shares(group.wait_for_stable()), type_of(admin, group)))
 
     evidence.table("Step by step", [{"partitions": s, "group": kind} for s, kind in steps])
     assert [kind for _, kind in steps] == ["CLASSIC/range", "CONSUMER/uniform", "CLASSIC/range"]
@@ -481,22 +464,18 @@ def test_a_group_becomes_what_its_members_are(
 
 @pytest.mark.control("group-upgrades-itself", changes="the second member is classic too")
 def test_a_group_of_classic_members_stays_classic(
-    admin: AdminClient,
-    topic: TopicMaker,
-    members: MembersMaker,
-    group: str,
-    evidence: Evidence,
+    admin: AdminClient, topic: TopicMaker, members: MembersMaker, evidence: Evidence
 ) -> None:
     """A group of classic members stays classic, whatever the broker could do."""
     name = topic(partitions=4)
-    team = members(KIP_848, name, partitions=4)
+    group = members(KIP_848, name, partitions=4)
 
-    team.grow(EAGER)
-    team.grow(EAGER)
-    team.wait_for_stable()
+    group.add(EAGER)
+    group.add(EAGER)
+    group.wait_for_stable()
 
-    evidence.note(f"The group: {kind_of(admin, group)}")
-    assert kind_of(admin, group) == "CLASSIC/range"
+    evidence.note(f"The group: {type_of(admin, group)}")
+    assert type_of(admin, group) == "CLASSIC/range"
 
 
 # What moving costs
@@ -511,18 +490,18 @@ def test_under_eager_everything_is_given_up(
     Nothing is processed meanwhile: the more members, the longer.
     """
     name = topic(partitions=4)
-    team = members(EAGER, name, partitions=4)
-    first = team.grow()
-    team.wait_for_stable()
+    group = members(EAGER, name, partitions=4)
+    first = group.add()
+    group.wait_for_stable()
 
-    second = team.grow()
-    team.wait_for_stable()
+    second = group.add()
+    group.wait_for_stable()
 
-    evidence.table("Who was told what", told_rows(team))
-    evidence.timeline("Who owned what", ownership(team))
-    assert places(team, first, Kind.REVOKE) == [0, 1, 2, 3], "all was taken"
-    assert places(team, first, Kind.ASSIGN) == [0, 0, 1, 1, 2, 3], "half of it was given back"
-    assert places(team, second, Kind.ASSIGN) == [2, 3], "half of it moved"
+    evidence.table("Who was told what", told_rows(group))
+    evidence.timeline("Who owned what", ownership(group))
+    assert told_of(group, first, Kind.REVOKE) == [0, 1, 2, 3], "all was taken"
+    assert told_of(group, first, Kind.ASSIGN) == [0, 0, 1, 1, 2, 3], "half of it was given back"
+    assert told_of(group, second, Kind.ASSIGN) == [2, 3], "half of it moved"
 
 
 @pytest.mark.control("eager-stops-the-world", changes="a protocol that rebalances step by step")
@@ -532,19 +511,19 @@ def test_only_what_moves_is_given_up(
 ) -> None:
     """Under cooperative and KIP-848 a member gives up only what moves, and works on meanwhile."""
     name = topic(partitions=4)
-    team = members(PROTOCOLS[protocol], name, partitions=4)
-    first = team.grow()
-    team.wait_for_stable()
+    group = members(PROTOCOLS[protocol], name, partitions=4)
+    first = group.add()
+    group.wait_for_stable()
 
-    second = team.grow()
-    team.wait_for_stable()
+    second = group.add()
+    group.wait_for_stable()
 
-    evidence.table("Who was told what", told_rows(team))
-    evidence.timeline("Who owned what", ownership(team))
-    moved = places(team, second, Kind.ASSIGN)
+    evidence.table("Who was told what", told_rows(group))
+    evidence.timeline("Who owned what", ownership(group))
+    moved = told_of(group, second, Kind.ASSIGN)
     assert len(moved) == 2, "half of it moved"
-    assert places(team, first, Kind.REVOKE) == moved, "and that alone was taken"
-    assert places(team, first, Kind.ASSIGN) == [0, 1, 2, 3], "nothing was given again"
+    assert told_of(group, first, Kind.REVOKE) == moved, "and that alone was taken"
+    assert told_of(group, first, Kind.ASSIGN) == [0, 1, 2, 3], "nothing was given again"
 
 
 @pytest.mark.fact("the-lag-spike", scope="classic, range and roundrobin")
@@ -561,13 +540,13 @@ def test_under_eager_lag_jumps_everywhere(
     partition, as one does that finishes its work first. All wait for the slowest.
     """
     name = topic(partitions=3)
-    team = members(EAGER, name, partitions=3, **COMMITS_OFTEN)
+    group = members(EAGER, name, partitions=3, **COMMITS_OFTEN)
 
-    spike = third_member_joins(team, name, producer(), consumer())
+    spike = third_member_joins(group, name, producer(), consumer())
 
     evidence.table("While the third member joined", spike.rows)
     evidence.series("Lag", spike.lag, unit="records")
-    evidence.timeline("Who owned what", ownership(team))
+    evidence.timeline("Who owned what", ownership(group))
     assert spike.innocent == set(), "everybody gave up"
     assert min(spike.silence.values()) >= spike.hand_over, "every partition stood still"
     assert min(spike.peak.values()) > 2 * CALM, "and its lag jumped"
@@ -589,13 +568,13 @@ def test_what_does_not_move_flows_on(
     busy handing over.
     """
     name = topic(partitions=3)
-    team = members(PROTOCOLS[protocol], name, partitions=3, **COMMITS_OFTEN)
+    group = members(PROTOCOLS[protocol], name, partitions=3, **COMMITS_OFTEN)
 
-    spike = third_member_joins(team, name, producer(), consumer())
+    spike = third_member_joins(group, name, producer(), consumer())
 
     evidence.table("While the third member joined", spike.rows)
     evidence.series("Lag", spike.lag, unit="records")
-    evidence.timeline("Who owned what", ownership(team))
+    evidence.timeline("Who owned what", ownership(group))
     (innocent,) = spike.innocent
     others = set(range(3)) - {innocent}
     assert min(spike.silence[each] for each in others) >= spike.hand_over, "these stood still"
@@ -617,15 +596,15 @@ def test_committing_on_revoke_avoids_duplicates(
     The callback of the revocation is the last moment: it still owns the partition.
     """
     name = topic(partitions=4)
-    team = members(PROTOCOLS[protocol], name, partitions=4)
+    group = members(PROTOCOLS[protocol], name, partitions=4)
 
-    hand_over_halfway(team, name, producer(), on_revoke=commit_position)
+    hand_over_halfway(group, name, producer(), on_revoke=commit_position)
 
-    checked = duplicate_delivery(team.history)
+    checked = duplicate_delivery(group.history)
     evidence.table("Polls", [{"records": checked.compared, "twice": len(checked.violations)}])
     assert checked.compared == 44, "40 records, and a sentinel in each partition"
     checked.require()
-    activity_on_owned(team.history).require()
+    activity_on_owned(group.history).require()
 
 
 @pytest.mark.control("commit-on-revoke", changes="nothing is committed on revoke")
@@ -645,11 +624,11 @@ def test_without_a_commit_what_moves_comes_again(
     The new owner starts at the last commit, and so does the old one under eager.
     """
     name = topic(partitions=4)
-    team = members(PROTOCOLS[protocol], name, partitions=4)
+    group = members(PROTOCOLS[protocol], name, partitions=4)
 
-    hand_over_halfway(team, name, producer())
+    hand_over_halfway(group, name, producer())
 
-    checked = duplicate_delivery(team.history)
+    checked = duplicate_delivery(group.history)
     evidence.table("Polls", [{"records": checked.compared, "twice": len(checked.violations)}])
     assert len(checked.violations) == repeated, "of 40 records"
 
@@ -696,11 +675,7 @@ def test_the_groups_of_this_lab_are_not(
 @pytest.mark.fact("heartbeats-are-not-polls", scope="librdkafka, classic and KIP-848")
 @pytest.mark.needs("short_sessions", "quick_heartbeats")
 def test_a_member_that_does_not_poll_is_still_a_member(
-    admin: AdminClient,
-    topic: TopicMaker,
-    members: MembersMaker,
-    group: str,
-    evidence: Evidence,
+    admin: AdminClient, topic: TopicMaker, members: MembersMaker, evidence: Evidence
 ) -> None:
     """A member that does not poll is still a member when its session is over: heartbeats go on.
 
@@ -709,25 +684,25 @@ def test_a_member_that_does_not_poll_is_still_a_member(
     it the session is over.
     """
     name = topic(partitions=2)
-    hanging = impatient_teams(CLASSIC_AND_KIP_848, members, f"{group}-hanging", name)
-    killed = impatient_teams(CLASSIC_AND_KIP_848, members, f"{group}-killed", name)
-    stuck = [team.grow() for team in hanging.values()]
-    doomed = [team.grow_process() for team in killed.values()]
-    for team in (*hanging.values(), *killed.values()):
-        team.wait_for_stable()
+    hanging = impatient_groups(CLASSIC_AND_KIP_848, members, name, ending="-hanging")
+    killed = impatient_groups(CLASSIC_AND_KIP_848, members, name, ending="-killed")
+    stuck = [group.add() for group in hanging.values()]
+    doomed = [group.add_process() for group in killed.values()]
+    for group in (*hanging.values(), *killed.values()):
+        group.wait_for_stable()
 
     for member in stuck:
         member.hang()
-    for team, process in zip(killed.values(), doomed, strict=True):
-        team.crash(process)
+    for group, process in zip(killed.values(), doomed, strict=True):
+        group.crash(process)
     missed = wait_until(
-        lambda: {each: describe_group(admin, f"{group}-killed-{each}") for each in killed},
+        lambda: {each: describe_group(admin, group.id) for each, group in killed.items()},
         lambda groups: all(each.assignments == () for each in groups.values()),
         limit=LIMIT,
         what="the killed to be missed",
     )
 
-    seen = {each: describe_group(admin, f"{group}-hanging-{each}") for each in hanging}
+    seen = {each: describe_group(admin, group.id) for each, group in hanging.items()}
     evidence.table("A session after the last poll", group_rows(seen))
     evidence.table("A session after the kill", group_rows(missed))
     assert {each.state for each in seen.values()} == {"STABLE"}
@@ -738,25 +713,20 @@ def test_a_member_that_does_not_poll_is_still_a_member(
 @pytest.mark.fact("leaving-or-dying", scope="librdkafka, any assignor, classic and KIP-848")
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_who_leaves_hands_over_at_once(
-    admin: AdminClient,
-    topic: TopicMaker,
-    members: MembersMaker,
-    group: str,
-    evidence: Evidence,
-    protocol: str,
+    admin: AdminClient, topic: TopicMaker, members: MembersMaker, evidence: Evidence, protocol: str
 ) -> None:
     """A member that closes hands its partitions over at once; nobody waits for its session."""
     name = topic(partitions=2)
-    settings = with_session(admin, group, PROTOCOLS[protocol], LONG_SESSION)
-    team = members(settings, name, partitions=2)
-    leaver, heir = team.grow(), team.grow()
-    team.wait_for_stable()
+    group = members(PROTOCOLS[protocol], name, partitions=2)
+    set_session(admin, group, LONG_SESSION)
+    leaver, heir = group.add(), group.add()
+    group.wait_for_stable()
 
     closed = time.monotonic()
-    team.shrink(leaver)
-    team.wait_for_stable()
+    group.remove(leaver)
+    group.wait_for_stable()
 
-    seconds = last_assignment(team, heir) - closed
+    seconds = last_assignment(group, heir) - closed
     evidence.table("Taken over", [{"session": LONG_SESSION, "seconds": round(seconds, 3)}])
     # A fifth of a second is usual; half a session leaves room for any load.
     assert seconds < LONG_SESSION / 2, "the session played no part"
@@ -765,23 +735,24 @@ def test_who_leaves_hands_over_at_once(
 @pytest.mark.control("leaving-or-dying", changes="it is killed, and its session is 1 s")
 @pytest.mark.needs("short_sessions", "quick_heartbeats")
 def test_who_dies_keeps_its_partitions_for_a_session(
-    topic: TopicMaker, members: MembersMaker, group: str, evidence: Evidence
+    topic: TopicMaker, members: MembersMaker, evidence: Evidence
 ) -> None:
     """A member that is killed keeps its partitions until its session ends; nobody reads them."""
     name = topic(partitions=2)
-    teams = impatient_teams(PROTOCOLS, members, group, name)
-    processes = {protocol: team.grow_process() for protocol, team in teams.items()}
-    heirs = {protocol: team.grow() for protocol, team in teams.items()}
-    for team in teams.values():
-        team.wait_for_stable()
+    groups = impatient_groups(PROTOCOLS, members, name)
+    processes = {protocol: group.add_process() for protocol, group in groups.items()}
+    heirs = {protocol: group.add() for protocol, group in groups.items()}
+    for group in groups.values():
+        group.wait_for_stable()
 
-    for protocol, team in teams.items():
-        team.crash(processes[protocol])
-    for team in teams.values():
-        team.wait_for_stable()
+    for protocol, group in groups.items():
+        group.crash(processes[protocol])
+    for group in groups.values():
+        group.wait_for_stable()
 
     seconds = {
-        each: last_assignment(teams[each], heirs[each]) - crash(teams[each]) for each in teams
+        each: last_assignment(groups[each], heirs[each]) - crashed_at(groups[each])
+        for each in groups
     }
     evidence.table(
         "Taken over", [{"protocol": p, "seconds": round(s, 3)} for p, s in seconds.items()]
@@ -793,7 +764,7 @@ def test_who_dies_keeps_its_partitions_for_a_session(
 @pytest.mark.fact("slow-processing-loses-partitions", scope="librdkafka, classic and KIP-848")
 @pytest.mark.needs("short_sessions", "quick_heartbeats")
 def test_who_polls_too_seldom_loses_its_partitions(
-    topic: TopicMaker, members: MembersMaker, group: str, evidence: Evidence
+    topic: TopicMaker, members: MembersMaker, evidence: Evidence
 ) -> None:
     """A member that polls later than `max.poll.interval.ms` loses its partitions to the others.
 
@@ -802,22 +773,22 @@ def test_who_polls_too_seldom_loses_its_partitions(
     has the same interval and polls in time: it loses nothing.
     """
     name = topic(partitions=2)
-    teams = impatient_teams(CLASSIC_AND_KIP_848, members, group, name)
-    slow = {protocol: team.grow(SHORT_INTERVAL) for protocol, team in teams.items()}
-    quick = {protocol: team.grow(SHORT_INTERVAL) for protocol, team in teams.items()}
-    for team in teams.values():
-        team.wait_for_stable()
+    groups = impatient_groups(CLASSIC_AND_KIP_848, members, name)
+    slow = {protocol: group.add(SHORT_INTERVAL) for protocol, group in groups.items()}
+    quick = {protocol: group.add(SHORT_INTERVAL) for protocol, group in groups.items()}
+    for group in groups.values():
+        group.wait_for_stable()
 
-    stop_polling(teams, slow)
-    after = {protocol: team.wait_for_stable() for protocol, team in teams.items()}
+    stop_polling(groups, slow)
+    after = {protocol: group.wait_for_stable() for protocol, group in groups.items()}
     believed = {protocol: len(member.assignment) for protocol, member in slow.items()}
     for protocol, member in slow.items():
         member.wake()
-        wait_for_kind(teams[protocol], member, Kind.LOST)
+        wait_for_kind(groups[protocol], member, Kind.LOST)
 
     lost = {
-        protocol: [len(places(team, each[protocol], Kind.LOST)) for each in (slow, quick)]
-        for protocol, team in teams.items()
+        protocol: [len(told_of(group, each[protocol], Kind.LOST)) for each in (slow, quick)]
+        for protocol, group in groups.items()
     }
     evidence.table("After the interval", group_rows(after))
     evidence.table("The slow member believed in so many", [believed])
@@ -834,22 +805,22 @@ def test_who_polls_too_seldom_loses_its_partitions(
 @pytest.mark.fact("stale-commit-is-refused", scope="librdkafka, classic and KIP-848")
 @pytest.mark.needs("short_sessions", "quick_heartbeats")
 def test_who_lost_its_partitions_cannot_commit(
-    topic: TopicMaker, members: MembersMaker, group: str, evidence: Evidence
+    topic: TopicMaker, members: MembersMaker, evidence: Evidence
 ) -> None:
     """A member that lost its partitions cannot commit, even before it knows of the loss.
 
     Else it would set back, or forward, the one who works there now.
     """
     name = topic(partitions=2)
-    teams = impatient_teams(CLASSIC_AND_KIP_848, members, group, name)
-    slow = {protocol: team.grow(SHORT_INTERVAL) for protocol, team in teams.items()}
-    for team in teams.values():
-        team.wait_for_stable()
+    groups = impatient_groups(CLASSIC_AND_KIP_848, members, name)
+    slow = {protocol: group.add(SHORT_INTERVAL) for protocol, group in groups.items()}
+    for group in groups.values():
+        group.wait_for_stable()
 
-    stop_polling(teams, slow)
-    for team in teams.values():
-        team.grow()
-        team.wait_for_stable()
+    stop_polling(groups, slow)
+    for group in groups.values():
+        group.add()
+        group.wait_for_stable()
     refused = {protocol: refused_commit(member, name) for protocol, member in slow.items()}
 
     evidence.table("Its commit", [{"protocol": p, "error": e.str()} for p, e in refused.items()])
@@ -859,26 +830,22 @@ def test_who_lost_its_partitions_cannot_commit(
 @pytest.mark.control("stale-commit-is-refused", changes="the member polled in time")
 @pytest.mark.needs("short_sessions", "quick_heartbeats")
 def test_the_owner_can_commit(
-    topic: TopicMaker,
-    members: MembersMaker,
-    group: str,
-    consumer: ConsumerMaker,
-    evidence: Evidence,
+    topic: TopicMaker, members: MembersMaker, consumer: ConsumerMaker, evidence: Evidence
 ) -> None:
     """The owner can commit."""
     name = topic(partitions=2)
-    teams = impatient_teams(CLASSIC_AND_KIP_848, members, group, name)
-    for team in teams.values():
-        owner = team.grow(SHORT_INTERVAL)
-        team.wait_for_stable()
+    groups = impatient_groups(CLASSIC_AND_KIP_848, members, name)
+    for group in groups.values():
+        owner = group.add(SHORT_INTERVAL)
+        group.wait_for_stable()
         owner.do(commits(name, 0, 7))
 
     committed = {
-        protocol: committed_offset(consumer({"group.id": f"{group}-{protocol}"}), name)
-        for protocol in teams
+        protocol: committed_offset(consumer({"group.id": group.id}), name)
+        for protocol, group in groups.items()
     }
     evidence.table("Committed", [committed])
-    assert committed == dict.fromkeys(teams, 7)
+    assert committed == dict.fromkeys(groups, 7)
 
 
 @pytest.mark.fact("nobody-checks-ownership", scope="librdkafka, classic and KIP-848")
@@ -895,9 +862,9 @@ def test_a_member_may_commit_what_another_owns(
     The owner is not told. The commit counts at the next start.
     """
     name = topic(partitions=2)
-    team = members(CLASSIC_AND_KIP_848[protocol], name, partitions=2)
-    first, second = team.grow(), team.grow()
-    team.wait_for_stable()
+    group = members(CLASSIC_AND_KIP_848[protocol], name, partitions=2)
+    first, second = group.add(), group.add()
+    group.wait_for_stable()
     ((_, foreign),) = second.assignment
 
     first.do(commits(name, foreign, 7))
@@ -920,9 +887,9 @@ def test_an_outsider_may_not_commit(
 ) -> None:
     """An outsider may not commit while the group has members."""
     name = topic(partitions=2)
-    team = members(CLASSIC_AND_KIP_848[protocol], name, partitions=2)
-    team.grow()
-    team.wait_for_stable()
+    group = members(CLASSIC_AND_KIP_848[protocol], name, partitions=2)
+    group.add()
+    group.wait_for_stable()
 
     with pytest.raises(KafkaException) as refused:
         commits(name, 0, 7)(consumer())
@@ -935,11 +902,7 @@ def test_an_outsider_may_not_commit(
 
 @pytest.mark.fact("static-membership", scope="librdkafka, any assignor, classic and KIP-848")
 def test_a_static_member_restarts_unnoticed(
-    admin: AdminClient,
-    topic: TopicMaker,
-    members: MembersMaker,
-    group: str,
-    evidence: Evidence,
+    admin: AdminClient, topic: TopicMaker, members: MembersMaker, evidence: Evidence
 ) -> None:
     """A member with a `group.instance.id` that restarts in its session disturbs nobody.
 
@@ -949,7 +912,7 @@ def test_a_static_member_restarts_unnoticed(
     """
     name = topic(partitions=2)
     static, dynamic = (
-        patient_teams(admin, members, f"{group}-{kind}", name) for kind in ("static", "dynamic")
+        patient_groups(admin, members, name, ending=f"-{kind}") for kind in ("static", "dynamic")
     )
 
     restarts, others = restart_one_of_two(static, dynamic)
@@ -968,13 +931,13 @@ def test_an_id_is_for_one_member(
 ) -> None:
     """Two members cannot share an id: classic throws the old one out, KIP-848 the new one."""
     name = topic(partitions=2)
-    team = members(CLASSIC_AND_KIP_848[protocol], name, partitions=2, **STATIC)
-    old = team.grow()
-    team.wait_for_stable()
+    group = members(CLASSIC_AND_KIP_848[protocol], name, partitions=2, **STATIC)
+    old = group.add()
+    group.wait_for_stable()
 
-    new = team.grow()
+    new = group.add()
     thrown_out = wait_until(
-        lambda: team.history.of(Kind.POLL, State.FAIL),
+        lambda: group.history.of(Kind.POLL, State.FAIL),
         limit=LIMIT,
         what="an error of one of the two",
     )
@@ -1098,20 +1061,19 @@ def test_the_listener_logs_each_change(
 ) -> None:
     """The listener's log tells each assignment and each revocation: who, which partitions, when."""
     name = topic(partitions=4)
-    group = members(PROTOCOLS[protocol], name, partitions=4)
-    team = Team(solutions, group)
+    group, listeners = members(PROTOCOLS[protocol], name, partitions=4), Listeners(solutions)
 
-    first = team.grow()
+    first = listeners.join(group)
     group.wait_for_stable()
-    team.grow()
+    listeners.join(group)
     group.wait_for_stable()
-    group.shrink(first)
+    group.remove(first)
     group.wait_for_stable()
 
-    evidence.table("The listener's log", change_rows(team.changes))
-    logged = [(each.member, each.kind, sorted(each.partitions)) for each in team.changes]
+    evidence.table("The listener's log", change_rows(listeners.changes))
+    logged = [(each.member, each.kind, sorted(each.partitions)) for each in listeners.changes]
     assert logged == told_by_callback(group), "each callback once, with its partitions, in order"
-    times = [each.time for each in team.changes]
+    times = [each.time for each in listeners.changes]
     assert times == sorted(times), "with the time of each"
 
 
@@ -1131,12 +1093,11 @@ def test_the_listener_keeps_what_stays(
     stay, and the group's records with them.
     """
     name = topic(partitions=4)
-    group = members(PROTOCOLS[protocol], name, partitions=4)
-    team = Team(solutions, group)
+    group, listeners = members(PROTOCOLS[protocol], name, partitions=4), Listeners(solutions)
 
-    team.grow()
+    listeners.join(group)
     group.wait_for_stable()
-    team.grow()
+    listeners.join(group)
     group.wait_for_stable()
     for partition in range(4):
         send(producer(), name, [b"%d" % partition], partition=partition)
@@ -1147,8 +1108,8 @@ def test_the_listener_keeps_what_stays(
         limit=20,
         what="a record of each of the four partitions",
     )
-    owned = sorted(sorted(p for _, p in listener.owned) for listener in team.listeners)
-    evidence.table("The listener's log", change_rows(team.changes))
+    owned = sorted(sorted(p for _, p in listener.owned) for listener in listeners.made)
+    evidence.table("The listener's log", change_rows(listeners.changes))
     evidence.table("Owned after the second came", [{"partitions": each} for each in owned])
     assert polled == [b"0", b"1", b"2", b"3"], "every partition is read"
     assert [len(each) for each in owned] == [2, 2], "two partitions each"
@@ -1167,15 +1128,14 @@ def test_the_listener_commits_before_giving_up(
 ) -> None:
     """The listener commits what was processed before it gives up partitions: none comes twice."""
     name = topic(partitions=2)
-    group = members(PROTOCOLS[protocol], name, partitions=2)
-    team = Team(solutions, group)
-    team.grow()
+    group, listeners = members(PROTOCOLS[protocol], name, partitions=2), Listeners(solutions)
+    listeners.join(group)
     group.wait_for_stable()
     for partition in (0, 1):
         send(producer(), name, [b"a", b"b", b"c"], partition=partition)
     wait_until_polled(group, 6)
 
-    team.grow()
+    listeners.join(group)
     group.wait_for_stable()
     for partition in (0, 1):
         send(producer(), name, [b"last"], partition=partition)
@@ -1281,7 +1241,6 @@ def test_lag_tells_what_is_left_from_nothing_committed(
 def test_lag_follows_commits_and_disturbs_nobody(
     broker: Broker,
     topic: TopicMaker,
-    group: str,
     producer: ProducerMaker,
     members: MembersMaker,
     solutions: Solutions,
@@ -1293,23 +1252,23 @@ def test_lag_follows_commits_and_disturbs_nobody(
     done. And whoever measures by joining takes partitions away.
     """
     name = topic(partitions=2)
-    group_of_one = members(EAGER, name, partitions=2)
-    member = group_of_one.grow()
-    group_of_one.wait_for_stable()
+    group = members(EAGER, name, partitions=2)
+    member = group.add()
+    group.wait_for_stable()
     send(producer(), name, [b"a", b"b", b"c"])
-    wait_until_polled(group_of_one, 3)
+    wait_until_polled(group, 3)
     member.do(lambda consumer: consumer.commit(offsets=[TopicPartition(name, 0, 1)]))
     before = member.do(generation_of)
 
     rows = wait_until(
-        lambda: solutions.rebalance.lag(broker.client_properties(), group, [name]),
+        lambda: solutions.rebalance.lag(broker.client_properties(), group.id, [name]),
         # The commit was asynchronous.
         lambda seen: by_partition(seen)[0].committed is not None,
         limit=20,
         what="the commit to be there",
     )
 
-    after = group_of_one.wait_for_stable(), member.do(generation_of)
+    after = group.wait_for_stable(), member.do(generation_of)
     evidence.table("Read 3, committed 1", lag_rows(rows))
     evidence.table("Generation", [{"before": before, "after": after[1]}])
     assert lags(rows) == {0: 2, 1: None}, "two are to be done, though all three were read"
@@ -1444,56 +1403,56 @@ STATIC = {"group.instance.id": "one"}
 OWNERSHIP = (Kind.ASSIGN, Kind.REVOKE, Kind.LOST, Kind.CRASH)
 
 
-def shares(group: Group) -> list[int]:
+def shares(described: GroupDescription) -> list[int]:
     """How many partitions the members have, the fewest first."""
-    return sorted(len(each) for each in group.assignments)
+    return sorted(len(each) for each in described.assignments)
 
 
-def owners(*groups: Group) -> dict[int, int]:
+def owners(*described: GroupDescription) -> dict[int, int]:
     """How many members own each partition."""
     return Counter(
-        partition for each in groups for member in each.assignments for _, partition in member
+        partition for each in described for member in each.assignments for _, partition in member
     )
 
 
-def owner_rows(*groups: Group) -> list[dict[str, object]]:
+def owner_rows(*described: GroupDescription) -> list[dict[str, object]]:
     """How many members own each partition, as rows of evidence."""
-    return [{"partition": each, "owners": count} for each, count in owners(*groups).items()]
+    return [{"partition": each, "owners": count} for each, count in owners(*described).items()]
 
 
-def topics_of(group: Group) -> set[str]:
+def topics_of(described: GroupDescription) -> set[str]:
     """The topics of which members have partitions."""
-    return {topic for member in group.assignments for topic, _ in member}
+    return {topic for member in described.assignments for topic, _ in member}
 
 
-def kind_of(admin: AdminClient, group: str) -> str:
-    """A group's kind and assignor, as its coordinator tells them."""
-    asked = admin.describe_consumer_groups([group], request_timeout=ADMIN_LIMIT)
-    described = asked[group].result(ADMIN_LIMIT)
+def type_of(admin: AdminClient, group: Group) -> str:
+    """A group's type and assignor, as its coordinator tells them."""
+    asked = admin.describe_consumer_groups([group.id], request_timeout=ADMIN_LIMIT)
+    described = asked[group.id].result(ADMIN_LIMIT)
     return f"{described.type.name}/{described.partition_assignor}"
 
 
-def places(team: Members, member: Member, kind: Kind) -> list[int]:
+def told_of(group: Group, member: Member, kind: Kind) -> list[int]:
     """The partitions that a member was told of, sorted; what was told twice stands there twice."""
     return sorted(
         each.partition
-        for each in team.history.of(kind)
+        for each in group.history.of(kind)
         if each.actor == member.name and each.partition is not None
     )
 
 
-def callbacks(team: Members) -> list[list[Event]]:
+def callbacks(group: Group) -> list[list[Event]]:
     """What happened to the members' ownership; what one callback told is together."""
     told: dict[tuple[str, Kind, float], list[Event]] = {}
-    for each in team.history:
+    for each in group.history:
         if each.kind in OWNERSHIP:
             told.setdefault((each.actor, each.kind, each.time), []).append(each)
     return sorted(told.values(), key=lambda events: events[0].time)
 
 
-def told_rows(team: Members) -> list[dict[str, object]]:
+def told_rows(group: Group) -> list[dict[str, object]]:
     """What the members were told, as rows of evidence."""
-    told = callbacks(team)
+    told = callbacks(group)
     return [
         {
             "seconds": round(first.time - told[0][0].time, 3),
@@ -1505,95 +1464,81 @@ def told_rows(team: Members) -> list[dict[str, object]]:
     ]
 
 
-def assignment_rows(group: Group) -> list[dict[str, object]]:
+def assignment_rows(described: GroupDescription) -> list[dict[str, object]]:
     """Who has what, as rows of evidence."""
     return [
         {"member": number, "partitions": [f"{topic}-{partition}" for topic, partition in each]}
-        for number, each in enumerate(group.assignments, 1)
+        for number, each in enumerate(described.assignments, 1)
     ]
 
 
-def group_rows(groups: Mapping[str, Group]) -> list[dict[str, object]]:
+def group_rows(described: Mapping[str, GroupDescription]) -> list[dict[str, object]]:
     """Groups as rows of evidence."""
     return [
         {"protocol": protocol, "state": each.state, "partitions of members": shares(each)}
-        for protocol, each in groups.items()
+        for protocol, each in described.items()
     ]
 
 
-def ownership(team: Members) -> list[dict[str, object]]:
+def ownership(group: Group) -> list[dict[str, object]]:
     """Who owned which partition from when to when, in seconds, as spans of a picture."""
-    events = list(team.history)
+    events = list(group.history)
     start, now = events[0].time, events[-1].time
-    spans: list[dict[str, object]] = []
-    for position, event in enumerate(events):
-        if event.kind is Kind.ASSIGN and event.partition is not None:
-            ends = (later.time for later in events[position:] if takes_away(later, event))
-            spans.append(
-                {
-                    "row": f"partition {event.partition}",
-                    "start": event.time - start,
-                    "end": next(ends, now) - start,
-                    "what": event.actor,
-                }
-            )
-    return spans
+    return [
+        {
+            "row": f"partition {each.assigned.partition}",
+            "start": each.assigned.time - start,
+            "end": (each.ended.time if each.ended else now) - start,
+            "what": each.assigned.actor,
+        }
+        for each in spans(events)
+    ]
 
 
-def takes_away(event: Event, assigned: Event) -> bool:
-    """Whether this ended what that assignment began."""
-    if event.actor != assigned.actor:
-        return False
-    if event.kind is Kind.CRASH:
-        return True
-    same = (event.topic, event.partition) == (assigned.topic, assigned.partition)
-    return event.kind in (Kind.REVOKE, Kind.LOST) and same
-
-
-def teams_of(
-    protocols: Mapping[str, Mapping[str, Any]], members: MembersMaker, group: str, topic: str
-) -> dict[str, Members]:
+def groups_of(
+    protocols: Mapping[str, Mapping[str, Any]], members: MembersMaker, topic: str, ending: str
+) -> dict[str, Group]:
     """A group for each protocol, side by side, so that they wait together."""
     return {
-        protocol: members(settings, topic, partitions=2, group=f"{group}-{protocol}")
+        protocol: members(settings, topic, partitions=2, ending=f"{ending}-{protocol}")
         for protocol, settings in protocols.items()
     }
 
 
-def impatient_teams(
-    protocols: Mapping[str, Mapping[str, Any]], members: MembersMaker, group: str, topic: str
-) -> dict[str, Members]:
+def impatient_groups(
+    protocols: Mapping[str, Mapping[str, Any]], members: MembersMaker, topic: str, ending: str = ""
+) -> dict[str, Group]:
     """A group for each protocol, with SESSION, which under KIP-848 the broker has."""
     classic = {"session.timeout.ms": int(SESSION * 1000)}
     impatient = {
         protocol: settings if settings is KIP_848 else {**settings, **classic}
         for protocol, settings in protocols.items()
     }
-    return teams_of(impatient, members, group, topic)
+    return groups_of(impatient, members, topic, ending)
 
 
 def work_of_groups(
-    members: MembersMaker, group: str, producer: KafkaProducer, topic: str, partitions: int
+    members: MembersMaker, producer: KafkaProducer, topic: str, partitions: int
 ) -> dict[int, list[int]]:
     """How many of twelve records each member gets, in groups of one, three and four members."""
-    teams = {
-        size: members(KIP_848, topic, partitions=partitions, group=f"{group}-{size}")
+    groups = {
+        size: members(KIP_848, topic, partitions=partitions, ending=f"-{size}")
         for size in (1, 3, 4)
     }
-    names = {size: [team.grow().name for _ in range(size)] for size, team in teams.items()}
-    for team in teams.values():
-        team.wait_for_stable()
+    names = {size: [group.add().name for _ in range(size)] for size, group in groups.items()}
+    for group in groups.values():
+        group.wait_for_stable()
 
     for partition in range(partitions):
         send(producer, topic, [b"x"] * (12 // partitions), partition=partition)
-    for team in teams.values():
-        wait_until_polled(team, 12)
+    for group in groups.values():
+        wait_until_polled(group, 12)
 
     polled = {
-        size: Counter(each.actor for each in team.history.of(Kind.POLL, State.OK))
-        for size, team in teams.items()
+        size: Counter(each.actor for each in group.history.of(Kind.POLL, State.OK))
+        for size, group in groups.items()
     }
-    return {size: sorted(polled[size][name] for name in names[size]) for size in teams}
+    return {size: sorted(polled[size][name] for name in names[size]) for size in groups}
 
 
 def shares_picture(done: Mapping[int, Sequence[int]]) -> dict[str, dict[str, int]]:
@@ -1604,11 +1549,11 @@ def shares_picture(done: Mapping[int, Sequence[int]]) -> dict[str, dict[str, int
     }
 
 
-def wait_until_polled(team: Members, count: int, value: bytes | None = None) -> None:
+def wait_until_polled(group: Group, count: int, value: bytes | None = None) -> None:
     """Wait until the members have polled so many records, or so many of that value."""
     wait_until(
         lambda: sum(
-            value is None or each.value == value for each in team.history.of(Kind.POLL, State.OK)
+            value is None or each.value == value for each in group.history.of(Kind.POLL, State.OK)
         ),
         lambda polled: polled == count,
         limit=LIMIT,
@@ -1616,21 +1561,21 @@ def wait_until_polled(team: Members, count: int, value: bytes | None = None) -> 
     )
 
 
-def wait_for_kind(team: Members, member: Member, kind: Kind) -> None:
+def wait_for_kind(group: Group, member: Member, kind: Kind) -> None:
     """Wait until a member was told so."""
     wait_until(
-        lambda: [each for each in team.history.of(kind) if each.actor == member.name],
+        lambda: [each for each in group.history.of(kind) if each.actor == member.name],
         bool,
         limit=LIMIT,
         what=f"{member.name} to be told: {kind}",
     )
 
 
-def stop_polling(teams: Mapping[str, Members], slow: Mapping[str, Member]) -> None:
-    """Let one member of each team hang; the team is expected to go on without it."""
+def stop_polling(groups: Mapping[str, Group], slow: Mapping[str, Member]) -> None:
+    """Let one member of each group hang; the group is expected to go on without it."""
     for protocol, member in slow.items():
         member.hang()
-        teams[protocol].forget(member)
+        groups[protocol].forget(member)
 
 
 def commits(topic: str, partition: int, offset: int) -> Callable[[Consumer], None]:
@@ -1665,39 +1610,37 @@ def commit_position(consumer: Consumer, partitions: list[TopicPartition]) -> Non
         consumer.commit(offsets=read, asynchronous=False)
 
 
-def hand_over_halfway(team: Members, topic: str, producer: KafkaProducer, **told: Any) -> None:
+def hand_over_halfway(group: Group, topic: str, producer: KafkaProducer, **told: Any) -> None:
     """Let one member read ten records of each of four partitions, and then a second one join."""
-    team.grow(**told)
-    team.wait_for_stable()
+    group.add(**told)
+    group.wait_for_stable()
     for partition in range(4):
         send(producer, topic, [b"%d" % number for number in range(10)], partition=partition)
-    wait_until_polled(team, 40)
+    wait_until_polled(group, 40)
 
-    team.grow(**told)
-    team.wait_for_stable()
+    group.add(**told)
+    group.wait_for_stable()
     for partition in range(4):
         send(producer, topic, [SENTINEL], partition=partition)
-    wait_until_polled(team, 4, SENTINEL)
+    wait_until_polled(group, 4, SENTINEL)
 
 
-def with_session(
-    admin: AdminClient, group: str, protocol: Mapping[str, Any], seconds: float
-) -> Mapping[str, Any]:
-    """The protocol with another session; under KIP-848 that is a setting of the group's."""
+def set_session(admin: AdminClient, group: Group, seconds: float) -> None:
+    """Give a group another session, before its members come; KIP-848 has it at the broker."""
     milliseconds = int(seconds * 1000)
-    if protocol["group.protocol"] == "classic":
-        return {**protocol, "session.timeout.ms": milliseconds}
+    if group.settings["group.protocol"] == "classic":
+        group.settings["session.timeout.ms"] = milliseconds
+        return
     entry = ConfigEntry(
         "consumer.session.timeout.ms",
         str(milliseconds),
         incremental_operation=AlterConfigOpType.SET,
     )
-    resource = ConfigResource(ResourceType.GROUP, group, incremental_configs=[entry])
+    resource = ConfigResource(ResourceType.GROUP, group.id, incremental_configs=[entry])
     refused = refusal(admin.incremental_alter_configs([resource])[resource])
     # A broker that takes no session so short has longer ones.
     if refused is not None and refused.code() != KafkaError.INVALID_CONFIG:
         raise KafkaException(refused)
-    return protocol
 
 
 def broker_setting(admin: AdminClient, broker: Broker, name: str) -> ConfigEntry:
@@ -1708,18 +1651,18 @@ def broker_setting(admin: AdminClient, broker: Broker, name: str) -> ConfigEntry
     return entry
 
 
-def last_assignment(team: Members, member: Member) -> float:
+def last_assignment(group: Group, member: Member) -> float:
     """When a member was assigned partitions for the last time."""
     return max(
         each.time
-        for each in team.history.of(Kind.ASSIGN)
+        for each in group.history.of(Kind.ASSIGN)
         if each.actor == member.name and each.partition is not None
     )
 
 
-def crash(team: Members) -> float:
-    """When the team's process was killed."""
-    (event,) = team.history.of(Kind.CRASH)
+def crashed_at(group: Group) -> float:
+    """When the group's member was killed."""
+    (event,) = group.history.of(Kind.CRASH)
     return event.time
 
 
@@ -1733,42 +1676,41 @@ class Restart(NamedTuple):
     """how often the other member was told something"""
 
 
-def patient_teams(
-    admin: AdminClient, members: MembersMaker, group: str, topic: str
-) -> dict[str, Members]:
+def patient_groups(
+    admin: AdminClient, members: MembersMaker, topic: str, ending: str
+) -> dict[str, Group]:
     """A group for each protocol, with sessions that outlast the test."""
-    patient = {
-        protocol: with_session(admin, f"{group}-{protocol}", settings, LONG_SESSION)
-        for protocol, settings in PROTOCOLS.items()
-    }
-    return teams_of(patient, members, group, topic)
+    groups = groups_of(PROTOCOLS, members, topic, ending)
+    for group in groups.values():
+        set_session(admin, group, LONG_SESSION)
+    return groups
 
 
 def restart_one_of_two(
-    static: Mapping[str, Members], dynamic: Mapping[str, Members]
+    static: Mapping[str, Group], dynamic: Mapping[str, Group]
 ) -> tuple[dict[str, Restart], dict[str, Restart]]:
     """In each group restart one of two members: with an id in the static ones, without elsewhere.
 
     It is away until the other member of each dynamic group was told so.
     """
-    teams = [*static.values(), *dynamic.values()]
+    groups = [*static.values(), *dynamic.values()]
     identities = [STATIC] * len(static) + [{}] * len(dynamic)
-    firsts = [team.grow(each) for team, each in zip(teams, identities, strict=True)]
-    others = [team.grow() for team in teams]
-    for team in teams:
-        team.wait_for_stable()
+    firsts = [group.add(each) for group, each in zip(groups, identities, strict=True)]
+    others = [group.add() for group in groups]
+    for group in groups:
+        group.wait_for_stable()
     before = [numbers(first) for first in firsts]
-    heard = [times_told(*each) for each in zip(teams, others, strict=True)]
+    heard = [times_told(*each) for each in zip(groups, others, strict=True)]
 
     with ExitStack() as restarting:
-        for team, first in zip(teams, firsts, strict=True):
-            restarting.enter_context(team.bounce(first))
-        for team in dynamic.values():
-            team.wait_for_stable()
-    for team in teams:
-        team.wait_for_stable()
+        for group, first in zip(groups, firsts, strict=True):
+            restarting.enter_context(group.bounce(first))
+        for group in dynamic.values():
+            group.wait_for_stable()
+    for group in groups:
+        group.wait_for_stable()
 
-    told = [times_told(*each) for each in zip(teams, others, strict=True)]
+    told = [times_told(*each) for each in zip(groups, others, strict=True)]
     restarts = [
         Restart(partitions, numbers(first), now - then)
         for partitions, first, now, then in zip(before, firsts, told, heard, strict=True)
@@ -1792,9 +1734,9 @@ def numbers(member: Member) -> list[int]:
     return sorted(partition for _, partition in member.assignment)
 
 
-def times_told(team: Members, member: Member) -> int:
+def times_told(group: Group, member: Member) -> int:
     """How often a member was told of a change."""
-    return sum(told[0].actor == member.name for told in callbacks(team))
+    return sum(told[0].actor == member.name for told in callbacks(group))
 
 
 def lag_by_isolation(consumer: ConsumerMaker, topic: str) -> dict[str, int | None]:
@@ -1837,7 +1779,7 @@ class Spike(NamedTuple):
 
 
 def third_member_joins(
-    team: Members, topic: str, producer: KafkaProducer, observer: Consumer
+    group: Group, topic: str, producer: KafkaProducer, observer: Consumer
 ) -> Spike:
     """Let a third member join two that read a stream of records and hand over slowly."""
     joining = threading.Event()
@@ -1857,30 +1799,32 @@ def third_member_joins(
             wait_for_a_sample(samples)
             hand_overs.append((began, time.monotonic()))
 
-        pair = [team.grow(on_revoke=hand_over) for _ in range(2)]
-        team.wait_for_stable()
+        pair = [group.add(on_revoke=hand_over) for _ in range(2)]
+        group.wait_for_stable()
         wait_until_calm(samples)
         joined = time.monotonic()
         joining.set()
-        team.grow(on_revoke=hand_over)
-        team.wait_for_stable()
+        group.add(on_revoke=hand_over)
+        group.wait_for_stable()
         wait_until_calm(samples)
 
-    gave_up = {event.actor for event in team.history.of(Kind.REVOKE) if event.time > joined}
+    gave_up = {event.actor for event in group.history.of(Kind.REVOKE) if event.time > joined}
     kept = {
         partition for each in pair if each.name not in gave_up for _, partition in each.assignment
     }
     began, ended = max(began for began, _ in hand_overs), min(ended for _, ended in hand_overs)
     polled = Counter(
-        each.partition for each in team.history.of(Kind.POLL, State.OK) if began < each.time < ended
+        each.partition
+        for each in group.history.of(Kind.POLL, State.OK)
+        if began < each.time < ended
     )
     return Spike(
         min(ended - began for began, ended in hand_overs),
-        {partition: longest_silence(team, partition, joined) for partition in range(3)},
+        {partition: longest_silence(group, partition, joined) for partition in range(3)},
         {partition: highest(samples, (topic, partition), joined) for partition in range(3)},
         {partition: polled[partition] for partition in range(3)},
         kept,
-        lag_lines(team, samples),
+        lag_lines(group, samples),
     )
 
 
@@ -1928,20 +1872,20 @@ def wait_until_calm(samples: list[Sample]) -> None:
 
 
 def lag_lines(
-    team: Members, samples: Sequence[Sample]
+    group: Group, samples: Sequence[Sample]
 ) -> dict[str, list[tuple[float, float | None]]]:
     """The lag of each partition over time, in seconds since a member was told something."""
-    start = next(iter(team.history)).time
+    start = next(iter(group.history)).time
     return {
         f"partition {place[1]}": [(each.time - start, each.lag[place]) for each in samples]
         for place in samples[0].lag
     }
 
 
-def longest_silence(team: Members, partition: int, since: float) -> float:
+def longest_silence(group: Group, partition: int, since: float) -> float:
     """The longest time since then in which no member polled a record of that partition."""
     times = [
-        each.time for each in team.history.of(Kind.POLL, State.OK) if each.partition == partition
+        each.time for each in group.history.of(Kind.POLL, State.OK) if each.partition == partition
     ]
     # Its last record may have been polled before.
     return max(later - max(earlier, since) for earlier, later in pairwise(times))
@@ -1952,21 +1896,20 @@ def highest(samples: Sequence[Sample], place: tuple[str, int], since: float) -> 
     return max(each.lag[place] or 0 for each in samples if each.time >= since)
 
 
-class Team:
-    """A group whose members have a listener of the component each, and process what they poll."""
+class Listeners:
+    """The component's listeners, one for each member that joins with one, and their common log."""
 
-    def __init__(self, solutions: Solutions, group: Members) -> None:
+    def __init__(self, solutions: Solutions) -> None:
         self.changes: list[Change] = []
-        self.listeners: list[Listener] = []
+        self.made: list[Listener] = []
         self._solutions = solutions
-        self._group = group
 
-    def grow(self) -> Member:
-        """Add a member."""
-        name = f"member-{len(self.listeners) + 1}"
+    def join(self, group: Group) -> Member:
+        """Add a member to the group that has a listener, and processes what it polls."""
+        name = f"member-{len(self.made) + 1}"
         listener = self._solutions.rebalance.RebalanceListener(name, self.changes)
-        self.listeners.append(listener)
-        return self._group.grow(
+        self.made.append(listener)
+        return group.add(
             handle=lambda _, message: listener.processed(message),
             on_assign=listener.on_assign,
             on_revoke=listener.on_revoke,
@@ -2006,7 +1949,7 @@ class Watched:
         return getattr(self._consumer, name)
 
 
-def told_by_callback(group: Members) -> list[tuple[str, str, list[tuple[str, int]]]]:
+def told_by_callback(group: Group) -> list[tuple[str, str, list[tuple[str, int]]]]:
     """What the members were told, callback by callback: member, kind, partitions."""
     return [
         (

@@ -15,12 +15,11 @@ import sqlite3
 import sys
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from itertools import count
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 from confluent_kafka import (
@@ -46,9 +45,9 @@ from kafkalab.fixtures import (
     TopicMaker,
 )
 from kafkalab.learning_log.evidence import Evidence
-from kafkalab.observe.checks import exact_copy
+from kafkalab.observe.checks import Fate, exact_copy, fate_of
 from kafkalab.observe.children import Child, Say, crash
-from kafkalab.observe.faults import (
+from kafkalab.observe.delivery_bench import (
     AFTER_COMMIT,
     AFTER_PROCESSING,
     BEFORE_COMMIT,
@@ -67,7 +66,7 @@ from kafkalab.observe.groups import (
     COOPERATIVE,
     EAGER,
     KIP_848,
-    Members,
+    Group,
     committed_offset,
     describe_group,
     join,
@@ -338,7 +337,6 @@ def test_offsets_expire(
     topic: TopicMaker,
     consumer: ConsumerMaker,
     members: MembersMaker,
-    group: str,
     evidence: Evidence,
 ) -> None:
     """Commits of a group without members expire after `offsets.retention.minutes`.
@@ -347,14 +345,15 @@ def test_offsets_expire(
     then `auto.offset.reset` decides. A live member keeps its group's commits, but
     a reader that only assigns is no member: its commits expire while it reads.
     """
-    name, groups = topic(), {who: f"{group}-{who}" for who in ("stays", "left", "assigns")}
-    staying = members(EAGER, name, partitions=1, group=groups["stays"])
-    member = staying.grow()
-    staying.wait_for_stable()
-    leaving, assigned = (consumer({"group.id": groups[who]}) for who in ("left", "assigns"))
+    name = topic()
+    group = members(EAGER, name, partitions=1)
+    member = group.add()
+    group.wait_for_stable()
+    ids = {"stays": group.id, "left": f"{group.id}-left", "assigns": f"{group.id}-assigns"}
+    leaving, assigned = (consumer({"group.id": ids[who]}) for who in ("left", "assigns"))
     join([leaving], name, partitions=1)
     assigned.assign([TopicPartition(name, 0, 0)])
-    observers = {who: consumer({"group.id": each}) for who, each in groups.items()}
+    observers = {who: consumer({"group.id": each}) for who, each in ids.items()}
 
     # The one that stays commits first: were it to expire as well, it would be the first to go.
     five, started = [TopicPartition(name, 0, 5)], time.monotonic()
@@ -470,7 +469,7 @@ def test_at_most_once_loses(
     after = read_on(consumer(), name)
 
     fate = fate_of(TEN, before, after)
-    evidence.table("Eight committed, three processed, a crash", [fate.row()])
+    evidence.table("Eight committed, three processed, a crash", [fate_row(fate)])
     assert fate.lost == TEN[3:8], "eight committed less three processed: five are lost"
     assert fate.repeated == [], "none comes twice"
 
@@ -493,7 +492,7 @@ def test_processing_first_loses_nothing(
     after = read_on(consumer(), name)
 
     fate = fate_of(TEN, before, after)
-    evidence.table("None committed, three processed, a crash", [fate.row()])
+    evidence.table("None committed, three processed, a crash", [fate_row(fate)])
     assert fate.lost == [], "none is lost"
     assert fate.repeated == TEN[:3], "three processed less none committed: three come again"
 
@@ -520,7 +519,7 @@ def test_at_least_once_repeats(
     after = read_on(consumer(), name)
 
     fate = fate_of(TEN, before, after)
-    evidence.table("A commit for eight, a crash after seven", [fate.row()])
+    evidence.table("A commit for eight, a crash after seven", [fate_row(fate)])
     assert fate.repeated == TEN[:7], "seven processed less none committed: seven come again"
     assert fate.lost == [], "none is lost"
 
@@ -543,7 +542,7 @@ def test_a_commit_for_each_record_repeats_one(
     after = read_on(consumer(), name)
 
     fate = fate_of(TEN, before, after)
-    evidence.table("A commit for each, a crash after seven", [fate.row()])
+    evidence.table("A commit for each, a crash after seven", [fate_row(fate)])
     assert fate.repeated == [b"6"], "seven processed less six committed: one comes again"
     assert fate.lost == [], "none is lost"
 
@@ -590,7 +589,7 @@ def test_auto_commit_can_lose(
 
     fate = fate_of(TEN, before, after)
     evidence.table(
-        f"{processed} processed, {taken} in hand, committed: {committed}, a crash", [fate.row()]
+        f"{processed} processed, {taken} in hand, committed: {committed}, a crash", [fate_row(fate)]
     )
     assert fate.lost == lost, "committed and not processed"
     assert fate.repeated == repeated, "processed and not committed"
@@ -618,7 +617,7 @@ def test_auto_commit_of_stored_offsets_loses_nothing(
     after = read_on(consumer(), name)
 
     fate = fate_of(TEN, before, after)
-    evidence.table("4 processed, 1 in hand, committed: 4, a crash", [fate.row()])
+    evidence.table("4 processed, 1 in hand, committed: 4, a crash", [fate_row(fate)])
     assert fate.lost == [], "the record in hand comes again"
     assert fate.repeated == [], "all that was processed was committed"
 
@@ -655,7 +654,7 @@ def test_reset_decides_after_a_crash_before_the_first_commit(
     after = {reset: read_to_sentinel(readers[reset]) for reset in ("earliest", "latest")}
     told = wait_for_error(readers["error"], KafkaError._AUTO_OFFSET_RESET)
     fates = {reset: fate_of(TEN, before, values) for reset, values in after.items()}
-    evidence.table("Three processed", [{"reset": r} | fate.row() for r, fate in fates.items()])
+    evidence.table("Three processed", [{"reset": r} | fate_row(fate) for r, fate in fates.items()])
     evidence.note(f"error: {told.str()}")
     assert fates["earliest"] == Fate(lost=[], repeated=TEN[:3]), "three of ten come again"
     assert fates["latest"] == Fate(lost=TEN[3:], repeated=[]), "seven of ten are lost"
@@ -681,7 +680,7 @@ def test_after_the_first_commit_reset_is_not_asked(
     after = read_on(consumer({"auto.offset.reset": reset}), name)
 
     fate = fate_of(TEN, before, after)
-    evidence.table("Three processed, two committed", [{"reset": reset} | fate.row()])
+    evidence.table("Three processed, two committed", [{"reset": reset} | fate_row(fate)])
     assert fate == Fate(lost=[], repeated=[b"2"]), "the one that was not committed comes again"
 
 
@@ -708,7 +707,7 @@ def test_a_sink_that_knows_keys_counts_once(
     after = child(pay, reading(broker, group), name, sink, None).wait()
 
     fate, total = fate_of(TEN, before, after), total_of(sink)
-    evidence.table("0 + 1 + ... + 9 = 45", [fate.row() | {"total": total}])
+    evidence.table("0 + 1 + ... + 9 = 45", [fate_row(fate) | {"total": total}])
     assert fate.repeated == TEN[6:9], "nine processed less six committed: three came again"
     assert total == 45, "and changed nothing"
 
@@ -732,7 +731,7 @@ def test_a_sink_without_keys_counts_repeats(
     after = child(pay, reading(broker, group), name, sink, None).wait()
 
     fate, total = fate_of(TEN, before, after), total_of(sink)
-    evidence.table("0 + 1 + ... + 9 = 45", [fate.row() | {"total": total}])
+    evidence.table("0 + 1 + ... + 9 = 45", [fate_row(fate) | {"total": total}])
     assert fate.repeated == TEN[6:9], "nine processed less six committed: three came again"
     assert total == 45 + 6 + 7 + 8, "and were counted twice"
 
@@ -1086,8 +1085,8 @@ def test_offsets_outside_the_transaction_lose_or_repeat(
     child(copy_in_transactions, config, source, target, offsets, None).wait()
 
     original, copied = read(consumer(), source, 0, 1), read_settled(consumer, target, 0, 1)
-    fate = fate_of(values_of(original), values_of(copied), [])
-    evidence.table(f"Killed with {in_hand} in hand", [fate.row()])
+    fate = fate_of(values_of(original), values_of(copied))
+    evidence.table(f"Killed with {in_hand} in hand", [fate_row(fate)])
     assert (len(fate.lost), len(fate.repeated)) == (lost, repeated)
     assert sorted(fate.lost + fate.repeated) == sorted(in_hand), "those of the transaction"
 
@@ -1108,9 +1107,9 @@ def test_offsets_of_a_stale_generation_are_refused(
     So two processes cannot both copy the records of that partition.
     """
     name = topic(partitions=2)
-    team, writer = members(protocol, name, partitions=2), transactional(producer, name)
+    group, writer = members(protocol, name, partitions=2), transactional(producer, name)
 
-    errors = errors_with_old_metadata(team, writer, evidence)
+    errors = errors_with_old_metadata(group, writer, evidence)
 
     assert errors["moved"] == KafkaError.ILLEGAL_GENERATION
 
@@ -1128,11 +1127,11 @@ def test_offsets_of_the_present_generation_are_taken(
 ) -> None:
     """Offsets with the group's metadata of now are taken: ask for it in each transaction."""
     name = topic(partitions=2)
-    team, writer = members(protocol, name, partitions=2), transactional(producer, name)
-    first = team.grow()
-    team.wait_for_stable()
-    second = team.grow()
-    team.wait_for_stable()
+    group, writer = members(protocol, name, partitions=2), transactional(producer, name)
+    first = group.add()
+    group.wait_for_stable()
+    second = group.add()
+    group.wait_for_stable()
     fresh = first.do(lambda reader: reader.consumer_group_metadata())
 
     errors = {
@@ -1154,9 +1153,9 @@ def test_old_metadata_is_good_for_what_stayed(
     transaction in flight outlives a rebalance that takes nothing away from it.
     """
     name = topic(partitions=2)
-    team, writer = members(KIP_848, name, partitions=2), transactional(producer, name)
+    group, writer = members(KIP_848, name, partitions=2), transactional(producer, name)
 
-    errors = errors_with_old_metadata(team, writer, evidence)
+    errors = errors_with_old_metadata(group, writer, evidence)
 
     assert errors == {"kept": None, "moved": KafkaError.ILLEGAL_GENERATION}
 
@@ -1172,9 +1171,9 @@ def test_classic_groups_refuse_old_metadata_altogether(
 ) -> None:
     """A classic group refuses all offsets with metadata of old, wherever the partition is now."""
     name = topic(partitions=2)
-    team, writer = members(protocol, name, partitions=2), transactional(producer, name)
+    group, writer = members(protocol, name, partitions=2), transactional(producer, name)
 
-    errors = errors_with_old_metadata(team, writer, evidence)
+    errors = errors_with_old_metadata(group, writer, evidence)
 
     assert set(errors.values()) == {KafkaError.ILLEGAL_GENERATION}
 
@@ -1189,9 +1188,9 @@ def test_old_metadata_is_good_for_nothing_before_kip_1251(
     rebalance ends every transaction that is in flight.
     """
     name = topic(partitions=2)
-    team, writer = members(KIP_848, name, partitions=2), transactional(producer, name)
+    group, writer = members(KIP_848, name, partitions=2), transactional(producer, name)
 
-    errors = errors_with_old_metadata(team, writer, evidence)
+    errors = errors_with_old_metadata(group, writer, evidence)
 
     assert set(errors.values()) == {KafkaError.ILLEGAL_GENERATION}
 
@@ -1300,7 +1299,7 @@ def test_who_is_too_slow_finishes_the_record_in_hand_and_no_other(
     processed = {strategy: each.processed for strategy, each in replacements.items()}
     copied = read(consumer(), jobs["exactly_once"].copy)
     processed["exactly_once"] = [each.value() for each in copied]
-    rows = [fate_row(strategy, TOO_SLOW, seen) for strategy, seen in processed.items()]
+    rows = [failure_row(strategy, TOO_SLOW, seen) for strategy, seen in processed.items()]
     evidence.table("With record 2 in hand", rows)
     told = replacements["at_least_once"].error
     evidence.note(f"At-least-once ended with: {told}")
@@ -1544,7 +1543,7 @@ def test_delivery_in_one_table(
     processed |= {
         name: [each.value() for each in read(reader, copy)] for name, copy in copies.items()
     }
-    rows = [fate_row(strategy, failure, seen) for (strategy, failure), seen in processed.items()]
+    rows = [failure_row(strategy, failure, seen) for (strategy, failure), seen in processed.items()]
     evidence.table("With record 2 of 6 in hand", rows)
     seen = {(row["strategy"], row["failure"]): (row["lost"], row["repeated"]) for row in rows}
     assert seen == {
@@ -1570,30 +1569,13 @@ def test_delivery_in_one_table(
 AUTO_COMMIT = {"enable.auto.commit": True}
 
 
-class Fate(NamedTuple):
-    """What a crash did to the records that were sent."""
-
-    lost: list[bytes]
-    """never processed, neither before nor after"""
-    repeated: list[bytes]
-    """processed more than once"""
-
-    def row(self) -> dict[str, object]:
-        """It as a row of evidence."""
-        return {
-            "lost": len(self.lost),
-            "repeated": len(self.repeated),
-            "which": self.lost + self.repeated,
-        }
-
-
-def fate_of(sent: Sequence[bytes], before: Iterable[bytes], after: Iterable[bytes]) -> Fate:
-    """What became of the records, by what was processed before the crash and after it."""
-    times = Counter([*before, *after])
-    return Fate(
-        lost=[value for value in sent if times[value] == 0],
-        repeated=[value for value in sent if times[value] > 1],
-    )
+def fate_row(fate: Fate[bytes]) -> dict[str, object]:
+    """What a crash did to the records, as a row of evidence."""
+    return {
+        "lost": len(fate.lost),
+        "repeated": len(fate.repeated),
+        "which": fate.lost + fate.repeated,
+    }
 
 
 # Processes that crash. Each tells what it has processed; what was told is done.
@@ -1853,18 +1835,18 @@ def send_offsets(
 
 
 def errors_with_old_metadata(
-    team: Members, writer: Producer, evidence: Evidence
+    group: Group, writer: Producer, evidence: Evidence
 ) -> dict[str, int | None]:
     """What the broker says to metadata from before a second member came.
 
     The code of the error, or None, for the partition that the first member
     kept, and for the one that moved to the second.
     """
-    first = team.grow()
-    team.wait_for_stable()
+    first = group.add()
+    group.wait_for_stable()
     old = first.do(lambda reader: reader.consumer_group_metadata())
-    second = team.grow()
-    team.wait_for_stable()
+    second = group.add()
+    group.wait_for_stable()
     errors = {
         "kept": send_offsets(writer, first.assignment, old),
         "moved": send_offsets(writer, second.assignment, old),
@@ -1982,7 +1964,9 @@ def job(
         getattr(solutions.delivery, strategy)
         source, writer = topic(partitions=partitions), producer()
         for partition in range(partitions):
-            send(writer, source, records[partition::partitions], partition=partition)
+            # Of one key, so that a copy has an order to keep.
+            keyed = [Record(value, b"key") for value in records[partition::partitions]]
+            send(writer, source, keyed, partition=partition)
         name = f"{group}-{next(numbers)}"
         config = broker.client_properties()
         return Job(
@@ -1994,31 +1978,28 @@ def job(
 
 def lost(processed: Mapping[str, Sequence[bytes | None]]) -> dict[str, list[bytes | None]]:
     """For each point the records that were never processed."""
-    return {point: [r for r in RECORDS if r not in seen] for point, seen in processed.items()}
+    return {point: fate_of(RECORDS, seen).lost for point, seen in processed.items()}
 
 
 def repeated(processed: Mapping[str, Sequence[bytes | None]]) -> dict[str, list[bytes | None]]:
     """For each point the records that came again, each as often as it did."""
-    return {
-        point: sorted((Counter(seen) - Counter(set(seen))).elements(), key=str)
-        for point, seen in processed.items()
-    }
+    return {point: fate_of(RECORDS, seen).repeated for point, seen in processed.items()}
 
 
 def matrix(
     strategy: str, processed: Mapping[str, Sequence[bytes | None]]
 ) -> list[dict[str, object]]:
     """What came of a strategy as rows of evidence, one for each failure."""
-    return [fate_row(strategy, failure, seen) for failure, seen in processed.items()]
+    return [failure_row(strategy, failure, seen) for failure, seen in processed.items()]
 
 
-def fate_row(strategy: str, failure: str, seen: Sequence[bytes | None]) -> dict[str, object]:
+def failure_row(strategy: str, failure: str, seen: Sequence[bytes | None]) -> dict[str, object]:
     """What came of a strategy at a failure, as a row of evidence."""
-    processed = {failure: seen}
+    fate = fate_of(RECORDS, seen)
     return {
         "strategy": strategy.replace("_", "-"),
         "failure": failure,
-        "lost": len(lost(processed)[failure]),
-        "repeated": len(repeated(processed)[failure]),
+        "lost": len(fate.lost),
+        "repeated": len(fate.repeated),
         "processed": " ".join((value or b"").decode() for value in seen),
     }

@@ -169,7 +169,8 @@ class Delivery(Protocol):
             consumer: as for `at_most_once`.
             producer: with a `transactional.id` of its own. Its transactions are not
                 initialised yet: that comes first, before anything is read.
-            transform: makes the outputs of a record; all of them are written.
+            transform: makes the outputs of a record; all of them are written, in the order of
+                the records.
             stop: asked between two transactions.
 
         Returns:

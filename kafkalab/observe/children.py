@@ -29,9 +29,7 @@ Say = Callable[[object], None]
 # Its children are forked from a process that has no clients, so they inherit no client's threads.
 _context = multiprocessing.get_context("forkserver")
 # What they use is loaded there once, and not in each of them.
-_context.set_forkserver_preload(
-    ["confluent_kafka", "kafkalab.observe.faults", "kafkalab.solutions"]
-)
+_context.set_forkserver_preload(["confluent_kafka", "pytest", "kafkalab.observe.delivery_bench"])
 
 
 class ChildFailed(AssertionError):

@@ -7,7 +7,6 @@ import queue
 import struct
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -170,7 +169,7 @@ def _is_member(consumer: Consumer) -> bool:
 
 
 @dataclass(frozen=True)
-class Group:
+class GroupDescription:
     """A group as its coordinator describes it."""
 
     state: str
@@ -179,7 +178,7 @@ class Group:
     """for each member its partitions"""
 
 
-def describe_group(admin: AdminClient, group: str) -> Group:
+def describe_group(admin: AdminClient, group: str) -> GroupDescription:
     """What the coordinator says of a group and its members."""
     from confluent_kafka import KafkaError, KafkaException
 
@@ -188,9 +187,9 @@ def describe_group(admin: AdminClient, group: str) -> Group:
         described = asked[group].result(ADMIN_LIMIT)
     except KafkaException as error:
         if error.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND:
-            return Group("DEAD", ())
+            return GroupDescription("DEAD", ())
         raise
-    return Group(
+    return GroupDescription(
         described.state.name,
         tuple(
             tuple((each.topic, each.partition) for each in member.assignment.topic_partitions)
@@ -239,7 +238,6 @@ class Member:
         self._history = history
         self._handle = handle
         self._told = {Kind.ASSIGN: on_assign, Kind.REVOKE: on_revoke, Kind.LOST: on_lost}
-        self._epochs: Counter[Place] = Counter()
         self._commands: queue.SimpleQueue[Callable[[Consumer], None]] = queue.SimpleQueue()
         self._keeps_its_place = "group.instance.id" in config
         self._polling = True
@@ -371,8 +369,7 @@ class Member:
         if error is not None:
             self._history.add(poll_failed(self.name, error, time=now, generation=generation))
             return
-        epoch = self._epochs[message.topic() or "", message.partition() or 0]
-        self._history.add(polled(self.name, message, epoch=epoch, time=now, generation=generation))
+        self._history.add(polled(self.name, message, time=now, generation=generation))
         self._handle(consumer, message)
 
     def _committed(
@@ -385,10 +382,7 @@ class Member:
         now, generation = _now(), self._generation(consumer)
         for place in places:
             told = error if error is not None or place is None else place.error
-            epoch = self._epochs[place.topic, place.partition] if place else 0
-            self._history.add(
-                committed(self.name, told, place, epoch=epoch, time=now, generation=generation)
-            )
+            self._history.add(committed(self.name, told, place, time=now, generation=generation))
 
     def _generation(self, consumer: Consumer) -> int | None:
         # While it closes the group may be gone already, which is not to be asked (see leave).
@@ -399,7 +393,6 @@ class Member:
             places = [(each.topic, each.partition) for each in partitions]
             generation = self._generation(consumer)
             if kind is Kind.ASSIGN:
-                self._epochs.update(places)
                 self._record(kind, places, generation)
                 self._tell(kind, consumer, partitions)
                 self.assignment |= set(places) if self._failure is None else set()
@@ -424,7 +417,6 @@ class Member:
         told: Sequence[tuple[str, int | None]] = places or [("", None)]
         now = _now()
         for topic, partition in told:
-            epoch = self._epochs[topic, partition] if partition is not None else 0
             self._history.add(
                 Event(
                     kind,
@@ -432,7 +424,6 @@ class Member:
                     self.name,
                     topic=topic,
                     partition=partition,
-                    epoch=epoch,
                     time=now,
                     generation=generation,
                 )
@@ -493,13 +484,13 @@ def _member_program(say: Say, name: str, config: ClientConfig, topics: Sequence[
     Member(name, config, topics, _Telling(say)).run()
 
 
-class Members:
-    """The members of one group: made, closed, killed, and waited for."""
+class Group:
+    """A group whose members are ours: added, removed, killed, and waited for."""
 
     def __init__(
         self,
         admin: AdminClient,
-        group: str,
+        group_id: str,
         topics: Sequence[str],
         partitions: int,
         config: ClientConfig,
@@ -508,22 +499,23 @@ class Members:
 
         Args:
             admin: the observer; it is no member.
-            group: the group's name.
+            group_id: the group's name.
             topics: what all members subscribe to.
             partitions: of all topics together.
             config: the settings of all members, one of PROTOCOLS among them.
         """
+        self.id = group_id
         self.history = History()
         self.partitions = partitions
+        self.settings: dict[str, Any] = {**config, "group.id": group_id}
+        """of all members that are still to be added"""
         self._admin = admin
-        self._group = group
         self._topics = topics
-        self._config = {**config, "group.id": group}
         self._names = count(1)
         self._live: list[Member | MemberProcess] = []
         self._forgotten: list[Member] = []
 
-    def grow(self, settings: ClientConfig | None = None, **told: Any) -> Member:
+    def add(self, settings: ClientConfig | None = None, **told: Any) -> Member:
         """Add a member in a thread.
 
         Args:
@@ -536,7 +528,7 @@ class Members:
         self._live.append(member)
         return member
 
-    def grow_process(self, settings: ClientConfig | None = None) -> MemberProcess:
+    def add_process(self, settings: ClientConfig | None = None) -> MemberProcess:
         """Add a member in a process of its own."""
         name = f"member-{next(self._names)}"
         config = self._config_of(name, settings)
@@ -545,9 +537,9 @@ class Members:
         return member
 
     def _config_of(self, name: str, settings: ClientConfig | None) -> ClientConfig:
-        return {**self._config, "client.id": name, **(settings or {})}
+        return {**self.settings, "client.id": name, **(settings or {})}
 
-    def shrink(self, member: Member) -> None:
+    def remove(self, member: Member) -> None:
         """Close a member: it leaves the group, and is gone on return."""
         self._live.remove(member)
         member.close()
@@ -555,7 +547,7 @@ class Members:
     @contextlib.contextmanager
     def bounce(self, member: Member) -> Iterator[None]:
         """Restart a member: it is gone while the block runs, and begins anew at its end."""
-        self.shrink(member)
+        self.remove(member)
         yield
         self._live.append(member.start())
 
@@ -569,7 +561,7 @@ class Members:
         self._live.remove(member)
         self._forgotten.append(member)
 
-    def wait_for_stable(self, limit: float = STABLE_LIMIT) -> Group:
+    def wait_for_stable(self, limit: float = STABLE_LIMIT) -> GroupDescription:
         """Wait until the group is stable, and return it as its coordinator describes it.
 
         Stable means: the coordinator says so; it knows as many members as live
@@ -580,23 +572,23 @@ class Members:
             Expired: it did not come to that within the limit, in seconds.
         """
 
-        def look() -> tuple[Group, list[list[Place]]]:
+        def look() -> tuple[GroupDescription, list[list[Place]]]:
             for each in self._live:
                 each.listen()
             told = sorted(sorted(each.assignment) for each in self._live)
-            return describe_group(self._admin, self._group), told
+            return describe_group(self._admin, self.id), told
 
-        def stable(seen: tuple[Group, list[list[Place]]]) -> bool:
-            group, told = seen
-            known = sorted(sorted(each) for each in group.assignments)
+        def stable(seen: tuple[GroupDescription, list[list[Place]]]) -> bool:
+            described, told = seen
+            known = sorted(sorted(each) for each in described.assignments)
             owned = [place for places in known for place in places]
             return (
-                group.state == "STABLE"
+                described.state == "STABLE"
                 and known == told
                 and len(owned) == len(set(owned)) == self.partitions
             )
 
-        what = f"{len(self._live)} members of {self._group} to be stable"
+        what = f"{len(self._live)} members of {self.id} to be stable"
         return wait_until(look, stable, limit=limit, what=what)[0]
 
     def close(self) -> None:

@@ -17,23 +17,17 @@ if TYPE_CHECKING:
 class Kind(StrEnum):
     """What was done, or happened to whom."""
 
-    SEND = "send"
     POLL = "poll"
     COMMIT = "commit"
     ASSIGN = "assign"
     REVOKE = "revoke"
     LOST = "lost"
     CRASH = "crash"
-    TRANSACTION = "transaction"
 
 
 class State(StrEnum):
-    """How far it came. Info means unknown: it may have happened.
+    """What came of it. Info means unknown: a commit whose reply was lost may count."""
 
-    A send that timed out may be in the log, a commit whose reply was lost may count.
-    """
-
-    INVOKE = "invoke"
     OK = "ok"
     FAIL = "fail"
     INFO = "info"
@@ -46,15 +40,12 @@ class Event:
     kind: Kind
     state: State
     actor: str
-    """who: a producer's or a member's name"""
+    """who: a member's name"""
     topic: str = ""
     partition: int | None = None
     offset: int | None = None
     key: bytes | None = None
     value: bytes | None = None
-    epoch: int = 0
-    """The ownership epoch: how often the actor was assigned this partition before, or was
-    repositioned on purpose. Within one epoch polls may neither skip nor go back."""
     time: float = 0.0
     """seconds on the monotonic clock, which all processes of a machine share"""
     generation: int | None = None
@@ -103,7 +94,6 @@ def polled(
     actor: str,
     message: Message,
     *,
-    epoch: int = 0,
     time: float = 0.0,
     generation: int | None = None,
 ) -> Event:
@@ -117,7 +107,6 @@ def polled(
         offset=message.offset(),
         key=message.key(),
         value=message.value(),
-        epoch=epoch,
         time=time,
         generation=generation,
     )
@@ -136,7 +125,6 @@ def committed(
     error: KafkaError | None,
     place: TopicPartition | None,
     *,
-    epoch: int = 0,
     time: float = 0.0,
     generation: int | None = None,
 ) -> Event:
@@ -146,7 +134,6 @@ def committed(
         actor: who committed.
         error: why it was refused; its name stands as the value.
         place: the partition and the offset; None where the client does not tell.
-        epoch: the ownership epoch.
         time: when the answer came, in seconds on the monotonic clock.
         generation: the member's, where it is known.
     """
@@ -158,47 +145,9 @@ def committed(
         partition=place.partition if place else None,
         offset=place.offset if place else None,
         value=None if error is None else error.name().encode(),
-        epoch=epoch,
         time=time,
         generation=generation,
     )
-
-
-def acknowledged(actor: str, error: KafkaError | None, message: Message) -> Event:
-    """The event of a delivery report: ok, fail, or info where the record may be in the log.
-
-    Without acknowledgements (`acks=0`) a report is ok and carries no offset.
-    """
-    return Event(
-        Kind.SEND,
-        _state_after(error),
-        actor,
-        topic=message.topic() or "",
-        partition=message.partition(),
-        # The offset that a failed report carries means nothing.
-        offset=None if error else message.offset(),
-        key=message.key(),
-        value=message.value(),
-    )
-
-
-def _state_after(error: KafkaError | None) -> State:
-    from confluent_kafka import KafkaError
-
-    if error is None:
-        return State.OK
-    # Errors of which librdkafka says that the message is "possibly persisted": the request
-    # was on its way, or written by the leader, and no good answer came.
-    open_ended = {
-        KafkaError._MSG_TIMED_OUT,
-        KafkaError._PURGE_INFLIGHT,
-        KafkaError._TRANSPORT,
-        KafkaError._SSL,
-        KafkaError._BAD_MSG,
-        KafkaError.REQUEST_TIMED_OUT,
-        KafkaError.NOT_ENOUGH_REPLICAS_AFTER_APPEND,
-    }
-    return State.INFO if error.code() in open_ended else State.FAIL
 
 
 def _state_of_commit(error: KafkaError | None) -> State:

@@ -33,7 +33,7 @@ class Record:
 
 
 @dataclass(frozen=True)
-class Delivery:
+class DeliveryReport:
     """What became of one record: the delivery report, in the order of sending."""
 
     key: bytes | None
@@ -57,7 +57,7 @@ class _Reports:
 
 def send(
     producer: Producer, topic: str, records: Sequence[Record | bytes], *, partition: int = 0
-) -> list[Delivery]:
+) -> list[DeliveryReport]:
     """Send records to one partition, or BY_KEY, and wait for every delivery report.
 
     Raises:
@@ -109,8 +109,8 @@ def end_transaction(producer: Producer, *, ends_well: bool) -> None:
         producer.abort_transaction(SEND_LIMIT)
 
 
-def _delivery(error: KafkaError | None, message: Message) -> Delivery:
-    return Delivery(
+def _delivery(error: KafkaError | None, message: Message) -> DeliveryReport:
+    return DeliveryReport(
         key=message.key(),
         value=message.value(),
         partition=message.partition() or 0,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from kafkalab.contracts.partition_log import Checked, LogRecord, sequence_of
-from kafkalab.observe.checks import ascending, order_per_key
+from kafkalab.tasks import partition_log as right
 from kafkalab.tasks.partition_log import follow, from_json, log_line, progress, read_to_end, to_json
 
 __all__ = [
@@ -25,6 +25,5 @@ CAUGHT_BY = "order-is-checked-where-it-holds"
 def check_order(
     records: Sequence[LogRecord], sequence: Callable[[LogRecord], int] = sequence_of
 ) -> Checked:
-    offsets = ascending(((each.topic, each.offset) for each in records), name="disorder in a topic")
-    keys = order_per_key(records, sequence)
-    return Checked(offsets.violations + keys.violations, offsets.compared + keys.compared)
+    as_one_log = [each._replace(partition=0) for each in records]
+    return right.check_order(as_one_log, sequence)

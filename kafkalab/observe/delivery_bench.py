@@ -1,9 +1,11 @@
-"""Faults, made on purpose and at an exact point: a processor fails with a record in hand.
+"""The bench of delivery: a processor fails with a record in hand, and another goes on for it.
 
-It is killed: the clients that it is given kill its process just before or just
-after they commit, and so does the processing that it is given. Or it is too slow:
-its processing takes so long for the record that its group replaces it, and then
-it goes on, as a zombie does. No processor has to know that it is tested.
+A processor is any that keeps the contract of task 1.5; a Job says what it is to do,
+and how it is to fail. It is killed: the clients that it is given kill its process
+just before or just after they commit, and so does the processing that it is given.
+Or it is too slow: its processing takes so long for the record that its group
+replaces it, and then it goes on, as a zombie does. No processor has to know that it
+is tested. What comes back is what was processed, by both of them, for the checkers.
 """
 
 from __future__ import annotations
@@ -53,7 +55,7 @@ IMPATIENT: Mapping[str, Any] = {
 LAST = b"last"
 
 # Seconds for what takes milliseconds on an idle machine.
-FAULT_LIMIT = 30.0
+BENCH_LIMIT = 30.0
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,7 @@ class Job:
             return None
         producer = Producer({**self.config, "transactional.id": f"{self.group}{instance}"})
         # Once it is connected init_transactions() takes milliseconds, and else half a second.
-        producer.list_topics(timeout=FAULT_LIMIT)
+        producer.list_topics(timeout=BENCH_LIMIT)
         return producer
 
     def is_done(self) -> Callable[[], bool]:
@@ -177,13 +179,13 @@ def _run_killed(
     start: Callable[..., Child], jobs: Mapping[Name, Job]
 ) -> dict[Name, list[bytes | None]]:
     killed = {name: start(_work, job) for name, job in jobs.items()}
-    values = {name: list(each.wait(FAULT_LIMIT)) for name, each in killed.items()}
+    values = {name: list(each.wait(BENCH_LIMIT)) for name, each in killed.items()}
     for name, each in killed.items():
         job = jobs[name]
         assert each.was_killed, f"{job.strategy} ended and was never {job.failure}"
     successors = {name: start(_work, replace(job, failure="")) for name, job in jobs.items()}
     for name, each in successors.items():
-        values[name] += each.wait(FAULT_LIMIT)
+        values[name] += each.wait(BENCH_LIMIT)
     return values
 
 
@@ -200,7 +202,7 @@ def _work(say: Say, job: Job) -> None:
         nonlocal seen_last
         in_hand = message.offset() == IN_HAND
         if in_hand and job.failure == WHEN_COMMITTED:
-            wait_until(job.has_committed, limit=FAULT_LIMIT, what="the record to be committed")
+            wait_until(job.has_committed, limit=BENCH_LIMIT, what="the record to be committed")
             crash()
         if in_hand and job.failure == BEFORE_PROCESSING:
             crash()
@@ -253,7 +255,7 @@ class Worker:
     def _process(self, message: Message) -> bytes | None:
         if len(self.processed) == self._hold_at and not self._goes_on.is_set():
             self.is_held.set()
-            wait_until(self._goes_on.is_set, limit=FAULT_LIMIT, what="the slow one to go on")
+            wait_until(self._goes_on.is_set, limit=BENCH_LIMIT, what="the slow one to go on")
         self.processed.append(message.value())
         return message.value()
 
@@ -271,7 +273,7 @@ def take_too_long(jobs: Mapping[Name, Job]) -> dict[Name, Worker]:
     """Start processors that take too long for a record; on return each has it in hand.
 
     Raises:
-        Expired: one of them did not come to that record within FAULT_LIMIT.
+        Expired: one of them did not come to that record within BENCH_LIMIT.
     """
     slow = {
         name: Worker(replace(job, settings={**job.settings, **IMPATIENT}), hold_at=IN_HAND)
@@ -279,7 +281,7 @@ def take_too_long(jobs: Mapping[Name, Job]) -> dict[Name, Worker]:
     }
     wait_until(
         lambda: all(each.is_held.is_set() for each in slow.values()),
-        limit=FAULT_LIMIT,
+        limit=BENCH_LIMIT,
         what=f"record {IN_HAND} to be in hand",
     )
     return slow
@@ -291,14 +293,14 @@ def replaced(jobs: Mapping[Name, Job], slow: Mapping[Name, Worker]) -> dict[Name
     Its heir is another instance of the same group, and lives on until the slow one has ended.
 
     Raises:
-        Expired: a slow processor was not replaced within FAULT_LIMIT.
+        Expired: a slow processor was not replaced within BENCH_LIMIT.
         Exception: what an heir raised.
     """
     before = {name: list(each.processed) for name, each in slow.items()}
     heirs = {name: Worker(job, instance="-heir") for name, job in jobs.items()}
     wait_until(
         lambda: all(each.processed[-1:] == [LAST] for each in heirs.values()),
-        limit=FAULT_LIMIT,
+        limit=BENCH_LIMIT,
         what="the heirs to have done the work",
     )
     errors = {name: each.end() for name, each in slow.items()}
