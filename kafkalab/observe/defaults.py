@@ -6,6 +6,8 @@ import ctypes
 import html
 import re
 import subprocess
+import tempfile
+from functools import cache
 from pathlib import Path
 
 from kafkalab.brokers.distribution import Distribution
@@ -17,17 +19,20 @@ DOCUMENTED = re.compile(
     r'<h4><a id="(?P<name>[^"]+)"></a>.*?<th>Default:</th><td>(?P<default>.*?)</td>', re.DOTALL
 )
 
+# Name, for which clients, range; the rest of the row may have more bars. Callbacks and the like
+# are no texts.
+DOCUMENTED_ROW = re.compile(
+    r"(?P<name>[a-z][a-z0-9._]*) +\|[ CP*]+\| (?P<range>.*?) *\|(?!.*see dedicated API)"
+)
+
 
 def librdkafka_defaults() -> dict[str, str]:
     """Every property of librdkafka with its default, global and topic-level ones.
 
     Asked of the very library that confluent-kafka brought, by `rd_kafka_conf_dump`:
     the Python client has no call for it. Properties without a default are left out.
-
-    Raises:
-        OSError: the library does not lie where confluent-kafka's wheels put it.
     """
-    library = ctypes.CDLL(str(_library()))
+    library = _library()
     found: dict[str, str] = {}
     for level in ("rd_kafka_conf", "rd_kafka_topic_conf"):
         new, dump = library[f"{level}_new"], library[f"{level}_dump"]
@@ -42,16 +47,31 @@ def librdkafka_defaults() -> dict[str, str]:
     return found
 
 
-def _library() -> Path:
-    import confluent_kafka
+@cache
+def librdkafka_ranges() -> dict[str, str]:
+    """Every property of librdkafka that a text can set, with what it takes.
 
-    package = Path(confluent_kafka.__file__).parent
-    # Linux wheels keep it beside the package, those for macOS inside.
-    folders = (package.with_name("confluent_kafka.libs"), package / ".dylibs")
-    libraries = [path for folder in folders for path in folder.glob("librdkafka*")]
-    if not libraries:
-        raise OSError(f"no librdkafka in {' or '.join(map(str, folders))}")
-    return libraries[0]
+    Asked of the very library that confluent-kafka brought, which prints its own
+    documentation. As there: `10 .. 300000`, `none, https`, or "" for any text.
+    """
+    library = _library()
+    c = ctypes.CDLL(None)
+    c.fopen.restype = ctypes.c_void_p
+    c.fclose.argtypes = library.rd_kafka_conf_properties_show.argtypes = [ctypes.c_void_p]
+    with tempfile.TemporaryDirectory() as folder:
+        page = Path(folder) / "CONFIGURATION.md"
+        file = c.fopen(str(page).encode(), b"w")
+        library.rd_kafka_conf_properties_show(file)
+        c.fclose(file)
+        rows = page.read_text("utf-8").splitlines()
+    return {row["name"]: row["range"].strip() for row in map(DOCUMENTED_ROW.match, rows) if row}
+
+
+def _library() -> ctypes.CDLL:
+    """librdkafka, wherever it lies: confluent-kafka's own module leads to it."""
+    from confluent_kafka import cimpl
+
+    return ctypes.CDLL(cimpl.__file__)
 
 
 def java_defaults(distribution: Distribution, config_class: str) -> dict[str, str]:
