@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 from kafkalab.brokers import client_credentials, client_stores
@@ -121,9 +122,12 @@ FREE = re.compile(
 )
 """in the name of a property whose value may have quotation marks"""
 
-# Of Kafka's own Utils.getHost and getPort.
+# As Kafka's own Utils.getHost and getPort have it, with a listener's name or without.
 ADDRESS = re.compile(
-    r"(?:[0-9a-zA-Z\-%._]*://)?\[?(?P<host>[0-9a-zA-Z\-%._:]*?)]?(?::(?P<port>[0-9]+))?"
+    r"(?:[0-9a-zA-Z\-%._]*://)?"
+    r"(?:(?P<name>(?:[0-9a-zA-Z_-]{1,63}\.)*[0-9a-zA-Z_-]{1,63}\.?)"
+    r"|\[?(?P<ipv6>[0-9a-fA-F]*:[0-9a-fA-F]*:[0-9a-fA-F:.]*?(?:%[0-9a-zA-Z._-]{1,20})?)]?)"
+    r"(?::(?P<port>[0-9]{1,5}))?"
 )
 
 TLS13_SUITE = re.compile(r"TLS_(?!.*_WITH_).*")
@@ -216,15 +220,20 @@ class _Translation:
     """One file's translation: what was found, what is wrong, what has no effect."""
 
     def __init__(self, rows: Sequence[Row]) -> None:
+        names = KNOWN | set(librdkafka_ranges())
+        known = [row for row in rows if row.key in names]
+        self._unknown = [row for row in rows if row.key not in names]
         # As Java has it, the last one counts.
-        self._given = {row.key: row for row in rows}
-        self._overruled = [row for row in rows if self._given[row.key].value != row.value]
+        self._given = {row.key: row for row in known}
+        self._overruled = [row for row in known if row.value != self._given[row.key].value]
         self._unnamed: list[Row] = []
         self._protocol = self._mechanism = ""
         self.findings = Findings()
 
     def run(self, bootstrap: str) -> Findings:
         """Translate all of it."""
+        for row in self._unknown:
+            self._leave_out_unknown(row, bootstrap)
         for key in ("security.protocol", "sasl.mechanism", "sasl.mechanisms", *SERVERS):
             if key in self._given:
                 self._unquote(key)
@@ -293,9 +302,7 @@ class _Translation:
     def _sort(self, key: str) -> None:
         if key in SERVERS or key == "security.protocol":
             return
-        if key not in KNOWN and key not in librdkafka_ranges():
-            self._leave_out_unknown(self._given[key])
-        elif self._is_idle(key):
+        if self._is_idle(key):
             self.findings.left_out.append(key)
         elif key in UNTRANSLATABLE:
             self._problem(f"{key} cannot be translated: {UNTRANSLATABLE[key]}")
@@ -320,12 +327,13 @@ class _Translation:
             return self._mechanism not in LOGIN_MODULES
         return not self._mechanism
 
-    def _leave_out_unknown(self, row: Row) -> None:
+    def _leave_out_unknown(self, row: Row, bootstrap: str) -> None:
         """Leave out what Java does not know either, if it is no slip of the finger."""
-        passing = [name for name in librdkafka_ranges() if _makes_the_connection(name)]
-        meant = nearest(row.key, [*HANDLED, *RENAMED, *UNTRANSLATABLE, *passing])
-        if meant and meant not in self._given and meant not in self.findings.found:
+        meant = nearest(row.key, _with_effect())
+        if meant and meant not in self._given and not (meant in SERVERS and bootstrap):
             self._problem(f"{row.title} is unknown (did you mean {meant}?)")
+            # What else is wrong shows as if it were written well.
+            self._given[meant] = replace(row, key=meant)
         elif row.is_showable:
             self.findings.left_out.append(row.key)
         else:
@@ -343,6 +351,8 @@ class _Translation:
         elif row.key in OTHER_PEM:
             self.findings.found[row.key] = as_pem(row.value, OTHER_PEM[row.key])
         elif row.key not in HANDLED:
+            if row.key in client_stores.FILES and (problem := client_stores.unreadable(row)):
+                self._problem(problem)
             name = RENAMED.get(row.key, row.key)
             value = self._fitting(row, librdkafka_ranges().get(name, ""))
             # Several lines may have more in them than they should.
@@ -379,14 +389,18 @@ class _Translation:
                 self._problem(f"{key} has a character that librdkafka cannot take")
 
     def _name_what_was_left_out(self) -> None:
-        names = {*self.findings.left_out}
-        for row in self._overruled:
-            if row.is_showable or row.key in KNOWN or row.key in librdkafka_ranges():
-                names.add(f"{row.key} of line {row.line}")
-            else:
-                self._unnamed.append(row)
+        names = {
+            *self.findings.left_out,
+            *(f"{row.key} of line {row.line}" for row in self._overruled),
+        }
         lines = [row.line + more for row in self._unnamed for more in range(row.lines)]
         self.findings.left_out = [*sorted(names), *in_ranges(lines)]
+
+
+@cache
+def _with_effect() -> tuple[str, ...]:
+    passing = [name for name in librdkafka_ranges() if _makes_the_connection(name)]
+    return (*HANDLED, *RENAMED, *UNTRANSLATABLE, *passing)
 
 
 def _makes_the_connection(name: str) -> bool:
@@ -396,7 +410,7 @@ def _makes_the_connection(name: str) -> bool:
 def _address(text: str) -> str:
     """`host:port` as librdkafka has it, of an address as Java has it; "" if it is none."""
     found = ADDRESS.fullmatch(text.strip())
-    if not found or not found["host"]:
+    if not found:
         return ""
-    host = f"[{found['host']}]" if ":" in found["host"] else found["host"]
+    host = found["name"] or f"[{found['ipv6']}]"
     return f"{host}:{found['port']}" if found["port"] else host

@@ -45,6 +45,14 @@ PEM_TEXTS: Mapping[str, tuple[str, str]] = {
 }
 """properties whose values are PEM: librdkafka's name for each, and what is in it"""
 
+FILES = frozenset(
+    {
+        *("ssl.ca.location", "ssl.certificate.location", "ssl.crl.location", "ssl.key.location"),
+        "https.ca.location",
+    }
+)
+"""librdkafka's properties that name files"""
+
 HANDLED = frozenset(
     {
         *PEM_TEXTS,
@@ -98,6 +106,19 @@ def kind_of(path: Path) -> str:
     if CERTIFICATE_HEAD.match(data):
         return DER
     return PEM if b"-----BEGIN " in data else ""
+
+
+def unreadable(row: Row) -> str:
+    """What is wrong with a file, or a folder, that one of librdkafka's properties names, or ""."""
+    path = Path(row.value)
+    # Where certificates are, librdkafka may be told to look for itself.
+    if row.value == "probe" or path.is_dir():
+        return ""
+    try:
+        path.open("rb").close()
+    except (OSError, ValueError) as error:
+        return _cannot_be_read(row, path, error)
+    return ""
 
 
 def stores(given: Mapping[str, Row]) -> Findings:
@@ -218,8 +239,7 @@ def _store(
     try:
         kind = kind_of(path)
     except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or "it has a character that no path has"
-        findings.problems.append(f"{key}: {_shown(given[key], path)} cannot be read ({why})")
+        findings.problems.append(_cannot_be_read(given[key], path, error))
         return None, ""
     declared = given[f"{store}.type"].value.upper() if f"{store}.type" in given else ""
     if not kind:
@@ -233,18 +253,14 @@ def _store(
     return path, kind
 
 
-def _shown(row: Row, path: Path) -> str:
-    """A path for a message, with what may be wrong with it.
-
-    A value of several lines may have more in it than a path.
-    """
-    if row.lines > 1 or "=" in row.value or not row.value.isprintable():
-        return f"the file of line {row.line}"
-    if row.value[:1] in "\"'" and row.value[:1] == row.value[-1:]:
-        return f"{path}, with quotation marks that Java takes for a part of the name,"
+def _cannot_be_read(row: Row, path: Path, error: Exception) -> str:
+    why = getattr(error, "strerror", None) or "it has a character that no path has"
+    # A value of several lines may have more in it than a path.
+    is_path = row.lines == 1 and "=" not in row.value and row.value.isprintable()
+    shown = str(path) if is_path else f"the file of line {row.line}"
     if row.has_escapes and "\\" not in row.value:
-        return f"{path}, in which a backslash escaped what follows it (write / or \\\\),"
-    return str(path)
+        shown += ", in which a backslash escaped what follows it (write / or \\\\),"
+    return f"{row.key}: {shown} cannot be read ({why})"
 
 
 def _keytool() -> str:

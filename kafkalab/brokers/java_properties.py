@@ -25,6 +25,9 @@ DOTTED = re.compile(r"[a-z][a-z0-9_-]{0,39}(?:\.[a-z][a-z0-9_-]{0,39})+")
 MOST_EDITS = 4
 LEAST_LIKENESS = 0.85
 
+# All the certificates that an operating system trusts are a quarter of it.
+MOST_BYTES = 1_000_000
+
 
 class BadFile(ValueError):
     """What is wrong with a file as a whole; a clause that names the line, and no value."""
@@ -77,6 +80,8 @@ def read(data: bytes, known: Collection[str]) -> list[Row]:
     Raises:
         BadFile: Java would not take it, or takes from it what nobody can mean.
     """
+    if len(data) > MOST_BYTES:
+        raise BadFile("it is too large for a properties file")
     if data.startswith(b"\xef\xbb\xbf"):
         raise BadFile(
             "line 1 begins with a byte order mark (BOM), which Java takes for a part of the first "
@@ -130,7 +135,8 @@ def _check_continuation(row: Row, source: str, known: Collection[str]) -> None:
 def nearest(name: str, known: Iterable[str]) -> str:
     """The known name of which this one is a slip of the finger; "" if there is none."""
     folded = re.sub("[_-]", ".", name.lower())
-    candidates = list(known)
+    # Only these can be near, and a wrong file may have many lines.
+    candidates = [each for each in known if abs(len(each) - len(folded)) <= MOST_EDITS]
     if folded in candidates:
         return folded
     near = difflib.get_close_matches(folded, candidates, n=1, cutoff=LEAST_LIKENESS)
