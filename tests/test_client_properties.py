@@ -307,26 +307,38 @@ def test_tokens_are_bought_as_java_buys_them() -> None:
 
 
 def test_a_signed_assertion_buys_a_token(tmp_path: Path) -> None:
-    """Java's JwtBearerJwtRetriever is librdkafka's grant type of that name."""
-    found = dict(
-        became(
-            {
-                **WITH_TOKEN,
-                "sasl.jaas.config": f"{OAUTH} required;",
-                "sasl.oauthbearer.jwt.retriever.class": (
-                    "org.apache.kafka.common.security.oauthbearer.JwtBearerJwtRetriever"
-                ),
-                "sasl.oauthbearer.assertion.private.key.file": str(tmp_path / "key.pem"),
-                "sasl.oauthbearer.assertion.private.key.passphrase": "s3cret",
-                "sasl.oauthbearer.assertion.template.file": str(tmp_path / "template.json"),
-            }
-        ).librdkafka
+    """Java's JwtBearerJwtRetriever is librdkafka's grant type of that name; it needs no secret."""
+    taken = became(
+        {
+            **WITH_TOKEN,
+            "sasl.oauthbearer.jwt.retriever.class": (
+                "org.apache.kafka.common.security.oauthbearer.JwtBearerJwtRetriever"
+            ),
+            "sasl.oauthbearer.assertion.private.key.file": str(tmp_path / "key.pem"),
+            "sasl.oauthbearer.assertion.private.key.passphrase": "s3cret",
+            "sasl.oauthbearer.assertion.template.file": str(tmp_path / "template.json"),
+        }
     )
 
+    found = taken.librdkafka
     assert found["sasl.oauthbearer.grant.type"].endswith(":jwt-bearer")
     assert found["sasl.oauthbearer.assertion.jwt.template.file"] == str(tmp_path / "template.json")
     assert isinstance(found["sasl.oauthbearer.assertion.private.key.passphrase"], Secret)
+    assert taken.left_out == ("clientId of sasl.jaas.config", "clientSecret of sasl.jaas.config")
     AdminClient({**found, "log_level": 0})
+
+
+def test_no_token_without_a_way_to_it() -> None:
+    """Java needs a handler for client credentials; what librdkafka needs is told."""
+    jaas = WITH_TOKEN["sasl.jaas.config"]
+
+    text = problem(
+        {"security.protocol": "SASL_SSL", "sasl.mechanism": "OAUTHBEARER", "sasl.jaas.config": jaas}
+    )
+
+    assert "sasl.login.callback.handler.class is missing" in text
+    assert "say sasl.oauthbearer.method=oidc" in text
+    assert "clientId" not in text, "it is not to blame"
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.parse
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -66,6 +67,7 @@ from typer.testing import CliRunner
 
 from kafkalab.brokers import Topology, rights
 from kafkalab.brokers.client_credentials import (
+    BEARER_RETRIEVER,
     LOGIN_MODULES,
     OIDC_HANDLERS,
     STRIMZI_HANDLER,
@@ -340,7 +342,7 @@ def encoded(data: Mapping[str, object]) -> str:
 class Issuer(BaseHTTPRequestHandler):
     """Gives LAB a token that nobody has signed, and keeps who asked and how."""
 
-    asked: ClassVar[list[tuple[str, str]]] = []
+    asked: ClassVar[list[tuple[str | None, str]]] = []
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"])).decode()
@@ -413,6 +415,37 @@ def test_a_token_is_bought(
     assert list(nodes) == [1]
     header = f"Basic {base64.b64encode(client.encode()).decode()}"
     assert set(Issuer.asked) == {(header, f"grant_type=client_credentials&scope={scope}")}
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl")
+def test_a_token_is_bought_with_a_signature(
+    cluster: SecuredCluster, issuer: str, tmp_path: Path
+) -> None:
+    """Java's JwtBearerJwtRetriever shows the issuer an assertion, and no secret."""
+    key = tmp_path / "key.pem"
+    command = ["openssl", "genpkey", "-algorithm", "RSA", "-out", str(key)]
+    subprocess.run(command, check=True, capture_output=True)
+    properties = {
+        "sasl_login_callback_handler_class": OIDC_HANDLERS[0],
+        "sasl_oauthbearer_jwt_retriever_class": BEARER_RETRIEVER,
+        "sasl_oauthbearer_token_endpoint_url": issuer,
+        "sasl_oauthbearer_assertion_private_key_file": str(key),
+        "sasl_oauthbearer_assertion_claim_sub": LAB,
+        "sasl_oauthbearer_scope": "all",
+        "sasl_jaas_config": f"{OAUTH_MODULE} required;",
+    }
+    file = cluster.properties_file(LAB, sasl_mechanism="OAUTHBEARER", **properties)
+
+    _, nodes = connect(read_client_properties(file, cluster.bootstrap))
+
+    assert list(nodes) == [1]
+    header, body = Issuer.asked[0]
+    assert header is None
+    form = urllib.parse.parse_qs(body)
+    assert form["grant_type"] == ["urn:ietf:params:oauth:grant-type:jwt-bearer"]
+    assert form["scope"] == ["all"]
+    claims = form["assertion"][0].split(".")[1]
+    assert json.loads(base64.urlsafe_b64decode(f"{claims}==="))["sub"] == LAB
 
 
 def test_an_issuer_who_is_not_there(cluster: SecuredCluster) -> None:

@@ -221,6 +221,7 @@ def _log_in_by_ticket(
     else:
         # No ticket is asked for: the one that is there counts.
         findings.found["sasl.kerberos.min.time.before.relogin"] = "0"
+        findings.left_out += [_option(module, "keyTab")] if key_table else []
     options.pop("useTicketCache", None)
     _refuse_rest(module, options, NO_EFFECT["Krb5LoginModule"], findings)
 
@@ -254,21 +255,18 @@ def _log_in_by_token(
 
 def _ask_like_java(given: Mapping[str, Row], module: LoginModule, findings: Findings) -> None:
     """OpenID Connect as Java's own handler does it (KIP-768, KIP-1139)."""
-    options = dict(module.options)
-    values = {
-        option: given[key].value if key in given else options.get(option, "")
-        for key, option in JAVA_HAS_IT_FROM_JAAS.items()
-    }
-    used = [options.pop(option, None) is not None for option in values]
-    findings.left_out += [
-        _option(module, option)
-        for (key, option), is_used in zip(JAVA_HAS_IT_FROM_JAAS.items(), used, strict=True)
-        if is_used and key in given
-    ]
     retriever = _value(given, RETRIEVER, RETRIEVERS[0])
     if retriever not in (*RETRIEVERS, BEARER_RETRIEVER):
         findings.problems.append(f"{RETRIEVER} is Java code: {OIDC}")
         return
+    # Who signs an assertion has no secret, and Java does not look for a scope in JAAS then.
+    is_signed = retriever == BEARER_RETRIEVER
+    options, values = dict(module.options), {}
+    for key, option in JAVA_HAS_IT_FROM_JAAS.items():
+        in_jaas = options.pop(option, "")
+        values[option] = given[key].value if key in given else in_jaas
+        if option in module.options and (is_signed or key in given):
+            findings.left_out.append(_option(module, option))
     url = _value(given, TOKEN_URL, "")
     if not url.lower().startswith(("http://", "https://")):
         findings.problems.append(
@@ -276,10 +274,11 @@ def _ask_like_java(given: Mapping[str, Row], module: LoginModule, findings: Find
             "token: it reads none from a file"
         )
     findings.found[f"{OAUTH_PREFIX}method"] = "oidc"
-    if retriever == BEARER_RETRIEVER:
+    if is_signed:
         findings.found[f"{OAUTH_PREFIX}grant.type"] = JWT_BEARER
-        if values["scope"]:
-            findings.found[f"{OAUTH_PREFIX}scope"] = values["scope"]
+        scope = f"{OAUTH_PREFIX}scope"
+        findings.found |= {scope: given[scope].value} if scope in given else {}
+        findings.left_out += (set(JAVA_HAS_IT_FROM_JAAS) - {scope}) & set(given)
     else:
         if {f"{OAUTH_PREFIX}assertion.file", f"{OAUTH_PREFIX}assertion.claim.iss"} & set(given):
             findings.problems.append(
@@ -352,7 +351,8 @@ def _sign_nothing(module: LoginModule, findings: Findings) -> None:
         words[option] = options.pop(option)
     if not principal:
         findings.problems.append(f"{LOGIN_HANDLER} is missing: {OIDC}")
-    elif re.search(r"\s", "".join(words.values())):
+        return
+    if re.search(r"\s", "".join(words.values())):
         findings.problems.append(
             "sasl.jaas.config has blanks in what a token is to say, which librdkafka cannot send"
         )
