@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import shutil
@@ -9,12 +10,16 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable
+import urllib.parse
+from collections.abc import Callable, Iterator, Mapping
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
+from confluent_kafka import Producer
 from confluent_kafka.admin import (
     AdminClient,
     AlterConfigOpType,
@@ -34,6 +39,15 @@ from foreign import (
 )
 from hypothesis import given
 from hypothesis import strategies as st
+from partial_kafka import (
+    CREATE_TOPICS,
+    DELETE_GROUPS,
+    DESCRIBE_CONFIGS,
+    DESCRIBE_GROUPS,
+    INIT_PRODUCER_ID,
+    METADATA,
+    partial_kafka,
+)
 from secured_cluster import (
     LAB,
     NO_CREATE,
@@ -48,9 +62,22 @@ from secured_cluster import (
 
 from kafkalab.brokers import Topology, rights
 from kafkalab.brokers.capabilities import of_cluster
-from kafkalab.brokers.client_properties import LOGIN_MODULES, read_client_properties
+from kafkalab.brokers.client_credentials import (
+    BEARER_RETRIEVER,
+    LOGIN_MODULES,
+    OIDC_HANDLERS,
+    STRIMZI_HANDLER,
+)
+from kafkalab.brokers.client_properties import read_client_properties, translate
 from kafkalab.brokers.embedded import EmbeddedBackend
-from kafkalab.brokers.errors import AccessRefused, MissingRight, NotOurs, TooOld
+from kafkalab.brokers.errors import (
+    AccessRefused,
+    BadClientProperties,
+    ClusterRefuses,
+    MissingRight,
+    NotOurs,
+    TooOld,
+)
 from kafkalab.brokers.external import (
     ExternalBackend,
     broker_settings,
@@ -210,6 +237,7 @@ def test_a_cluster_can_do_what_its_settings_allow() -> None:
     }
 
     assert of_cluster(None) == frozenset()
+    assert of_cluster({}) == {"broker_settings"}, "a setting that it does not show"
     assert of_cluster(stock) == {"broker_settings", "quick_aborts"}
     of_the_lab = of_cluster({**stock, **LAB_SETTINGS})
     assert of_the_lab == EmbeddedBackend.capabilities - {
@@ -287,6 +315,150 @@ def test_a_token_lets_its_user_in(cluster: SecuredCluster) -> None:
     _, nodes = connect(read_client_properties(file, cluster.bootstrap))
 
     assert list(nodes) == [1]
+
+
+def encoded(data: Mapping[str, object]) -> str:
+    """A part of a token."""
+    return base64.urlsafe_b64encode(json.dumps(data).encode()).rstrip(b"=").decode()
+
+
+class Issuer(BaseHTTPRequestHandler):
+    """Gives LAB a token that nobody has signed, and keeps who asked and how."""
+
+    asked: ClassVar[list[tuple[str | None, str]]] = []
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        self.asked.append((self.headers["Authorization"], body))
+        now = int(time.time())
+        claims = encoded({"sub": LAB, "iat": now, "exp": now + 3600})
+        token = f"{encoded({'alg': 'none'})}.{claims}."
+        answer = json.dumps({"access_token": token, "expires_in": 3600}).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, *arguments: object) -> None:
+        """Nothing is printed."""
+
+
+@pytest.fixture
+def issuer() -> Iterator[str]:
+    """The address of who issues tokens."""
+    Issuer.asked.clear()
+    with HTTPServer(("127.0.0.1", 0), Issuer) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/token"
+        server.shutdown()
+
+
+OAUTH_MODULE = "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule"
+
+
+def bought_by_java(url: str) -> dict[str, str]:
+    return {
+        "sasl_login_callback_handler_class": OIDC_HANDLERS[0],
+        "sasl_oauthbearer_token_endpoint_url": url,
+        "sasl_jaas_config": f'{OAUTH_MODULE} required clientId="a lab" clientSecret="s3+/=" '
+        'scope="all of it" extension_team="x, y";',
+    }
+
+
+def bought_by_strimzi(url: str) -> dict[str, str]:
+    return {
+        "sasl_login_callback_handler_class": STRIMZI_HANDLER,
+        "sasl_jaas_config": f'{OAUTH_MODULE} required oauth.client.id="a lab" '
+        f'oauth.client.secret="s3+/=" oauth.scope="all of it" oauth.token.endpoint.uri="{url}";',
+    }
+
+
+@pytest.mark.parametrize(
+    ("properties", "client", "scope"),
+    [
+        # As Kafka 4.4.0's own client asked the same issuer.
+        (bought_by_java, "a lab:s3+/=", "all of it"),
+        # As Strimzi's OAuthAuthenticator writes it.
+        (bought_by_strimzi, "a+lab:s3%2B%2F%3D", "all+of+it"),
+    ],
+)
+def test_a_token_is_bought(
+    cluster: SecuredCluster,
+    issuer: str,
+    properties: Callable[[str], dict[str, str]],
+    client: str,
+    scope: str,
+) -> None:
+    """Java's and Strimzi's client credentials get a token, asked for in the same words, and in."""
+    file = cluster.properties_file(LAB, sasl_mechanism="OAUTHBEARER", **properties(issuer))
+
+    _, nodes = connect(read_client_properties(file, cluster.bootstrap))
+
+    assert list(nodes) == [1]
+    header = f"Basic {base64.b64encode(client.encode()).decode()}"
+    assert set(Issuer.asked) == {(header, f"grant_type=client_credentials&scope={scope}")}
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl")
+def test_a_token_is_bought_with_a_signature(
+    cluster: SecuredCluster, issuer: str, tmp_path: Path
+) -> None:
+    """Java's JwtBearerJwtRetriever shows the issuer an assertion, and no secret."""
+    key = tmp_path / "key.pem"
+    command = ["openssl", "genpkey", "-algorithm", "RSA", "-out", str(key)]
+    subprocess.run(command, check=True, capture_output=True)
+    properties = {
+        "sasl_login_callback_handler_class": OIDC_HANDLERS[0],
+        "sasl_oauthbearer_jwt_retriever_class": BEARER_RETRIEVER,
+        "sasl_oauthbearer_token_endpoint_url": issuer,
+        "sasl_oauthbearer_assertion_private_key_file": str(key),
+        "sasl_oauthbearer_assertion_claim_sub": LAB,
+        "sasl_oauthbearer_scope": "all",
+        "sasl_jaas_config": f"{OAUTH_MODULE} required;",
+    }
+    file = cluster.properties_file(LAB, sasl_mechanism="OAUTHBEARER", **properties)
+
+    _, nodes = connect(read_client_properties(file, cluster.bootstrap))
+
+    assert list(nodes) == [1]
+    header, body = Issuer.asked[0]
+    assert header is None
+    form = urllib.parse.parse_qs(body)
+    assert form["grant_type"] == ["urn:ietf:params:oauth:grant-type:jwt-bearer"]
+    assert form["scope"] == ["all"]
+    claims = form["assertion"][0].split(".")[1]
+    assert json.loads(base64.urlsafe_b64decode(f"{claims}==="))["sub"] == LAB
+
+
+def test_an_issuer_who_is_not_there(cluster: SecuredCluster) -> None:
+    """It is told as that, not as a wrong password."""
+    properties = bought_by_java("http://127.0.0.1:1/token")
+    file = cluster.properties_file(LAB, sasl_mechanism="OAUTHBEARER", **properties)
+
+    with pytest.raises(AccessRefused, match=r"No token for the cluster.*\.token\.endpoint\.url"):
+        connect(read_client_properties(file, cluster.bootstrap))
+
+
+def test_java_without_a_handler_has_a_token_that_nobody_signed(cluster: SecuredCluster) -> None:
+    """Java's default for OAUTHBEARER lets its user in where the cluster takes such tokens."""
+    jaas_config = f'{OAUTH_MODULE} required unsecuredLoginStringClaim_sub="{LAB}" extension_a="b";'
+    file = cluster.properties_file(LAB, sasl_mechanism="OAUTHBEARER", sasl_jaas_config=jaas_config)
+
+    _, nodes = connect(read_client_properties(file, cluster.bootstrap))
+
+    assert list(nodes) == [1]
+
+
+def test_properties_that_only_the_client_looks_at() -> None:
+    """What the Python client refuses by itself is one line, and no traceback."""
+    aws = (
+        b"security.protocol=SASL_SSL\nsasl.mechanism=OAUTHBEARER\nsasl.oauthbearer.method=oidc\n"
+        b"sasl.oauthbearer.metadata.authentication.type=aws_iam\n"
+    )
+
+    with pytest.raises(BadClientProperties, match="librdkafka does not take these properties"):
+        connect(translate(aws, "127.0.0.1:1", ""))
 
 
 @pytest.fixture(scope="session")
@@ -590,3 +762,51 @@ def test_asking_for_rights_leaves_nothing(
         rights.require_rights(cluster.client(NO_GROUP))
 
     assert not [name for name in names_of_runs(cluster) if name.startswith(prefix)]
+
+
+# Servers that are not all of Kafka
+
+
+@pytest.mark.parametrize(
+    ("without", "says"),
+    [
+        ({DESCRIBE_CONFIGS: -1}, "it does not know DescribeConfigs."),
+        (
+            {CREATE_TOPICS: -1, INIT_PRODUCER_ID: -1},
+            "it does not know CreateTopics, InitProducerId.",
+        ),
+        # Asked for it all the same, librdkafka would abort this process.
+        ({DELETE_GROUPS: -1}, "it does not know DeleteGroups."),
+        # The versions before those that tell it.
+        ({METADATA: 7}, "it does not tell what a user may do with a topic."),
+        ({DESCRIBE_GROUPS: 2}, "it does not tell what a user may do with a group."),
+    ],
+    ids=str,
+)
+def test_a_server_that_speaks_kafka_only_in_part(
+    cluster: SecuredCluster, without: dict[int, int], says: str
+) -> None:
+    """It is told as that, and not as rights that a user lacks."""
+    with (
+        partial_kafka(cluster.plaintext, without) as address,
+        pytest.raises(ClusterRefuses) as told,
+    ):
+        ExternalBackend(address, None, "").prepare(print)
+
+    assert f"The server speaks Kafka only in part: {says}" in str(told.value)
+    assert not [name for name in names_of_runs(cluster) if name.endswith("rights")]
+
+
+def test_the_proxy_of_these_tests_leaves_the_rest_as_it_is(cluster: SecuredCluster) -> None:
+    """With nothing taken away, a run would begin."""
+    with partial_kafka(cluster.plaintext, {}) as address:
+        ExternalBackend(address, None, "").prepare(print)
+
+
+def test_a_mock_of_kafka_is_told_at_once() -> None:
+    """librdkafka's own knows no topics, groups or settings."""
+    mock = Producer({"test.mock.num.brokers": 1, "bootstrap.servers": "mock", "log_level": 0})
+    (broker,) = mock.list_topics(timeout=LIMIT).brokers.values()
+
+    with pytest.raises(ClusterRefuses, match=r"speaks Kafka only in part: .* CreateTopics, "):
+        ExternalBackend(f"{broker.host}:{broker.port}", None, "").prepare(print)

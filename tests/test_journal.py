@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 import tomllib
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
@@ -14,6 +17,9 @@ from hypothesis import strategies as st
 
 from kafkalab.learning_log import journal
 from kafkalab.learning_log.journal import BadJournal, Entry
+
+SAMPLES = Path(__file__).parent / "journals"
+EXPECTED: Mapping[str, Any] = tomllib.loads((SAMPLES / "expected.toml").read_text("utf-8"))
 
 BY_HAND = """\
 # My journal.
@@ -130,8 +136,8 @@ def test_toml_may_be_written_in_many_ways(path: Path, text: str) -> None:
 
 BROKEN = {
     "[task_1_1\n": "1:10: ",
-    "[task_1_1]\nminutes = \n": "2:11: ",
-    "[task_1_1]\nminutes = 3\nminutes = 4\n": "3:12: ",
+    "[task_1_1]\nminutes = \n": "2:1: minutes is a whole number from 0 to 525600, and not nothing",
+    "[task_1_1]\nminutes = 3\nminutes = 4\n": "3:12: minutes is there twice: keep one",
     "[task_1_1]\naha = [\n  'a',\n": "4:1: ",
     "[task_1_1]\n  mintes = 3\n": "2:3: a journal has no 'mintes': did you mean minutes?",
     "[task_1_1]\nzzz = 3\n": "2:1: a journal has no 'zzz': there are started, completed, ",
@@ -139,7 +145,7 @@ BROKEN = {
     "[task_1_1]\nminutes = true\n": "2:1: minutes is a whole number",
     "[task_1_1]\nminutes = -1\n": "2:1: minutes is a whole number",
     "[task_1_1]\n[task_1_2]\ndifficulty = 6\n": "3:1: difficulty is a whole number from 1 to 5",
-    "[task_1_1]\nstarted = '2026-01-31'\n": "2:1: started is a date without quotes",
+    "[task_1_1]\nstarted = '2026-01-31'\n": "2:1: started is a date such as 2026-01-05, without",
     "[task_1_1]\naha = [3]\n": "2:1: aha is a list of texts",
     "\n[1.3]\nminutes = 3\n": "1:1: '1' is no task: write [task_1_3] above what you say of",
     "\n[topics]\n": "2:2: 'topics' is no task: write [task_1_3]",
@@ -161,6 +167,55 @@ def test_a_broken_journal_is_one_line_and_is_never_written_over(
     assert str(error.value).startswith(f"{path}:{said}")
     assert "\n" not in str(error.value)
     assert path.read_bytes() == text.encode()
+
+
+def test_each_sample_has_its_expectation() -> None:
+    """A file without one would be tried by nobody."""
+    assert {path.name for path in SAMPLES.iterdir()} - {"expected.toml"} == set(EXPECTED)
+
+
+def sample(name: str, path: Path) -> Path:
+    """A journal as people write it, as the journal."""
+    path.parent.mkdir()
+    shutil.copy(SAMPLES / name, path)
+    return path
+
+
+@pytest.mark.parametrize("name", [name for name in EXPECTED if "says" in EXPECTED[name]])
+def test_a_sample_is_told(path: Path, name: str) -> None:
+    """What is wrong is one line with its place; a note does not touch the file."""
+    sample(name, path)
+
+    with pytest.raises(BadJournal) as read:
+        journal.read(path)
+    with pytest.raises(BadJournal) as noted:
+        journal.note(path, "1.3", minutes=3)
+
+    assert str(read.value).startswith(f"{path}:{EXPECTED[name]['says']}")
+    assert str(noted.value) == str(read.value)
+    assert "\n" not in str(read.value)
+    assert path.read_bytes() == (SAMPLES / name).read_bytes()
+
+
+@pytest.mark.parametrize("name", [name for name in EXPECTED if "entry" in EXPECTED[name]])
+def test_a_sample_is_read(path: Path, name: str) -> None:
+    """A byte order mark, Windows' line ends and full times are fine, and stay when a note comes."""
+    sample(name, path)
+    before = path.read_bytes()
+    said = {
+        key: tuple(value) if isinstance(value, list) else value
+        for key, value in EXPECTED[name]["entry"].items()
+    }
+    assert journal.read(path)["1.3"] == Entry(**said)
+
+    entry = journal.note(path, "1.3", difficulty=2)
+
+    assert entry == Entry(**said, difficulty=2)
+    assert journal.read(path)["1.3"] == entry
+    after = path.read_bytes()
+    ending = b"\r\n" if b"\r\n" in before else b"\n"
+    assert after.replace(b"difficulty = 2" + ending, b"", 1) == before
+    assert set(re.findall(rb"\r?\n", after)) == {ending}
 
 
 def test_a_journal_that_is_not_utf_8(path: Path) -> None:

@@ -26,7 +26,7 @@ from kafkalab.contracts.routing import KeyedRecord, PublishFailed, Report
 from kafkalab.demo import orders, user_events
 from kafkalab.fixtures import ConsumerMaker, JavaDefaults, ProducerMaker, TopicMaker
 from kafkalab.learning_log.evidence import Evidence
-from kafkalab.observe.defaults import librdkafka_defaults
+from kafkalab.librdkafka import librdkafka_defaults
 from kafkalab.observe.records import BY_KEY, DeliveryReport, Record, read, send, watermarks
 from kafkalab.observe.statistics import Statistics
 from kafkalab.observe.topics import grow

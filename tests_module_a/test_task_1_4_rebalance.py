@@ -31,6 +31,7 @@ from kafkalab.brokers import Broker, Termination
 from kafkalab.contracts.rebalance import Change, LagUnknown, Listener, PartitionLag
 from kafkalab.fixtures import ConsumerMaker, MembersMaker, ProducerMaker, TopicMaker
 from kafkalab.learning_log.evidence import Evidence
+from kafkalab.librdkafka import librdkafka_defaults
 from kafkalab.observe.checks import (
     activity_on_owned,
     committed_at_most_position,
@@ -38,7 +39,6 @@ from kafkalab.observe.checks import (
     exclusive_ownership,
     spans,
 )
-from kafkalab.observe.defaults import librdkafka_defaults
 from kafkalab.observe.groups import (
     COOPERATIVE,
     EAGER,

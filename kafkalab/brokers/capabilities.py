@@ -106,5 +106,5 @@ def of_cluster(settings: Mapping[str, str] | None) -> frozenset[str]:
 def _is_within(value: str | None, bound: str | int) -> bool:
     if isinstance(bound, str):
         return value == bound
-    # A version that does not know a setting acts at once.
-    return int(value or 0) <= bound
+    # Who shows only some of its settings promises nothing of the others.
+    return value is not None and int(value) <= bound

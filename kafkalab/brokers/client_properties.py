@@ -1,81 +1,54 @@
 """A Java client's properties file, translated to librdkafka's names.
 
 Only what makes the connection is taken: what lessons are about (acks, groups,
-fetching ...) they set themselves. Sources of the names: Apache Kafka's client
-configuration documentation, and librdkafka's CONFIGURATION.md.
+fetching ...) they set themselves. What Java does not know it leaves out, and so
+do we. Sources of the names: Apache Kafka's client configuration documentation,
+and librdkafka's CONFIGURATION.md.
 """
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
-import javaproperties
-
+from kafkalab.brokers import client_credentials, client_stores
+from kafkalab.brokers.client_credentials import KERBEROS, LOGIN_MODULES, OAUTH
+from kafkalab.brokers.client_stores import as_pem
 from kafkalab.brokers.errors import BadClientProperties, NoBootstrap
-from kafkalab.observe.defaults import librdkafka_defaults
+from kafkalab.brokers.java_properties import BadFile, Findings, Row, in_ranges, nearest, read
+from kafkalab.librdkafka import librdkafka_defaults, librdkafka_ranges
 
 SASL_PROTOCOLS = ("SASL_PLAINTEXT", "SASL_SSL")
 SSL_PROTOCOLS = ("SSL", "SASL_SSL")
 PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 
-LOGIN_MODULES: Mapping[str, str] = {
-    "PLAIN": "PlainLoginModule",
-    "SCRAM-SHA-256": "ScramLoginModule",
-    "SCRAM-SHA-512": "ScramLoginModule",
-}
-"""for each mechanism whose credentials can be translated the Java class that holds them"""
-
 RENAMED: Mapping[str, str] = {
-    # librdkafka's own request.timeout.ms is how long a broker may wait for its replicas.
-    "request.timeout.ms": "socket.timeout.ms",
     "send.buffer.bytes": "socket.send.buffer.bytes",
     "receive.buffer.bytes": "socket.receive.buffer.bytes",
-    "ssl.truststore.certificates": "ssl.ca.pem",
-    "ssl.keystore.key": "ssl.key.pem",
-    "ssl.keystore.certificate.chain": "ssl.certificate.pem",
+    "sasl.oauthbearer.assertion.template.file": "sasl.oauthbearer.assertion.jwt.template.file",
 }
 
-PASSED = frozenset(
-    {
-        *("broker.address.family", "broker.address.ttl", "client.dns.lookup", "client.id"),
-        *("client.rack", "connections.max.idle.ms", "enable.metrics.push"),
-        *("enable.sasl.oauthbearer.unsecure.jwt", "enable.ssl.certificate.verification"),
-        *("metadata.max.age.ms", "metadata.recovery.rebootstrap.trigger.ms"),
-        *("metadata.recovery.strategy", "reconnect.backoff.max.ms", "reconnect.backoff.ms"),
-        *("retry.backoff.max.ms", "retry.backoff.ms", "sasl.kerberos.keytab"),
-        *("sasl.kerberos.kinit.cmd", "sasl.kerberos.min.time.before.relogin"),
-        *("sasl.kerberos.principal", "sasl.kerberos.service.name"),
-        *("sasl.oauthbearer.client.id", "sasl.oauthbearer.client.secret"),
-        *("sasl.oauthbearer.config", "sasl.oauthbearer.extensions", "sasl.oauthbearer.method"),
-        *("sasl.oauthbearer.scope", "sasl.oauthbearer.token.endpoint.url"),
-        *("socket.connection.setup.timeout.ms", "socket.keepalive.enable"),
-        *("socket.nagle.disable", "socket.receive.buffer.bytes", "socket.send.buffer.bytes"),
-        *("socket.timeout.ms", "ssl.ca.location", "ssl.ca.pem", "ssl.certificate.location"),
-        *("ssl.certificate.pem", "ssl.crl.location", "ssl.curves.list", "ssl.key.location"),
-        *("ssl.key.password", "ssl.key.pem", "ssl.keystore.password", "ssl.sigalgs.list"),
-    }
+CONNECTION = re.compile(
+    r"broker\.address\.|client\.(?:dns\.lookup|id|rack)$|connections\.max\.idle|https\."
+    r"|enable\.(?:metrics\.push|sasl|ssl)|metadata\.(?:max\.age|recovery)"
+    r"|(?:reconnect|retry)\.backoff\.|sasl\.|socket\.(?!timeout\.ms)|ssl\."
 )
-"""what librdkafka calls by the same name"""
+"""in the beginning of those names of librdkafka that make the connection: they pass
+
+Not so socket.timeout.ms: no transaction may have a timeout below it, and lessons have some.
+"""
 
 UNTRANSLATABLE: Mapping[str, str] = {
-    "bootstrap.controllers": "lessons talk to brokers",
+    "bootstrap.controllers": "lessons talk to brokers, so say bootstrap.servers",
     "config.providers": "write the values themselves",
-    "sasl.client.callback.handler.class": "it is Java code",
-    "sasl.login.callback.handler.class": "it is Java code",
-    "sasl.login.class": "it is Java code",
     "security.providers": "it is Java code",
-    "ssl.cipher.suites": "OpenSSL has other names for them",
     "ssl.engine.factory.class": "it is Java code",
-    "ssl.provider": "it is Java code",
 }
-"""what would change who gets in, each with the reason or remedy"""
-
-# Java's tokens and assertions: librdkafka has names of its own for what it can of this.
-UNTRANSLATABLE_PREFIX = "sasl.oauthbearer."
+"""what would change who gets in, each with the reason or remedy; beside what
+`client_credentials` and `client_stores` refuse"""
 
 LEFT_OUT = frozenset(
     {
@@ -94,48 +67,70 @@ LEFT_OUT = frozenset(
         *("metrics.num.samples", "metrics.recording.level", "metrics.sample.window.ms"),
         *("partition.assignment.strategy", "partitioner.adaptive.partitioning.enable"),
         *("partitioner.availability.timeout.ms", "partitioner.class"),
-        *("partitioner.ignore.keys", "partitioner.rack.aware", "retries"),
+        *("partitioner.ignore.keys", "partitioner.rack.aware", "request.timeout.ms", "retries"),
         *("sasl.kerberos.ticket.renew.jitter", "sasl.kerberos.ticket.renew.window.factor"),
         *("sasl.login.connect.timeout.ms", "sasl.login.read.timeout.ms"),
         *("sasl.login.refresh.buffer.seconds", "sasl.login.refresh.min.period.seconds"),
         *("sasl.login.refresh.window.factor", "sasl.login.refresh.window.jitter"),
         *("sasl.login.retry.backoff.max.ms", "sasl.login.retry.backoff.ms"),
         *("session.timeout.ms", "share.acknowledgement.mode", "share.acquire.mode"),
+        *("sasl.oauthbearer.allow.unverified.audience", "sasl.oauthbearer.allow.unverified.issuer"),
+        *("sasl.oauthbearer.clock.skew.seconds", "sasl.oauthbearer.expected.audience"),
+        *("sasl.oauthbearer.expected.issuer", "sasl.oauthbearer.jwks.endpoint.refresh.ms"),
+        *("sasl.oauthbearer.jwks.endpoint.retry.backoff.max.ms",),
+        *("sasl.oauthbearer.jwks.endpoint.retry.backoff.ms", "sasl.oauthbearer.jwks.endpoint.url"),
+        *("sasl.oauthbearer.jwt.validator.class", "sasl.oauthbearer.scope.claim.name"),
         *("socket.connection.setup.timeout.max.ms", "ssl.enabled.protocols"),
-        *("ssl.keymanager.algorithm", "ssl.protocol", "ssl.secure.random.implementation"),
-        *("ssl.trustmanager.algorithm", "transaction.timeout.ms"),
+        *("ssl.keymanager.algorithm", "ssl.protocol", "ssl.provider"),
+        *("ssl.secure.random.implementation", "ssl.trustmanager.algorithm"),
+        *("transaction.timeout.ms",),
         *("transaction.two.phase.commit.enable", "transactional.id", "value.deserializer"),
         *("value.serializer",),
     }
 )
 """Java's properties that lessons set themselves, or that librdkafka does without"""
 
-TRANSLATED = frozenset(
+# The second is librdkafka's name for the first.
+SERVERS = ("bootstrap.servers", "metadata.broker.list")
+
+HANDLED = frozenset(
     {
-        *("bootstrap.servers", "security.protocol", "sasl.mechanism", "sasl.mechanisms"),
-        *("sasl.jaas.config", "sasl.username", "sasl.password"),
-        *("ssl.endpoint.identification.algorithm", "ssl.truststore.location"),
-        *("ssl.truststore.password", "ssl.truststore.type", "ssl.keystore.location"),
-        *("ssl.keystore.password", "ssl.keystore.type"),
+        *SERVERS,
+        "security.protocol",
+        *client_credentials.HANDLED,
+        *client_stores.HANDLED,
     }
 )
 """what is looked at one by one"""
 
-SECRETS = re.compile(r"password|secret|jaas|\.key$|key\.pem$|oauthbearer\.config")
+KNOWN = frozenset({*HANDLED, *RENAMED, *UNTRANSLATABLE, *LEFT_OUT})
+"""names of Java's that have their place here; librdkafka's own are asked of it"""
+
+OTHER_PEM: Mapping[str, str] = {
+    "https.ca.pem": client_stores.CERTIFICATE,
+    "sasl.oauthbearer.assertion.private.key.pem": client_stores.PRIVATE_KEY,
+}
+
+SECRETS = re.compile(
+    r"passw|passphrase|secret|jaas|\.key$|key\.pem$|oauthbearer\.config|kinit\.cmd"
+)
 """in the name of a property whose value nobody may see"""
 
-# Kafka trims values as Java's String.trim() does.
-JAVA_BLANKS = "".join(map(chr, range(ord(" ") + 1)))
-
-PEM, PKCS12, JKS = "PEM", "PKCS12", "JKS"
-SUFFIXES = {".pem": PEM, ".crt": PEM, ".cer": PEM, ".p12": PKCS12, ".pfx": PKCS12}
-
-JAAS_MODULE = re.compile(r"\s*(?P<name>[\w.$]+)\s+(?:required|requisite|sufficient|optional)\b")
-JAAS_OPTION = re.compile(
-    r"""(?P<name>\w+)\s*=\s*(?:"(?P<double>(?:[^"\\]|\\.)*)"|'(?P<single>(?:[^'\\]|\\.)*)'"""
-    r"""|(?P<bare>[^\s;"']+))""",
-    re.DOTALL,
+FREE = re.compile(
+    r"passw|passphrase|secret|username|client\.(?:id|rack)$|principal$"
+    r"|\.(?:key|pem|certificates|chain)$"
 )
+"""in the name of a property whose value may have quotation marks"""
+
+# As Kafka's own Utils.getHost and getPort have it, with a listener's name or without.
+ADDRESS = re.compile(
+    r"(?:[0-9a-zA-Z\-%._]*://)?"
+    r"(?:(?P<name>(?:[0-9a-zA-Z_-]{1,63}\.)*[0-9a-zA-Z_-]{1,63}\.?)"
+    r"|\[?(?P<ipv6>[0-9a-fA-F]*:[0-9a-fA-F]*:[0-9a-fA-F:.]*?(?:%[0-9a-zA-Z._-]{1,20})?)]?)"
+    r"(?::(?P<port>[0-9]{1,5}))?"
+)
+
+TLS13_SUITE = re.compile(r"TLS_(?!.*_WITH_).*")
 
 
 class Secret(str):
@@ -154,13 +149,13 @@ class ClientProperties:
     librdkafka: Mapping[str, str]
     """by librdkafka's names; values that are secret are of class Secret"""
     left_out: tuple[str, ...] = ()
-    """keys of the file that have no effect, sorted"""
+    """what of the file has no effect: keys, sorted, and lines whose keys may not be shown"""
 
     def hide_secrets(self, text: str) -> str:
         """A text without any secret value that may have got into it."""
-        for value in self.librdkafka.values():
-            if isinstance(value, Secret) and value:
-                text = text.replace(str(value), "***")
+        secrets = [each for each in self.librdkafka.values() if isinstance(each, Secret) and each]
+        for value in sorted(secrets, key=len, reverse=True):
+            text = text.replace(str(value), "***")
         return text
 
 
@@ -173,30 +168,41 @@ def read_client_properties(path: Path | None, bootstrap: str) -> ClientPropertie
 
     Raises:
         BadClientProperties: the file cannot be read or translated; the text
-            names every key in question and what to do, and no value of a secret.
+            names every property in question and what to do, and no value of a secret.
         NoBootstrap: neither says where the cluster is.
     """
-    return translate(_parse(path) if path else {}, bootstrap, str(path or ""))
+    try:
+        data = path.read_bytes() if path else b""
+    except OSError as error:
+        raise BadClientProperties(
+            f"{path} cannot be read ({error.strerror or error}).",
+            suspect="a wrong path in --kafkalab-config.",
+            remedy="name the client.properties that your Kafka command line tools use.",
+        ) from error
+    return translate(data, bootstrap, str(path or ""))
 
 
-def translate(given: Mapping[str, str], bootstrap: str, source: str) -> ClientProperties:
-    """Translate properties by Java's names; see `read_client_properties`.
+def translate(data: bytes, bootstrap: str, source: str) -> ClientProperties:
+    """Translate the text of a properties file; see `read_client_properties`.
 
     Args:
-        given: the properties.
+        data: all of the file.
         bootstrap: servers that are named elsewhere, or "".
-        source: what to call these properties in a message.
+        source: what to call the file in a message.
     """
-    translation = _Translation(given)
-    translation.run(bootstrap)
-    if translation.problems:
+    try:
+        rows = read(data, KNOWN | set(librdkafka_ranges()))
+        findings = _Translation(rows).run(bootstrap)
+    except BadFile as error:
+        findings = Findings(problems=[str(error)])
+    if findings.problems:
         raise BadClientProperties(
-            f"{source}: {'; '.join(translation.problems)}.",
+            f"{source}: {'; '.join(findings.problems)}.",
             suspect="a file made for something else, or a typing error.",
             remedy="correct the file given with --kafkalab-config (docs/external.md says what it "
             "may hold).",
         )
-    if not translation.found.get("bootstrap.servers"):
+    if not findings.found.get("bootstrap.servers"):
         raise NoBootstrap(
             "The external backend does not know where your cluster is.",
             suspect="--kafkalab-bootstrap is missing.",
@@ -205,232 +211,206 @@ def translate(given: Mapping[str, str], bootstrap: str, source: str) -> ClientPr
         )
     found = {
         key: Secret(value) if SECRETS.search(key) else value
-        for key, value in translation.found.items()
+        for key, value in findings.found.items()
     }
-    return ClientProperties(found, tuple(sorted(translation.left_out)))
-
-
-def _parse(path: Path) -> dict[str, str]:
-    try:
-        with path.open("rb") as file:
-            rows = [
-                row
-                for row in javaproperties.parse(file)
-                if isinstance(row, javaproperties.KeyValue)
-            ]
-    except OSError as error:
-        raise _unreadable(path, error.strerror or str(error)) from error
-    except javaproperties.InvalidUEscapeError as error:
-        raise _unreadable(path, f"a broken escape {error.escape}") from error
-    pairs = [(row.key, row.value.strip(JAVA_BLANKS)) for row in rows]
-    found: dict[str, str] = {}
-    for key, value in pairs:
-        if found.setdefault(key, value) != value:
-            raise _unreadable(path, f"{key} is there twice, with different values")
-    return found
-
-
-def _unreadable(path: Path, why: str) -> BadClientProperties:
-    return BadClientProperties(
-        f"{path} cannot be read ({why}).",
-        suspect="a wrong path in --kafkalab-config, or a file that is not a Java properties file.",
-        remedy="name the client.properties that your Kafka command line tools use.",
-    )
+    return ClientProperties(found, tuple(findings.left_out))
 
 
 class _Translation:
     """One file's translation: what was found, what is wrong, what has no effect."""
 
-    def __init__(self, given: Mapping[str, str]) -> None:
-        self._given = given
-        self.found: dict[str, str] = {}
-        self.problems: list[str] = []
-        self.left_out: list[str] = []
+    def __init__(self, rows: Sequence[Row]) -> None:
+        names = KNOWN | set(librdkafka_ranges())
+        known = [row for row in rows if row.key in names]
+        self._unknown = [row for row in rows if row.key not in names]
+        # As Java has it, the last one counts.
+        self._given = {row.key: row for row in known}
+        self._overruled = [row for row in known if row.value != self._given[row.key].value]
+        self._unnamed: list[Row] = []
+        self._protocol = self._mechanism = ""
+        self.findings = Findings()
 
-    def run(self, bootstrap: str) -> None:
+    def run(self, bootstrap: str) -> Findings:
         """Translate all of it."""
-        self._bootstrap(bootstrap)
-        for key in self._given:
-            self._sort(key)
+        for row in self._unknown:
+            self._leave_out_unknown(row, bootstrap)
+        for key in ("security.protocol", "sasl.mechanism", "sasl.mechanisms", *SERVERS):
+            if key in self._given:
+                self._unquote(key)
         self._check_protocol()
-        self._credentials()
-        self._truststore()
-        self._keystore()
-        if "ssl.endpoint.identification.algorithm" in self._given:
-            algorithm = self._given["ssl.endpoint.identification.algorithm"].lower()
-            # Java's word for no check is an empty value.
-            self.found["ssl.endpoint.identification.algorithm"] = algorithm or "none"
+        self._locate(bootstrap)
+        for key in list(self._given):
+            self._sort(key)
+        if self._mechanism:
+            self._join(client_credentials.log_in(self._given, self._mechanism))
+        if self._protocol in SSL_PROTOCOLS:
+            self._join(client_stores.stores(self._given))
+        self._settle_backoff()
+        self._check_characters()
+        self._name_what_was_left_out()
+        return self.findings
 
-    def _bootstrap(self, option: str) -> None:
-        in_file = self._given.get("bootstrap.servers", "")
-        if option and in_file and _addresses(option) != _addresses(in_file):
-            self.problems.append(
-                f"bootstrap.servers={in_file} is not what --kafkalab-bootstrap says ({option})"
+    def _problem(self, text: str) -> None:
+        self.findings.problems.append(text)
+
+    def _join(self, findings: Findings) -> None:
+        self.findings.found |= findings.found
+        self.findings.problems += findings.problems
+        self.findings.left_out += findings.left_out
+
+    def _unquote(self, key: str) -> None:
+        row = self._given[key]
+        if len(row.value) > 1 and row.value[0] in "\"'" and row.value[0] == row.value[-1]:
+            self._problem(
+                f"{key} (line {row.line}) has quotation marks around its value, and Java takes "
+                "them for a part of it: take them out"
             )
-        if servers := ",".join(_addresses(option or in_file)):
-            self.found["bootstrap.servers"] = servers
-
-    def _sort(self, key: str) -> None:
-        if key in TRANSLATED:
-            return
-        if key in PASSED or key in RENAMED:
-            self.found[RENAMED.get(key, key)] = self._given[key]
-        elif key in UNTRANSLATABLE:
-            self.problems.append(f"{key} cannot be translated: {UNTRANSLATABLE[key]}")
-        elif key.startswith(UNTRANSLATABLE_PREFIX):
-            self.problems.append(
-                f"{key} cannot be translated: use librdkafka's sasl.oauthbearer.method=oidc, "
-                ".client.id, .client.secret and .token.endpoint.url"
-            )
-        elif key in LEFT_OUT or key in librdkafka_defaults():
-            self.left_out.append(key)
-        else:
-            self.problems.append(f"{key} is unknown{_meant(key)}")
-
-    @property
-    def _protocol(self) -> str:
-        return self._given.get("security.protocol", "PLAINTEXT").upper()
+            self._given[key] = replace(row, value=row.value[1:-1])
 
     def _check_protocol(self) -> None:
-        if self._protocol not in PROTOCOLS:
-            self.problems.append(
-                f"security.protocol={self._protocol} does not exist: use one of "
-                f"{', '.join(PROTOCOLS)}"
+        row = self._given.get("security.protocol")
+        protocol = row.value.upper() if row else "PLAINTEXT"
+        if row and protocol not in PROTOCOLS:
+            self._problem(f"security.protocol (line {row.line}) is none of {', '.join(PROTOCOLS)}")
+            return
+        self._protocol = protocol
+        self.findings.found["security.protocol"] = protocol.lower()
+        if protocol in SASL_PROTOCOLS:
+            self._mechanism, problem = client_credentials.mechanism_of(self._given)
+            self.findings.problems += [problem] if problem else []
+
+    def _locate(self, option: str) -> None:
+        """Where the cluster is."""
+        key = next((each for each in SERVERS if each in self._given), "")
+        in_file = self._given[key].value if key else ""
+        servers = {}
+        for name, text in (("--kafkalab-bootstrap", option), (key, in_file)):
+            addresses = [_address(each) for each in text.split(",") if each.strip()]
+            if "" in addresses:
+                self._problem(f"{name} is not a list of host:port")
+            elif addresses:
+                servers[name] = sorted(set(addresses))
+        if len({tuple(each) for each in servers.values()}) > 1:
+            self._problem(
+                f"{key}={','.join(servers[key])} is not what --kafkalab-bootstrap says "
+                f"({','.join(servers['--kafkalab-bootstrap'])})"
             )
-            return
-        self.found["security.protocol"] = self._protocol.lower()
-        for family, protocols in (("sasl.", SASL_PROTOCOLS), ("ssl.", SSL_PROTOCOLS)):
-            keys = sorted(key for key in self._given if key.startswith(family))
-            if keys and self._protocol not in protocols:
-                self.problems.append(
-                    f"{', '.join(keys)} contradict security.protocol={self._protocol}: "
-                    f"use {' or '.join(protocols)}, or take them out"
-                )
+        elif servers:
+            self.findings.found["bootstrap.servers"] = ",".join(next(iter(servers.values())))
+        self.findings.left_out += [each for each in SERVERS if each in self._given and each != key]
 
-    def _credentials(self) -> None:
-        if self._protocol not in SASL_PROTOCOLS:
+    def _sort(self, key: str) -> None:
+        if key in SERVERS or key == "security.protocol":
             return
-        named = {
-            self._given[key].upper()
-            for key in ("sasl.mechanism", "sasl.mechanisms")
-            if key in self._given
-        }
-        if len(named) != 1:
-            wrong = "contradicts sasl.mechanisms" if named else "is missing"
-            self.problems.append(f"sasl.mechanism {wrong}")
-            return
-        (mechanism,) = named
-        self.found["sasl.mechanism"] = mechanism
-        own = {
-            key: self._given[key]
-            for key in ("sasl.username", "sasl.password")
-            if key in self._given
-        }
-        if jaas := self._given.get("sasl.jaas.config"):
-            if own:
-                self.problems.append(f"sasl.jaas.config contradicts {', '.join(own)}: keep one")
-                return
-            own = self._from_jaas(jaas, mechanism)
-        self.found |= own
-        if mechanism in LOGIN_MODULES and not self.problems:
-            missing = {"sasl.username", "sasl.password"} - set(own)
-            if missing:
-                self.problems.append(
-                    f"{mechanism} needs a username and a password: give sasl.jaas.config, or "
-                    f"{' and '.join(sorted(missing))}"
-                )
-
-    def _from_jaas(self, jaas: str, mechanism: str) -> dict[str, str]:
-        module = JAAS_MODULE.match(jaas)
-        if module is None:
-            self.problems.append(
-                'sasl.jaas.config is not of the form `Module required name="value" ... ;`'
-            )
-            return {}
-        name = module["name"].rpartition(".")[2]
-        if name not in LOGIN_MODULES.values():
-            self.problems.append(
-                f"sasl.jaas.config with {name} cannot be translated: use librdkafka's own "
-                f"sasl.* properties for {mechanism}"
-            )
-            return {}
-        if LOGIN_MODULES.get(mechanism) != name:
-            self.problems.append(f"sasl.jaas.config with {name} contradicts {mechanism}")
-            return {}
-        options = {
-            option["name"]: _unquoted(option) for option in JAAS_OPTION.finditer(jaas, module.end())
-        }
-        return {f"sasl.{key}": options[key] for key in ("username", "password") if key in options}
-
-    def _truststore(self) -> None:
-        path = self._file("ssl.truststore.location")
-        if path is None:
-            return
-        kind = self._kind("ssl.truststore", path)
-        if kind == PEM:
-            if "ssl.ca.location" in self._given:
-                self.problems.append("ssl.truststore.location contradicts ssl.ca.location")
-            self.found["ssl.ca.location"] = str(path)
-            return
-        command = (
-            f"openssl pkcs12 -in {path} -nokeys -out ca.pem"
-            if kind == PKCS12
-            else f"keytool -exportcert -rfc -keystore {path} -alias ALIAS -file ca.pem"
-        )
-        self.problems.append(
-            f"ssl.truststore.location: librdkafka reads no {kind} truststore: run `{command}`, "
-            "then say ssl.truststore.type=PEM and ssl.truststore.location=ca.pem"
-        )
-
-    def _keystore(self) -> None:
-        path = self._file("ssl.keystore.location")
-        if path is None:
-            return
-        kind = self._kind("ssl.keystore", path)
-        if kind == PKCS12:
-            self.found["ssl.keystore.location"] = str(path)
-            password = self._given.get("ssl.keystore.password", "")
-            self.found["ssl.keystore.password"] = password
-            if self.found.pop("ssl.key.password", password) != password:
-                self.problems.append(
-                    "ssl.key.password differs from ssl.keystore.password, which a PKCS12 file "
-                    "cannot have for librdkafka"
-                )
-        elif kind == PEM:
-            # One file with the key and the chain of certificates, as KIP-651 has it.
-            self.found["ssl.key.location"] = self.found["ssl.certificate.location"] = str(path)
+        if self._is_idle(key):
+            self.findings.left_out.append(key)
+        elif key in UNTRANSLATABLE:
+            self._problem(f"{key} cannot be translated: {UNTRANSLATABLE[key]}")
+        elif key in HANDLED or key in RENAMED or _makes_the_connection(key):
+            if not FREE.search(key):
+                self._unquote(key)
+            self._take(self._given[key])
         else:
-            self.problems.append(
-                f"ssl.keystore.location: librdkafka reads no {kind} keystore: run `keytool "
-                f"-importkeystore -srckeystore {path} -destkeystore key.p12 -deststoretype "
-                "PKCS12`, then say ssl.keystore.type=PKCS12 and ssl.keystore.location=key.p12"
-            )
+            self.findings.left_out.append(key)
 
-    def _file(self, key: str) -> Path | None:
-        """The file that a property names, if it is there; relative to the current folder."""
-        if key not in self._given:
-            return None
-        path = Path(self._given[key]).expanduser().absolute()
-        if not path.is_file():
-            self.problems.append(f"{key}: there is no file {path}")
-            return None
-        return path
+    def _is_idle(self, key: str) -> bool:
+        """Whether a property has no effect with this protocol and this mechanism, as in Java."""
+        if key.startswith(("ssl.", "enable.ssl.")):
+            return self._protocol not in SSL_PROTOCOLS
+        if not key.startswith(("sasl.", "enable.sasl.", "https.")):
+            return key == "security.providers" and self._protocol == "PLAINTEXT"
+        if key.startswith("sasl.kerberos."):
+            return self._mechanism != KERBEROS
+        if key.startswith(("sasl.oauthbearer.", "enable.sasl.oauthbearer.", "https.")):
+            return self._mechanism != OAUTH
+        if key in ("sasl.username", "sasl.password"):
+            return self._mechanism not in LOGIN_MODULES
+        return not self._mechanism
 
-    def _kind(self, store: str, path: Path) -> str:
-        given = self._given.get(f"{store}.type", "").upper()
-        return given or SUFFIXES.get(path.suffix.lower(), JKS)
+    def _leave_out_unknown(self, row: Row, bootstrap: str) -> None:
+        """Leave out what Java does not know either, if it is no slip of the finger."""
+        meant = nearest(row.key, _with_effect())
+        if meant and meant not in self._given and not (meant in SERVERS and bootstrap):
+            self._problem(f"{row.title} is unknown (did you mean {meant}?)")
+            # What else is wrong shows as if it were written well.
+            self._given[meant] = replace(row, key=meant)
+        elif row.is_showable:
+            self.findings.left_out.append(row.key)
+        else:
+            self._unnamed.append(row)
+
+    def _take(self, row: Row) -> None:
+        if row.key == "ssl.endpoint.identification.algorithm":
+            # Java's word for no check is an empty value.
+            row = replace(row, value=row.value.lower() or "none")
+        if row.key == "ssl.cipher.suites" and all(
+            map(TLS13_SUITE.fullmatch, re.split(r"[,:\s]+", row.value))
+        ):
+            # librdkafka has this list for TLS 1.2 only, and takes all suites of TLS 1.3.
+            self.findings.left_out.append(row.key)
+        elif row.key in OTHER_PEM:
+            self.findings.found[row.key] = as_pem(row.value, OTHER_PEM[row.key])
+        elif row.key not in HANDLED:
+            if row.key in client_stores.FILES and (problem := client_stores.unreadable(row)):
+                self._problem(problem)
+            name = RENAMED.get(row.key, row.key)
+            value = self._fitting(row, librdkafka_ranges().get(name, ""))
+            # Several lines may have more in them than they should.
+            self.findings.found[name] = Secret(value) if row.lines > 1 else value
+
+    def _fitting(self, row: Row, taken: str) -> str:
+        """A value as librdkafka takes it: Java takes any number, and -1 for the system's.
+
+        Args:
+            row: the property.
+            taken: what librdkafka takes, as `librdkafka_ranges` has it.
+        """
+        if limits := re.fullmatch(r"(-?\d+) \.\. (-?\d+)", taken):
+            if not re.fullmatch(r"[+-]?[0-9]{1,19}", row.value):
+                self._problem(f"{row.key} (line {row.line}) is not a whole number")
+                return ""
+            return str(min(max(int(row.value), int(limits[1])), int(limits[2])))
+        choices = taken.split(", ") if taken and taken != "true, false" else []
+        if choices and row.value.lower() not in map(str.lower, choices):
+            self._problem(f"{row.key} (line {row.line}) is none of {taken}")
+        return row.value
+
+    def _settle_backoff(self) -> None:
+        """Java takes a first pause that is longer than the longest one, librdkafka does not."""
+        found = {**librdkafka_defaults(), **self.findings.found}
+        first, most = "reconnect.backoff.ms", "reconnect.backoff.max.ms"
+        if not self.findings.problems and int(found[first]) > int(found[most]):
+            given = first if most not in self.findings.found else most
+            self.findings.found |= {first: found[given], most: found[given]}
+
+    def _check_characters(self) -> None:
+        for key, value in self.findings.found.items():
+            if re.search("[\0\ud800-\udfff]", value):
+                self._problem(f"{key} has a character that librdkafka cannot take")
+
+    def _name_what_was_left_out(self) -> None:
+        names = {
+            *self.findings.left_out,
+            *(f"{row.key} of line {row.line}" for row in self._overruled),
+        }
+        lines = [row.line + more for row in self._unnamed for more in range(row.lines)]
+        self.findings.left_out = [*sorted(names), *in_ranges(lines)]
 
 
-def _addresses(servers: str) -> list[str]:
-    return sorted({each.strip() for each in servers.split(",") if each.strip()})
+@cache
+def _with_effect() -> tuple[str, ...]:
+    passing = [name for name in librdkafka_ranges() if _makes_the_connection(name)]
+    return (*HANDLED, *RENAMED, *UNTRANSLATABLE, *passing)
 
 
-def _meant(key: str) -> str:
-    known = [*TRANSLATED, *PASSED, *RENAMED, *LEFT_OUT, *UNTRANSLATABLE]
-    near = difflib.get_close_matches(key, known, n=1)
-    return f" (did you mean {near[0]}?)" if near else ""
+def _makes_the_connection(name: str) -> bool:
+    return CONNECTION.match(name) is not None and name in librdkafka_ranges()
 
 
-def _unquoted(option: re.Match[str]) -> str:
-    quoted = option["double"] if option["double"] is not None else option["single"]
-    return option["bare"] if quoted is None else re.sub(r"\\(.)", r"\1", quoted, flags=re.DOTALL)
+def _address(text: str) -> str:
+    """`host:port` as librdkafka has it, of an address as Java has it; "" if it is none."""
+    found = ADDRESS.fullmatch(text.strip())
+    if not found:
+        return ""
+    host = found["name"] or f"[{found['ipv6']}]"
+    return f"{host}:{found['port']}" if found["port"] else host

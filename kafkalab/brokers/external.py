@@ -26,7 +26,7 @@ from kafkalab.brokers.errors import (
 )
 from kafkalab.brokers.ledger import Ledger
 from kafkalab.brokers.leftovers import delete_leftovers, leftovers
-from kafkalab.brokers.rights import require_rights
+from kafkalab.brokers.rights import require_rights, speaks_in_part
 from kafkalab.brokers.runs import Run
 
 if TYPE_CHECKING:
@@ -39,6 +39,36 @@ CONNECT_LIMIT = 15.0
 CONNECT_STEP = 0.5
 # For one request of many to a cluster that has answered already.
 ASK_LIMIT = 10.0
+
+REQUESTS: Mapping[int, str] = {
+    0: "Produce",
+    1: "Fetch",
+    2: "ListOffsets",
+    8: "OffsetCommit",
+    9: "OffsetFetch",
+    10: "FindCoordinator",
+    11: "JoinGroup",
+    12: "Heartbeat",
+    13: "LeaveGroup",
+    14: "SyncGroup",
+    15: "DescribeGroups",
+    16: "ListGroups",
+    19: "CreateTopics",
+    20: "DeleteTopics",
+    21: "DeleteRecords",
+    22: "InitProducerId",
+    24: "AddPartitionsToTxn",
+    25: "AddOffsetsToTxn",
+    26: "EndTxn",
+    28: "TxnOffsetCommit",
+    32: "DescribeConfigs",
+    37: "CreatePartitions",
+    42: "DeleteGroups",
+    44: "IncrementalAlterConfigs",
+}
+"""what lessons ask of a server, by the numbers of Kafka's protocol guide"""
+
+KNOWN_REQUEST = re.compile(r"ApiKey \S+ \((\d+)\) Versions ")
 
 
 class ExternalBroker:
@@ -235,6 +265,7 @@ def connect(properties: ClientProperties) -> tuple[AdminClient, dict[int, str]]:
         BadClientProperties: librdkafka does not take the properties.
         AccessRefused: the cluster lets nobody in with them.
         Unreachable: nothing that could be Kafka answers.
+        ClusterRefuses: it does not know all requests of lessons.
     """
     from confluent_kafka import KafkaError, KafkaException
     from confluent_kafka.admin import AdminClient
@@ -244,13 +275,21 @@ def connect(properties: ClientProperties) -> tuple[AdminClient, dict[int, str]]:
     # Some of its trouble a client only logs. A logger of nobody: nothing is printed.
     log = logging.Logger("kafkalab.connecting")
     log.addHandler(ear := _Ear())
-    config: dict[str, Any] = {**properties.librdkafka, "error_cb": told.append, "log_level": 6}
+    config: dict[str, Any] = {
+        **properties.librdkafka,
+        "error_cb": told.append,
+        "log_level": 7,
+        # In its log stands then which requests a server says that it knows.
+        "debug": "feature",
+    }
     try:
         admin = AdminClient(config, logger=log)
-    except KafkaException as error:
+    # The others are of the Python client, which looks at some properties itself.
+    except (KafkaException, ImportError, ValueError) as error:
+        why = error.args[0].str() if isinstance(error, KafkaException) else str(error)
         raise BadClientProperties(
             f"librdkafka does not take these properties: "
-            f"{properties.hide_secrets(error.args[0].str())}.",
+            f"{' '.join(properties.hide_secrets(why).split()).rstrip('.')}.",
             suspect="a value of the file given with --kafkalab-config.",
             remedy="correct it.",
         ) from None
@@ -260,9 +299,13 @@ def connect(properties: ClientProperties) -> tuple[AdminClient, dict[int, str]]:
         try:
             brokers = admin.list_topics(timeout=CONNECT_STEP).brokers
         except KafkaException:
+            brokers = {}
+        if not brokers:
             waited += CONNECT_STEP
             admin.poll(0)
             continue
+        admin.poll(0)
+        _require_requests(ear.requests)
         return admin, {node_id: _address(each) for node_id, each in brokers.items()}
     texts = [error.str() for error in told if _code(error) != KafkaError._ALL_BROKERS_DOWN]
     raise _why_not(
@@ -273,14 +316,35 @@ def connect(properties: ClientProperties) -> tuple[AdminClient, dict[int, str]]:
 
 
 class _Ear(logging.Handler):
-    """Keeps what a client logs."""
+    """Keeps what a client logs of its trouble, and of what the server knows."""
 
     def __init__(self) -> None:
         super().__init__()
         self.heard: list[str] = []
+        self.requests: set[int] = set()
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.heard.append(record.getMessage())
+        text = record.getMessage()
+        if record.levelno > logging.DEBUG:
+            self.heard.append(text)
+        elif known := KNOWN_REQUEST.search(text):
+            self.requests.add(int(known[1]))
+
+
+def _require_requests(known: set[int]) -> None:
+    """Refuse a server that does not know all requests of lessons.
+
+    Not by asking: librdkafka aborts the process when it may not delete groups.
+
+    Args:
+        known: the numbers of those that it says it knows; none where it did not say.
+
+    Raises:
+        ClusterRefuses: some are missing.
+    """
+    unknown = [name for number, name in REQUESTS.items() if number not in known]
+    if known and unknown:
+        raise speaks_in_part(f"does not know {', '.join(unknown)}")
 
 
 def broker_settings(admin: AdminClient, node_id: int) -> dict[str, str] | None:
@@ -344,6 +408,14 @@ def _why_not(codes: set[int], texts: Sequence[str], servers: str) -> BrokerError
     from confluent_kafka import KafkaError
 
     text = _short(next(iter(texts), f"nothing came in {CONNECT_LIMIT:.0f} s"))
+    if any("OAUTHBEARER token" in each for each in texts):
+        return AccessRefused(
+            f"No token for the cluster at {servers} ({text}).",
+            suspect="a wrong sasl.oauthbearer.token.endpoint.url, client id or client secret, or "
+            "an issuer whose certificate is of nobody that this machine trusts.",
+            remedy="correct them, or name the authority in https.ca.location, in the file given "
+            "with --kafkalab-config.",
+        )
     if KafkaError._AUTHENTICATION in codes:
         return AccessRefused(
             f"The cluster at {servers} does not let this user in ({text}).",

@@ -33,7 +33,8 @@ def require_rights(client: Mapping[str, str], prefix: str = "") -> None:
     Raises:
         MissingRight: this user may not do all that lessons do; the text names
             each right that is missing.
-        ClusterRefuses: the cluster does not do it for anybody.
+        ClusterRefuses: the cluster does not do it for anybody, as it is in
+            trouble, has a rule against it, or speaks Kafka only in part.
     """
     from confluent_kafka.admin import AdminClient
 
@@ -64,25 +65,35 @@ def _missing_for_topics(admin: AdminClient, name: str) -> list[str]:
     from confluent_kafka import KafkaError, TopicCollection
     from confluent_kafka.admin import NewTopic
 
+    denied = KafkaError.TOPIC_AUTHORIZATION_FAILED
     new = [NewTopic(name, 1, 1)]
     error = _refusal(lambda: admin.create_topics(new, request_timeout=LIMIT)[name].result())
     if error is not None:
-        if error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
+        if error.code() == denied:
             return ["Create on topic"]
         raise _refuses("creates no topic of one replica", error)
 
-    def describe() -> list[str] | None:
+    def describe() -> tuple[KafkaError | None, list[str]]:
         asked = admin.describe_topics(
             TopicCollection([name]), include_authorized_operations=True, request_timeout=LIMIT
-        )
-        if _refusal(asked[name].result) is not None:
-            return None
-        return _names(asked[name].result().authorized_operations)
+        )[name]
+        error = _refusal(asked.result)
+        return error, [] if error else _names(asked.result().authorized_operations)
 
-    allowed = wait_until(
-        describe, lambda seen: seen is not None, limit=LIMIT, what=f"{name} to be described"
+    # Other errors pass: a topic that has just been made may not be known everywhere.
+    error, allowed = wait_until(
+        describe,
+        lambda seen: seen[0] is None or seen[0].code() in (denied, *_unsupported()),
+        limit=LIMIT,
+        what=f"{name} to be described",
     )
-    return [f"{_title(each)} on topic" for each in TOPIC_RIGHTS if each not in (allowed or [])]
+    if error is not None and error.code() == denied:
+        return ["Describe on topic"]
+    if error is not None:
+        raise _refuses("does not describe a topic", error)
+    if not allowed:
+        raise speaks_in_part("does not tell what a user may do with a topic")
+    return [f"{_title(each)} on topic" for each in TOPIC_RIGHTS if each not in allowed]
 
 
 def _missing_for_groups(admin: AdminClient, name: str) -> list[str]:
@@ -119,6 +130,8 @@ def _missing_for_groups(admin: AdminClient, name: str) -> list[str]:
     if (error := _refusal(asked.result)) is not None:
         raise _refuses("does not describe a group", error)
     allowed = _names(asked.result().authorized_operations)
+    if not allowed:
+        raise speaks_in_part("does not tell what a user may do with a group")
     return [f"{_title(each)} on group" for each in GROUP_RIGHTS if each not in allowed]
 
 
@@ -164,9 +177,32 @@ def _title(operation: str) -> str:
     return "".join(word.title() for word in operation.split("_"))
 
 
+def _unsupported() -> tuple[int, int]:
+    """How it is said that a server does not know a request: by the client, and by the server."""
+    from confluent_kafka import KafkaError
+
+    return KafkaError._UNSUPPORTED_FEATURE, KafkaError.UNSUPPORTED_VERSION
+
+
 def _refuses(what: str, error: KafkaError) -> ClusterRefuses:
+    told = f"{what} ({error.name()}: {error.str()})"
+    if error.code() in _unsupported():
+        return speaks_in_part(told)
     return ClusterRefuses(
-        f"The cluster {what} ({error.name()}: {error.str()}).",
+        f"The cluster {told}.",
         suspect="a policy or a quota of the cluster, or a cluster in trouble.",
         remedy="ask who runs it, or use --kafkalab-backend=embedded.",
+    )
+
+
+def speaks_in_part(what: str) -> ClusterRefuses:
+    """The error for a server that is not all of Kafka.
+
+    Args:
+        what: it does or does not; a verb comes first.
+    """
+    return ClusterRefuses(
+        f"The server speaks Kafka only in part: it {what}.",
+        suspect="another product than Apache Kafka, or a proxy in front of it.",
+        remedy="name brokers of Apache Kafka, or use --kafkalab-backend=embedded.",
     )

@@ -22,6 +22,24 @@ FILE = "journal.toml"
 
 HEADING = re.compile(r"task_(\d+)_(\d+)")
 
+# Some editors begin a file in UTF-8 with it; it stays where it was.
+BOM = "\ufeff"
+BARE_LINE_END = re.compile(r"(?<!\r)\n")
+
+# As git and others write them into a file that two people changed.
+CONFLICT = re.compile(r"^(?:<{7}|={7}|>{7}|\|{7})(?: .*)?\r?$", re.MULTILINE)
+STATEMENT = re.compile(r"\s*(?P<name>\w+)\s*=\s*(?P<value>.*?)\s*(?:#.*)?")
+# How tomllib begins what it says where a value is none that it knows.
+BACKSLASH = "a backslash has a meaning in \"...\": write it twice, or put the text in '...'"
+TOLD_BETTER = {
+    "Invalid value": "this is no value: texts stand in quotes, dates and numbers without",
+    "Unclosed array": "a list goes on: a comma stands between its texts, and ] behind the last",
+    "Unescaped '\\' in a string": BACKSLASH,
+    "Invalid hex value": BACKSLASH,
+}
+"""what tomllib says, and what a learner can do with it"""
+NO_VALUE = ("Invalid value", "Invalid date", "Expected newline or end of document")
+
 # Where tomllib says that an error is; it has no attributes for it before Python 3.14.
 PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)")
 
@@ -38,6 +56,12 @@ HEAD = """\
 #   challenges = ["When does a group reset?"]
 #   questions = ["Who deletes old segments?"]
 """
+
+# Characters of what is wrong with a line.
+MOST_SHOWN = 40
+
+# Of a name to the one that may have been meant; `notes` is not much like `minutes`.
+LEAST_LIKENESS = 0.75
 
 # 10 s: another `kafkalab note` takes milliseconds.
 LOCK_LIMIT = 10
@@ -67,7 +91,7 @@ def read(path: Path) -> dict[str, Entry]:
     Raises:
         BadJournal: it cannot be read, or says what no journal says.
     """
-    return _entries(_text(path), path)
+    return _entries(_text(path).removeprefix(BOM), path)
 
 
 def note(path: Path, task_id: str, **said: Any) -> Entry:
@@ -100,12 +124,15 @@ def note(path: Path, task_id: str, **said: Any) -> Entry:
 
 def _note(path: Path, task_id: str, said: Mapping[str, Any]) -> Entry:
     heading = f"task_{task_id.replace('.', '_')}"
-    text = _text(path)
+    held = _text(path)
+    text = held.removeprefix(BOM)
     wanted = _with(_entries(text, path).get(task_id, Entry()), said)
     edited = _edited(text or HEAD, heading, said)
+    if "\r\n" in text and not BARE_LINE_END.search(text):
+        edited = BARE_LINE_END.sub("\r\n", edited)
     if _entries(edited, path).get(task_id) != wanted:
         raise BadJournal(f"{path}: [{heading}] is written in a way that only you can edit")
-    write_whole(path, edited.encode())
+    write_whole(path, (held[: len(held) - len(text)] + edited).encode())
     return wanted
 
 
@@ -202,7 +229,12 @@ def _entries(text: str, path: Path) -> dict[str, Entry]:
         named = HEADING.fullmatch(heading)
         if named is None or not isinstance(values, dict):
             line, column = _find(text, heading)
-            problem = f"'{heading}' is no task: write [task_1_3] above what you say of task 1.3"
+            problem = (
+                f"[{heading}] is in double brackets: write it once, with one pair, and put all "
+                f'texts into its lists, as in aha = ["One.", "Another."]'
+                if named and isinstance(values, list) and values
+                else f"'{heading}' is no task: write [task_1_3] above what you say of task 1.3"
+            )
             raise BadJournal(f"{path}:{line}:{column}: {problem}")
         taken = {}
         for name, value in values.items():
@@ -221,16 +253,46 @@ def _place_of(error: tomllib.TOMLDecodeError, text: str) -> str:
     found = PLACE.search(said)
     if found is None:
         return f"1:1: {said}"
+    said = said[: found.start()]
+    if conflict := CONFLICT.search(text):
+        line = text.count("\n", 0, conflict.start()) + 1
+        return f"{line}:1: a merge conflict: keep what is right of both sides, without such lines"
     lines = text.split("\n")
-    line, column = found[1] or len(lines), found[2] or len(lines[-1]) + 1
-    return f"{line}:{column}: {said[: found.start()]}"
+    line, column = int(found[1] or len(lines)), int(found[2] or len(lines[-1]) + 1)
+    statement = STATEMENT.fullmatch(lines[line - 1])
+    if statement and statement["name"] in KINDS:
+        name = statement["name"]
+        if said.startswith(NO_VALUE):
+            column = statement.start("name") + 1
+            try:
+                _taken(name, _Unreadable(statement["value"]))
+            except ValueError as problem:
+                said = str(problem)
+        elif said.startswith("Cannot overwrite"):
+            said = f"{name} is there twice: keep one"
+    elif said.startswith("Cannot declare"):
+        said = f"{lines[line - 1].strip()} is there twice: write all of it below one of them"
+    return f"{line}:{column}: {TOLD_BETTER.get(said, said)}"
+
+
+class _Unreadable:
+    """What stands where a value should."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+
+def _shown(value: Any) -> str:
+    text = value.text if isinstance(value, _Unreadable) else str(value)
+    text = text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}..."
+    return f"'{text}'" if isinstance(value, str) else text or "nothing"
 
 
 def _find(text: str, heading: str, name: str = "") -> tuple[int, int]:
     """Line and column of a value, as it is usually written; of what is above it otherwise."""
     place, is_below = (1, 1), False
     for number, line in enumerate(text.splitlines(), 1):
-        if found := re.match(rf"\s*\[\s*[\"']?({re.escape(heading)})[\"']?\s*\]", line):
+        if found := re.match(rf"\s*\[+\s*[\"']?({re.escape(heading)})[\"']?\s*\]", line):
             place, is_below = (number, found.start(1) + 1), True
         elif line.lstrip().startswith("["):
             is_below = False
@@ -246,7 +308,7 @@ def _taken(name: str, value: Any) -> Any:
         ValueError: a journal has no such name, or it is a value of another kind.
     """
     if name not in KINDS:
-        near = difflib.get_close_matches(name, KINDS, n=1)
+        near = difflib.get_close_matches(name.lower(), KINDS, n=1, cutoff=LEAST_LIKENESS)
         hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(KINDS)}"
         raise ValueError(f"a journal has no '{name}': {hint}")
     return KINDS[name](name, value)
@@ -256,7 +318,9 @@ def _date(name: str, value: Any) -> date:
     if isinstance(value, datetime):
         return value.date()
     if not isinstance(value, date):
-        raise ValueError(f"{name} is a date without quotes, such as 2026-01-31")
+        raise ValueError(
+            f"{name} is a date such as 2026-01-05, without quotes or time, and not {_shown(value)}"
+        )
     return value
 
 
@@ -264,7 +328,7 @@ def _number(lowest: int, highest: int) -> Callable[[str, Any], int]:
     def number(name: str, value: Any) -> int:
         if type(value) is not int or not lowest <= value <= highest:
             raise ValueError(
-                f"{name} is a whole number from {lowest} to {highest}, and not {value}"
+                f"{name} is a whole number from {lowest} to {highest}, and not {_shown(value)}"
             )
         return value
 
