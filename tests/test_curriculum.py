@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -431,3 +432,86 @@ def test_a_manifest_that_is_not_utf_8_is_named(course: Course) -> None:
 
     with pytest.raises(BadManifest, match=r"module\.toml"):
         course.load()
+
+
+# Predictions
+
+
+PREDICTED = """
+[key-decides]
+question = "Two records have one key. Where do they land?"
+choices = [
+  { text = "In one partition", right = true },
+  { text = "In turn", tempting = "Without a key they may." },
+]
+"""
+
+
+def predict(course: Course, text: str) -> None:
+    file = course.manifest.parent / "predictions" / "task_1_2.toml"
+    file.parent.mkdir()
+    file.write_text(text, "utf-8")
+
+
+def test_a_fact_has_its_prediction(course: Course) -> None:
+    """A file beside the manifest asks, and says of each wrong choice why it is tempting."""
+    predict(course, PREDICTED)
+
+    curriculum = course.load()
+    prediction = curriculum.task("1.2").predictions["key-decides"]
+
+    assert curriculum.problems() == []
+    assert prediction.right.text == "In one partition"
+    assert [each.tempting for each in prediction.choices] == ["", "Without a key they may."]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ("right = true", 'tempting = "No."', "of a prediction's choices exactly one is right"),
+        ("tempting", "right = true, tempting", "of a prediction's choices exactly one is right"),
+        (', tempting = "Without a key they may."', "", "a wrong choice says why it is tempting"),
+        (
+            '  { text = "In turn", tempting = "Without a key they may." },\n',
+            "",
+            "a prediction has 2 to 4 choices",
+        ),
+    ],
+)
+def test_a_flaw_of_a_prediction_is_told(course: Course, old: str, new: str, problem: str) -> None:
+    """The slug leads to it."""
+    predict(course, PREDICTED.replace(old, new))
+
+    assert course.load().problems() == [f"key-decides: {problem}"]
+
+
+def test_predictions_are_of_facts_and_of_all_of_them(course: Course) -> None:
+    """One of another fact is told, and a Kafka fact without one."""
+    predict(course, PREDICTED.replace("key-decides", "keys-decide"))
+
+    assert course.load().problems() == [
+        "task 1.2: a prediction is of 'keys-decide', which is no fact of it",
+        "key-decides: has no prediction",
+    ]
+
+
+def test_a_file_of_predictions_that_cannot_be_read_is_told(course: Course) -> None:
+    """As of the manifest itself."""
+    predict(course, "[key-decides")
+
+    with pytest.raises(BadManifest):
+        course.load()
+
+
+def test_where_the_right_choice_stands_tells_nothing() -> None:
+    """Of Module A's predictions it is at each place about as often, and rarely the longest."""
+    predictions = [each for task in load().tasks for each in task.predictions.values()]
+    of_three = [each for each in predictions if len(each.choices) == 3]
+    places = Counter([choice.is_right for choice in each.choices].index(True) for each in of_three)
+    lengths = [
+        (len(each.right.text), [len(one.text) for one in each.choices]) for each in predictions
+    ]
+
+    assert len(of_three) > 0.9 * len(predictions)
+    assert all(abs(places[at] / len(of_three) - 1 / 3) < 0.1 for at in range(3)), places
+    assert sum(right == max(all_) for right, all_ in lengths) <= 0.4 * len(predictions)

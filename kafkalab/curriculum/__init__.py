@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,6 +23,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 
 from kafkalab.brokers.capabilities import CAPABILITIES
+from kafkalab.curriculum.predictions import Prediction, read_predictions
 
 Role = Literal["fact", "control"]
 
@@ -54,6 +57,8 @@ class Task:
     component: str
     """the component's file name, without `.py`: in contracts/, tasks/ and a learner's folder"""
     facts: Mapping[str, FactNote]
+    predictions: Mapping[str, Prediction] = field(default_factory=dict)
+    """what is asked before a fact runs, by slug; all Kafka facts of a task, or none"""
 
 
 @dataclass(frozen=True)
@@ -65,6 +70,8 @@ class Statement:
     task: str
     sentence: str
     """the docstring's first line"""
+    why: tuple[str, ...]
+    """the docstring's other paragraphs: why it is so, and why it matters; each on one line"""
     scope: str
     """for which client, protocol or versions it was seen to hold; facts only"""
     versions: str
@@ -151,10 +158,11 @@ def load(manifest: Path | None = None) -> Curriculum:
     Raises:
         BadManifest: it is not readable, not TOML, or lacks something.
     """
-    source = manifest or resources.files(__package__) / "module_a.toml"
+    folder = manifest.parent if manifest else resources.files(__package__)
+    source = manifest or folder / "module_a.toml"
     try:
         data = tomllib.loads(source.read_text("utf-8"))
-        return _curriculum(data, manifest)
+        return _curriculum(data, manifest, folder)
     except OSError as error:
         raise BadManifest(f"{source}: {error.strerror or error}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, ImportError) as error:
@@ -165,13 +173,15 @@ def load(manifest: Path | None = None) -> Curriculum:
         raise BadManifest(f"{source}: it has not the shape of a manifest ({error})") from error
 
 
-def _curriculum(data: Mapping[str, Any], manifest: Path | None) -> Curriculum:
+def _curriculum(
+    data: Mapping[str, Any], manifest: Path | None, folder: Path | Traversable
+) -> Curriculum:
     module = data["module"]
     return Curriculum(
         id=module["id"],
         title=module["title"],
         folder=_folder_of(module["package"], manifest),
-        tasks=tuple(_task(task) for task in data["task"]),
+        tasks=tuple(_task(task, folder) for task in data["task"]),
     )
 
 
@@ -185,13 +195,19 @@ def _folder_of(package: str, manifest: Path | None) -> Path:
     return Path(found.submodule_search_locations[0]).resolve()
 
 
-def _task(data: Mapping[str, Any]) -> Task:
+def _task(data: Mapping[str, Any], folder: Path | Traversable) -> Task:
     facts = {
         slug: FactNote(slug, note.get("hint", ""), note.get("no_control", ""))
         for slug, note in data["facts"].items()
     }
     return Task(
-        data["id"], data["title"], data["question"], data["module"], data["component"], facts
+        data["id"],
+        data["title"],
+        data["question"],
+        data["module"],
+        data["component"],
+        facts,
+        read_predictions(folder, data["id"]),
     )
 
 
@@ -218,6 +234,7 @@ def _statements_in(path: Path, task: Task) -> Iterator[Statement]:
                 role=role,
                 task=task.id,
                 sentence=docstring.split("\n")[0],
+                why=_paragraphs(docstring.partition("\n")[2]),
                 scope=words.get("scope", ""),
                 versions=words.get("versions", ""),
                 changes=words.get("changes", ""),
@@ -227,6 +244,10 @@ def _statements_in(path: Path, task: Task) -> Iterator[Statement]:
                 is_slow=any(map(_is_slow, node.decorator_list)),
                 needs=tuple(need for each in node.decorator_list for need in _needs(each)),
             )
+
+
+def _paragraphs(text: str) -> tuple[str, ...]:
+    return tuple(" ".join(each.split()) for each in re.split(r"\n\s*\n", text) if each.strip())
 
 
 def _mark(decorator: ast.expr) -> tuple[Role, str, dict[str, str]] | None:
@@ -274,6 +295,19 @@ def _problems(curriculum: Curriculum) -> Iterator[str]:
                 yield f"{slug}: has a control, and a reason why there is none"
             if not note.hint:
                 yield f"{slug}: has no hint"
+        yield from _problems_of_predictions(task, curriculum.stated_facts)
+
+
+def _problems_of_predictions(task: Task, stated: Mapping[str, Statement]) -> Iterator[str]:
+    for slug, prediction in task.predictions.items():
+        if slug not in task.facts:
+            yield f"task {task.id}: a prediction is of '{slug}', which is no fact of it"
+        yield from (f"{slug}: {problem}" for problem in prediction.problems())
+    if task.predictions:
+        for slug in task.facts:
+            is_kafkas = slug in stated and not stated[slug].scope.startswith("the component")
+            if is_kafkas and slug not in task.predictions:
+                yield f"{slug}: has no prediction"
 
 
 def _repeated(statements: Sequence[Statement]) -> Iterator[str]:

@@ -128,17 +128,21 @@ def summary(record: RunRecord, curriculum: Curriculum, log: str) -> str:
                 Markup("<h2>{} {}</h2><p>{}</p>").format(task.id, task.title, task.question)
             )
             parts.append(Markup("<p>{}</p>").format(count(facts)))
-            parts.append(_table(("Verdict", "Fact", "Scope", "Controls"), map(_fact_row, facts)))
+            rows = [_fact_row(fact, curriculum.stated_facts[fact.slug]) for fact in facts]
+            parts.append(_table(("Verdict", "Fact", "Scope", "Controls"), rows))
     parts.append(Markup("</div>"))
     return str(Markup("").join(parts))
 
 
-def _fact_row(fact: FactRecord) -> list[object]:
+def _fact_row(fact: FactRecord, stated: Statement) -> list[object]:
     verdict = Markup('<span class="verdict {}">{}</span>').format(
         fact.verdict.replace(" ", "-"), fact.verdict
     )
     reason = Markup("").join(
         Markup("<br><small>{}</small>").format(line) for line in why(fact.reason)
+    )
+    matters = Markup("").join(
+        Markup('<p class="why">{}</p>').format(prose(each)) for each in stated.why
     )
     controls: object = prose(fact.no_control)
     if fact.controls:
@@ -148,7 +152,8 @@ def _fact_row(fact: FactRecord) -> list[object]:
             )
             for each in fact.controls
         )
-    return [verdict, Markup("{}{}").format(prose(fact.sentence), reason), fact.holds_for, controls]
+    sentence = Markup("{}{}{}").format(prose(fact.sentence), reason, matters)
+    return [verdict, sentence, fact.holds_for, controls]
 
 
 def _table(columns: Sequence[str], rows: Any) -> Markup:

@@ -30,6 +30,8 @@ class FactStanding:
 
     slug: str
     sentence: str
+    why: tuple[str, ...]
+    """why it is so, and why it matters, in paragraphs"""
     scope: str
     """with the versions of Kafka, where it is stated for some only"""
     hint: str
@@ -308,6 +310,7 @@ def _fact_standing(
     return FactStanding(
         slug=stated.slug,
         sentence=stated.sentence,
+        why=stated.why,
         scope=holds_for(stated.scope, stated.versions),
         hint=note.hint,
         no_control=note.no_control,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -91,8 +91,9 @@ def show(
             for line in textwrap.wrap(heading, terminal.width, subsequent_indent="    "):
                 terminal.line(line, bold=True)
             for fact in facts:
-                hint = task.facts[fact.slug].hint
-                _show_fact(terminal, fact, hint, run_again(fact, curriculum, record))
+                hint, stated = task.facts[fact.slug].hint, curriculum.stated_facts[fact.slug]
+                again = run_again(fact, curriculum, record)
+                _show_fact(terminal, fact, stated.why, hint, again)
             terminal.line()
             _wrapped(terminal, count(facts), 2, bold=True)
     terminal.line()
@@ -115,7 +116,9 @@ def show_standing(terminal: Terminal, standing: Standing) -> None:
             _wrapped(terminal, f"{label:<8} {text}", 2, hanging=11)
 
 
-def _show_fact(terminal: Terminal, fact: FactRecord, hint: str, again: str) -> None:
+def _show_fact(
+    terminal: Terminal, fact: FactRecord, matters: Sequence[str], hint: str, again: str
+) -> None:
     colour = {COLOURS[fact.verdict]: True}
     terminal.part(f"  {fact.verdict:<12}", **colour)
     terminal.part(f" {fact.seconds:5.2f} s ")
@@ -123,6 +126,8 @@ def _show_fact(terminal: Terminal, fact: FactRecord, hint: str, again: str) -> N
     if fact.verdict is not Verdict.DEMONSTRATED:
         for line in why(fact.reason):
             _sentence(terminal, line, MARGIN, indent_first=True)
+        for paragraph in matters if fact.verdict is Verdict.REFUTED else ():
+            _sentence(terminal, f"why:      {paragraph}", MARGIN, indent_first=True)
         if hint and fact.verdict is Verdict.REFUTED:
             _sentence(terminal, f"hint:     {hint}", MARGIN, indent_first=True)
         # Not wrapped: it is to be copied.

@@ -1,0 +1,69 @@
+"""What a learner is asked before a fact runs: a situation, and what may come of it."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any
+
+FOLDER = "predictions"
+"""beside the manifest; it has a file for each task, named as in `task_1_3.toml`"""
+
+FEWEST, MOST = 2, 4
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One thing that may come of it."""
+
+    text: str
+    is_right: bool
+    tempting: str
+    """of a wrong one: why one would think so, and what is so instead"""
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """A question about one fact, to be answered before its evidence is seen."""
+
+    question: str
+    choices: tuple[Choice, ...]
+
+    @property
+    def right(self) -> Choice:
+        """The choice that is right."""
+        return next(choice for choice in self.choices if choice.is_right)
+
+    def problems(self) -> Iterator[str]:
+        """What is wrong with it."""
+        if not FEWEST <= len(self.choices) <= MOST:
+            yield f"a prediction has {FEWEST} to {MOST} choices"
+        if sum(choice.is_right for choice in self.choices) != 1:
+            yield "of a prediction's choices exactly one is right"
+        if not all(choice.is_right or choice.tempting for choice in self.choices):
+            yield "a wrong choice says why it is tempting"
+
+
+def read_predictions(folder: Path | Traversable, task_id: str) -> Mapping[str, Prediction]:
+    """The predictions of a task by slug; none where there is no file of them.
+
+    Raises:
+        OSError, KeyError, TypeError, tomllib.TOMLDecodeError: the file cannot be read, or has
+            another shape.
+    """
+    file = folder / FOLDER / f"task_{task_id.replace('.', '_')}.toml"
+    if not file.is_file():
+        return {}
+    data = tomllib.loads(file.read_text("utf-8"))
+    return {
+        slug: Prediction(each["question"], _choices(each["choices"])) for slug, each in data.items()
+    }
+
+
+def _choices(rows: Sequence[Mapping[str, Any]]) -> tuple[Choice, ...]:
+    return tuple(
+        Choice(row["text"], bool(row.get("right")), row.get("tempting", "")) for row in rows
+    )
