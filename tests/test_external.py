@@ -658,13 +658,13 @@ def test_no_bootstrap(says: Callable[..., str]) -> None:
 
 
 def test_a_bad_file(says: Callable[..., str], cluster: SecuredCluster) -> None:
-    """Unknown and contradictory keys are named."""
-    path = cluster.properties_file(LAB, security_protocol="PLAINTEXT", sasl_mechanismn="x")
+    """Slips of the finger and contradictory keys are named."""
+    path = cluster.properties_file(LAB, sasl_password="x", sasl_mechanismn="x")
 
     line = says(f"--kafkalab-bootstrap={cluster.bootstrap}", f"--kafkalab-config={path}")
 
     assert "sasl.mechanismn is unknown (did you mean sasl.mechanism?)" in line
-    assert "contradict security.protocol=PLAINTEXT" in line
+    assert "sasl.jaas.config contradicts sasl.password: keep one" in line
 
 
 def test_nobody_listens(says: Callable[..., str]) -> None:

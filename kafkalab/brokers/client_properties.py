@@ -232,6 +232,8 @@ class _Translation:
 
     def run(self, bootstrap: str) -> Findings:
         """Translate all of it."""
+        for row in self._given.values():
+            self._check_line_end(row)
         for row in self._unknown:
             self._leave_out_unknown(row, bootstrap)
         for key in ("security.protocol", "sasl.mechanism", "sasl.mechanisms", *SERVERS):
@@ -257,6 +259,16 @@ class _Translation:
         self.findings.found |= findings.found
         self.findings.problems += findings.problems
         self.findings.left_out += findings.left_out
+
+    def _check_line_end(self, row: Row) -> None:
+        """Where one is missing, a secret may stand in a value that is none."""
+        joined = _secret_behind().search(row.value)
+        # Options of a login module may be called as properties are.
+        if joined and row.key != "sasl.jaas.config":
+            self._problem(
+                f"{row.key} (line {row.line}) has {joined[1]} in its value: the end of a line is "
+                "missing between them"
+            )
 
     def _unquote(self, key: str) -> None:
         row = self._given[key]
@@ -330,10 +342,12 @@ class _Translation:
     def _leave_out_unknown(self, row: Row, bootstrap: str) -> None:
         """Leave out what Java does not know either, if it is no slip of the finger."""
         meant = nearest(row.key, _with_effect())
-        if meant and meant not in self._given and not (meant in SERVERS and bootstrap):
+        # Java's tools have an option --bootstrap-server, which some write into the file too.
+        is_said = meant in SERVERS and (bootstrap or set(SERVERS) & set(self._given))
+        if meant and not is_said:
             self._problem(f"{row.title} is unknown (did you mean {meant}?)")
             # What else is wrong shows as if it were written well.
-            self._given[meant] = replace(row, key=meant)
+            self._given.setdefault(meant, replace(row, key=meant))
         elif row.is_showable:
             self.findings.left_out.append(row.key)
         else:
@@ -395,6 +409,13 @@ class _Translation:
         }
         lines = [row.line + more for row in self._unnamed for more in range(row.lines)]
         self.findings.left_out = [*sorted(names), *in_ranges(lines)]
+
+
+@cache
+def _secret_behind() -> re.Pattern[str]:
+    """The name of a property that is a secret, before a separator, wherever it stands."""
+    names = sorted(filter(SECRETS.search, _with_effect()), key=len, reverse=True)
+    return re.compile(rf"({'|'.join(map(re.escape, names))})\s*[=:]")
 
 
 @cache

@@ -28,7 +28,7 @@ BARE_LINE_END = re.compile(r"(?<!\r)\n")
 
 # As git and others write them into a file that two people changed.
 CONFLICT = re.compile(r"^(?:<{7}|={7}|>{7}|\|{7})(?: .*)?\r?$", re.MULTILINE)
-STATEMENT = re.compile(r"\s*(?P<name>\w+)\s*=\s*(?P<value>.*?)\s*(?:#.*)?")
+STATEMENT = re.compile(r"\s*(?P<name>\w+)\s*=\s*(?P<value>\S.*?)\s*(?:#.*)?")
 # How tomllib begins what it says where a value is none that it knows.
 BACKSLASH = "a backslash has a meaning in \"...\": write it twice, or put the text in '...'"
 TOLD_BETTER = {
@@ -272,7 +272,9 @@ def _place_of(error: tomllib.TOMLDecodeError, text: str) -> str:
             said = f"{name} is there twice: keep one"
     elif said.startswith("Cannot declare"):
         said = f"{lines[line - 1].strip()} is there twice: write all of it below one of them"
-    return f"{line}:{column}: {TOLD_BETTER.get(said, said)}"
+    if lines[line - 1][column - 1 :].strip():
+        said = TOLD_BETTER.get(said, said)
+    return f"{line}:{column}: {said}"
 
 
 class _Unreadable:
@@ -285,7 +287,7 @@ class _Unreadable:
 def _shown(value: Any) -> str:
     text = value.text if isinstance(value, _Unreadable) else str(value)
     text = text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}..."
-    return f"'{text}'" if isinstance(value, str) else text or "nothing"
+    return f"'{text}'" if isinstance(value, str) else text
 
 
 def _find(text: str, heading: str, name: str = "") -> tuple[int, int]:
