@@ -533,7 +533,7 @@ def test_a_run_that_was_ended_writes_the_log(project: Any) -> None:
         pytest.param(lambda reports: (reports / page.NAME).mkdir(), page.NAME, id="no file"),
         pytest.param(
             lambda reports: (reports / journal.FILE).write_text("aha = ["),
-            "journal.toml:1:8: ",
+            "journal.toml:1:1: ",
             id="broken journal",
         ),
     ],
