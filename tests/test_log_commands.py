@@ -349,3 +349,43 @@ def test_no_browser_can_be_started(call: Call, log: Path, monkeypatch: pytest.Mo
 
     assert (said.out, said.code) == (f"{log}\n", 1)
     assert "no browser could be started" in said.err
+
+
+# facts
+
+
+QUESTION = """
+[thing]
+question = "What is a thing?"
+choices = [
+  { text = "A thing", right = true },
+  { text = "No thing", tempting = "Nothing is." },
+]
+"""
+
+
+def test_facts_are_listed_with_questions_and_without_answers(call: Call, project: Any) -> None:
+    """The sentence would give the answer away: it is shown to whoever asks for it."""
+    (project.folder / "predictions").mkdir()
+    (project.folder / "predictions" / "task_9_1.toml").write_text(QUESTION, "utf-8")
+
+    asked, shown = call("facts", "9.1"), call("facts", "--show")
+
+    assert asked.code == shown.code == 0
+    assert asked.out.splitlines() == [
+        "9.1 Things: What is a thing?",
+        "",
+        "  thing",
+        "    What is a thing?",
+        "",
+    ]
+    assert "    A thing is a thing, however long" in shown.out
+
+
+def test_facts_without_a_question_are_listed_with_their_sentences(call: Call) -> None:
+    """As those about a component: what it must do is no secret."""
+    assert "    A thing is a thing, however long" in call("facts").out
+
+
+def test_facts_of_a_task_that_does_not_exist(call: Call) -> None:
+    assert call("facts", "3.1").err == "kafkalab: there is no task 3.1: there are 9.1\n"

@@ -14,9 +14,9 @@ from rich.table import Table
 from rich.text import Text
 
 from kafkalab.cli import output
-from kafkalab.cli.options import CurriculumOption, ReportsOption, WrongValue
+from kafkalab.cli.options import CurriculumOption, ReportsOption, WrongValue, task_id_of
 from kafkalab.config import Settings
-from kafkalab.curriculum import Curriculum, load
+from kafkalab.curriculum import load
 from kafkalab.learning_log import journal, page
 from kafkalab.learning_log.pictures import PICTURES, Pictures
 from kafkalab.learning_log.proofs import Proof
@@ -55,7 +55,7 @@ def status(
     """
     settings = Settings.from_environment(reports=reports, curriculum=curriculum)
     taught = load(settings.curriculum)
-    asked = [_task_id(each, taught) for each in tasks or []]
+    asked = [task_id_of(each, taught) for each in tasks or []]
     try:
         standing = standing_of(taught, settings.reports)
     except journal.BadJournal as error:
@@ -90,7 +90,7 @@ def note(
     """
     settings = Settings.from_environment(reports=reports, curriculum=curriculum)
     taught = load(settings.curriculum)
-    task_id = _task_id(task, taught)
+    task_id = task_id_of(task, taught)
     given = {
         "started": _date("--started", started),
         "completed": _date("--completed", completed),
@@ -141,19 +141,6 @@ def report(
     if not only_print and not webbrowser.open(path.as_uri()):
         output.trouble("no browser could be started: open that file in one")
         raise typer.Exit(1)
-
-
-def _task_id(given: str, curriculum: Curriculum) -> str:
-    """The task that was meant; `1.3`, `1_3` and `task_1_3` are the same.
-
-    Raises:
-        WrongValue: the curriculum has no such task.
-    """
-    task_id = given.removeprefix("task_").replace("_", ".")
-    known = [task.id for task in curriculum.tasks]
-    if task_id not in known:
-        raise WrongValue(f"there is no task {given}: there are {', '.join(known)}")
-    return task_id
 
 
 def _date(option: str, given: str | None) -> date | None:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from kafkalab.config import KNOBS
+from kafkalab.curriculum import Curriculum
 
 PREFIX = "kafkalab-"
 
@@ -31,3 +32,16 @@ CurriculumOption = Annotated[str | None, _option("curriculum")]
 ImageOption = Annotated[str | None, _option("image")]
 ReportsOption = Annotated[str | None, _option("reports")]
 VersionOption = Annotated[str | None, _option("kafka_version")]
+
+
+def task_id_of(given: str, curriculum: Curriculum) -> str:
+    """The task that was meant; `1.3`, `1_3` and `task_1_3` are the same.
+
+    Raises:
+        WrongValue: the curriculum has no such task.
+    """
+    task_id = given.removeprefix("task_").replace("_", ".")
+    known = [task.id for task in curriculum.tasks]
+    if task_id not in known:
+        raise WrongValue(f"there is no task {given}: there are {', '.join(known)}")
+    return task_id
