@@ -47,11 +47,10 @@ $(INSTALLED): pyproject.toml requirements-dev.txt kafkalab/__init__.py
 	$(BIN)/python -m pip install --quiet --requirement requirements-dev.txt --editable .
 	@touch $(INSTALLED)
 
-# What can be made anew. Not your journal nor the records in reports/runs, which say what you did;
-# nor what else lies among the pictures.
+# What can be made anew, and is ours: not your journal, acts and records, which say what you did,
+# nor what else lies there.
 clean:
-	-@[ ! -x $(BIN)/python ] || $(BIN)/python -c 'from pathlib import Path; \
-	  from kafkalab.learning_log.pictures import Pictures; \
-	  Pictures(Path("reports/pictures")).forget_the_rest()'
-	-@rmdir reports/pictures 2>/dev/null || true
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache reports/run.html reports/learning_log.html
+	-@[ ! -x $(BIN)/python ] || $(BIN)/python tools/tidy.py
+	@[ ! -e $(VENV) ] || [ -e $(INSTALLED) ] || { echo "$(VENV) was not made by make: it stays"; }
+	[ ! -e $(INSTALLED) ] || rm -rf $(VENV)
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

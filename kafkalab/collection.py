@@ -43,12 +43,8 @@ class FactModule(pytest.Module):
     @classmethod
     def at(cls, path: Path, parent: pytest.Collector) -> Self:
         """The module in a file; where it was installed, its node id does not tell the place."""
-        module: Self
-        if is_of_project(path, parent.config.rootpath):
-            module = cls.from_parent(parent, path=path)
-        else:
-            nodeid = f"{path.parent.name}/{path.name}"
-            module = cls.from_parent(parent, path=path, nodeid=nodeid)
+        nodeid = node_id(path, parent.config.rootpath)
+        module: Self = cls.from_parent(parent, path=path, nodeid=nodeid)
         return module
 
     def funcnamefilter(self, name: str) -> bool:
@@ -58,6 +54,13 @@ class FactModule(pytest.Module):
     def classnamefilter(self, name: str) -> bool:  # noqa: ARG002 - pytest calls it with a name
         """Tasks have no test classes; imported ones are none."""
         return False
+
+
+def node_id(path: Path, root: Path) -> str:
+    """The node id of a task's module; where it was installed, it does not tell the place."""
+    if is_of_project(path, root):
+        return path.relative_to(root).as_posix()
+    return f"{path.parent.name}/{path.name}"
 
 
 def is_of_project(path: Path, root: Path) -> bool:

@@ -13,6 +13,8 @@ import platformdirs
 if TYPE_CHECKING:
     import pytest
 
+PACKAGE = Path(__file__).parent
+
 BACKENDS = ("auto", "container", "embedded", "external")
 KAFKA_VERSION = "4.4.0"
 DEFAULT_IMAGE = "apache/kafka"
@@ -94,6 +96,17 @@ KNOBS = {
         "a curriculum manifest (TOML) in place of kafkalab's own; for authors",
     ),
 }
+
+
+def doc(name: str, in_clone: str) -> str:
+    """Where a page of the docs is that a message names: in a clone, or with the package.
+
+    Args:
+        name: of the page in the package.
+        in_clone: its path from a clone's root.
+    """
+    shipped = PACKAGE / "docs" / name
+    return str(shipped) if shipped.exists() else in_clone
 
 
 @dataclass(frozen=True)

@@ -103,7 +103,9 @@ def phase_of(
         lambda: _what_fails(given.get("broker")),
         item.path if "solutions" in given else None,
     )
-    if outcome is Outcome.INVALID and (problem := _shared_broker_is_gone(lab)):
+    if lab.trouble or outcome is not Outcome.INVALID:
+        return PhaseData(outcome, reason, observed)
+    if problem := _shared_broker_is_gone(lab):
         item.session.shouldstop = f"the run ends: {problem.splitlines()[0]}"
     return PhaseData(outcome, reason, observed)
 

@@ -13,9 +13,9 @@ from kafkalab.brokers import Backend
 from kafkalab.brokers.choose import backend_named, choose
 from kafkalab.brokers.lease import Lease
 from kafkalab.brokers.runs import Run
-from kafkalab.collection import is_of_project
+from kafkalab.collection import is_of_project, node_id
 from kafkalab.config import Settings
-from kafkalab.curriculum import Curriculum, load
+from kafkalab.curriculum import Curriculum, Statement, load
 
 lab_key = pytest.StashKey["Lab"]()
 
@@ -34,6 +34,8 @@ class Lab:
         self.saw_hypothesis = False
         """whether a report of hypothesis came, from this process or from a worker"""
         self._given_backend: str = given["backend"] if given else ""
+        self.trouble: str = given["trouble"] if given else ""
+        """why no fact can run, where the host's tests run all the same; else empty"""
 
     @cached_property
     def curriculum(self) -> Curriculum:
@@ -56,6 +58,20 @@ class Lab:
     def is_alone(self) -> bool:
         """Whether pytest was called on nothing but the curriculum's tests."""
         return all(self._is_in_the_tests(argument) for argument in self._config.args)
+
+    def statement_of(self, nodeid: str) -> Statement | None:
+        """The statement of a test by its node id; None for any test of the host's.
+
+        A copy of a module in another place states nothing.
+        """
+        path = nodeid.partition("::")[0]
+        return self.curriculum.statement_of(nodeid) if path in self._modules else None
+
+    @cached_property
+    def _modules(self) -> frozenset[str]:
+        """The node ids of the tasks' modules."""
+        paths = (self.curriculum.folder / f"{task.module}.py" for task in self.curriculum.tasks)
+        return frozenset(node_id(path, self._config.rootpath) for path in paths)
 
     def _is_in_the_tests(self, argument: str) -> bool:
         place = argument.partition("::")[0]
@@ -99,8 +115,8 @@ class Lab:
 
     def worker_input(self) -> dict[str, Any]:
         """What an xdist worker must know; the backend only when it was chosen already."""
-        backend = self.backend.name if self.is_active else ""
-        return {"run": self.run.as_data(), "backend": backend}
+        backend = self.backend.name if self.is_active and not self.trouble else ""
+        return {"run": self.run.as_data(), "backend": backend, "trouble": self.trouble}
 
     @property
     def solutions_folder(self) -> Path:

@@ -33,7 +33,7 @@ TASK_NAME = re.compile(r"task_\d+_\d+")
 HYPOTHESIS = "hypothesispytest"
 """the name of hypothesis's own pytest plugin"""
 
-PAGE = "kafkalab-page"
+PAGE, RECORDER = "kafkalab-page", "kafkalab-recorder"
 
 MARKERS = (
     "fact(slug, scope, versions=''): a sentence about Kafka, or about a component, that this test "
@@ -66,14 +66,36 @@ def pytest_configure(config: pytest.Config) -> None:
         if lab.is_active:
             _prepare_for_facts(config, lab)
         if lab.is_active and not lab.is_worker:
-            if not config.option.collectonly:
-                preflight.check_places(lab.settings)
-            page = RunPage(config, lab)
-            page.ask_for_it()
-            config.pluginmanager.register(page, PAGE)
-            config.pluginmanager.register(Recorder(config, lab, page), "kafkalab-recorder")
+            _set_up_views(config, lab)
     except BadManifest as error:
-        raise preflight.usage_error(f"kafkalab's curriculum: {error}") from error
+        raise preflight.usage_error(f"kafkalab's curriculum: {readable(str(error))}") from error
+
+
+def _set_up_views(config: pytest.Config, lab: Lab) -> None:
+    if not config.option.collectonly:
+        try:
+            preflight.check_places(lab)
+        except pytest.UsageError as error:
+            _go_on_without_facts(config, lab, error)
+            return
+    page = RunPage(config, lab)
+    page.ask_for_it()
+    config.pluginmanager.register(page, PAGE)
+    config.pluginmanager.register(Recorder(config, lab, page), RECORDER)
+
+
+def _go_on_without_facts(config: pytest.Config, lab: Lab, error: pytest.UsageError) -> None:
+    """Where a host's tests were asked for too, they run; each fact tells why it cannot.
+
+    Raises:
+        UsageError: nothing but facts was asked for.
+    """
+    if lab.is_alone:
+        raise error
+    lab.trouble = str(error)
+    for name in (PAGE, RECORDER):
+        if config.pluginmanager.hasplugin(name):
+            config.pluginmanager.unregister(name=name)
 
 
 def _prepare_for_facts(config: pytest.Config, lab: Lab) -> None:
@@ -95,9 +117,15 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     lab = config.stash[lab_key]
     if lab.is_worker or not lab.is_active:
         return
-    preflight.check_run(lab)
-    if config.option.collectonly:
-        return
+    try:
+        preflight.check_run(lab)
+        if not config.option.collectonly and not lab.trouble:
+            _prepare_broker(config, lab)
+    except pytest.UsageError as error:
+        _go_on_without_facts(config, lab, error)
+
+
+def _prepare_broker(config: pytest.Config, lab: Lab) -> None:
     page: RunPage = config.pluginmanager.getplugin(PAGE)
     try:
         lab.backend.prepare(StepLines(config.pluginmanager.getplugin("terminalreporter")))
@@ -110,6 +138,8 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     lab = config.stash[lab_key]
     if not lab.is_active or lab.is_worker:
         return []
+    if lab.trouble:
+        return [f"kafkalab: no fact can run: {lab.trouble.splitlines()[0]}"]
     try:
         why = f" ({lab.reason})" if lab.reason else ""
         lines = [f"kafka: {readable(lab.backend.describe())}{readable(why)}"]
@@ -160,6 +190,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if statement is not None:
             facts.add_keywords(item, statement)
             collection.shield(item, lab.curriculum.folder)
+            if lab.trouble:
+                continue
             collection.limit_time(item, facts.time_limit(lab.backend.name))
             if not config.option.collectonly:
                 # A cluster is asked what it can do, which only who runs the facts needs.
@@ -178,6 +210,13 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
         return (yield)
     with facts.plain_reasons(item.config):
         return (yield)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    lab = item.config.stash[lab_key]
+    if lab.trouble and facts.statement_of(item, lab.curriculum) is not None:
+        raise BrokerError.told_again(lab.trouble)
 
 
 @pytest.hookimpl(wrapper=True)

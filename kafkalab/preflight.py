@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from itertools import pairwise
@@ -9,14 +10,20 @@ from pathlib import Path
 
 import pytest
 
-from kafkalab.config import KNOBS, Settings
+from kafkalab.config import KNOBS
 from kafkalab.curriculum import BadManifest
 from kafkalab.lab import Lab
+from kafkalab.learning_log import summary
+from kafkalab.learning_log.written import require_ours
 from kafkalab.readable import LINES, readable
 
 
 def usage_error(text: str) -> pytest.UsageError:
-    """What ends pytest with a line of its own, and no traceback."""
+    """What ends pytest with a line of its own, and no traceback.
+
+    Args:
+        text: names of the user's in it are readable already, where lines of ours may follow.
+    """
     return pytest.UsageError(readable(text, keep=LINES))
 
 
@@ -35,18 +42,19 @@ def check_root(config: pytest.Config) -> None:
     for flag, folder in pairwise(map(str, called.args)):
         if flag in {knob.flag for knob in KNOBS.values()} and Path(folder).is_dir():
             raise usage_error(
-                f"{flag} {folder}: pytest looks for the project there: write {flag}={folder}"
+                f"{flag} {readable(folder)}: pytest looks for the project there: "
+                f"write {flag}={readable(folder)}"
             )
 
 
-def check_places(settings: Settings) -> None:
+def check_places(lab: Lab) -> None:
     """Refuse folders and files that cannot be written, before an hour of facts is lost.
 
     Raises:
         UsageError: one cannot.
     """
-    _check_reports(settings.reports)
-    _check_summary(settings.concept_summary)
+    _check_reports(lab.settings.reports)
+    _check_summary(lab)
 
 
 def check_run(lab: Lab) -> None:
@@ -60,7 +68,8 @@ def check_run(lab: Lab) -> None:
     _check_curriculum(lab)
     if lab.settings.solutions and not lab.settings.solutions.is_dir():
         raise usage_error(
-            f"--kafkalab-solutions: there is no folder {lab.settings.solutions}: check the path, "
+            f"--kafkalab-solutions: there is no folder {readable(str(lab.settings.solutions))}: "
+            "check the path, "
             "or make it (README, Check your own code, says what goes in)"
         )
 
@@ -73,21 +82,24 @@ def _check_reports(folder: Path) -> None:
         is_writable = False
     if not is_writable:
         raise usage_error(
-            f"the folder for reports, {folder}, cannot be written to: check its rights, "
-            "or name another with --kafkalab-reports"
+            f"the folder for reports, {readable(str(folder))}, cannot be written to: "
+            "check its rights, or name another with --kafkalab-reports"
         )
 
 
-def _check_summary(path: Path | None) -> None:
+def _check_summary(lab: Lab) -> None:
+    path = lab.settings.concept_summary
     if path is None:
         return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.open("a").close()
+        require_ours(path, summary.heading(lab.curriculum))
+        if not os.access(path if path.exists() else path.parent, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     except OSError as error:
         raise usage_error(
-            f"--kafkalab-concept-summary: {path} cannot be written to: {error.strerror}: "
-            "name another file"
+            f"--kafkalab-concept-summary: {readable(str(path))} cannot be written to: "
+            f"{error.strerror}: name another file"
         ) from error
 
 
@@ -95,6 +107,6 @@ def _check_curriculum(lab: Lab) -> None:
     try:
         problems = lab.curriculum.problems()
     except BadManifest as error:
-        problems = [str(error)]
+        problems = [readable(str(error))]
     if problems:
         raise usage_error("kafkalab's curriculum: " + "\n  ".join(problems))

@@ -67,7 +67,7 @@ class Recorder:
 
     def _select(self, nodeids: Any) -> None:
         for nodeid in nodeids:
-            statement = self._lab.curriculum.statement_of(nodeid)
+            statement = self._lab.statement_of(nodeid)
             if statement is not None and nodeid not in self._tests:
                 self._tests[nodeid] = TestRecord(nodeid, statement.slug, statement.role)
 

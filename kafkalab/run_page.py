@@ -12,6 +12,8 @@ from kafkalab.lab import Lab
 from kafkalab.learning_log import run_report
 from kafkalab.learning_log.links import relative_link
 from kafkalab.learning_log.record import RunRecord
+from kafkalab.learning_log.terminal import Terminal
+from kafkalab.learning_log.written import require_ours, write_whole
 
 
 class RunPage:
@@ -22,6 +24,8 @@ class RunPage:
         self._lab = lab
         self._is_ours = False
         """whether the page is of facts, and not a host's"""
+        self.trouble = ""
+        """why there is no page; else empty"""
         self.record: RunRecord | None = None
         """what it shows, once the run is over"""
         self.log: Path | None = None
@@ -40,7 +44,12 @@ class RunPage:
             return
         self._is_ours = option.htmlpath is None or self._lab.is_alone
         if option.htmlpath is None:
-            option.htmlpath = str(self._lab.settings.reports / run_report.RUN_PAGE)
+            path = self._lab.settings.reports / run_report.RUN_PAGE
+            self.trouble = _why_not(path, self._config.rootpath)
+            if self.trouble:
+                self._is_ours = False
+                return
+            option.htmlpath = str(path)
         if self._is_ours:
             option.self_contained_html = True
             option.css.append(str(run_report.STYLE))
@@ -60,6 +69,10 @@ class RunPage:
         rows = self._config.stash.get(metadata_key, None)
         if rows is not None and self._is_ours:
             rows["Kafka"] = self._lab.backend.describe()
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if self.trouble:
+            Terminal(terminalreporter).line(f"kafkalab: {self.trouble}", red=True)
 
     def pytest_unconfigure(self) -> None:
         # pytest-html has written its page by now.
@@ -94,9 +107,27 @@ class RunPage:
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_results_table_row(self, report: Any, cells: list[str]) -> None:
         if self._is_ours:
-            run_report.change_row(cells, self._lab.curriculum.statement_of(report.nodeid))
+            run_report.change_row(cells, self._lab.statement_of(report.nodeid))
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_results_table_html(self, data: list[str]) -> None:
         if self._is_ours:
             run_report.drop_empty_log(data)
+
+
+def _why_not(path: Path, root: Path) -> str:
+    """Why pytest-html cannot write the run's page there, in one line; empty where it can."""
+    try:
+        # Both stand on the page, which is UTF-8.
+        str(path).encode(), str(root).encode()
+        require_ours(path, run_report.MARK)
+        if path.exists() and path.stat().st_nlink > 1:
+            # pytest-html writes into the file: another name of it is to keep what it has.
+            write_whole(path, path.read_bytes())
+    except UnicodeEncodeError:
+        reason = "its folder's name is no UTF-8"
+    except OSError as error:
+        reason = f"{path}: {error.strerror}"
+    else:
+        return ""
+    return f"the page of the run was not written: {reason}: name another with --kafkalab-reports"

@@ -32,6 +32,7 @@ from kafkalab.brokers.processes import kill
 from kafkalab.brokers.runs import KEPT_LOGS, MARK, Run, clear_dead_runs, run_at, workshop
 from kafkalab.cli import app
 from kafkalab.config import Settings
+from kafkalab.learning_log import page, run_report
 from kafkalab.learning_log.evidence import Evidence
 from kafkalab.learning_log.pictures import Pictures
 from kafkalab.learning_log.written import write_whole
@@ -687,16 +688,21 @@ def _refuse(*_: object) -> None:
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
 def test_make_clean_leaves_what_cannot_be_made_again(tmp_path: Path, repository: Path) -> None:
-    """Journal, records and files of the user's own stay; pages and pictures go."""
+    """Journal, records and files of the user's own stay; pages and pictures of ours go."""
     shutil.copy(repository / "Makefile", tmp_path)
+    (tmp_path / "tools").mkdir()
+    shutil.copy(repository / "tools" / "tidy.py", tmp_path / "tools")
     (tmp_path / ".venv" / "bin").mkdir(parents=True)
+    (tmp_path / ".venv" / ".installed").touch()
     (tmp_path / ".venv" / "bin" / "python").symlink_to(sys.executable)
     reports = tmp_path / "reports"
     Pictures(reports / "pictures").of(picture_of(1))
     kept = ["journal.toml", "runs/1.json", "pictures/theirs.html", "notes.html"]
     (reports / "runs").mkdir()
-    for name in (*kept, "run.html", "learning_log.html"):
+    for name in kept:
         (reports / name).write_text(name, "utf-8")
+    (reports / "run.html").write_text(f"<html>{run_report.MARK}", "utf-8")
+    (reports / "learning_log.html").write_text(f"<html>{page.MARK}", "utf-8")
 
     done = subprocess.run(
         ["make", "clean"],

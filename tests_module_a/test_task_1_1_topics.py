@@ -736,9 +736,12 @@ def test_one_bad_record_fails_its_batch(
     """
     name = topic(settings={"cleanup.policy": "compact"})
     records = [Record(b"1", key=b"a"), Record(b"2"), Record(b"3", key=b"c")]
+    writer = producer({"linger.ms": 60_000})
+    # A producer that does not know the topic yet may hand records to it one by one, meanwhile.
+    send(writer, name, [Record(b"0", key=b"first")])
 
     # A minute of lingering: all three are in one batch when the flush sends it.
-    deliveries = send(producer({"linger.ms": 60_000}), name, records)
+    deliveries = send(writer, name, records)
 
     evidence.table("Delivery reports", delivery_rows(deliveries))
     assert [each.error is not None for each in deliveries] == [True, True, True], "all fail"

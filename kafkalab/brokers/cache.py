@@ -76,9 +76,11 @@ def require_safe(paths: Iterable[Path]) -> None:
     Raises:
         CacheNotSafe: everybody may write to one, or it belongs to neither this user nor root.
     """
+    looked_at: set[Path] = set()
     for path in paths:
         try:
             found = path.stat()
+            _require_safe_way_to(path.resolve(), looked_at)
         except OSError:
             continue
         if found.st_uid not in (ROOT, os.geteuid()):
@@ -96,6 +98,31 @@ def require_safe(paths: Iterable[Path]) -> None:
                 suspect="a shared folder, or a umask of 000.",
                 remedy=f"`{tighten}` and `kafkalab prepare --again`, or {ANOTHER}.",
             )
+
+
+def _require_safe_way_to(path: Path, looked_at: set[Path]) -> None:
+    """Refuse a path on which somebody else could put another folder in the place of one.
+
+    Args:
+        path: without links.
+        looked_at: the folders that are known to be safe; those that are found safe are added.
+
+    Raises:
+        CacheNotSafe: everybody may rename what lies in one of the folders.
+    """
+    for folder in path.parents:
+        if folder in looked_at:
+            continue
+        mode = folder.stat().st_mode
+        # With the sticky bit, as /tmp has it, only owners rename.
+        if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+            raise CacheNotSafe(
+                f"Everybody on this machine may write to {folder}, and so put something else in "
+                f"the place of {path}, which would run as {_name_of(os.geteuid())}.",
+                suspect="a shared folder, or a umask of 000.",
+                remedy=f"`chmod o-w {shlex.quote(str(folder))}`, or {ANOTHER}.",
+            )
+        looked_at.add(folder)
 
 
 def _name_of(user: int) -> str:

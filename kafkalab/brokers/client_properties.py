@@ -19,6 +19,7 @@ from kafkalab.brokers.client_credentials import KERBEROS, LOGIN_MODULES, OAUTH
 from kafkalab.brokers.client_stores import as_pem
 from kafkalab.brokers.errors import BadClientProperties, NoBootstrap
 from kafkalab.brokers.java_properties import BadFile, Findings, Row, in_ranges, nearest, read
+from kafkalab.config import doc
 from kafkalab.librdkafka import librdkafka_defaults, librdkafka_ranges
 
 SASL_PROTOCOLS = ("SASL_PLAINTEXT", "SASL_SSL")
@@ -142,6 +143,10 @@ class Secret(str):
         return "'***'"
 
 
+# Letters: a secret of so many does not stand within another word by chance.
+LONG = 8
+
+
 @dataclass(frozen=True)
 class ClientProperties:
     """What every client of a lesson needs to reach a cluster."""
@@ -155,7 +160,9 @@ class ClientProperties:
         """A text without any secret value that may have got into it."""
         secrets = [each for each in self.librdkafka.values() if isinstance(each, Secret) and each]
         for value in sorted(secrets, key=len, reverse=True):
-            text = text.replace(str(value), "***")
+            # A mask in the middle of words would tell a password of one letter.
+            edges = (r"(?<![^\W_])", r"(?![^\W_])") if len(value) < LONG else ("", "")
+            text = re.sub(re.escape(value).join(edges), "***", text)
         return text
 
 
@@ -197,10 +204,10 @@ def translate(data: bytes, bootstrap: str, source: str) -> ClientProperties:
         findings = Findings(problems=[str(error)])
     if findings.problems:
         raise BadClientProperties(
-            f"{source}: {'; '.join(findings.problems)}.",
+            f"{source + ': ' if source else ''}{'; '.join(findings.problems)}.",
             suspect="a file made for something else, or a typing error.",
-            remedy="correct the file given with --kafkalab-config (docs/external.md says what it "
-            "may hold).",
+            remedy="correct the file given with --kafkalab-config "
+            f"({doc('external.md', 'docs/external.md')} says what it may hold).",
         )
     if not findings.found.get("bootstrap.servers"):
         raise NoBootstrap(

@@ -33,6 +33,7 @@ from kafkalab.brokers.errors import (
 from kafkalab.brokers.node import START_LIMIT, STOP_LIMIT, MetadataProbe
 from kafkalab.brokers.ports import free_ports
 from kafkalab.brokers.properties import Endpoint, as_environment, node_properties
+from kafkalab.config import doc
 
 if TYPE_CHECKING:
     from docker.models.containers import Container
@@ -279,8 +280,8 @@ class ContainerBackend:
                 f"The image {self.image} is not on this machine and could not be pulled "
                 f"({problem.splitlines()[0][:160]}).",
                 suspect="a misspelled image, or no way to its registry from here.",
-                remedy="pull or build it (docker/README.md), name another with --kafkalab-image, "
-                "or use --kafkalab-backend=embedded.",
+                remedy=f"pull or build it ({doc('docker.md', 'docker/README.md')}), "
+                "name another with --kafkalab-image, or use --kafkalab-backend=embedded.",
             )
 
     def launch(self, topology: Topology, home: Path) -> ContainerBroker:

@@ -443,7 +443,8 @@ def _why_not(codes: set[int], texts: Sequence[str], servers: str) -> BrokerError
     return Unreachable(
         f"No Kafka answers at {servers} ({text}).",
         suspect="a wrong address, a cluster that is down, or a firewall.",
-        remedy="check --kafkalab-bootstrap.",
+        remedy="check --kafkalab-bootstrap, or the servers that the file of --kafkalab-config "
+        "names.",
     )
 
 

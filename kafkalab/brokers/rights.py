@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from kafkalab.brokers.errors import ClusterRefuses, MissingRight
 from kafkalab.brokers.names import EVERY_RUN, run_prefix
+from kafkalab.config import doc
 from kafkalab.waiting import Expired, wait_until
 
 if TYPE_CHECKING:
@@ -57,7 +58,8 @@ def require_rights(client: Mapping[str, str], prefix: str = "") -> None:
         raise MissingRight(
             f"This user lacks rights for names that begin with {EVERY_RUN}: {', '.join(missing)}.",
             suspect="the ACLs of the cluster.",
-            remedy="have them granted as prefixed ACLs; docs/external.md has the commands.",
+            remedy="have them granted as prefixed ACLs; "
+            f"{doc('external.md', 'docs/external.md')} has the commands.",
         )
 
 

@@ -121,7 +121,8 @@ class Run:
     def _set_watchdog(self) -> None:
         package_root = Path(__file__).parents[2]
         watchdog = subprocess.Popen(
-            [sys.executable, "-m", "kafkalab.brokers.watchdog", str(self.folder)],
+            # -P: nothing that lies in the current folder, whatever its name, is run by this.
+            [sys.executable, "-P", "-m", "kafkalab.brokers.watchdog", str(self.folder)],
             env={**os.environ, "PYTHONPATH": str(package_root)},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from io import TextIOWrapper
 from typing import NoReturn
 
 import typer
@@ -45,6 +46,10 @@ def main() -> None:
 
     The exit code is 1, or 2 where what was asked for cannot be told.
     """
+    for stream in (sys.stdout, sys.stderr):
+        # Where a terminal knows no letter for something, it is shown as Python writes it.
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         app()
     except BrokerError as error:

@@ -53,8 +53,9 @@ def clean(
 
     found = runs_in_cluster(client, ledger, is_asked_for, named, output.whole)
     if not found:
-        asked = ", ".join(sorted(named)) or f"runs older than {older_than:g} h"
-        output.whole(f"Nothing is there of {asked}.")
+        asked = ", ".join(sorted(named)) or f"runs that began more than {older_than:g} h ago"
+        younger = "" if named or not older_than else "; --older-than=0 asks of younger ones, too"
+        output.whole(f"Nothing is there of {asked}{younger}.")
         return
     _show_spared([each for each in found if each.spared], now)
     doomed = [each for each in found if not each.spared]
@@ -64,6 +65,11 @@ def clean(
     _show(doomed, now)
     if not yes:
         typer.confirm("Delete them?", abort=True)
+        # Somebody may have come to life while the question stood.
+        found = runs_in_cluster(client, ledger, is_asked_for, named, output.whole)
+        shown = {each.prefix for each in doomed}
+        _show_spared([each for each in found if each.spared and each.prefix in shown], now)
+        doomed = [each for each in found if not each.spared and each.prefix in shown]
     left = Leftovers(
         tuple(name for each in doomed for name in each.left.topics),
         tuple(name for each in doomed for name in each.left.groups),

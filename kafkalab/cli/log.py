@@ -127,7 +127,7 @@ def report(
     path = settings.reports / page.NAME
     standing = standing_of(load(settings.curriculum), settings.reports)
     if not standing.runs:
-        where = "run pytest first, in this folder, or name another with --kafkalab-reports"
+        where = "run pytest first, or name another folder with --reports"
         output.trouble(f"there is no run in {settings.reports} yet: {where}")
         raise typer.Exit(1)
     run_page = settings.reports / RUN_PAGE

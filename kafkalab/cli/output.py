@@ -7,6 +7,9 @@ from rich.text import Text
 
 from kafkalab.readable import LINES, readable
 
+# Or a narrow terminal would get a letter a line, and one that says 0 nothing.
+LEAST_WIDTH = 20
+
 
 def line(
     text: str = "", *, style: str = "", indent: int = 0, console: Console | None = None
@@ -15,9 +18,8 @@ def line(
 
     A progress bar moves out of the way of what its own console prints.
     """
-    console = console or Console(highlight=False)
-    # 20 columns at least, or a narrow terminal would get a letter a line.
-    width = max(20, console.width - indent)
+    console = console or _console()
+    width = max(LEAST_WIDTH, console.width - indent)
     for part in Text(readable(text), style).wrap(console, width):
         part.rstrip()
         console.print(Text(" " * indent) + part, soft_wrap=True)
@@ -25,23 +27,31 @@ def line(
 
 def whole(text: str, *, style: str = "", indent: int = 0) -> None:
     """Print what is to be copied: a command, a path; it is never broken in two."""
-    _print_whole(Console(highlight=False), " " * indent + readable(text), style)
+    _print_whole(_console(), " " * indent + readable(text), style)
 
 
 def picture(shown: RenderableType) -> None:
     """Print a table; whoever makes it puts in what is readable."""
-    Console(highlight=False).print(shown)
+    _console().print(shown)
 
 
 def trouble(text: str) -> None:
     """Print on stderr what went wrong; a broker's log may follow below its line."""
-    errors = Console(stderr=True, highlight=False)
-    _print_whole(errors, "kafkalab: " + readable(text, keep=LINES), "red")
+    _print_whole(_console(stderr=True), "kafkalab: " + readable(text, keep=LINES), "red")
 
 
 def width() -> int:
     """How many columns the terminal has."""
-    return Console().width
+    return _console().width
+
+
+def _console(*, stderr: bool = False) -> Console:
+    console = Console(stderr=stderr, highlight=False)
+    return (
+        console
+        if console.width >= LEAST_WIDTH
+        else Console(stderr=stderr, highlight=False, width=LEAST_WIDTH)
+    )
 
 
 def _print_whole(console: Console, text: str, style: str) -> None:

@@ -24,7 +24,7 @@ from kafkalab.brokers.prepared import Prepared
 from kafkalab.brokers.runs import runs_in
 from kafkalab.cli import output
 from kafkalab.cli.options import CacheOption, ImageOption, VersionOption
-from kafkalab.config import Settings
+from kafkalab.config import Settings, doc
 from kafkalab.readable import readable
 
 OLDEST_PYTHON = (3, 11)
@@ -238,7 +238,9 @@ def _container(settings: Settings) -> Iterator[Finding]:
         "image",
         has_image,
         backend.image if has_image else f"{backend.image} is not there",
-        "" if has_image else "kafkalab prepare, or build one (docker/README.md)",
+        ""
+        if has_image
+        else f"kafkalab prepare, or build one ({doc('docker.md', 'docker/README.md')})",
     )
 
 

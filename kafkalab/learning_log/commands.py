@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kafkalab.brokers.distribution import pinned_versions
+from kafkalab.collection import INSTALLED
 from kafkalab.config import KAFKA_VERSION
 from kafkalab.curriculum import Curriculum, Statement
 
@@ -14,16 +15,25 @@ if TYPE_CHECKING:
     from kafkalab.learning_log.record import FactRecord, RunRecord
 
 
-def task_command(task_id: str) -> str:
+def _pytest(curriculum: Curriculum) -> str:
+    """How pytest is called on the facts: those of an installed package are named."""
+    is_installed = INSTALLED & set(curriculum.folder.parts)
+    return f"pytest --pyargs {curriculum.folder.name}" if is_installed else "pytest"
+
+
+def task_command(task_id: str, curriculum: Curriculum) -> str:
     """What runs all of a task."""
-    return f"pytest -k task_{task_id.replace('.', '_')}"
+    return f"{_pytest(curriculum)} -k task_{task_id.replace('.', '_')}"
 
 
-def fact_command(stated: Statement, kafka_version: str = KAFKA_VERSION) -> str:
+def fact_command(
+    stated: Statement, curriculum: Curriculum, kafka_version: str = KAFKA_VERSION
+) -> str:
     """What runs a fact again, with its controls.
 
     Args:
         stated: the fact.
+        curriculum: whose fact it is.
         kafka_version: on which Kafka; another that can be fetched where the fact
             is not stated for this one.
     """
@@ -31,13 +41,13 @@ def fact_command(stated: Statement, kafka_version: str = KAFKA_VERSION) -> str:
     version = kafka_version if kafka_version in fitting else (fitting or [KAFKA_VERSION])[-1]
     slow = "-m slow " if stated.is_slow else ""
     other = f" --kafkalab-version={version}" if version != KAFKA_VERSION else ""
-    return f"pytest {slow}-k {stated.slug.replace('-', '_')}{other}"
+    return f"{_pytest(curriculum)} {slow}-k {stated.slug.replace('-', '_')}{other}"
 
 
 def run_again(fact: FactRecord, curriculum: Curriculum, record: RunRecord) -> str:
     """What runs a fact of a run again, on that run's Kafka and with its components."""
     version = str(record.broker.get("version") or KAFKA_VERSION)
-    command = fact_command(curriculum.stated_facts[fact.slug], version)
+    command = fact_command(curriculum.stated_facts[fact.slug], curriculum, version)
     return with_solutions(command, record.solutions)
 
 

@@ -110,11 +110,13 @@ def note(path: Path, task_id: str, **said: Any) -> Entry:
         BadJournal: the journal is broken, or a value is none that it takes. It is not touched.
     """
     said = _checked(said)
-    path = path.resolve()
+    if path.is_symlink() and not path.resolve().parent.is_dir():
+        raise BadJournal(f"{path}: it is a link that leads nowhere: mend it, or remove it")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        # Beside the link, where the journal is one: what lies elsewhere may be somebody's folder.
         with FileLock(path.with_suffix(".lock"), timeout=LOCK_LIMIT):
-            return _note(path, task_id, said)
+            return _note(path.resolve(), task_id, said)
     except Timeout as error:
         raise BadJournal(f"{path}: another kafkalab writes into it: try again") from error
     except OSError as error:
@@ -204,6 +206,9 @@ def _put(table: Any, name: str, value: Any) -> None:
 
 
 def _text(path: Path) -> str:
+    if path.exists() and not path.is_file() and not path.is_dir():
+        # A pipe would be waited for, for ever.
+        raise BadJournal(f"{path}: it is not a file: move it away")
     try:
         return path.read_bytes().decode("utf-8")
     except FileNotFoundError:

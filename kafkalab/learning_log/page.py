@@ -20,10 +20,12 @@ from kafkalab.learning_log.standing import FactStanding, Standing, TaskStanding
 from kafkalab.learning_log.templates import FOLDER, environment, policy_of, prose
 from kafkalab.learning_log.verdicts import Verdict
 from kafkalab.learning_log.wording import why
-from kafkalab.learning_log.written import write_whole
+from kafkalab.learning_log.written import require_ours, write_whole
 from kafkalab.readable import readable
 
 NAME = "learning_log.html"
+MARK = "<title>Learning log: Module "
+"""what each such page has in its head, and no page of somebody else"""
 
 # A verdict is told by word, shape and colour: no one of them is all that tells it.
 SHAPES = {
@@ -61,8 +63,9 @@ def write(standing: Standing, path: Path, pictures: Pictures, run_page: Path | N
         run_page: the page of the last run, to be linked; None where there is none.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: it cannot be written, or there is a page that is not ours.
     """
+    require_ours(path, MARK)
     text = html(standing, path.parent, pictures, run_page)
     write_whole(path, text.encode("utf-8", "backslashreplace"))
     pictures.forget_the_rest()

@@ -17,6 +17,8 @@ from kafkalab.learning_log.templates import policy_of, prose
 from kafkalab.learning_log.wording import count, why
 
 RUN_PAGE = "run.html"
+MARK = '<title id="head-title">kafkalab: Module '
+"""what each such page has in its head, and no page of somebody else"""
 
 STYLE = Path(__file__).with_name("run_report.css")
 

@@ -275,7 +275,7 @@ def standing_of(
             entry=entries.get(task.id, journal.Entry()),
             proposed_minutes=minutes.get(task.id, 0),
             last_run=proofs.last_run(task.id),
-            command=task_command(task.id),
+            command=task_command(task.id, curriculum),
         )
         for task in curriculum.tasks
     )
@@ -305,7 +305,7 @@ def _fact_standing(
     folder: str,
     kafka_version: str,
 ) -> FactStanding:
-    note, command = task.facts[stated.slug], fact_command(stated)
+    note, command = task.facts[stated.slug], fact_command(stated, curriculum)
     own = proofs.proof(stated.slug, folder) if folder else None
     return FactStanding(
         slug=stated.slug,

@@ -11,6 +11,7 @@ from kafkalab.learning_log.commands import run_again
 from kafkalab.learning_log.record import FactRecord, RunRecord
 from kafkalab.learning_log.verdicts import Outcome, Verdict
 from kafkalab.learning_log.wording import count, why
+from kafkalab.learning_log.written import require_ours, write_whole
 from kafkalab.readable import readable, shortened
 
 # What Markdown, HTML or a forge takes for markup within a line; a backslash makes it a letter.
@@ -23,9 +24,19 @@ LONGEST_REASON = 600
 
 
 def write(record: RunRecord, curriculum: Curriculum, path: Path) -> None:
-    """Write the summary; a folder that is not there is made."""
+    """Write the summary; a folder that is not there is made.
+
+    Raises:
+        OSError: it cannot be written, or there is a file that is no summary of ours.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(markdown(record, curriculum), "utf-8")
+    require_ours(path, heading(curriculum))
+    write_whole(path, markdown(record, curriculum).encode("utf-8", "backslashreplace"))
+
+
+def heading(curriculum: Curriculum) -> str:
+    """The first line of each summary."""
+    return f"# Module {_text(curriculum.id)}: {_text(curriculum.title)}"
 
 
 def markdown(record: RunRecord, curriculum: Curriculum) -> str:
@@ -34,7 +45,7 @@ def markdown(record: RunRecord, curriculum: Curriculum) -> str:
 
 
 def _lines(record: RunRecord, curriculum: Curriculum) -> Iterator[str]:
-    yield f"# Module {_text(curriculum.id)}: {_text(curriculum.title)}"
+    yield heading(curriculum)
     yield ""
     yield f"**{_outcome(record)}**" + (f" in {record.seconds:.0f} s." if record.completed else "")
     if record.solutions:
@@ -84,7 +95,7 @@ def _fact_lines(fact: FactRecord, again: str) -> Iterator[str]:
     yield f"- **{fact.verdict}** {_prose(fact.sentence)} *{_text(fact.holds_for)}*"
     if fact.verdict is not Verdict.DEMONSTRATED:
         yield from (f"  - {_text(shortened(line, LONGEST_REASON))}" for line in why(fact.reason))
-        yield f"  - `{again}`"
+        yield f"  - `{readable(again)}`"
     for control in fact.controls:
         word = "control" if control.outcome is Outcome.PASSED else f"control {control.outcome}"
         yield f"  - {word}: {_prose(control.sentence)}"
