@@ -694,7 +694,9 @@ def test_make_clean_leaves_what_cannot_be_made_again(tmp_path: Path, repository:
     shutil.copy(repository / "tools" / "tidy.py", tmp_path / "tools")
     (tmp_path / ".venv" / "bin").mkdir(parents=True)
     (tmp_path / ".venv" / ".installed").touch()
-    (tmp_path / ".venv" / "bin" / "python").symlink_to(sys.executable)
+    python = tmp_path / ".venv" / "bin" / "python"
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n', "utf-8")
+    python.chmod(0o755)
     reports = tmp_path / "reports"
     Pictures(reports / "pictures").of(picture_of(1))
     kept = ["journal.toml", "runs/1.json", "pictures/theirs.html", "notes.html"]

@@ -234,13 +234,12 @@ def _container(settings: Settings) -> Iterator[Finding]:
         return
     yield Finding("Docker engine", True, backend.client.version()["Version"])
     has_image = backend.has_image()
+    how = f"kafkalab prepare, or build one ({doc('docker.md', 'docker/README.md')})"
     yield Finding(
         "image",
         has_image,
         backend.image if has_image else f"{backend.image} is not there",
-        ""
-        if has_image
-        else f"kafkalab prepare, or build one ({doc('docker.md', 'docker/README.md')})",
+        "" if has_image else how,
     )
 
 
