@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+import typer
 from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 from foreign import names_of_runs
@@ -203,6 +204,31 @@ def test_a_run_whose_process_lives_is_spared(scene: Scene, named: bool) -> None:
     assert said.exit_code == 0
     assert f"alive: its process, {Owner.me().pid}, goes on" in said.output
     assert scene.there(alive) == BOTH
+
+
+def test_who_comes_to_life_while_the_question_stands_is_spared(
+    scene: Scene, cluster: SecuredCluster, dead: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the answer it is looked again."""
+    woken, other = scene.run(dead), scene.run(dead)
+    monkeypatch.setattr(cleaning, "MEMBERS_LIMIT", 2.0)
+    member = Consumer({**cluster.administrator, "group.id": f"{woken}thing"})
+
+    def join(*_: object, **__: object) -> None:
+        member.subscribe([f"{woken}thing"])
+        wait_until(
+            lambda: member.poll(0.1) or member.assignment(), bool, limit=LIMIT, what="it to join"
+        )
+
+    monkeypatch.setattr(typer, "confirm", join)
+    try:
+        said = scene.clean()
+    finally:
+        member.close()
+
+    assert said.exit_code == 0
+    assert f"alive: {woken}thing has 1 member\n" in said.output
+    assert (scene.there(woken), scene.there(other)) == (BOTH, 0)
 
 
 @pytest.mark.parametrize("known", [True, False], ids=["its process has ended", "unknown"])

@@ -965,6 +965,8 @@ def test_secrets_do_not_show() -> None:
     assert isinstance(merged["sasl.password"], Secret)
     assert str(merged["sasl.password"]) == "s3cret"
     assert found.hide_secrets("bad value s3cret") == "bad value ***"
+    short = ClientProperties({"sasl.password": Secret("p")})
+    assert short.hide_secrets("sasl_plain://up: p, 'p'") == "sasl_plain://up: ***, '***'"
 
 
 def test_values_of_several_lines_do_not_show() -> None:

@@ -7,10 +7,14 @@ import signal
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from kafkalab.brokers.owner import Owner
+from kafkalab.brokers.runs import Run
 from kafkalab.config import KNOBS
 from kafkalab.waiting import wait_until
 
@@ -325,3 +329,110 @@ def test_a_retry_that_passes_does_not_hide_a_refutation(host: Any) -> None:
 
     assert host.verdicts() == {"thing": "refuted"}
     assert result.ret == pytest.ExitCode.TESTS_FAILED
+
+
+# What the host must not lose
+
+
+THEIRS = "<html><title>theirs</title>"
+
+
+@pytest.mark.parametrize("name", ["run.html", "learning_log.html"])
+@pytest.mark.parametrize("how", ["a file", "a link", "a hard link"])
+def test_a_page_of_somebody_elses_stays(host: Any, name: str, how: str) -> None:
+    """It has no mark of ours: it is told in a line, and the facts are judged all the same."""
+    reports, theirs = host.folder / "reports", host.folder / "theirs.html"
+    reports.mkdir()
+    theirs.write_text(THEIRS, "utf-8")
+    if how == "a link":
+        (reports / name).symlink_to(theirs)
+    elif how == "a hard link":
+        (reports / name).hardlink_to(theirs)
+    else:
+        theirs.rename(reports / name)
+
+    result = host.run("lessons")
+
+    assert (reports / name).read_text("utf-8") == THEIRS
+    assert host.verdicts() == {"thing": "demonstrated"}
+    result.stdout.fnmatch_lines([f"*not written: *{name}: kafkalab did not write what is there*"])
+
+
+def test_another_name_of_our_page_keeps_what_it_had(host: Any) -> None:
+    """pytest-html writes into the file; a hard link to it is somebody's copy."""
+    host.run("lessons")
+    page = host.folder / "reports" / "run.html"
+    (host.folder / "kept.html").hardlink_to(page)
+    kept = page.read_bytes()
+
+    host.run("lessons", "-k", "thing")
+
+    assert (host.folder / "kept.html").read_bytes() == kept
+    assert page.read_bytes() != kept
+
+
+@pytest.mark.parametrize("how", ["a file", "a link"])
+def test_a_summary_takes_the_place_of_a_summary_only(host: Any, how: str) -> None:
+    """A file that was named by a slip of the finger stays."""
+    source = host.folder / "source.py"
+    source.write_text("answer = 42\n", "utf-8")
+    if how == "a link":
+        (host.folder / "summary.md").symlink_to(source)
+    name = "summary.md" if how == "a link" else "source.py"
+
+    result = host.run("lessons", f"--kafkalab-concept-summary={name}")
+
+    assert source.read_text("utf-8") == "answer = 42\n"
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["ERROR: --kafkalab-concept-summary: *kafkalab did not write *"])
+
+
+@pytest.mark.parametrize("workers", ["-n0", "-n2"])
+def test_the_hosts_tests_run_where_facts_cannot(host: Any, workers: str) -> None:
+    """Each fact tells why; where nothing but facts was asked for, nothing runs."""
+    host.write("reports", "a file in the place of the folder")
+    host.write("test_own.py", OWN)
+
+    both = host.run(workers, "test_own.py", "lessons")
+    alone = host.run(workers, "lessons")
+
+    both.assert_outcomes(passed=1, errors=1)
+    both.stdout.fnmatch_lines(["kafkalab: no fact can run: the folder for reports, *"])
+    assert alone.ret == pytest.ExitCode.USAGE_ERROR
+
+
+@pytest.mark.parametrize("place", ["", "course/lessons/"])
+def test_a_copy_of_a_module_states_nothing(host: Any, place: str) -> None:
+    """The host's test of the same name is the host's, in JUnit too."""
+    copy = f"{place}{LESSON.rpartition('/')[2]}"
+    host.write("course/pytest.ini", "")
+    (host.folder / place).mkdir(parents=True, exist_ok=True)
+    host.write(copy, "def test_a_thing_is(): assert 0\n")
+
+    host.run(copy, "lessons", "--import-mode=importlib", "--junitxml=junit.xml", "--rootdir=.")
+
+    assert host.verdicts() == {"thing": "demonstrated"}
+    cases = {
+        case.get("classname"): case.findall("properties")
+        for case in ET.parse(host.folder / "junit.xml").iter("testcase")  # noqa: S314 - ours
+    }
+    assert cases[copy.removesuffix(".py").replace("/", ".")] == []
+
+
+@pytest.mark.parametrize("name", ["token.py", "psutil.py", "kafkalab.py"])
+def test_no_module_of_the_hosts_folder_is_run_by_the_watchdog(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Whatever it is called: the watchdog does its work, and the file is not run."""
+    (tmp_path / name).write_text("open('ran', 'w').close()", "utf-8")
+    monkeypatch.chdir(tmp_path)
+    owner = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    run = replace(Run.new(tmp_path / "cache"), owner=Owner.of(owner.pid))
+
+    run.open()
+    owner.kill()
+    owner.wait()
+
+    # 60 s: it looks twice a second.
+    wait_until(lambda: not run.folder.exists(), limit=60, what="the watchdog to clear up")
+    assert not (tmp_path / "ran").exists()

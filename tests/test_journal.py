@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import tomllib
@@ -269,6 +270,62 @@ def test_a_link_stays_a_link(path: Path, tmp_path: Path) -> None:
 
     assert path.is_symlink()
     assert journal.read(elsewhere) == {"1.1": Entry(minutes=3)}
+
+
+def test_a_link_that_leads_nowhere_makes_no_folder(path: Path, tmp_path: Path) -> None:
+    """Where its target's folder is not there, nothing is made in its place."""
+    path.parent.mkdir()
+    path.symlink_to(tmp_path / "gone" / "mine.toml")
+
+    with pytest.raises(BadJournal, match="it is a link that leads nowhere"):
+        journal.note(path, "1.1", minutes=3)
+
+    assert not (tmp_path / "gone").exists()
+
+
+def test_nothing_is_left_beside_the_target_of_a_link(path: Path, tmp_path: Path) -> None:
+    """Its folder is somebody's."""
+    elsewhere = tmp_path / "theirs" / "mine.toml"
+    elsewhere.parent.mkdir()
+    elsewhere.write_text("[task_1_1]\n")
+    path.parent.mkdir()
+    path.symlink_to(elsewhere)
+
+    journal.note(path, "1.1", minutes=3)
+
+    assert list(elsewhere.parent.iterdir()) == [elsewhere]
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640])
+def test_who_may_read_a_journal_stays_as_it_is(path: Path, mode: int) -> None:
+    """Private notes stay private."""
+    path.parent.mkdir()
+    path.touch(mode)
+    path.chmod(mode)
+
+    journal.note(path, "1.1", aha=("mine",))
+
+    assert path.stat().st_mode & 0o777 == mode
+
+
+def test_a_journal_that_may_only_be_read_is_not_written(path: Path) -> None:
+    """Whoever took the right to write away meant it."""
+    path.parent.mkdir()
+    path.touch(0o444)
+
+    with pytest.raises(BadJournal, match="it cannot be written: Permission denied"):
+        journal.note(path, "1.1", minutes=3)
+
+    assert path.read_text("utf-8") == ""
+
+
+def test_a_pipe_is_no_journal(path: Path) -> None:
+    """It is not waited for."""
+    path.parent.mkdir()
+    os.mkfifo(path)
+
+    with pytest.raises(BadJournal, match="it is not a file"):
+        journal.note(path, "1.1", minutes=3)
 
 
 def test_notes_at_the_same_time_are_all_kept(path: Path) -> None:

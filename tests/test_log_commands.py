@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -389,3 +391,40 @@ def test_facts_without_a_question_are_listed_with_their_sentences(call: Call) ->
 
 def test_facts_of_a_task_that_does_not_exist(call: Call) -> None:
     assert call("facts", "3.1").err == "kafkalab: there is no task 3.1: there are 9.1\n"
+
+
+# Terminals
+
+
+def test_a_terminal_that_says_it_has_no_columns_gets_some(
+    call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As some that are not there yet say."""
+    monkeypatch.setenv("COLUMNS", "0")
+
+    said = call("status")
+
+    assert "not started" in " ".join(said.out.split())
+
+
+def test_a_terminal_that_knows_few_letters_gets_the_others_as_python_writes_them(
+    project: Any,
+) -> None:
+    """No traceback, whatever the locale is."""
+    project.teach(ONE_FACT, {"thing": "there is none"})
+    c = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "COLUMNS": "20"}
+    environment = {**os.environ, **c, "KAFKALAB_CURRICULUM": "module.toml"}
+    program = "import sys; from kafkalab.cli import main; main()"
+
+    done = subprocess.run(
+        [sys.executable, "-c", program, "note", "9.1", "--aha", "\u00fcber"],
+        cwd=project.folder,
+        env=environment,
+        capture_output=True,
+        # 60 s: a command takes half a second.
+        timeout=60,
+        check=False,
+    )
+
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"ber" in done.stdout

@@ -503,6 +503,19 @@ def test_what_everybody_may_write_to_is_refused(
     assert not (cache_with_jars / "prepared" / "single").exists()
 
 
+def test_a_folder_above_that_everybody_may_rename_in_is_refused(cache_with_jars: Path) -> None:
+    """Who can put another folder in the cache's place can change what runs; not where only
+    owners rename, as in /tmp.
+    """
+    shared = cache_with_jars.parent
+    shared.chmod(0o1777)
+    EmbeddedBackend(cache_with_jars).require_safe()
+    shared.chmod(0o777)
+
+    with pytest.raises(CacheNotSafe, match=f"Everybody on this machine may write to {shared}, and"):
+        EmbeddedBackend(cache_with_jars).prepare(Silent())
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to give a folder away")
 @pytest.mark.parametrize("where", UNSAFE, ids=lambda where: where or "the cache")
 def test_what_belongs_to_somebody_else_is_refused(cache_with_jars: Path, where: str) -> None:
