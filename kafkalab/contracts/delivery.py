@@ -160,7 +160,8 @@ class Delivery(Protocol):
         - Where a transaction has to be aborted (`KafkaError.txn_requires_abort()`), because
           the broker refused an output for instance, it is, and its records are read again and
           tried again, until they are through. An abort takes back what was written, but not
-          where the consumer stands.
+          where the consumer stands. After a refusal `produce()` takes no further output, and
+          says so by the code `_STATE`: that, too, is a transaction to be aborted.
         - Any other error of a transaction, as when a later producer of the same
           `transactional.id` has fenced this one, is raised.
         - When `transform` raises, the transaction is aborted first.

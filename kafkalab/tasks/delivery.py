@@ -144,22 +144,25 @@ def _commit(
     """One transaction for these records; False where it was aborted, to be done again."""
     producer.begin_transaction()
     try:
-        for message in batch:
-            for output in transform(message):
-                producer.produce(output.topic, output.value, output.key)
+        outputs = [output for message in batch for output in transform(message)]
+    except BaseException:
+        producer.abort_transaction(TRANSACTION_LIMIT)
+        raise
+    try:
+        for output in outputs:
+            producer.produce(output.topic, output.value, output.key)
         producer.send_offsets_to_transaction(
             _next_offsets(batch), consumer.consumer_group_metadata(), TRANSACTION_LIMIT
         )
         producer.commit_transaction(TRANSACTION_LIMIT)
     except KafkaException as error:
-        if not error.args[0].txn_requires_abort():
+        refused = error.args[0]
+        # When the broker has refused an output, produce() takes no further one: _STATE.
+        if not refused.txn_requires_abort() and refused.code() != KafkaError._STATE:
             raise
         producer.abort_transaction(TRANSACTION_LIMIT)
         _rewind(consumer, batch)
         return False
-    except BaseException:
-        producer.abort_transaction(TRANSACTION_LIMIT)
-        raise
     return True
 
 
