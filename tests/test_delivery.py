@@ -59,4 +59,4 @@ def test_an_output_refused_while_others_are_handed_over_is_tried_again(
 
     reader = Consumer({**config, "group.id": "reads"})
     assert done == 3
-    assert [each.value for each in read(reader, "copy")] == [b"a", b"b", b"c"]
+    assert [each.value() for each in read(reader, "copy")] == [b"a", b"b", b"c"]
