@@ -672,7 +672,7 @@ def test_nobody_listens(says: Callable[..., str]) -> None:
     line = says("--kafkalab-bootstrap=127.0.0.1:1")
 
     assert "No Kafka answers at 127.0.0.1:1 (Connect to ipv4#127.0.0.1:1 failed" in line
-    assert "To do: check --kafkalab-bootstrap." in line
+    assert "To do: check --kafkalab-bootstrap, or the servers that the file" in line
 
 
 def test_a_host_that_does_not_exist(says: Callable[..., str]) -> None:
