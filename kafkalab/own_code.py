@@ -34,6 +34,8 @@ _OF_OTHERS = (
     Path(sysconfig.get_path("platlib")),
 )
 
+OURS = __name__.partition(".")[0]
+
 _numbers = count(1)
 
 
@@ -129,6 +131,9 @@ class Folder(MetaPathFinder):
 
     def _own_name(self, top: str) -> str:
         """The full name of the learner's module that such an import means; empty if none."""
+        if top == OURS:
+            # In the root of a clone it lies beside, and would be there twice, with other types.
+            return ""
         if self.file_of(top).exists():
             return f"{self._package}.{top}"
         if top == self.path.name and (self.path / "__init__.py").exists():

@@ -7,8 +7,9 @@ import importlib
 import inspect
 import reprlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from traceback import walk_tb
 from types import FunctionType, ModuleType
 from typing import Any, TypeGuard, cast
 
@@ -106,21 +107,42 @@ class Component:
             raise BrokenContract(f"{self._file} has no '{name}', which this task asks for{as_what}")
         found = getattr(owner, name)
         if function is None:
-            return found
+            return self._completed(found, name)
         if not callable(found):
             saw = reprlib.repr(found)
             raise BrokenContract(f"{self._file}: this task asks for {call}, and finds {saw}")
+        if odd := _kind_of(found):
+            raise BrokenContract(
+                f"{self._place_of(found)}: this task asks for a plain {call}, and finds {odd}"
+            )
         if not takes_all_calls(found, function):
             place, saw = self._place_of(found), name + as_written(found)
             raise BrokenContract(f"{place}: this task asks for {call}, and finds {saw}")
         made = vars(sys.modules[contract.__module__]).get(function.__annotations__["return"])
         return self._maker(found, name, made) if is_protocol(made) else found
 
+    def _completed(self, found: object, name: str) -> object:
+        """A value of the component's; what a mapping does not say, the contract's says."""
+        given = getattr(sys.modules[self._contract.__module__], name, None)
+        if found is given or not isinstance(given, Mapping):
+            return found
+        if not isinstance(found, Mapping):
+            raise BrokenContract(f"{self._file}: {name} is no mapping, but {reprlib.repr(found)}")
+        return {**given, **found}
+
     def _maker(self, found: Callable[..., Any], name: str, contract: type) -> Callable[..., Any]:
         """Makes what a class of the component makes, and holds it against its contract."""
 
         def make(*args: Any, **given: Any) -> Any:
-            made = found(*args, **given)
+            try:
+                made = found(*args, **given)
+            except TypeError as error:
+                frames = [Path(each.f_code.co_filename) for each, _ in walk_tb(error.__traceback__)]
+                if any(is_own(path, self._folder.path) for path in frames):
+                    raise
+                raise BrokenContract(f"{self._file}: {name}() makes nothing: {error}") from None
+            if made is None:
+                raise BrokenContract(f"{self._file}: {name}() returned None")
             for each in asked_for(contract):
                 self._held(made, each, contract, of=name)
             return made
@@ -143,6 +165,13 @@ class Component:
             return self._file
         file = Path(code.co_filename).relative_to(self._folder.path).as_posix()
         return f"{file}:{code.co_firstlineno}"
+
+
+def _kind_of(function: Callable[..., Any]) -> str:
+    """What kind of function would not do when it is called; empty for a plain one."""
+    if inspect.iscoroutinefunction(function):
+        return "an async function"
+    return "an async generator" if inspect.isasyncgenfunction(function) else ""
 
 
 def is_protocol(found: object) -> TypeGuard[type]:

@@ -12,6 +12,7 @@ import confluent_kafka
 import pytest
 
 from kafkalab.contracts import BrokenContract, delivery
+from kafkalab.contracts import topics as contracts_topics
 from kafkalab.contracts.topics import Topics
 from kafkalab.curriculum import Task, load
 from kafkalab.learning_log.verdicts import Outcome, judge
@@ -349,12 +350,16 @@ def test_another_class_breaks_the_contract(my_lab: Path, code: str, told: str) -
 
 
 def test_what_the_contract_gives_may_be_left_out(my_lab: Path) -> None:
-    """Settings of the contract hold where a component has none; else its own do."""
+    """Settings of the contract hold where a component has none of its own."""
     (my_lab / "delivery.py").write_text("", "utf-8")
     assert Solutions(my_lab).delivery.SETTINGS is delivery.SETTINGS
 
     (my_lab / "delivery.py").write_text("SETTINGS = {'at_least_once': {}}\n", "utf-8")
-    assert Solutions(my_lab).delivery.SETTINGS == {"at_least_once": {}}
+    assert Solutions(my_lab).delivery.SETTINGS == {**delivery.SETTINGS, "at_least_once": {}}
+
+    (my_lab / "delivery.py").write_text("SETTINGS = None\n", "utf-8")
+    with pytest.raises(BrokenContract, match=r"delivery.py: SETTINGS is no mapping, but None"):
+        _ = Solutions(my_lab).delivery.SETTINGS
 
 
 # Loading
@@ -625,3 +630,49 @@ def test_a_broken_contract_is_told_out_of_another_process(my_lab: Path) -> None:
 
     with pytest.raises(ChildFailed, match=r"^topics\.py has no 'describe'"):
         child.wait(20)
+
+
+# What was tried, and went wrong once
+
+
+def test_an_async_function_is_told_before_it_is_called(my_lab: Path) -> None:
+    """It would return at once, and have done nothing."""
+    write(my_lab, "async def provision(config, definitions, *, grow=False): ...\n")
+
+    with pytest.raises(BrokenContract, match=r"topics.py:1: .* a plain provision\(.*an async func"):
+        _ = Solutions(my_lab).topics.provision
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        (
+            "from abc import ABC, abstractmethod\n\nclass RebalanceListener(ABC):\n"
+            "    def __init__(self, member, changes): ...\n"
+            "    @abstractmethod\n    def on_assign(self, consumer, partitions): ...\n",
+            "rebalance.py: RebalanceListener() makes nothing: Can't instantiate abstract class",
+        ),
+        (
+            "def RebalanceListener(member, changes): ...\n",
+            "rebalance.py: RebalanceListener() returned None",
+        ),
+    ],
+    ids=["abstract", "nothing"],
+)
+def test_a_class_that_makes_nothing_is_told(my_lab: Path, code: str, said: str) -> None:
+    """In one sentence that names the component."""
+    (my_lab / "rebalance.py").write_text(code, "utf-8")
+
+    with pytest.raises(BrokenContract) as broken:
+        Solutions(my_lab).rebalance.RebalanceListener("a", [])
+
+    assert str(broken.value).startswith(said)
+
+
+def test_kafkalab_is_never_the_learners(my_lab: Path) -> None:
+    """Where a folder holds a package of that name, as a clone's root does, types stay the same."""
+    (my_lab / "kafkalab" / "contracts").mkdir(parents=True)
+    (my_lab / "kafkalab" / "contracts" / "topics.py").write_text("NotKnownEverywhere = None\n")
+    write(my_lab, "from kafkalab.contracts.topics import NotKnownEverywhere as given\n")
+
+    assert Solutions(my_lab).topics.given is contracts_topics.NotKnownEverywhere

@@ -423,3 +423,48 @@ def test_of_several_failures_the_worst_counts(my_lab: Path) -> None:
     outcome, said = judge(ExceptionGroup("two failures", failures), my_lab, healthy)
 
     assert (outcome, said) == (REFUTED, "one is not two")
+
+
+@pytest.mark.parametrize(
+    "use",
+    [lambda found: found[0], lambda found: next(iter(found)), lambda _: json.loads("no JSON")],
+    ids=["an index", "the next one", "Python's own parser"],
+)
+def test_a_result_that_does_not_fit_refutes_wherever_python_meets_it(
+    tmp_path: Path, use: Callable[[list[int]], object]
+) -> None:
+    """An empty list where rows were asked for, and no JSON: the component's, not the harness's."""
+    with pytest.raises((LookupError, StopIteration, ValueError)) as met:
+        use([])
+
+    outcome, reason = judge(met.value, tmp_path, lambda: None, Path(__file__))
+
+    assert outcome is Outcome.REFUTED
+    assert reason.startswith("what the component takes or returns does not fit: ")
+
+
+def test_an_error_of_kafka_that_is_only_a_text_is_judged(tmp_path: Path) -> None:
+    """A learner may raise one, as the contract has it, without the client's error in it."""
+    own = tmp_path / "topics.py"
+    code = "from confluent_kafka import KafkaException\nraise KafkaException('cannot reach it')\n"
+    own.write_text(code, "utf-8")
+    with pytest.raises(Exception, match="cannot reach it") as raised:
+        exec(compile(code, str(own), "exec"), {})  # noqa: S102 - our own
+
+    outcome, reason = judge(raised.value, tmp_path, lambda: None)
+
+    assert (outcome, reason) == (Outcome.REFUTED, "topics.py:2: KafkaException: cannot reach it")
+
+
+def test_a_group_of_errors_out_of_a_component_refutes(tmp_path: Path) -> None:
+    """With the line in which it was raised."""
+    own = tmp_path / "topics.py"
+    code = "raise ExceptionGroup('failed', [OSError('one')])\n"
+    own.write_text(code, "utf-8")
+    with pytest.raises(ExceptionGroup) as raised:
+        exec(compile(code, str(own), "exec"), {})  # noqa: S102 - our own
+
+    outcome, reason = judge(raised.value, tmp_path, lambda: None)
+
+    assert outcome is Outcome.REFUTED
+    assert reason.startswith("topics.py:1: ExceptionGroup: failed")

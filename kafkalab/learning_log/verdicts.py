@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sysconfig
 from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -20,7 +21,8 @@ TOO_LATE = "it did not return in time: "
 
 # What Python raises where a component is called, or its result used, in another way than
 # it was written for.
-MISFITS = (TypeError, AttributeError, ValueError, KeyError)
+MISFITS = (TypeError, AttributeError, ValueError, LookupError, StopIteration)
+STANDARD_LIBRARY = Path(sysconfig.get_path("stdlib"))
 
 
 class Outcome(StrEnum):
@@ -105,7 +107,13 @@ def judge(
             that shows there, such as None where a list was asked for, is the
             component's.
     """
-    if isinstance(error, BaseExceptionGroup):
+    places = _places_of(error.__traceback__)
+    own = [
+        f"{path.relative_to(solutions).as_posix()}:{line}"
+        for path, line in places
+        if is_own(path, solutions) and path != component_test
+    ]
+    if isinstance(error, BaseExceptionGroup) and not own:
         # hypothesis found several failures: of these too the worst counts.
         said = [judge(each, solutions, broker_fails, component_test) for each in error.exceptions]
         return min(said, key=lambda each: SEVERITY.index(each[0]))
@@ -115,13 +123,6 @@ def judge(
         return Outcome.INVALID, f"the cluster's ACLs do not allow it: {_named(error)}"
     if failure := broker_fails():
         return Outcome.INVALID, failure
-    places = _places_of(error.__traceback__)
-    files = [path for path, _ in places]
-    own = [
-        f"{path.relative_to(solutions).as_posix()}:{line}"
-        for path, line in places
-        if is_own(path, solutions) and path != component_test
-    ]
     is_expectation = isinstance(error, AssertionError | pytest.fail.Exception)
     timed_out = isinstance(error, pytest.fail.Exception) and str(error).startswith(TIMEOUT_TEXT)
     if own:
@@ -129,17 +130,28 @@ def judge(
         return Outcome.REFUTED, f"{own[-1]}: {reason}"
     if is_expectation and not timed_out:
         return Outcome.REFUTED, _reason(error)
-    if isinstance(error, MISFITS) and files[-1:] == [component_test]:
+    if isinstance(error, MISFITS) and _shows_in(component_test, [path for path, _ in places]):
         text = f"what the component takes or returns does not fit: {_named(error)}"
         return Outcome.REFUTED, text
     return Outcome.INVALID, _reason(error)
 
 
+def _shows_in(test: Path | None, files: Sequence[Path]) -> bool:
+    """Whether an error arose in a test, or in what Python itself did for it with a result."""
+    if test not in files:
+        return False
+    after = files[len(files) - files[::-1].index(test) :]
+    return all(path.is_relative_to(STANDARD_LIBRARY) for path in after)
+
+
 def _lacks_a_right(error: BaseException) -> bool:
     """Whether the broker refused a request because of an ACL, whoever made it."""
     # By name: to import the client for this would cost those who do not use it.
-    is_the_brokers = type(error).__name__ == "KafkaException" and bool(error.args)
-    return is_the_brokers and str(error.args[0].name()).endswith("_AUTHORIZATION_FAILED")
+    if type(error).__name__ != "KafkaException" or not error.args:
+        return False
+    # Whoever raises one may have put a text in, where the client has its error.
+    name = getattr(error.args[0], "name", None)
+    return callable(name) and str(name()).endswith("_AUTHORIZATION_FAILED")
 
 
 def _places_of(traceback: TracebackType | None) -> list[tuple[Path, int]]:

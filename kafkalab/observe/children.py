@@ -10,6 +10,7 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import sysconfig
 import threading
 import traceback
 from collections.abc import Callable, Iterator
@@ -130,9 +131,15 @@ def _run(program: Callable[..., None], mouth: Connection, *arguments: object) ->
         # It names the place in the component, which is not where it was raised.
         mouth.send(ChildFailed(str(broken)))
     except Exception as error:  # noqa: BLE001 - the parent is told, and judges
-        *_, last = traceback.extract_tb(error.__traceback__)
+        frames = traceback.extract_tb(error.__traceback__)
+        # Python's own files are where it shows, not where it comes from.
+        *_, last = [each for each in frames if not _is_pythons(each.filename)] or frames
         place = f"{Path(last.filename).name}:{last.lineno}"
         mouth.send(ChildFailed(f"{place}: {type(error).__name__}: {error}"))
+
+
+def _is_pythons(file: str) -> bool:
+    return Path(file).is_relative_to(sysconfig.get_path("stdlib")) and "site-packages" not in file
 
 
 def _end_with_parent() -> None:
