@@ -90,7 +90,7 @@ def main() -> int:
     options = side_by_side.options(__doc__)
     rounds = side_by_side.SMOKE_ROUNDS if options.smoke else options.rounds
     console = Console()
-    embedded = side_by_side.embedded(console)
+    embedded = side_by_side.embedded()
     distribution = embedded.prepared.distribution
     seconds = side_by_side.measure(
         {

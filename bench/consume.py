@@ -43,7 +43,7 @@ def main() -> int:
     """Run the bench; the exit code is 1 when the promise does not hold."""
     options = side_by_side.options(__doc__)
     console = Console()
-    with side_by_side.running_broker(console) as broker:
+    with side_by_side.running_broker() as broker:
         admin = AdminClient(broker.client_properties())
         create_topic(broker, admin, "bench", PARTITIONS, 1, {})
         publish(

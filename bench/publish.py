@@ -56,7 +56,7 @@ def main() -> int:
     """Run the bench; the exit code is 1 when the promise does not hold."""
     options = side_by_side.options(__doc__)
     console = Console()
-    with side_by_side.running_broker(console) as broker:
+    with side_by_side.running_broker() as broker:
         create_topic(broker, AdminClient(broker.client_properties()), "bench", 3, 1, {})
         records = [
             KeyedRecord("bench", f"user-{number % 1000}", b'{"number": %d}' % number)

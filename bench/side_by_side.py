@@ -35,18 +35,18 @@ def options(doc: str | None) -> argparse.Namespace:
     return parser.parse_args()
 
 
-def embedded(console: Console) -> EmbeddedBackend:
+def embedded() -> EmbeddedBackend:
     """The embedded backend, prepared."""
     backend = EmbeddedBackend(Settings.from_environment().cache)
-    with Bar(console) as bar:
+    with Bar() as bar:
         backend.prepare(bar)
     return backend
 
 
 @contextlib.contextmanager
-def running_broker(console: Console) -> Iterator[Broker]:
+def running_broker() -> Iterator[Broker]:
     """One broker, in a run's folder: a bench that is killed leaves it to the next run to clear."""
-    backend = embedded(console)
+    backend = embedded()
     run = Run.new(backend.cache, "embedded")
     run.open()
     broker = backend.launch(Topology(), run.folder / "bench")
