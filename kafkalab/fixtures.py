@@ -30,6 +30,9 @@ MembersMaker = Callable[..., "Group"]
 ChildStarter = Callable[..., "Child"]
 JavaDefaults = Callable[[str], Mapping[str, str]]
 
+OF_PROGRAMS = (__name__, "kafkalab.solutions", "kafkalab.tasks.delivery")
+"""what the modules import in which a child's program stands"""
+
 # Records that a test left in the queue on purpose are not waited for any longer.
 FLUSH_LIMIT = 5.0
 
@@ -128,8 +131,10 @@ def members(broker: Broker, admin: AdminClient, group: str) -> Iterator[MembersM
     `members(EAGER, name, partitions=3)` is the test's group on one topic; more
     topics may be named, and an `ending` makes another group of the test.
     """
+    from kafkalab.observe.children import load_once
     from kafkalab.observe.groups import Group
 
+    load_once(*OF_PROGRAMS)
     made: list[Group] = []
 
     def make(
@@ -158,8 +163,9 @@ def members(broker: Broker, admin: AdminClient, group: str) -> Iterator[MembersM
 @pytest.fixture
 def child() -> Iterator[ChildStarter]:
     """Starts processes, `child(program, ...)`; those that still run are killed at the end."""
-    from kafkalab.observe.children import children
+    from kafkalab.observe.children import children, load_once
 
+    load_once(*OF_PROGRAMS)
     with children() as start:
         yield start
 

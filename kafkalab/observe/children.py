@@ -29,8 +29,19 @@ Say = Callable[[object], None]
 
 # Its children are forked from a process that has no clients, so they inherit no client's threads.
 _context = multiprocessing.get_context("forkserver")
-# What they use is loaded there once, and not in each of them.
-_context.set_forkserver_preload(["confluent_kafka", "pytest", "kafkalab.observe.delivery_bench"])
+_loaded_there = ["confluent_kafka", "pytest", "kafkalab.observe.delivery_bench"]
+
+
+def load_once(*modules: str) -> None:
+    """Name what programs use: it is loaded where they are forked from, and not in each of them.
+
+    It counts where it is said before the first child of this process starts.
+    """
+    _loaded_there.extend(each for each in modules if each not in _loaded_there)
+    _context.set_forkserver_preload(_loaded_there)
+
+
+load_once()
 
 
 class ChildFailed(AssertionError):
