@@ -8,12 +8,14 @@ of that name, are others.
 
 from __future__ import annotations
 
+import ast
 import builtins
 import importlib
 import importlib.util
 import sys
 import sysconfig
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from itertools import count
@@ -43,6 +45,49 @@ def is_own(file: Path, folder: Path) -> bool:
     """Whether a file is the learner's: anywhere below the folder, and nothing installed there."""
     others = [each for each in _OF_OTHERS if each != folder and each.is_relative_to(folder)]
     return file.is_relative_to(folder) and not any(file.is_relative_to(each) for each in others)
+
+
+def digest_of(folder: Path, name: str) -> str:
+    """What tells one state of a component's code from another; empty where there is no such file.
+
+    It is of the component's own file or package, and of what it imports from the same folder: an
+    edit to another component leaves it as it is.
+
+    Raises:
+        OSError: a file of it cannot be read.
+    """
+    digest, waiting, taken = sha256(), [name], set[Path]()
+    while waiting:
+        for file in _files_of(folder, waiting.pop(0)):
+            if file not in taken:
+                taken.add(file)
+                code = file.read_bytes()
+                digest.update(file.relative_to(folder).as_posix().encode("utf-8", "replace"))
+                digest.update(b"\0" + sha256(code).digest())
+                waiting += sorted(_imported(code))
+    return digest.hexdigest() if taken else ""
+
+
+def _files_of(folder: Path, name: str) -> list[Path]:
+    """The files that an import of that name may load from the folder: one, or a package's."""
+    if (folder / f"{name}.py").is_file() and not (folder / name / "__init__.py").exists():
+        return [folder / f"{name}.py"]
+    return [file for file in sorted((folder / name).rglob("*.py")) if is_own(file, folder)]
+
+
+def _imported(code: bytes) -> set[str]:
+    """The first words of what a file imports, with or without dots; none of a broken file."""
+    try:
+        tree = ast.parse(code)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return set()
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {each.name for each in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names |= {node.module} if node.module else {each.name for each in node.names}
+    return {name.partition(".")[0] for name in names} - {OURS}
 
 
 class Folder(MetaPathFinder):

@@ -17,8 +17,15 @@ from typing import Any, NamedTuple
 
 FILE = "acts.jsonl"
 
-PREDICTED, SEEN, EXPLAINED = "predicted", "seen", "explained"
-"""what was chosen before it was seen; that the answer was opened; the fact in one's own words"""
+PREDICTED = "predicted"
+"""a fact's question was answered: `choice`, empty for "don't know", and whether it was `right`"""
+SEEN = "seen"
+"""a fact's answer was opened without a prediction"""
+EXPLAINED = "explained"
+"""a fact in one's own words, `sentence`, and whether it says the same as ours, `agrees`"""
+JUDGED = "judged"
+"""a task's component was judged: in which `folder`, seen from the file's own, the digest of its
+`code`, and the verdict on each of its `facts`, by slug"""
 
 OF_EACH = ("id", "at", "kind", "about")
 

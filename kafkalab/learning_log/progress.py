@@ -1,0 +1,250 @@
+"""What the learner did, replayed from the acts: predicted, explained, built.
+
+A run proves that facts hold on this machine, and moves none of this. Each number is a
+function of the acts, of the learner's code as it is now, and of the day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Literal
+
+from kafkalab.curriculum import Task
+from kafkalab.learning_log import acts
+from kafkalab.learning_log.acts import Act
+from kafkalab.learning_log.verdicts import Verdict
+from kafkalab.own_code import digest_of
+
+# What was opened is forgotten after as long: then it can be predicted, and is asked again.
+WEEK = timedelta(days=7)
+
+LEARNED = frozenset({acts.PREDICTED, acts.EXPLAINED, acts.SEEN})
+"""the kinds of acts that show a fact's answer"""
+
+Built = Literal["holds", "fails", "changed", ""]
+"""how a fact about the component fares in the learner's code as it is now; `changed` since it was
+judged, empty where it never was"""
+
+
+@dataclass(frozen=True)
+class Guess:
+    """A prediction that counts: it was made before the answer was seen."""
+
+    choice: str
+    """what was chosen; empty for "don't know\""""
+    is_right: bool
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A fact in the learner's own words, that say the same as ours: so they compared them."""
+
+    sentence: str
+    """as it was said last"""
+    at: datetime
+    """when it was explained first"""
+    is_due: bool
+    """a week is over, and it was not explained again"""
+
+
+@dataclass(frozen=True)
+class FactProgress:
+    """What the learner did with one fact."""
+
+    predicted: Guess | None = None
+    explained: Explanation | None = None
+    was_seen: bool = False
+    """the answer was opened"""
+    built: Built = ""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether its sentence gives nothing away any more."""
+        return self.was_seen or self.predicted is not None or self.explained is not None
+
+    @property
+    def is_surprise(self) -> bool:
+        """Whether the prediction was not right, and nothing was explained since."""
+        return self.predicted is not None and not self.predicted.is_right and self.explained is None
+
+
+@dataclass(frozen=True)
+class Count:
+    """So many of so many."""
+
+    done: int
+    of: int
+
+    def __str__(self) -> str:
+        return f"{self.done} of {self.of}"
+
+    @property
+    def is_full(self) -> bool:
+        return self.done == self.of
+
+    def plus(self, other: Count) -> Count:
+        return Count(self.done + other.done, self.of + other.of)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What is the learner's, of one task or of several."""
+
+    predicted: Count = Count(0, 0)
+    explained: Count = Count(0, 0)
+    built: Count = Count(0, 0)
+    surprises: int = 0
+    """predicted, but not right, and not explained yet"""
+    due: int = 0
+    """explained a week ago or earlier, and to be explained again"""
+    changed: int = 0
+    """held for the component as it was; its file was edited since"""
+
+    @property
+    def whole(self) -> Count:
+        """All of it in one count."""
+        return self.predicted.plus(self.explained).plus(self.built)
+
+    @property
+    def percent(self) -> int:
+        """Rounded down: 100 means all."""
+        whole = self.whole
+        return 100 * whole.done // whole.of if whole.of else 0
+
+    def plus(self, other: Progress) -> Progress:
+        return Progress(
+            self.predicted.plus(other.predicted),
+            self.explained.plus(other.explained),
+            self.built.plus(other.built),
+            self.surprises + other.surprises,
+            self.due + other.due,
+            self.changed + other.changed,
+        )
+
+
+@dataclass(frozen=True)
+class OwnCode:
+    """How the learner's own component fares, as its file is now."""
+
+    folder: str
+    """absolute"""
+    day: date
+    """when it was judged last"""
+    built: Mapping[str, Built]
+    """by slug, of each fact that ever judged it"""
+
+    @property
+    def held(self) -> int:
+        """How many facts hold."""
+        return list(self.built.values()).count("holds")
+
+
+@dataclass(frozen=True)
+class Replay:
+    """All acts, by what they are about."""
+
+    facts: Mapping[str, FactProgress]
+    own: Mapping[str, OwnCode]
+    """by task, as in `1.2`: of several folders that in which most facts hold"""
+    days: Mapping[str, tuple[date, ...]]
+    """by slug or task, the days on which something was done, the first day first"""
+    has_begun: bool
+    """whether the learner ever predicted, explained, or opened an answer"""
+
+    def of(self, slug: str, task: str) -> FactProgress:
+        """What was done with a fact of a task."""
+        own = self.own.get(task)
+        built = own.built.get(slug, "") if own else ""
+        return replace(self.facts.get(slug, FactProgress()), built=built)
+
+
+def replay(
+    done: Sequence[Act], tasks: Iterable[Task], reports: Path, now: datetime | None = None
+) -> Replay:
+    """What the acts together say.
+
+    Args:
+        done: the acts, the earliest first.
+        tasks: those of the curriculum.
+        reports: the folder of the acts' file; folders of one's own code are named from there.
+        now: the present moment, with its offset.
+    """
+    now = now or datetime.now().astimezone()
+    by_fact: dict[str, list[Act]] = {}
+    days: dict[str, list[date]] = {}
+    for act in done:
+        by_fact.setdefault(act.about, []).append(act)
+        days.setdefault(act.about, []).append(_moment(act).date())
+    judged = [act for act in done if act.kind == acts.JUDGED]
+    return Replay(
+        facts={slug: _fact_progress(each, now) for slug, each in by_fact.items()},
+        own={task.id: own for task in tasks if (own := _own_code(task, judged, reports))},
+        days={about: tuple(each) for about, each in days.items()},
+        has_begun=any(act.kind in LEARNED for act in done),
+    )
+
+
+def _fact_progress(done: Sequence[Act], now: datetime) -> FactProgress:
+    predicted: Guess | None = None
+    shown_at: datetime | None = None
+    was_seen = False
+    agreed: list[Act] = []
+    for act in done:
+        at = _moment(act)
+        if act.kind == acts.PREDICTED and predicted is None:
+            if shown_at is None or at - shown_at >= WEEK:
+                choice, is_right = act.said.get("choice"), act.said.get("right") is True
+                predicted = Guess(choice if isinstance(choice, str) else "", is_right, at)
+        elif act.kind in (acts.SEEN, acts.EXPLAINED):
+            was_seen = True
+        if act.kind == acts.EXPLAINED and act.said.get("agrees") is True:
+            agreed.append(act)
+        if act.kind in LEARNED:
+            # Each of them ends with the answer on the screen.
+            shown_at = at
+    return FactProgress(predicted, _explained(agreed, now), was_seen)
+
+
+def _explained(agreed: Sequence[Act], now: datetime) -> Explanation | None:
+    if not agreed:
+        return None
+    first, last = _moment(agreed[0]), _moment(agreed[-1])
+    is_settled = last - first >= WEEK
+    is_due = not is_settled and now - last >= WEEK
+    return Explanation(str(agreed[-1].said.get("sentence") or ""), first, is_due)
+
+
+def _own_code(task: Task, judged: Sequence[Act], reports: Path) -> OwnCode | None:
+    """The component of a task in the folder where most facts hold; of equals the last judged."""
+    said: dict[str, list[Act]] = {}
+    for act in judged:
+        folder = act.said.get("folder")
+        if act.about == task.id and isinstance(folder, str):
+            # The last judged comes last.
+            said[folder] = [*said.pop(folder, []), act]
+    found = [_as_it_is_now(Path(reports, each), task.component, said[each]) for each in said]
+    return max(reversed(found), key=lambda own: own.held, default=None)
+
+
+def _as_it_is_now(folder: Path, component: str, judged: Sequence[Act]) -> OwnCode:
+    try:
+        folder = folder.resolve()
+        now = digest_of(folder, component)
+    except (OSError, ValueError):
+        # Of a folder that cannot be read nothing is as it was.
+        now = ""
+    built: dict[str, Built] = {}
+    for act in judged:
+        facts = act.said.get("facts")
+        for slug, verdict in facts.items() if isinstance(facts, dict) else ():
+            holds: Built = "holds" if verdict == Verdict.DEMONSTRATED else "fails"
+            built[slug] = holds if now and act.said.get("code") == now else "changed"
+    return OwnCode(str(folder), _moment(judged[-1]).date(), built)
+
+
+def _moment(act: Act) -> datetime:
+    return datetime.fromisoformat(act.at).astimezone()
