@@ -6,6 +6,7 @@ function of the acts, of the learner's code as it is now, and of the day.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
@@ -59,6 +60,8 @@ class FactProgress:
     explained: Explanation | None = None
     was_seen: bool = False
     """the answer was opened"""
+    waits: bool = False
+    """it was opened within the last week, before any prediction: one would not count yet"""
     built: Built = ""
 
     @property
@@ -155,11 +158,36 @@ class Replay:
     has_begun: bool
     """whether the learner ever predicted, explained, or opened an answer"""
 
+    def days_of(self, task: Task) -> tuple[date, ...]:
+        """The days on which something was done for a task, the first day first."""
+        return tuple(
+            sorted(day for about in (task.id, *task.facts) for day in self.days.get(about, ()))
+        )
+
+    def hides(self, slug: str, task: Task) -> bool:
+        """Whether a fact's sentence would give an answer away that is yet to be predicted.
+
+        Not before the learner has begun, nor in CI, where nobody learns.
+        """
+        is_asked = self.has_begun and not is_ci() and question_of(task, slug)
+        return bool(is_asked) and not self.facts.get(slug, FactProgress()).is_open
+
     def of(self, slug: str, task: str) -> FactProgress:
         """What was done with a fact of a task."""
         own = self.own.get(task)
         built = own.built.get(slug, "") if own else ""
         return replace(self.facts.get(slug, FactProgress()), built=built)
+
+
+def question_of(task: Task, slug: str) -> str:
+    """What is asked before a fact runs; empty where nothing is."""
+    prediction = task.predictions.get(slug)
+    return prediction.question if prediction else ""
+
+
+def is_ci() -> bool:
+    """Whether this is a CI job, as forges tell by the environment variable CI."""
+    return os.environ.get("CI", "").lower() not in ("", "0", "false")
 
 
 def replay(
@@ -206,7 +234,8 @@ def _fact_progress(done: Sequence[Act], now: datetime) -> FactProgress:
         if act.kind in LEARNED:
             # Each of them ends with the answer on the screen.
             shown_at = at
-    return FactProgress(predicted, _explained(agreed, now), was_seen)
+    waits = predicted is None and shown_at is not None and now - shown_at < WEEK
+    return FactProgress(predicted, _explained(agreed, now), was_seen, waits)
 
 
 def _explained(agreed: Sequence[Act], now: datetime) -> Explanation | None:

@@ -1,27 +1,37 @@
-"""Where the learner stands, in each fact, in each task and in all: made of the run records."""
+"""Where the learner stands, in each fact, in each task and in all.
+
+Two columns that are never added up: what is the learner's, made of the acts, and what was
+proved on this machine, made of the run records.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, datetime
+from functools import cached_property, reduce
 from pathlib import Path
 from typing import Literal
 
 from kafkalab.config import KAFKA_VERSION
 from kafkalab.curriculum import Curriculum, Statement, Task
-from kafkalab.learning_log import journal
-from kafkalab.learning_log.commands import (
-    fact_command,
-    shown_folder,
-    task_command,
-    with_solutions,
+from kafkalab.learning_log import acts, journal
+from kafkalab.learning_log.commands import fact_command, task_command, with_solutions
+from kafkalab.learning_log.progress import (
+    Count,
+    FactProgress,
+    OwnCode,
+    Progress,
+    Replay,
+    question_of,
+    replay,
 )
 from kafkalab.learning_log.proofs import Proof, Proofs, minutes_spent
 from kafkalab.learning_log.record import holds_for, is_about_component
 from kafkalab.learning_log.stored import StoredRun, read_runs
 from kafkalab.learning_log.verdicts import Verdict
 
-Status = Literal["not started", "in progress", "demonstrated"]
+Status = Literal["not started", "in progress", "done"]
 
 
 @dataclass(frozen=True)
@@ -55,6 +65,25 @@ class FactStanding:
     """what has it judge the learner's own code again; empty where it never did"""
     own_later: str
     """as `later`, of the learner's own code"""
+    question: str
+    """what is asked before it is run; empty of a component's, whose sentence says what to do"""
+    yours: FactProgress
+    """what the learner did with it"""
+    is_hidden: bool
+    """its sentence would give an answer away that the learner has yet to predict"""
+
+    @property
+    def is_due(self) -> bool:
+        """Whether it is to be explained once more."""
+        return self.yours.explained is not None and self.yours.explained.is_due
+
+    @property
+    def is_learned(self) -> bool:
+        """Whether the learner did all that is asked for: of a component's it holds as it is now."""
+        if self.is_about_component:
+            return self.yours.built == "holds"
+        is_predicted = self.yours.predicted is not None or not self.question
+        return is_predicted and self.yours.explained is not None
 
     @property
     def verdict(self) -> Verdict:
@@ -69,22 +98,6 @@ class FactStanding:
 
 
 @dataclass(frozen=True)
-class OwnCode:
-    """How the learner's own component fares with the facts about it."""
-
-    folder: str
-    demonstrated: int
-    failed: int
-    """refuted, or without its control; the others were not judged yet"""
-    total: int
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether all of them hold."""
-        return self.demonstrated == self.total
-
-
-@dataclass(frozen=True)
 class TaskStanding:
     """Where the learner stands in one task."""
 
@@ -92,6 +105,8 @@ class TaskStanding:
     facts: tuple[FactStanding, ...]
     own_folder: str
     """where the learner's own component is, that was judged last; empty until one was"""
+    own_code: OwnCode | None
+    """the learner's own component in which most facts hold; None until one was judged"""
     entry: journal.Entry
     proposed_minutes: int
     """time spent, as the runs tell it"""
@@ -99,6 +114,8 @@ class TaskStanding:
     """when the last run began that selected any of its facts; ISO 8601"""
     command: str
     """what runs all of it"""
+    days: tuple[date, ...]
+    """on which the learner did something for it, the first day first"""
 
     @property
     def needed(self) -> tuple[FactStanding, ...]:
@@ -106,40 +123,73 @@ class TaskStanding:
         return tuple(fact for fact in self.facts if not fact.optional)
 
     @property
-    def demonstrated(self) -> int:
-        """How many of the needed facts are demonstrated."""
-        return sum(fact.is_demonstrated for fact in self.needed)
+    def proved(self) -> Count:
+        """The needed facts that were demonstrated on this machine."""
+        return Count(sum(fact.is_demonstrated for fact in self.needed), len(self.needed))
 
-    @property
-    def own_code(self) -> OwnCode | None:
-        """How the learner's own component fares; None until a run judged it."""
-        if not self.own_folder:
-            return None
-        judged = [fact for fact in self.needed if fact.is_about_component]
-        said = [fact.own.fact.verdict for fact in judged if fact.own]
-        return OwnCode(
-            self.own_folder,
-            demonstrated=said.count(Verdict.DEMONSTRATED),
-            failed=said.count(Verdict.REFUTED) + said.count(Verdict.UNSUPPORTED),
-            total=len(judged),
+    @cached_property
+    def yours(self) -> Progress:
+        """What the learner did of it."""
+        kafka = [fact for fact in self.needed if not fact.is_about_component]
+        component = [fact for fact in self.needed if fact.is_about_component]
+        asked = [fact for fact in kafka if fact.question]
+        return Progress(
+            predicted=_count(fact.yours.predicted is not None for fact in asked),
+            explained=_count(fact.yours.explained is not None for fact in kafka),
+            built=_count(fact.yours.built == "holds" for fact in component),
+            surprises=sum(fact.yours.is_surprise for fact in kafka),
+            due=sum(fact.is_due for fact in kafka),
+            changed=sum(fact.yours.built == "changed" for fact in component),
         )
 
     @property
+    def concepts(self) -> tuple[tuple[str, bool], ...]:
+        """The key concepts, and whether the learner has learned all facts of each."""
+        learned = {fact.slug: fact.is_learned for fact in self.needed}
+        return tuple(
+            (concept.title, all(learned.get(slug, True) for slug in concept.facts))
+            for concept in self.task.concepts
+        )
+
+    @property
+    def learnings(self) -> Count:
+        """The key concepts that are learned."""
+        return _count(is_learned for _, is_learned in self.concepts)
+
+    @property
+    def code_files(self) -> Count:
+        """The component's file, done when all facts about it hold."""
+        return _count([self.yours.built.is_full] if self.yours.built.of else [])
+
+    @property
     def status(self) -> Status:
-        if self.last_run is None:
-            return "not started"
-        return "demonstrated" if self.demonstrated == len(self.needed) else "in progress"
+        if self.yours.whole.of and self.yours.whole.is_full:
+            return "done"
+        is_begun = self.days or self.entry.started or self.own_code
+        return "in progress" if is_begun else "not started"
+
+    @property
+    def started(self) -> date | None:
+        """As the journal says, or the day of the first act."""
+        return self.entry.started or (self.days[0] if self.days else None)
+
+    @property
+    def completed(self) -> date | None:
+        """As the journal says, or the day on which the last that was missing was done."""
+        if self.entry.completed or self.status != "done":
+            return self.entry.completed
+        moments = [
+            each.at.date()
+            for fact in self.needed
+            for each in (fact.yours.predicted, fact.yours.explained)
+            if each is not None
+        ]
+        return max(moments + ([self.own_code.day] if self.own_code else []), default=None)
 
 
-@dataclass(frozen=True)
-class Step:
-    """What to do next."""
-
-    sentence: str
-    command: str
-    """empty where there is none to run"""
-    task: TaskStanding | None
-    """in which task; None when all is done"""
+def _count(held: Iterable[bool]) -> Count:
+    each = list(held)
+    return Count(sum(each), len(each))
 
 
 @dataclass(frozen=True)
@@ -152,108 +202,42 @@ class Standing:
     last: StoredRun | None
     """the newest run: its environment and its broker"""
     set_aside: tuple[str, ...]
-    """a word on each broken record"""
+    """a word on each broken record, and on each line of the acts' file that is none"""
+    has_begun: bool
+    """whether the learner ever predicted, explained, or opened an answer"""
 
     @property
-    def demonstrated(self) -> int:
-        return sum(task.demonstrated for task in self.tasks)
+    def proved(self) -> Count:
+        """The facts that were demonstrated on this machine."""
+        return reduce(Count.plus, (task.proved for task in self.tasks), Count(0, 0))
 
     @property
-    def total(self) -> int:
-        return sum(len(task.needed) for task in self.tasks)
+    def yours(self) -> Progress:
+        """What the learner did."""
+        return reduce(Progress.plus, (task.yours for task in self.tasks), Progress())
 
     @property
-    def percent(self) -> int:
-        """Rounded down: 100 means all."""
-        return 100 * self.demonstrated // self.total if self.total else 0
+    def learnings(self) -> Count:
+        return reduce(Count.plus, (task.learnings for task in self.tasks), Count(0, 0))
 
     @property
-    def here(self) -> TaskStanding | None:
-        """The task of the next step; None when all is done."""
-        return self.next_step.task
-
-    @property
-    def next_step(self) -> Step:
-        """What to do next, in one sentence and one command."""
-        return next_step(self.tasks, f"Module {self.curriculum.id}")
-
-
-def next_step(tasks: Sequence[TaskStanding], name: str) -> Step:
-    """What to do next in these tasks: what was begun comes first.
-
-    Args:
-        tasks: in the order in which they are taught.
-        name: what to call them together.
-    """
-    first = next((task for task in tasks if task.status != "demonstrated"), None)
-    begun = [task for task in tasks if task.own_code and not task.own_code.is_whole]
-    if first is not None and (first.status == "in progress" or not begun):
-        return _step_in(first)
-    not_begun = [task for task in tasks if task.own_code is None]
-    if not begun and not not_begun:
-        return Step(f"{name} is done, and in your own code: go on.", "", None)
-    folders = [task.own_folder for task in tasks if task.own_folder]
-    is_there = [folder for folder in folders if Path(folder).is_dir()]
-    # Of several that were begun the one that was worked on last.
-    begun.sort(key=lambda task: task.last_run or "", reverse=True)
-    return _step_to_own_code([*begun, *not_begun][0], (is_there or ["my_lab"])[0])
-
-
-def _step_in(task: TaskStanding) -> Step:
-    name = f"task {task.task.id}, {task.task.title}"
-    if task.status == "not started":
-        return Step(f"Begin {name}: {task.task.question}", task.command, task)
-    left = [fact for fact in task.needed if not fact.is_demonstrated]
-    for fact in left:
-        for proof, where, command in (
-            (fact.proof, "", fact.command),
-            (fact.own, " in your own code", fact.own_command),
-        ):
-            if proof and proof.has_failed:
-                sentence = f"In {name}, a fact is {proof.fact.verdict}{where}: {fact.sentence}"
-                return Step(sentence, command, task)
-    if len(left) == 1:
-        return Step(f"In {name}, one fact is left: {left[0].sentence}", left[0].command, task)
-    return Step(f"Go on with {name}: {len(left)} facts are left.", task.command, task)
-
-
-def _step_to_own_code(task: TaskStanding, folder: str) -> Step:
-    """The step to one's own component.
-
-    Args:
-        task: whose.
-        folder: where others are, or will be.
-    """
-    file, own = f"{task.task.component}.py", task.own_code
-    again = with_solutions(task.command, folder)
-    if own is None:
-        sentence = f"Write your own {file} of task {task.task.id}, and have the facts judge it."
-        return Step(sentence, again, task)
-    path = f"{shown_folder(own.folder)}/{file}"
-    if not Path(own.folder).is_dir():
-        sentence = f"{path} of task {task.task.id} is not there any more: name its folder now."
-        return Step(sentence, again, task)
-    unjudged = own.total - own.demonstrated - own.failed
-    told = []
-    if own.failed:
-        told.append("1 fact does" if own.failed == 1 else f"{own.failed} facts do")
-        told[-1] += " not hold yet"
-    if unjudged:
-        told.append("1 was" if unjudged == 1 else f"{unjudged} were")
-        told[-1] += " not judged yet"
-    sentence = f"Go on with your own {path} of task {task.task.id}: {', '.join(told)}."
-    return Step(sentence, with_solutions(task.command, own.folder), task)
+    def code_files(self) -> Count:
+        return reduce(Count.plus, (task.code_files for task in self.tasks), Count(0, 0))
 
 
 def standing_of(
-    curriculum: Curriculum, reports: Path, entries: Mapping[str, journal.Entry] | None = None
+    curriculum: Curriculum,
+    reports: Path,
+    entries: Mapping[str, journal.Entry] | None = None,
+    now: datetime | None = None,
 ) -> Standing:
-    """Read the records and the journal of a reports folder, and say where the learner stands.
+    """Read the records, the acts and the journal of a reports folder.
 
     Args:
         curriculum: what is taught.
         reports: the folder.
         entries: in place of what the journal says.
+        now: in place of the present moment, with its offset.
 
     Raises:
         BadJournal: the journal cannot be read.
@@ -261,37 +245,47 @@ def standing_of(
     runs, set_aside = read_runs(reports / "runs")
     if entries is None:
         entries = journal.read(reports / journal.FILE)
-    stated = curriculum.stated_facts
-    sentences = {slug: each.sentence for slug, each in stated.items()}
-    proofs = Proofs(reports / "runs", runs, sentences)
+    done, no_acts = _acts_of(reports)
+    learner = replay(done, curriculum.tasks, reports, now)
+    proofs = Proofs(
+        reports / "runs",
+        runs,
+        {slug: each.sentence for slug, each in curriculum.stated_facts.items()},
+    )
     minutes = minutes_spent(runs)
     versions = (str(run.broker.get("version") or "") for run in reversed(runs))
     kafka_version = next(filter(None, versions), KAFKA_VERSION)
     tasks = tuple(
         TaskStanding(
             task=task,
-            facts=_facts_of(task, curriculum, stated, proofs, kafka_version),
+            facts=_facts_of(task, curriculum, proofs, learner, kafka_version),
             own_folder=proofs.own_folder(task.id),
+            own_code=learner.own.get(task.id),
             entry=entries.get(task.id, journal.Entry()),
             proposed_minutes=minutes.get(task.id, 0),
             last_run=proofs.last_run(task.id),
             command=task_command(task.id, curriculum),
+            days=learner.days_of(task),
         )
         for task in curriculum.tasks
     )
-    return Standing(curriculum, tasks, len(runs), runs[-1] if runs else None, set_aside)
+    last = runs[-1] if runs else None
+    return Standing(curriculum, tasks, len(runs), last, (*set_aside, *no_acts), learner.has_begun)
+
+
+def _acts_of(reports: Path) -> tuple[Sequence[acts.Act], Sequence[str]]:
+    try:
+        return acts.read(reports / acts.FILE)
+    except OSError as error:
+        return (), [f"{acts.FILE} cannot be read: {error.strerror}: check its rights"]
 
 
 def _facts_of(
-    task: Task,
-    curriculum: Curriculum,
-    stated: Mapping[str, Statement],
-    proofs: Proofs,
-    kafka_version: str,
+    task: Task, curriculum: Curriculum, proofs: Proofs, learner: Replay, kafka_version: str
 ) -> tuple[FactStanding, ...]:
-    folder = proofs.own_folder(task.id)
+    stated = curriculum.stated_facts
     return tuple(
-        _fact_standing(curriculum, task, stated[slug], proofs, folder, kafka_version)
+        _fact_standing(curriculum, task, stated[slug], proofs, learner, kafka_version)
         for slug in task.facts
         if slug in stated
     )
@@ -302,10 +296,11 @@ def _fact_standing(
     task: Task,
     stated: Statement,
     proofs: Proofs,
-    folder: str,
+    learner: Replay,
     kafka_version: str,
 ) -> FactStanding:
     note, command = task.facts[stated.slug], fact_command(stated, curriculum)
+    folder = proofs.own_folder(task.id)
     own = proofs.proof(stated.slug, folder) if folder else None
     return FactStanding(
         slug=stated.slug,
@@ -324,6 +319,9 @@ def _fact_standing(
         later=proofs.later(stated.slug),
         own_command=with_solutions(command, folder) if own else "",
         own_later=proofs.later(stated.slug, folder) if folder else "",
+        question=question_of(task, stated.slug),
+        yours=learner.of(stated.slug, task.id),
+        is_hidden=learner.hides(stated.slug, task),
     )
 
 

@@ -1,0 +1,131 @@
+"""What the learner is to do next, in one sentence and one command."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from kafkalab.curriculum.predictions import Prediction
+from kafkalab.learning_log.commands import shown_folder, with_solutions
+from kafkalab.learning_log.standing import Standing, TaskStanding
+
+FOLDER = "my_lab"
+"""where the learner's components are, unless they named another folder"""
+
+
+@dataclass(frozen=True)
+class Step:
+    """What to do next."""
+
+    sentence: str
+    command: str
+    """empty where there is none to run"""
+    task: TaskStanding | None
+    """in which task; None when all is done"""
+
+
+def next_step(standing: Standing) -> Step:
+    """What to do next in all of the module."""
+    return next_step_in(standing.tasks, f"Module {standing.curriculum.id}")
+
+
+def next_step_in(tasks: Sequence[TaskStanding], name: str) -> Step:
+    """What to do next in these tasks: what was begun comes first.
+
+    Args:
+        tasks: in the order in which they are taught.
+        name: what to call them together.
+    """
+    folder = _folder(tasks)
+    for status in ("in progress", "not started"):
+        for task in tasks:
+            if task.status == status:
+                return _step_in(task, folder)
+    due = [task for task in tasks if task.yours.due]
+    if due:
+        facts = _facts(due[0].yours.due)
+        sentence = f"A week is over: explain {facts} of task {due[0].task.id} once more."
+        return Step(sentence, _learn(due[0]), due[0])
+    return Step(f"{name} is done: predicted, explained and built. Go on.", "", None)
+
+
+def first_question(standing: Standing) -> Prediction | None:
+    """The first question that was not answered yet, of the task of the next step."""
+    task = next_step(standing).task
+    facts = task.needed if task else ()
+    left = (fact.slug for fact in facts if fact.question and fact.yours.predicted is None)
+    return task.task.predictions[slug] if task and (slug := next(left, "")) else None
+
+
+def _step_in(task: TaskStanding, folder: str) -> Step:
+    name, yours = f"task {task.task.id}, {task.task.title}", task.yours
+    if task.status == "not started":
+        command = _learn(task) if yours.explained.of else task.command
+        return Step(f"Begin {name}: {task.task.question}", command, task)
+    kafka = [fact for fact in task.needed if not fact.is_about_component]
+    to_predict = sum(
+        bool(fact.question) and fact.yours.predicted is None and not fact.yours.waits
+        for fact in kafka
+    )
+    to_explain = yours.explained.of - yours.explained.done
+    if to_predict or to_explain:
+        told = [f"{to_predict} to predict"] if to_predict else []
+        told += [f"{to_explain} to explain"] if to_explain else []
+        if yours.surprises:
+            told[-1] += f", {yours.surprises} of them surprised you"
+        return Step(f"Go on with {name}: {' and '.join(told)}.", _learn(task), task)
+    if not yours.built.is_full:
+        return _step_to_own_code(task, folder)
+    waiting = _facts(sum(fact.yours.waits for fact in kafka))
+    sentence = (
+        f"In {name}, you opened {waiting} before you predicted: "
+        "a prediction counts again a week later."
+    )
+    return Step(sentence, _learn(task), task)
+
+
+def _step_to_own_code(task: TaskStanding, folder: str) -> Step:
+    """The step to one's own component.
+
+    Args:
+        task: whose.
+        folder: where others are, or will be.
+    """
+    file, own = f"{task.task.component}.py", task.own_code
+    if own is None:
+        sentence = f"Write your own {file} of task {task.task.id}, and have the facts judge it."
+        return Step(sentence, with_solutions(task.command, folder), task)
+    path = f"{shown_folder(own.folder)}/{file}"
+    if not Path(own.folder).is_dir():
+        sentence = f"{path} of task {task.task.id} is not there any more: name its folder now."
+        return Step(sentence, with_solutions(task.command, folder), task)
+    again = with_solutions(task.command, own.folder)
+    if task.yours.changed:
+        sentence = f"Your own {path} of task {task.task.id} changed since: have it judged again."
+        return Step(sentence, again, task)
+    failed = list(own.built.values()).count("fails")
+    unjudged = task.yours.built.of - task.yours.built.done - failed
+    told = []
+    if failed:
+        told.append("1 fact does" if failed == 1 else f"{failed} facts do")
+        told[-1] += " not hold yet"
+    if unjudged > 0:
+        told.append("1 was" if unjudged == 1 else f"{unjudged} were")
+        told[-1] += " not judged yet"
+    sentence = f"Go on with your own {path} of task {task.task.id}: {', '.join(told)}."
+    return Step(sentence, again, task)
+
+
+def _folder(tasks: Sequence[TaskStanding]) -> str:
+    """Where the learner's components are, or will be."""
+    folders = [task.own_code.folder for task in tasks if task.own_code]
+    return next((folder for folder in folders if Path(folder).is_dir()), FOLDER)
+
+
+def _learn(task: TaskStanding) -> str:
+    return f"kafkalab learn {task.task.id}"
+
+
+def _facts(count: int) -> str:
+    return "1 fact" if count == 1 else f"{count} facts"
