@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from collections import Counter
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from kafkalab.brokers.capabilities import CAPABILITIES
-from kafkalab.curriculum import BadManifest, Curriculum, load
+from kafkalab.curriculum import BadManifest, Concept, Curriculum, Task, load
 
 MANIFEST = """\
 [module]
@@ -515,3 +516,181 @@ def test_where_the_right_choice_stands_tells_nothing() -> None:
     assert len(of_three) > 0.9 * len(predictions)
     assert all(abs(places[at] / len(of_three) - 1 / 3) < 0.1 for at in range(3)), places
     assert sum(right == max(all_) for right, all_ in lengths) <= 0.4 * len(predictions)
+
+
+# What a task is for
+
+
+PURPOSE = """
+minutes = 20
+objectives = ["You can say where a record goes."]
+builds = ["route() says it beforehand."]
+
+[[task.concepts]]
+title = "Who assigns a partition"
+facts = ["key-decides"]
+
+[task.facts.key-decides]
+"""
+
+
+def give_purpose(course: Course, purpose: str = PURPOSE) -> None:
+    """Of the second task only: a course may say it of some tasks."""
+    course.change(course.manifest, "\n[task.facts.key-decides]\n", purpose)
+
+
+def test_a_task_says_what_it_is_for(course: Course) -> None:
+    """Time, aims and concepts are read as they are written; a task may leave them out."""
+    give_purpose(course)
+
+    curriculum = course.load()
+    first, second = curriculum.tasks
+
+    assert curriculum.problems() == []
+    assert (second.minutes, second.objectives, second.builds) == (
+        20,
+        ("You can say where a record goes.",),
+        ("route() says it beforehand.",),
+    )
+    assert second.concepts == (Concept("Who assigns a partition", ("key-decides",)),)
+    assert (first.minutes, first.objectives, first.builds, first.concepts) == (None, (), (), ())
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        pytest.param(
+            "minutes = 20",
+            "minutes = 0",
+            "task 1.2: it takes 0 minutes, which is no time",
+            id="no time",
+        ),
+        pytest.param(
+            "minutes = 20",
+            "minutes = -5",
+            "task 1.2: it takes -5 minutes, which is no time",
+            id="less than no time",
+        ),
+        pytest.param(
+            '"You can say where a record goes."',
+            '"You can say it.", " "',
+            "task 1.2: one of its objectives is empty",
+            id="an empty objective",
+        ),
+        pytest.param(
+            '"route() says it beforehand."',
+            '""',
+            "task 1.2: one of its builds is empty",
+            id="nothing that is built",
+        ),
+        pytest.param(
+            '"Who assigns a partition"',
+            '" "',
+            "task 1.2: a concept has no title",
+            id="a concept without a title",
+        ),
+        pytest.param(
+            '["key-decides"]',
+            '["key-decides", "keys-decide"]',
+            "task 1.2: 'Who assigns a partition' is of 'keys-decide', which is no fact of it",
+            id="a slug that nobody knows",
+        ),
+        pytest.param(
+            '["key-decides"]',
+            '["key-decides", "has-partitions"]',
+            "task 1.2: 'Who assigns a partition' is of 'has-partitions', which is no fact of it",
+            id="a fact of another task",
+        ),
+        pytest.param(
+            '["key-decides"]',
+            '["key-decides"]\n[[task.concepts]]\ntitle = "Keys"\nfacts = ["key-decides"]',
+            "key-decides: is in 2 concepts, and not in one",
+            id="a fact of two concepts",
+        ),
+        pytest.param(
+            '["key-decides"]',
+            '["key-decides", "key-decides"]',
+            "key-decides: is in 2 concepts, and not in one",
+            id="a fact that a concept names twice",
+        ),
+        pytest.param(
+            '["key-decides"]',
+            '["key-decides"]\n[[task.concepts]]\ntitle = "Keys"\nfacts = []',
+            "task 1.2: the concept 'Keys' has no fact",
+            id="a concept of nothing",
+        ),
+        pytest.param(
+            '["key-decides"]',
+            '["key-decides"]\n[[task.concepts]]\ntitle = "Keys"',
+            "task 1.2: the concept 'Keys' has no fact",
+            id="a concept that names no facts",
+        ),
+    ],
+)
+def test_a_flaw_of_a_tasks_purpose_is_told(
+    course: Course, old: str, new: str, problem: str
+) -> None:
+    """Task or slug lead to the flaw; nothing else is complained of."""
+    give_purpose(course, PURPOSE.replace(old, new))
+
+    assert course.load().problems() == [problem]
+
+
+def test_a_fact_of_no_concept_is_told(course: Course) -> None:
+    """Where a task has concepts, no fact of it is left out."""
+    give_purpose(course, PURPOSE.replace('["key-decides"]', "[]"))
+
+    assert course.load().problems() == [
+        "task 1.2: the concept 'Who assigns a partition' has no fact",
+        "key-decides: is in 0 concepts, and not in one",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("minutes = 20", 'minutes = "20"', "minutes is no whole number: '20'"),
+        ("minutes = 20", "minutes = 2.5", "minutes is no whole number: 2.5"),
+        ("minutes = 20", "minutes = true", "minutes is no whole number: True"),
+        ('["You can say where a record goes."]', '"You can."', "objectives is no list of texts"),
+        ('["route() says it beforehand."]', "[1, 2]", "builds is no list of texts"),
+        ('"Who assigns a partition"', "3", "a concept's title is no text: 3"),
+        ('["key-decides"]', '"key-decides"', "facts is no list of texts: 'key-decides'"),
+        ("[[task.concepts]]", "[task.concepts]", "it has not the shape of a manifest"),
+        ('title = "Who assigns a partition"\n', "", "'title' is missing"),
+    ],
+)
+def test_a_purpose_of_another_type_is_named(course: Course, old: str, new: str, told: str) -> None:
+    """One line tells the file, and what was written there."""
+    give_purpose(course, PURPOSE.replace(old, new))
+
+    with pytest.raises(BadManifest, match=rf"^.*module\.toml: .*{re.escape(told)}.*$"):
+        course.load()
+
+
+@pytest.mark.parametrize("task", load().tasks, ids=lambda task: task.id)
+def test_each_task_of_module_a_says_what_it_is_for(task: Task) -> None:
+    """A learner is told how long it takes, what for, and what is to be understood."""
+    stated = load().stated_facts
+
+    assert task.minutes
+    assert 3 <= len(task.objectives) <= 6
+    assert 2 <= len(task.builds) <= 5
+    assert 5 <= len(task.concepts) <= 10
+    for concept in task.concepts:
+        kinds = {stated[slug].scope.startswith("the component") for slug in concept.facts}
+        assert len(kinds) == 1, f"'{concept.title}' mixes Kafka's facts with the component's"
+
+
+@pytest.mark.parametrize("task", load().tasks, ids=lambda task: task.id)
+def test_what_is_built_is_what_the_contract_asks_for(task: Task) -> None:
+    """Each function and class of the contract is named."""
+    contract = importlib.import_module(f"kafkalab.contracts.{task.component}")
+    protocol = getattr(contract, task.component.title().replace("_", ""))
+    asked = {
+        name for name in vars(protocol) if name[0] != "_" and callable(getattr(protocol, name))
+    }
+    named = set(re.findall(r"\w+", " ".join(task.builds)))
+
+    assert asked
+    assert asked <= named

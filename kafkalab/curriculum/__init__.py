@@ -11,6 +11,7 @@ import ast
 import importlib.util
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -45,6 +46,16 @@ class FactNote:
 
 
 @dataclass(frozen=True)
+class Concept:
+    """Something to be understood in a task, and the facts that are about it."""
+
+    title: str
+    """read before the facts are predicted, so it gives no answer away"""
+    facts: tuple[str, ...]
+    """their slugs"""
+
+
+@dataclass(frozen=True)
 class Task:
     """One task of a module: one test module, and one component."""
 
@@ -59,6 +70,14 @@ class Task:
     facts: Mapping[str, FactNote]
     predictions: Mapping[str, Prediction] = field(default_factory=dict)
     """what is asked before a fact runs, by slug; all Kafka facts of a task, or none"""
+    minutes: int | None = None
+    """how long a learner takes, to predict, run, explain and write the component; an estimate"""
+    objectives: tuple[str, ...] = ()
+    """what the learner can do afterwards, a sentence each"""
+    builds: tuple[str, ...] = ()
+    """what the learner writes, a sentence each"""
+    concepts: tuple[Concept, ...] = ()
+    """each fact of a task is in exactly one, or there are none"""
 
 
 @dataclass(frozen=True)
@@ -208,7 +227,32 @@ def _task(data: Mapping[str, Any], folder: Path | Traversable) -> Task:
         data["component"],
         facts,
         read_predictions(folder, data["id"]),
+        minutes=_minutes(data),
+        objectives=_texts(data, "objectives"),
+        builds=_texts(data, "builds"),
+        concepts=tuple(_concept(each) for each in data.get("concepts", ())),
     )
+
+
+def _concept(data: Mapping[str, Any]) -> Concept:
+    title = data["title"]
+    if not isinstance(title, str):
+        raise TypeError(f"a concept's title is no text: {title!r}")
+    return Concept(title, _texts(data, "facts"))
+
+
+def _minutes(data: Mapping[str, Any]) -> int | None:
+    minutes = data.get("minutes")
+    if minutes is not None and type(minutes) is not int:
+        raise TypeError(f"minutes is no whole number: {minutes!r}")
+    return minutes
+
+
+def _texts(data: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    texts = data.get(name, [])
+    if not isinstance(texts, list) or not all(isinstance(each, str) for each in texts):
+        raise TypeError(f"{name} is no list of texts: {texts!r}")
+    return tuple(texts)
 
 
 def _statements_in(path: Path, task: Task) -> Iterator[Statement]:
@@ -296,6 +340,8 @@ def _problems(curriculum: Curriculum) -> Iterator[str]:
             if not note.hint:
                 yield f"{slug}: has no hint"
         yield from _problems_of_predictions(task, curriculum.stated_facts)
+        yield from (f"task {task.id}: {problem}" for problem in _problems_of_purpose(task))
+        yield from _problems_of_concepts(task)
 
 
 def _problems_of_predictions(task: Task, stated: Mapping[str, Statement]) -> Iterator[str]:
@@ -308,6 +354,30 @@ def _problems_of_predictions(task: Task, stated: Mapping[str, Statement]) -> Ite
             is_kafkas = slug in stated and not stated[slug].scope.startswith("the component")
             if is_kafkas and slug not in task.predictions:
                 yield f"{slug}: has no prediction"
+
+
+def _problems_of_purpose(task: Task) -> Iterator[str]:
+    if task.minutes is not None and task.minutes <= 0:
+        yield f"it takes {task.minutes} minutes, which is no time"
+    for name, sentences in (("objectives", task.objectives), ("builds", task.builds)):
+        if not all(sentence.strip() for sentence in sentences):
+            yield f"one of its {name} is empty"
+
+
+def _problems_of_concepts(task: Task) -> Iterator[str]:
+    for concept in task.concepts:
+        if not concept.title.strip():
+            yield f"task {task.id}: a concept has no title"
+        if not concept.facts:
+            yield f"task {task.id}: the concept '{concept.title}' has no fact"
+        for slug in concept.facts:
+            if slug not in task.facts:
+                yield f"task {task.id}: '{concept.title}' is of '{slug}', which is no fact of it"
+    if task.concepts:
+        counts = Counter(slug for concept in task.concepts for slug in concept.facts)
+        for slug in task.facts:
+            if counts[slug] != 1:
+                yield f"{slug}: is in {counts[slug]} concepts, and not in one"
 
 
 def _repeated(statements: Sequence[Statement]) -> Iterator[str]:
