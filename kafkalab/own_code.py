@@ -47,6 +47,12 @@ def is_own(file: Path, folder: Path) -> bool:
     return file.is_relative_to(folder) and not any(file.is_relative_to(each) for each in others)
 
 
+def file_of(folder: Path, name: str) -> Path:
+    """The file of a component, which need not be there: `name.py`, or that of a package."""
+    of_a_package = folder / name / "__init__.py"
+    return of_a_package if of_a_package.exists() else folder / f"{name}.py"
+
+
 def digest_of(folder: Path, name: str) -> str:
     """What tells one state of a component's code from another; empty where there is no such file.
 
@@ -70,8 +76,9 @@ def digest_of(folder: Path, name: str) -> str:
 
 def _files_of(folder: Path, name: str) -> list[Path]:
     """The files that an import of that name may load from the folder: one, or a package's."""
-    if (folder / f"{name}.py").is_file() and not (folder / name / "__init__.py").exists():
-        return [folder / f"{name}.py"]
+    file = file_of(folder, name)
+    if file.parent == folder and file.is_file():
+        return [file]
     return [file for file in sorted((folder / name).rglob("*.py")) if is_own(file, folder)]
 
 
@@ -102,9 +109,8 @@ class Folder(MetaPathFinder):
         return Folder, (self.path,)
 
     def file_of(self, name: str) -> Path:
-        """The file of a component, which need not be there: `name.py`, or that of a package."""
-        of_a_package = self.path / name / "__init__.py"
-        return of_a_package if of_a_package.exists() else self.path / f"{name}.py"
+        """The file of a component, which need not be there."""
+        return file_of(self.path, name)
 
     def load(self, name: str) -> ModuleType:
         """Load a component.

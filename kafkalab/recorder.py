@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -14,12 +15,14 @@ import pytest
 
 from kafkalab.curriculum import Curriculum
 from kafkalab.lab import Lab
-from kafkalab.learning_log import run_report, summary, terminal
+from kafkalab.learning_log import acts, run_report, summary, terminal
 from kafkalab.learning_log.phase import PhaseData
 from kafkalab.learning_log.pictures import PICTURES, Pictures
+from kafkalab.learning_log.progress import is_ci
 from kafkalab.learning_log.record import RunRecord, TestRecord, facts_of
 from kafkalab.learning_log.verdicts import Outcome
 from kafkalab.learning_log.wording import why_nothing
+from kafkalab.own_code_judge import OwnCodeJudge
 from kafkalab.run_page import RunPage
 
 if TYPE_CHECKING:
@@ -44,7 +47,8 @@ class Recorder:
         self._exit_status: int | None = None
         self.record: RunRecord | None = None
         self._standing: Standing | None = None
-        self._trouble = ""
+        self._own_code = OwnCodeJudge(lab)
+        self._troubles: list[str] = []
         stamp = self._started.strftime("%Y-%m-%dT%H%M%S")
         self.record_path = lab.settings.reports / "runs" / f"{stamp}-{lab.run.folder.name[:6]}.json"
 
@@ -108,9 +112,21 @@ class Recorder:
                 # A plugin tried again until it passed: what was seen once was seen.
                 session.exitstatus = self._exit_status = int(pytest.ExitCode.TESTS_FAILED)
             self.record = self._page.record = self._make_record(completed=True)
+            self._judge_own_code(session, self.record)
             self._write(self.record)
             if self.record.facts:
                 self._look_back()
+
+    def _judge_own_code(self, session: pytest.Session, record: RunRecord) -> None:
+        """Note what was said of the learner's components; nothing said is no success."""
+        try:
+            self._own_code.note(record)
+        except OSError as error:
+            self._troubles.append(f"{acts.FILE} cannot be written: {error.strerror}")
+        if self._exit_status == pytest.ExitCode.OK and (lack := self._own_code.lack(record)):
+            self._troubles.append(lack)
+            session.exitstatus = self._exit_status = int(pytest.ExitCode.TESTS_FAILED)
+            self.record = self._page.record = replace(record, exit_status=self._exit_status)
 
     def _has_failed(self) -> bool:
         failures = {Outcome.REFUTED, Outcome.INVALID, Outcome.INTERRUPTED}
@@ -134,28 +150,38 @@ class Recorder:
             page.write(self._standing, log, self._pictures, self._page.path)
             self._log = log
             self._page.log = log
-        except BadJournal as error:
-            self._trouble = f"the learning log was not written: {error}"
+        except (BadJournal, acts.BadActs) as error:
+            self._troubles.append(f"the learning log was not written: {error}")
         except OSError as error:
-            self._trouble = (
+            self._troubles.append(
                 f"the learning log was not written: {log}: {error.strerror}: check its rights, "
                 "or name another folder with --kafkalab-reports"
             )
         except Exception as error:  # noqa: BLE001 - what the run showed holds without a page of it
-            self._trouble = f"the learning log was not written: {type(error).__name__}: {error}"
+            self._troubles.append(
+                f"the learning log was not written: {type(error).__name__}: {error}"
+            )
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        out = terminal.Terminal(terminalreporter)
+        out, standing = terminal.Terminal(terminalreporter), self._standing
         if keyword := self._keyword_without_facts():
             why = why_nothing(keyword, self._lab.curriculum)
             out.line(f"kafkalab: {why}", red=True)
         if self.record is not None and self.record.facts:
             pages = {"log": self._log, "page": self._page.path, "record": self.record_path}
-            terminal.show(out, self.record, self._lab.curriculum, pages)
-            if self._standing is not None:
-                terminal.show_standing(out, self._standing)
-        if self._trouble:
-            out.line(f"kafkalab: {self._trouble}", red=True)
+            is_brief = self._config.option.verbose < 0
+            view = terminal.View(is_brief, standing.hidden if standing else frozenset())
+            terminal.show(out, self.record, self._lab.curriculum, pages, view)
+            if standing is not None:
+                self._show_standing(out, standing)
+        for trouble in self._troubles:
+            out.line(f"kafkalab: {trouble}", red=True)
+
+    def _show_standing(self, out: terminal.Terminal, standing: Standing) -> None:
+        from kafkalab.learning_log.next_step import first_question, next_step
+
+        question = None if standing.has_begun or is_ci() else first_question(standing)
+        terminal.show_standing(out, standing, next_step(standing), question)
 
     def _keyword_without_facts(self) -> str:
         """What was asked for with -k, when no fact was selected; else empty.

@@ -13,6 +13,7 @@ from kafkalab.brokers.errors import BrokerError
 from kafkalab.cli import clean, learn, log, output, setup
 from kafkalab.cli.options import EITHER_NAME, WrongValue
 from kafkalab.curriculum import BadManifest
+from kafkalab.learning_log.acts import BadActs
 from kafkalab.learning_log.journal import BadJournal
 from kafkalab.readable import readable
 
@@ -54,7 +55,7 @@ def main() -> None:
         app()
     except BrokerError as error:
         _fail(str(error), 1)
-    except (BadJournal, BadManifest, WrongValue) as error:
+    except (BadActs, BadJournal, BadManifest, WrongValue) as error:
         # One line, whatever was given: no log follows here.
         _fail(readable(str(error)), 2)
 

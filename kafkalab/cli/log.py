@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import webbrowser
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, NamedTuple
 
 import typer
 from rich.table import Table
@@ -18,40 +18,42 @@ from kafkalab.cli.options import CurriculumOption, ReportsOption, WrongValue, ta
 from kafkalab.config import Settings
 from kafkalab.curriculum import load
 from kafkalab.learning_log import journal, page
+from kafkalab.learning_log.next_step import Step, next_step, next_step_in
 from kafkalab.learning_log.pictures import PICTURES, Pictures
+from kafkalab.learning_log.progress import Count, Guess, Progress
 from kafkalab.learning_log.proofs import Proof
 from kafkalab.learning_log.run_report import RUN_PAGE
-from kafkalab.learning_log.standing import (
-    FactStanding,
-    Standing,
-    Step,
-    TaskStanding,
-    next_step,
-    standing_of,
-)
+from kafkalab.learning_log.standing import FactStanding, Standing, TaskStanding, standing_of
 from kafkalab.learning_log.verdicts import Verdict
-from kafkalab.learning_log.wording import why
+from kafkalab.learning_log.wording import in_words, why
 from kafkalab.readable import readable
 
-STATUS_STYLES = {"not started": "dim", "in progress": "yellow", "demonstrated": "green"}
-
-# Below these there is no room for the column.
-WIDE_ENOUGH_FOR_TIME = 70
-WIDE_ENOUGH_FOR_LAST_RUN = 90
+STATUS_STYLES = {"not started": "dim", "in progress": "yellow", "done": "green"}
 
 
 def status(
     tasks: Annotated[
         list[str] | None, typer.Argument(help="The tasks asked for, as in 1.2; all of them.")
     ] = None,
+    proved: Annotated[
+        bool, typer.Option("--proved", help="Fail unless all facts were demonstrated here.")
+    ] = False,
+    own: Annotated[
+        bool, typer.Option("--own", help="Fail unless your own code holds, as it is now.")
+    ] = False,
+    learned: Annotated[
+        bool, typer.Option("--learned", help="Fail unless you predicted and explained all.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print it as data.")] = False,
     reports: ReportsOption = None,
     curriculum: CurriculumOption = None,
 ) -> None:
     """Show where you stand, and what comes next.
 
-    Exit code 0: all tasks asked for are demonstrated (facts that take a minute
-    are optional); 1: not yet; 2: it could not be told.
+    Two columns: what is yours (predicted, explained, built), and what was proved
+    on this machine. Exit code 0: it could be told; 2: it could not. With --proved,
+    --own or --learned 1: not so in all tasks asked for. Facts that take a minute
+    are optional.
     """
     settings = Settings.from_environment(reports=reports, curriculum=curriculum)
     taught = load(settings.curriculum)
@@ -63,13 +65,31 @@ def status(
         output.trouble(f"without your notes: {error}")
         standing = standing_of(taught, settings.reports, entries={})
     shown = [each for each in standing.tasks if not asked or each.task.id in asked]
-    step = next_step(shown, "What was asked for") if asked else standing.next_step
+    step = next_step_in(shown, "What was asked for") if asked else next_step(standing)
+    lacks = [
+        lack
+        for task in shown
+        for is_judged, lack in (
+            (proved, _lack("demonstrated here", task.proved, task)),
+            (own, _lack("hold for your own code", task.yours.built, task)),
+            (learned, _lack("predicted", task.yours.predicted, task)),
+            (learned, _lack("explained", task.yours.explained, task)),
+        )
+        if is_judged and lack
+    ]
     if as_json:
-        typer.echo(json.dumps(_as_data(standing, shown, step), indent=2))
+        typer.echo(json.dumps(_as_data(standing, shown, step, lacks), indent=2))
     else:
         _show(standing, shown, step, with_facts=bool(asked))
-    if not all(task.status == "demonstrated" for task in shown):
+        for lack in lacks:
+            output.line(lack, style="red")
+    if lacks:
         raise typer.Exit(1)
+
+
+def _lack(what: str, count: Count, task: TaskStanding) -> str:
+    """Why a task is judged not to be done, in one line; empty where it is."""
+    return "" if count.is_full else f"{task.task.id}: {count} facts {what}"
 
 
 def note(
@@ -179,8 +199,8 @@ def _show(
 ) -> None:
     curriculum = standing.curriculum
     output.line(f"Module {curriculum.id}: {curriculum.title}", style="bold")
-    count = f"{standing.demonstrated} of {standing.total} facts demonstrated"
-    output.line(f"{count}, {standing.percent} %; {_runs(standing.runs)}")
+    output.line(f"Yours {standing.yours.percent} %: {in_words(standing.yours)}")
+    output.line(f"Proved here: {standing.proved} facts, in {_runs(standing.runs)}")
     output.line()
     output.picture(_table(shown, step, output.width()))
     for task in shown:
@@ -196,34 +216,21 @@ def _show(
 
 
 def _table(shown: Sequence[TaskStanding], step: Step, width: int) -> Table:
+    """A row for each task; where there is little room, with the columns that say most."""
+    columns = [column for column in COLUMNS if width >= column.wide_enough]
     table = Table(box=None, padding=(0, 1), pad_edge=False)
     table.add_column("")
     table.add_column("task", overflow="fold")
-    table.add_column("status", no_wrap=True)
-    table.add_column("facts", no_wrap=True, justify="right")
-    table.add_column("own code", justify="right")
-    has_time, has_last = width >= WIDE_ENOUGH_FOR_TIME, width >= WIDE_ENOUGH_FOR_LAST_RUN
-    if has_time:
-        table.add_column("minutes", no_wrap=True, justify="right")
-    if has_last:
-        table.add_column("last run", no_wrap=True)
+    for column in columns:
+        table.add_column(column.name, justify=column.justify)
     for task in shown:
         is_here = step.task is task
-        own = task.own_code
-        cells = [
-            ">" if is_here else "",
-            f"{task.task.id} {task.task.title}",
-            task.status,
-            f"{task.demonstrated} of {len(task.needed)}",
-            f"{own.demonstrated} of {own.total}" if own else "-",
-        ]
-        cells += [_minutes(task)] if has_time else []
-        cells += [(task.last_run or "-")[:16].replace("T", " ")] if has_last else []
-        styles = ["bold" if is_here else ""] * 2 + [STATUS_STYLES[task.status]]
-        styles += [""] * (len(cells) - len(styles))
-        table.add_row(
-            *(Text(readable(cell), style) for cell, style in zip(cells, styles, strict=True))
-        )
+        here = "bold" if is_here else ""
+        cells = [(">" if is_here else "", here), (f"{task.task.id} {task.task.title}", here)]
+        for column in columns:
+            style = STATUS_STYLES[task.status] if column.name == "status" else ""
+            cells.append((column.cell(task), style))
+        table.add_row(*(Text(readable(cell), style) for cell, style in cells))
     return table
 
 
@@ -239,7 +246,8 @@ def _show_left(task: TaskStanding) -> None:
     """The facts that are not demonstrated, with what is known of them; the others in a number."""
     for fact in task.needed:
         if not fact.is_demonstrated and (fact.proof or fact.later):
-            _show_one_left(fact.sentence, fact.proof, fact.later, fact.command)
+            name = fact.slug if fact.is_hidden and not fact.proof else fact.sentence
+            _show_one_left(name, fact.proof, fact.later, fact.command)
         if fact.own and not fact.own.is_demonstration:
             sentence = f"{fact.sentence} In your own code."
             _show_one_left(sentence, fact.own, fact.own_later, fact.own_command)
@@ -262,10 +270,33 @@ def _show_one_left(sentence: str, proof: Proof | None, later: str, command: str)
 
 
 def _minutes(task: TaskStanding) -> str:
-    """Noted in the journal, or proposed by the runs, which is marked."""
-    if task.entry.minutes is not None:
-        return str(task.entry.minutes)
-    return f"~{task.proposed_minutes}" if task.proposed_minutes else "-"
+    """Noted in the journal, or proposed by the runs, which is marked; beside the estimate."""
+    spent = task.entry.minutes
+    told = f"~{task.proposed_minutes}" if task.proposed_minutes else "-"
+    told = told if spent is None else str(spent)
+    return f"{told} of {task.task.minutes}" if task.task.minutes else told
+
+
+class Column(NamedTuple):
+    """A column of the table of tasks."""
+
+    name: str
+    cell: Callable[[TaskStanding], str]
+    justify: Literal["left", "right"] = "right"
+    wide_enough: int = 0
+    """in how many columns of the terminal there is room for it"""
+
+
+COLUMNS = (
+    Column("status", lambda task: task.status, "left"),
+    Column("yours", lambda task: f"{task.yours.percent} %"),
+    Column("predicted", lambda task: str(task.yours.predicted), wide_enough=80),
+    Column("explained", lambda task: str(task.yours.explained), wide_enough=80),
+    Column("built", lambda task: str(task.yours.built), wide_enough=60),
+    Column("proved here", lambda task: str(task.proved)),
+    Column("minutes", _minutes, wide_enough=100),
+    Column("last run", lambda task: (task.last_run or "-")[:16].replace("T", " "), "left", 120),
+)
 
 
 def _runs(count: int) -> str:
@@ -275,18 +306,36 @@ def _runs(count: int) -> str:
 # The same as data
 
 
-def _as_data(standing: Standing, shown: Sequence[TaskStanding], step: Step) -> dict[str, Any]:
+def _as_data(
+    standing: Standing, shown: Sequence[TaskStanding], step: Step, lacks: Sequence[str]
+) -> dict[str, Any]:
     return {
-        "schema": 1,
+        "schema": 2,
         "module": {"id": standing.curriculum.id, "title": standing.curriculum.title},
-        "demonstrated": standing.demonstrated,
-        "total": standing.total,
-        "percent": standing.percent,
+        "yours": _yours_data(standing.yours),
+        "proved": asdict(standing.proved),
+        "learnings": asdict(standing.learnings),
+        "code_files": asdict(standing.code_files),
         "runs": standing.runs,
         "here": step.task.task.id if step.task else None,
         "next": {"sentence": step.sentence, "command": step.command},
+        "lacks": list(lacks),
         "set_aside": list(standing.set_aside),
         "tasks": [_task_data(task) for task in shown],
+    }
+
+
+def _yours_data(yours: Progress) -> dict[str, Any]:
+    return {
+        "percent": yours.percent,
+        "predicted": asdict(yours.predicted),
+        "explained": asdict(yours.explained),
+        "built": asdict(yours.built),
+        # There is no quiz yet.
+        "answered": None,
+        "surprises": yours.surprises,
+        "due": yours.due,
+        "changed": yours.changed,
     }
 
 
@@ -296,21 +345,39 @@ def _task_data(task: TaskStanding) -> dict[str, Any]:
         "id": task.task.id,
         "title": task.task.title,
         "status": task.status,
-        "demonstrated": task.demonstrated,
-        "total": len(task.needed),
-        "own_code": asdict(own) if own else None,
+        "started": _iso(task.started),
+        "completed": _iso(task.completed),
+        "yours": _yours_data(task.yours),
+        "proved": asdict(task.proved),
+        "learnings": asdict(task.learnings),
+        "code_files": asdict(task.code_files),
+        "concepts": [{"title": title, "learned": learned} for title, learned in task.concepts],
+        "own_code": {"folder": own.folder, "facts": dict(own.built)} if own else None,
+        "estimated_minutes": task.task.minutes or None,
         "minutes": task.entry.minutes,
         "proposed_minutes": task.proposed_minutes,
+        "difficulty": task.entry.difficulty,
+        "challenges": list(task.entry.challenges),
         "last_run": task.last_run,
         "command": task.command,
         "facts": [_fact_data(fact) for fact in task.facts],
     }
 
 
+def _iso(day: date | None) -> str | None:
+    return day.isoformat() if day else None
+
+
 def _fact_data(fact: FactStanding) -> dict[str, Any]:
     return {
         "slug": fact.slug,
-        "sentence": fact.sentence,
+        "question": fact.question or None,
+        # Whoever reads on before the prediction is to find no answer here either.
+        "sentence": None if fact.is_hidden else fact.sentence,
+        "predicted": _guess_data(fact.yours.predicted),
+        "explained": fact.yours.explained.sentence if fact.yours.explained else None,
+        "due": fact.is_due,
+        "built": fact.yours.built or None,
         "verdict": fact.verdict,
         "own_verdict": fact.own.fact.verdict if fact.own else None,
         "proved": fact.proof.started if fact.proof else None,
@@ -320,3 +387,9 @@ def _fact_data(fact: FactStanding) -> dict[str, Any]:
         "own_later": fact.own_later,
         "command": fact.command,
     }
+
+
+def _guess_data(guess: Guess | None) -> dict[str, Any] | None:
+    if guess is None:
+        return None
+    return {"choice": guess.choice or None, "right": guess.is_right, "at": guess.at.isoformat()}

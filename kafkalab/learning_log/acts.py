@@ -30,6 +30,10 @@ JUDGED = "judged"
 OF_EACH = ("id", "at", "kind", "about")
 
 
+class BadActs(Exception):
+    """There is a file of acts, and it cannot be read; the text is one line."""
+
+
 class Act(NamedTuple):
     """One thing that the learner did."""
 
@@ -82,7 +86,7 @@ def read(path: Path) -> tuple[tuple[Act, ...], tuple[str, ...]]:
     """All acts, the earliest first, and a word on each line that is none.
 
     Raises:
-        OSError: there is a file, and it cannot be read.
+        BadActs: there is a file, and it cannot be read.
     """
     acts: dict[str, Act] = {}
     set_aside = []
@@ -102,6 +106,8 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
         content = path.read_bytes()
     except FileNotFoundError:
         return
+    except OSError as error:
+        raise BadActs(f"{path}: it cannot be read: {error.strerror}: check its rights") from error
     yield from ((n, line) for n, line in enumerate(content.split(b"\n"), 1) if line.strip())
 
 

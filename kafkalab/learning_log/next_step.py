@@ -53,21 +53,16 @@ def next_step_in(tasks: Sequence[TaskStanding], name: str) -> Step:
 def first_question(standing: Standing) -> Prediction | None:
     """The first question that was not answered yet, of the task of the next step."""
     task = next_step(standing).task
-    facts = task.needed if task else ()
-    left = (fact.slug for fact in facts if fact.question and fact.yours.predicted is None)
+    facts = task.asked if task else ()
+    left = (fact.slug for fact in facts if fact.yours.predicted is None)
     return task.task.predictions[slug] if task and (slug := next(left, "")) else None
 
 
 def _step_in(task: TaskStanding, folder: str) -> Step:
     name, yours = f"task {task.task.id}, {task.task.title}", task.yours
     if task.status == "not started":
-        command = _learn(task) if yours.explained.of else task.command
-        return Step(f"Begin {name}: {task.task.question}", command, task)
-    kafka = [fact for fact in task.needed if not fact.is_about_component]
-    to_predict = sum(
-        bool(fact.question) and fact.yours.predicted is None and not fact.yours.waits
-        for fact in kafka
-    )
+        return Step(f"Begin {name}: {task.task.question}", _learn(task), task)
+    to_predict = sum(fact.yours.predicted is None and not fact.yours.waits for fact in task.asked)
     to_explain = yours.explained.of - yours.explained.done
     if to_predict or to_explain:
         told = [f"{to_predict} to predict"] if to_predict else []
@@ -77,7 +72,7 @@ def _step_in(task: TaskStanding, folder: str) -> Step:
         return Step(f"Go on with {name}: {' and '.join(told)}.", _learn(task), task)
     if not yours.built.is_full:
         return _step_to_own_code(task, folder)
-    waiting = _facts(sum(fact.yours.waits for fact in kafka))
+    waiting = _facts(sum(fact.yours.waits for fact in task.asked))
     sentence = (
         f"In {name}, you opened {waiting} before you predicted: "
         "a prediction counts again a week later."
@@ -124,7 +119,7 @@ def _folder(tasks: Sequence[TaskStanding]) -> str:
 
 
 def _learn(task: TaskStanding) -> str:
-    return f"kafkalab learn {task.task.id}"
+    return f"kafkalab learn {task.task.id}" if task.asked else task.command
 
 
 def _facts(count: int) -> str:

@@ -1,5 +1,5 @@
 "use strict";
-const facts = document.querySelectorAll("details.fact");
+const facts = [...document.querySelectorAll("details.fact")];
 
 function openNamed() {
   const named = document.querySelector(":target");
@@ -9,11 +9,42 @@ function openNamed() {
   }
 }
 
-const bar = document.querySelector(".unfold");
-bar.hidden = false;
-bar.addEventListener("click", (event) => {
+// What is yet to be predicted gives nothing away: only its question is searched, and only a click
+// on itself opens it.
+function textOf(fact) {
+  const shown = fact.matches(".asked") ? fact.querySelector("summary") : fact;
+  return `${fact.id} ${shown.textContent}`.toLowerCase();
+}
+
+const filter = document.querySelector(".filter");
+filter.hidden = false;
+
+function show() {
+  const { left, task, text } = Object.fromEntries(new FormData(filter));
+  const words = text.toLowerCase().split(/\s+/).filter(Boolean);
+  let count = 0;
+  for (const fact of facts) {
+    const isShown = (!left || fact.dataset.left.split(" ").includes(left))
+      && (!task || fact.dataset.task === task)
+      && (!words.length || words.every((word) => textOf(fact).includes(word)));
+    fact.hidden = !isShown;
+    count += isShown;
+  }
+  const isAll = count === facts.length;
+  for (const section of document.querySelectorAll(".task")) {
+    section.hidden = !isAll && !section.querySelector("details.fact:not([hidden])");
+  }
+  filter.querySelector("output").textContent = isAll ? "" : `${count} of ${facts.length} facts`;
+}
+
+filter.addEventListener("input", show);
+filter.addEventListener("submit", (event) => event.preventDefault());
+filter.addEventListener("click", (event) => {
   const open = event.target.dataset.open;
-  if (open) facts.forEach((fact) => { fact.open = open === "true"; });
+  if (!open) return;
+  for (const fact of facts) {
+    if (open === "false" || !fact.matches(".asked, [hidden]")) fact.open = open === "true";
+  }
 });
-addEventListener("load", openNamed);
+addEventListener("load", () => { show(); openNamed(); });
 addEventListener("hashchange", openNamed);

@@ -15,6 +15,8 @@ from kafkalab.curriculum import Curriculum
 from kafkalab.learning_log.commands import with_solutions
 from kafkalab.learning_log.evidence_html import evidence_html
 from kafkalab.learning_log.links import relative_link
+from kafkalab.learning_log.next_step import FOLDER as MY_LAB
+from kafkalab.learning_log.next_step import first_question, next_step
 from kafkalab.learning_log.pictures import Pictures
 from kafkalab.learning_log.standing import FactStanding, Standing, TaskStanding
 from kafkalab.learning_log.templates import FOLDER, environment, policy_of, prose
@@ -31,6 +33,7 @@ MARK = "<title>Learning log: Module "
 SHAPES = {
     "demonstrated": "✓",
     "passed": "✓",
+    "done": "✓",
     "in progress": "◐",
     "unsupported": "◐",
     "refuted": "✗",
@@ -40,6 +43,29 @@ SHAPES = {
     "not run": "○",
     "not started": "○",
 }
+
+LEGEND = (
+    (Verdict.DEMONSTRATED, "the fact held, and every control made it false"),
+    (
+        Verdict.UNSUPPORTED,
+        "the fact held, but a control did not make it false, was skipped or did not run",
+    ),
+    (Verdict.REFUTED, "Kafka, or your component, did not do what the sentence says"),
+    (
+        Verdict.INVALID,
+        "the broker, the machine or the test itself failed: it says nothing about Kafka",
+    ),
+    (Verdict.INTERRUPTED, "the process died, or the run was ended, meanwhile"),
+    (Verdict.NOT_RUN, "it was skipped, or no run came to it"),
+)
+
+LEFT = (
+    ("look", "to look at"),
+    ("predict", "not predicted yet"),
+    ("explain", "not explained yet"),
+    ("build", "that do not hold for your code yet"),
+)
+"""what may be left to do with a fact, and how the filter calls it"""
 
 FAILURES = {Verdict.REFUTED, Verdict.INVALID, Verdict.UNSUPPORTED, Verdict.INTERRUPTED}
 
@@ -80,6 +106,12 @@ def html(standing: Standing, folder: Path, pictures: Pictures, run_page: Path | 
         .render(
             curriculum=standing.curriculum,
             standing=standing,
+            step=next_step(standing),
+            question=None if standing.has_begun else first_question(standing),
+            done=sum(task.status == "done" for task in standing.tasks),
+            minutes_in_all=_minutes_in_all(standing),
+            legend=LEGEND,
+            lefts=LEFT,
             failures=[fact for fact in facts if _is_failed(fact)],
             environment=_environment(standing),
             run_page=relative_link(run_page, folder) if run_page else "",
@@ -95,7 +127,11 @@ def html(standing: Standing, folder: Path, pictures: Pictures, run_page: Path | 
             is_failed=_is_failed,
             mastery=_mastery,
             moment=_moment,
-            own_code=_own_code,
+            did=_did,
+            folder_name=lambda folder: readable(Path(folder).name),
+            left=_left,
+            right_ones=_right_ones,
+            said=_said,
             policy=policy_of,
             prose=prose,
             shown_verdict=_shown_verdict,
@@ -128,53 +164,72 @@ def _shown_verdict(fact: FactStanding) -> Verdict:
 
 
 def _mastery(task: TaskStanding) -> list[Check]:
-    """What it takes to have mastered a task, and what of it the verdicts show."""
-    kafka = [fact for fact in task.needed if not fact.is_about_component]
-    component = [fact for fact in task.needed if fact.is_about_component]
+    """What it takes to have mastered a task, and what of it is done."""
+    yours, learn = task.yours, f"kafkalab learn {task.task.id}"
     checks = (
+        ("facts predicted before they were seen", yours.predicted, learn),
+        ("facts explained in your own words", yours.explained, learn),
         (
-            "facts about Kafka are demonstrated",
-            [fact.is_demonstrated for fact in kafka],
-            task.command,
+            f"facts hold for a {task.task.component}.py of your own, as it is now",
+            yours.built,
+            with_solutions(task.command, task.own_folder or MY_LAB),
         ),
-        (
-            "facts are known with a control that makes them false",
-            [fact.is_demonstrated for fact in kafka if not fact.no_control],
-            task.command,
-        ),
-        (
-            "facts about the component are demonstrated",
-            [fact.is_demonstrated for fact in component],
-            task.command,
-        ),
-        (
-            f"facts hold for a {task.task.component}.py of your own",
-            [fact.own is not None and fact.own.is_demonstration for fact in component],
-            _with_own_code(task.command, task),
-        ),
-        (
-            "facts that take a minute are demonstrated (optional)",
-            [fact.is_demonstrated for fact in task.facts if fact.is_slow],
-            f"{task.command} -m slow",
-        ),
+        ("facts proved on this machine, each with its control", task.proved, task.command),
     )
     return [
-        Check(all(held), f"{sum(held)} of {len(held)} {text}", "" if all(held) else command)
-        for text, held, command in checks
-        if held
+        Check(count.is_full, f"{count} {text}", "" if count.is_full else command)
+        for text, count, command in checks
+        if count.of
     ]
 
 
-def _own_code(task: TaskStanding) -> Markup:
-    own = task.own_code
-    if own is None:
-        return Markup("not yet")
-    text = Markup('{} of {} <span class="folder">in {}</span>')
-    return text.format(own.demonstrated, own.total, readable(Path(own.folder).name))
+def _did(fact: FactStanding) -> Markup:
+    """What the learner did with a fact, in a few words; empty where it was nothing."""
+    told: list[str] = []
+    if guess := fact.yours.predicted:
+        told.append("predicted" if guess.is_right else "predicted, it surprised you")
+    if fact.yours.explained:
+        told.append("to explain once more" if fact.is_due else "explained")
+    if fact.own:
+        changed = ", changed since: judge it again" if fact.yours.built == "changed" else ""
+        word = fact.own.fact.verdict
+        own = Markup('your own code: <span class="verdict {}">{} {}</span>{}')
+        told.append(own.format(word.replace(" ", "-"), SHAPES[word], word, changed))
+    return Markup(" · ").join(told)
 
 
-def _with_own_code(command: str, task: TaskStanding) -> str:
-    return with_solutions(command, task.own_folder or "my_lab")
+def _left(fact: FactStanding) -> str:
+    """What is left to do with a fact, in the filter's words."""
+    left = {
+        "look": _is_failed(fact),
+        "predict": bool(fact.question) and fact.yours.predicted is None,
+        "explain": bool(fact.question) and (fact.yours.explained is None or fact.is_due),
+        "build": fact.is_about_component and fact.yours.built != "holds",
+    }
+    return " ".join(word for word, is_left in left.items() if is_left)
+
+
+def _right_ones(task: TaskStanding) -> int:
+    """How many predictions of a task were right."""
+    guesses = (fact.yours.predicted for fact in task.asked)
+    return sum(guess is not None and guess.is_right for guess in guesses)
+
+
+def _said(task: TaskStanding) -> list[FactStanding]:
+    """The facts of a task that the learner explained."""
+    return [fact for fact in task.facts if fact.yours.explained]
+
+
+def _minutes_in_all(standing: Standing) -> str:
+    """Time spent in all tasks beside all estimates."""
+    noted = [task.entry.minutes for task in standing.tasks]
+    spent = sum(
+        task.proposed_minutes if minutes is None else minutes
+        for task, minutes in zip(standing.tasks, noted, strict=True)
+    )
+    told = f"about {spent} min"
+    estimated = sum(task.task.minutes or 0 for task in standing.tasks)
+    return f"{told} of {estimated}" if estimated else told
 
 
 def _time_spent(task: TaskStanding) -> str:

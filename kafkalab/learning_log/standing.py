@@ -6,7 +6,7 @@ proved on this machine, made of the run records.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property, reduce
@@ -82,8 +82,7 @@ class FactStanding:
         """Whether the learner did all that is asked for: of a component's it holds as it is now."""
         if self.is_about_component:
             return self.yours.built == "holds"
-        is_predicted = self.yours.predicted is not None or not self.question
-        return is_predicted and self.yours.explained is not None
+        return self.yours.predicted is not None and self.yours.explained is not None
 
     @property
     def verdict(self) -> Verdict:
@@ -123,6 +122,11 @@ class TaskStanding:
         return tuple(fact for fact in self.facts if not fact.optional)
 
     @property
+    def asked(self) -> tuple[FactStanding, ...]:
+        """The needed facts that are to be predicted and explained: those about Kafka."""
+        return tuple(fact for fact in self.needed if fact.question)
+
+    @property
     def proved(self) -> Count:
         """The needed facts that were demonstrated on this machine."""
         return Count(sum(fact.is_demonstrated for fact in self.needed), len(self.needed))
@@ -130,15 +134,13 @@ class TaskStanding:
     @cached_property
     def yours(self) -> Progress:
         """What the learner did of it."""
-        kafka = [fact for fact in self.needed if not fact.is_about_component]
-        component = [fact for fact in self.needed if fact.is_about_component]
-        asked = [fact for fact in kafka if fact.question]
+        asked, component = self.asked, [fact for fact in self.needed if fact.is_about_component]
         return Progress(
             predicted=_count(fact.yours.predicted is not None for fact in asked),
-            explained=_count(fact.yours.explained is not None for fact in kafka),
+            explained=_count(fact.yours.explained is not None for fact in asked),
             built=_count(fact.yours.built == "holds" for fact in component),
-            surprises=sum(fact.yours.is_surprise for fact in kafka),
-            due=sum(fact.is_due for fact in kafka),
+            surprises=sum(fact.yours.is_surprise for fact in asked),
+            due=sum(fact.is_due for fact in asked),
             changed=sum(fact.yours.built == "changed" for fact in component),
         )
 
@@ -163,7 +165,8 @@ class TaskStanding:
 
     @property
     def status(self) -> Status:
-        if self.yours.whole.of and self.yours.whole.is_full:
+        # Of a curriculum that asks nothing there is only what was proved.
+        if (self.yours.whole if self.yours.whole.of else self.proved).is_full:
             return "done"
         is_begun = self.days or self.entry.started or self.own_code
         return "in progress" if is_begun else "not started"
@@ -217,6 +220,11 @@ class Standing:
         return reduce(Progress.plus, (task.yours for task in self.tasks), Progress())
 
     @property
+    def hidden(self) -> frozenset[str]:
+        """The slugs of the facts whose sentences are not to be shown yet."""
+        return frozenset(fact.slug for task in self.tasks for fact in task.facts if fact.is_hidden)
+
+    @property
     def learnings(self) -> Count:
         return reduce(Count.plus, (task.learnings for task in self.tasks), Count(0, 0))
 
@@ -241,11 +249,12 @@ def standing_of(
 
     Raises:
         BadJournal: the journal cannot be read.
+        BadActs: the acts cannot be read.
     """
     runs, set_aside = read_runs(reports / "runs")
     if entries is None:
         entries = journal.read(reports / journal.FILE)
-    done, no_acts = _acts_of(reports)
+    done, no_acts = acts.read(reports / acts.FILE)
     learner = replay(done, curriculum.tasks, reports, now)
     proofs = Proofs(
         reports / "runs",
@@ -271,13 +280,6 @@ def standing_of(
     )
     last = runs[-1] if runs else None
     return Standing(curriculum, tasks, len(runs), last, (*set_aside, *no_acts), learner.has_begun)
-
-
-def _acts_of(reports: Path) -> tuple[Sequence[acts.Act], Sequence[str]]:
-    try:
-        return acts.read(reports / acts.FILE)
-    except OSError as error:
-        return (), [f"{acts.FILE} cannot be read: {error.strerror}: check its rights"]
 
 
 def _facts_of(

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from kafkalab.curriculum import Curriculum
+from kafkalab.curriculum import Curriculum, Task
+from kafkalab.curriculum.predictions import Prediction
 from kafkalab.learning_log.commands import run_again
 from kafkalab.learning_log.record import ControlRecord, FactRecord, RunRecord
 from kafkalab.learning_log.verdicts import Outcome, Verdict
-from kafkalab.learning_log.wording import count, why
+from kafkalab.learning_log.wording import count, in_words, why
 from kafkalab.readable import readable
 
 if TYPE_CHECKING:
+    from kafkalab.learning_log.next_step import Step
     from kafkalab.learning_log.standing import Standing
 
 COLOURS = {
@@ -75,37 +78,83 @@ class StepLines:
         """A bar would not survive in a log; `kafkalab prepare` shows one."""
 
 
+@dataclass(frozen=True)
+class View:
+    """How much of a run is shown."""
+
+    is_brief: bool
+    """a line for each task, and in full only what needs a look; asked for by `pytest -q`"""
+    hidden: frozenset[str]
+    """the slugs of facts whose sentences would give an answer away that is yet to be predicted"""
+
+
 def show(
     terminal: Terminal,
     record: RunRecord,
     curriculum: Curriculum,
     pages: Mapping[str, Path | None],
+    view: View,
 ) -> None:
     """Write the whole view; the pages, by their names, are where the rest is told."""
     terminal.heading(f"Module {curriculum.id}: {curriculum.title}")
     for task in curriculum.tasks:
         facts = [fact for fact in record.facts if fact.task == task.id]
         if facts:
-            terminal.line()
-            heading = f"{task.id} {task.title}: {task.question}"
-            for line in textwrap.wrap(heading, terminal.width, subsequent_indent="    "):
-                terminal.line(line, bold=True)
-            for fact in facts:
-                hint, stated = task.facts[fact.slug].hint, curriculum.stated_facts[fact.slug]
-                again = run_again(fact, curriculum, record)
-                _show_fact(terminal, fact, stated.why, hint, again)
-            terminal.line()
-            _wrapped(terminal, count(facts), 2, bold=True)
+            _show_task(terminal, task, facts, curriculum, record, view)
     terminal.line()
     for label, text in _footer(record, pages):
         terminal.line(f"  {label:<8} {text}")
 
 
-def show_standing(terminal: Terminal, standing: Standing) -> None:
-    """Write where the learner stands after the run, what comes next, and what was left out."""
-    step = standing.next_step
-    done = f"{standing.demonstrated} of {standing.total} facts of Module {standing.curriculum.id}"
-    rows = [("so far", f"{done}, {standing.percent} %"), ("next", step.sentence)]
+def _show_task(
+    terminal: Terminal,
+    task: Task,
+    facts: Sequence[FactRecord],
+    curriculum: Curriculum,
+    record: RunRecord,
+    view: View,
+) -> None:
+    if view.is_brief:
+        _wrapped(terminal, f"{task.id} {task.title}: {count(facts)}", 0, hanging=4)
+    else:
+        terminal.line()
+        _wrapped(terminal, f"{task.id} {task.title}: {task.question}", 0, hanging=4, bold=True)
+    for fact in facts:
+        hint, stated = task.facts[fact.slug].hint, curriculum.stated_facts[fact.slug]
+        again = run_again(fact, curriculum, record)
+        if needs_a_look(fact):
+            # It is no answer to a question: something is wrong, and is to be read.
+            _show_fact(terminal, fact, stated.why, hint, again)
+        elif not view.is_brief:
+            is_hidden = fact.slug in view.hidden
+            _show_fact(terminal, fact, stated.why, hint, again, is_hidden=is_hidden)
+    if not view.is_brief:
+        terminal.line()
+        _wrapped(terminal, count(facts), 2, bold=True)
+
+
+def needs_a_look(fact: FactRecord) -> bool:
+    """Whether more is to be said of it than that it holds, or was not run."""
+    return fact.verdict not in (Verdict.DEMONSTRATED, Verdict.NOT_RUN)
+
+
+def show_standing(
+    terminal: Terminal, standing: Standing, step: Step, question: Prediction | None
+) -> None:
+    """Write what was proved here, what is the learner's, what comes next, and what was left out.
+
+    Args:
+        terminal: where.
+        standing: of the learner.
+        step: what comes next.
+        question: to begin with; None where the learner has begun.
+    """
+    module = f"Module {standing.curriculum.id}"
+    rows = [
+        ("proved", f"{standing.proved} facts of {module}, on this machine"),
+        ("yours", f"{standing.yours.percent} %: {in_words(standing.yours)}"),
+        ("next", step.sentence),
+    ]
     rows += [("", step.command)] if step.command else []
     rows += [("note", word) for word in standing.set_aside]
     for label, text in rows:
@@ -114,14 +163,33 @@ def show_standing(terminal: Terminal, standing: Standing) -> None:
             terminal.line(f"  {label:<8} {text}")
         else:
             _wrapped(terminal, f"{label:<8} {text}", 2, hanging=11)
+    if question is not None:
+        _show_question(terminal, question)
+
+
+def _show_question(terminal: Terminal, asked: Prediction) -> None:
+    """Write a question with its choices: one learns Kafka by being wrong about it."""
+    _wrapped(terminal, f"{'guess':<8} {asked.question}", 2, hanging=11)
+    for letter, choice in zip("abcd", asked.choices, strict=False):
+        _wrapped(terminal, f"{letter}) {choice.text}", 11, hanging=14)
 
 
 def _show_fact(
-    terminal: Terminal, fact: FactRecord, matters: Sequence[str], hint: str, again: str
+    terminal: Terminal,
+    fact: FactRecord,
+    matters: Sequence[str],
+    hint: str,
+    again: str,
+    *,
+    is_hidden: bool = False,
 ) -> None:
     colour = {COLOURS[fact.verdict]: True}
     terminal.part(f"  {fact.verdict:<12}", **colour)
     terminal.part(f" {fact.seconds:5.2f} s ")
+    if is_hidden:
+        # With the controls, which give as much away.
+        terminal.line(fact.slug, light=True)
+        return
     _sentence(terminal, fact.sentence, MARGIN)
     if fact.verdict is not Verdict.DEMONSTRATED:
         for line in why(fact.reason):

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from kafkalab.curriculum import Curriculum
+from kafkalab.learning_log.progress import Progress
 from kafkalab.learning_log.record import FactRecord
 from kafkalab.learning_log.verdicts import Verdict
 
@@ -75,3 +76,15 @@ def _count(facts: Sequence[FactRecord]) -> str:
     demonstrated = counts.pop(Verdict.DEMONSTRATED, 0)
     rest = "".join(f", {count} {verdict}" for verdict, count in counts.items())
     return f"{demonstrated} of {len(facts)} facts demonstrated{rest}"
+
+
+def in_words(yours: Progress) -> str:
+    """What the learner did, in one line."""
+    told = [f"predicted {yours.predicted}", f"explained {yours.explained}", f"built {yours.built}"]
+    if yours.surprises:
+        told.append(f"{yours.surprises} surprised you: explain them")
+    if yours.due:
+        told.append(f"{yours.due} to explain once more")
+    if yours.changed:
+        told.append(f"{yours.changed} changed since: judge them again")
+    return ", ".join(told)

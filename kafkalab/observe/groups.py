@@ -80,15 +80,31 @@ def commit_offset(
     Raises:
         KafkaException: the broker refused it.
     """
-    from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
+    from confluent_kafka import (
+        ConsumerGroupTopicPartitions,
+        KafkaError,
+        KafkaException,
+        TopicPartition,
+    )
 
-    place = TopicPartition(topic, partition, offset)
-    request = [ConsumerGroupTopicPartitions(group, [place])]
-    answer = admin.alter_consumer_group_offsets(request)[group].result(ADMIN_LIMIT)
-    for each in answer.topic_partitions:
+    request = [ConsumerGroupTopicPartitions(group, [TopicPartition(topic, partition, offset)])]
+
+    def refusal() -> KafkaError | None:
+        answer = admin.alter_consumer_group_offsets(request)[group].result(ADMIN_LIMIT)
         # The future itself does not tell: it is refused partition by partition.
-        if each.error is not None:
-            raise KafkaException(each.error)
+        (each,) = answer.topic_partitions
+        error: KafkaError | None = each.error
+        return error
+
+    refused = wait_until(
+        refusal,
+        # The first group of a private broker may come before its coordinator has loaded.
+        lambda error: error is None or error.code() != KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+        limit=JOIN_LIMIT,
+        what=f"the coordinator of {group}",
+    )
+    if refused is not None:
+        raise KafkaException(refused)
 
 
 def committed_offset(observer: Consumer, topic: str, partition: int = 0) -> int | None:
