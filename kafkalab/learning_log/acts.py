@@ -97,7 +97,8 @@ def read(path: Path) -> tuple[tuple[Act, ...], tuple[str, ...]]:
             set_aside.append(f"{path.name}:{number} is set aside: it is no act")
         else:
             acts.setdefault(act.id, act)
-    return tuple(sorted(acts.values(), key=lambda act: (_moment(act), act.id))), tuple(set_aside)
+    # Of one moment those come first that were written first.
+    return tuple(sorted(acts.values(), key=_moment)), tuple(set_aside)
 
 
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
