@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import textwrap
 from collections.abc import Callable, Iterator
@@ -228,3 +229,18 @@ def lines() -> Callable[[pytest.RunResult], str]:
 def repository() -> Path:
     """The root of this repository."""
     return Path(__file__).parents[1]
+
+
+@pytest.fixture
+def load_tool(repository: Path) -> Callable[[str], Any]:
+    """Loads a script of tools/ as a module, by its name."""
+
+    def load(name: str) -> Any:
+        spec = importlib.util.spec_from_file_location(name, repository / "tools" / f"{name}.py")
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    return load

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +16,9 @@ SETTINGS = {
 
 
 @pytest.fixture
-def tool(repository: Path) -> Any:
+def tool(load_tool: Callable[[str], Any]) -> Any:
     """tools/facts_by_version.py as a module."""
-    path = repository / "tools" / "facts_by_version.py"
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_tool("facts_by_version")
 
 
 def record(version: str, **verdicts: str) -> dict[str, Any]:
