@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kafkalab.curriculum import Curriculum, load
+from kafkalab.learning_log.progress import Count
 from kafkalab.learning_log.proofs import minutes_spent
 from kafkalab.learning_log.record import RunRecord, facts_of
 from kafkalab.learning_log.record import TestRecord as ItemRecord
@@ -312,7 +313,7 @@ def test_a_fact_that_is_taught_no_more_is_left_out(learner: Learner) -> None:
         "was-so",
         "key-decides",
     ]
-    assert learner.standing.demonstrated == 0
+    assert learner.standing.proved.done == 0
 
 
 @given(
@@ -389,7 +390,7 @@ def test_a_broken_record_is_set_aside_with_a_word(learner: Learner, content: byt
     standing = learner.standing
 
     assert standing.runs == 1
-    assert standing.demonstrated == 3
+    assert standing.proved.done == 3
     (word,) = standing.set_aside
     assert word.startswith("runs/broken.json is set aside: ")
     assert path.read_bytes() == content
@@ -453,32 +454,28 @@ def test_own_code_is_told_apart_from_the_reference(learner: Learner) -> None:
     assert fact.proof is not None
     assert fact.own is not None
     assert (fact.proof.fact.verdict, fact.own.fact.verdict) == ("demonstrated", "refuted")
-    assert task.own_code is not None
-    assert (task.own_code.folder, task.own_code.demonstrated, task.own_code.total) == (
-        "/home/me/my_lab",
-        0,
-        1,
-    )
-    assert task.status == "demonstrated"
-    assert learner.standing.tasks[1].own_code is None
+    assert task.own_folder == "/home/me/my_lab"
+    assert task.proved.is_full, "the reference demonstrates it"
+    assert learner.standing.tasks[1].own_folder == ""
 
 
 def test_who_only_runs_own_code_demonstrates_with_it(learner: Learner) -> None:
-    """The facts held for it, so the task is demonstrated."""
+    """The facts held for it, so they are proved here."""
     learner.ran({**BOTH, "test_described": PASSED}, solutions="/home/me/my_lab")
 
-    assert learner.standing.tasks[0].status == "demonstrated"
+    assert learner.standing.tasks[0].proved.is_full
 
 
-def test_the_folder_that_was_judged_last_counts(learner: Learner) -> None:
-    """Code in another folder is other code: what held for it says nothing of this one."""
+def test_the_folder_that_was_judged_last_is_shown(learner: Learner) -> None:
+    """What was observed of the code in another folder says nothing of this one."""
     learner.ran({"test_described": PASSED}, solutions="/home/me/first")
     learner.ran({"test_described": REFUTED}, solutions="/home/me/second")
 
-    own_code = learner.standing.tasks[0].own_code
+    own = learner.fact("is-described").own
 
-    assert own_code is not None
-    assert (own_code.folder, own_code.demonstrated) == ("/home/me/second", 0)
+    assert learner.standing.tasks[0].own_folder == "/home/me/second"
+    assert own is not None
+    assert own.fact.verdict is Verdict.REFUTED
 
 
 # Where the learner stands
@@ -488,11 +485,8 @@ def test_nobody_has_run_anything(learner: Learner) -> None:
     """No folder, no record: the first task is where one begins."""
     standing = learner.standing
 
-    assert (standing.runs, standing.demonstrated, standing.total, standing.percent) == (0, 0, 3, 0)
+    assert (standing.runs, standing.proved) == (0, Count(0, 3))
     assert [task.status for task in standing.tasks] == ["not started", "not started"]
-    assert standing.here is standing.tasks[0]
-    assert standing.next_step.sentence == "Begin task 1.1, Topics: What is a topic made of?"
-    assert standing.next_step.command == "pytest -k task_1_1"
 
 
 def test_the_slow_fact_is_optional(learner: Learner) -> None:
@@ -501,7 +495,7 @@ def test_the_slow_fact_is_optional(learner: Learner) -> None:
 
     fact = learner.fact("expires")
 
-    assert learner.standing.percent == 100
+    assert learner.standing.proved == Count(3, 3)
     assert (fact.optional, fact.verdict) == ("it takes a minute", Verdict.NOT_RUN)
     assert fact.command == "pytest -m slow -k expires"
 
@@ -526,94 +520,7 @@ def test_a_fact_about_another_kafka_is_optional(
     assert learner.fact("was-so").scope == "the broker, Kafka <4.3"
     assert learner.fact("was-so").optional == optional
     assert learner.fact("was-so").command == "pytest -k was_so --kafkalab-version=4.2.2"
-    assert task.status == ("in progress" if optional == "" else "demonstrated")
-
-
-@pytest.mark.parametrize(
-    ("outcomes", "sentence", "command"),
-    [
-        ({"test_partitions": NOT_RUN}, "Go on with task 1.1, Topics: 2 facts", "task_1_1"),
-        (BOTH, "In task 1.1, Topics, one fact is left: Describing", "is_described"),
-        (
-            {**BOTH, "test_described": REFUTED},
-            "In task 1.1, Topics, a fact is refuted: Describing names",
-            "is_described",
-        ),
-        ({**BOTH, "test_described": PASSED}, "Begin task 1.2, Routing: Where", "task_1_2"),
-        (ALL, "Write your own topics.py of task 1.1", "task_1_1 --kafkalab-solutions=my_lab"),
-    ],
-)
-def test_the_next_step_has_a_name_and_a_command(
-    learner: Learner, outcomes: dict[str, Outcome], sentence: str, command: str
-) -> None:
-    """Whoever asks 'and now?' gets one sentence, and what to type."""
-    learner.ran(outcomes)
-
-    step = learner.standing.next_step
-
-    assert step.sentence.startswith(sentence)
-    assert step.command == f"pytest -k {command}"
-
-
-def test_own_code_comes_after_the_facts(learner: Learner) -> None:
-    """Once all facts are demonstrated, one's own components are what is left."""
-    own = learner.reports.parent / "my lab"
-    own.mkdir()
-    learner.ran(ALL)
-    learner.ran({"test_described": REFUTED}, solutions=str(own))
-
-    step = learner.standing.next_step
-
-    left = "1 fact does not hold yet"
-    assert step.sentence == f"Go on with your own {own}/topics.py of task 1.1: {left}."
-    assert step.command == f"pytest -k task_1_1 --kafkalab-solutions='{own}'"
-
-
-def test_own_code_that_is_not_there_any_more(learner: Learner) -> None:
-    """Its folder was renamed, or is on another machine: the next step says so."""
-    learner.ran(ALL)
-    learner.ran({"test_described": REFUTED}, solutions="/home/me/renamed")
-
-    step = learner.standing.next_step
-
-    said = "/home/me/renamed/topics.py of task 1.1 is not there any more: name its folder now."
-    assert step.sentence == said
-    assert step.command == "pytest -k task_1_1 --kafkalab-solutions=my_lab"
-
-
-def test_own_code_that_was_begun_comes_before_a_task_that_was_not(learner: Learner) -> None:
-    """Whoever writes a component is not sent away from it."""
-    own = learner.reports.parent / "mine"
-    own.mkdir()
-    learner.ran({**BOTH, "test_described": PASSED})
-    learner.ran({"test_described": REFUTED}, solutions=str(own))
-
-    standing = learner.standing
-
-    assert standing.here is standing.tasks[0], "here is where the next step is"
-    assert standing.next_step.sentence.startswith(f"Go on with your own {own}/topics.py of task")
-
-
-def test_a_fact_that_ones_own_code_refutes_is_run_again_with_that_code(learner: Learner) -> None:
-    """Without the folder the reference would be judged, and the fact would seem to hold."""
-    learner.ran(BOTH)
-    learner.ran({"test_described": REFUTED}, solutions="my_lab")
-
-    step = learner.standing.next_step
-
-    said = "In task 1.1, Topics, a fact is refuted in your own code: Describing names"
-    assert step.sentence.startswith(said)
-    assert step.command == "pytest -k is_described --kafkalab-solutions=my_lab"
-
-
-def test_a_control_that_was_left_out_is_no_failure(learner: Learner) -> None:
-    """After Ctrl-C nothing is wrong: the next step is to go on."""
-    learner.ran({"test_partitions": PASSED, "test_unknown_topic": NOT_RUN})
-
-    step = learner.standing.next_step
-
-    assert learner.fact("has-partitions").verdict is Verdict.UNSUPPORTED
-    assert step.sentence == "Go on with task 1.1, Topics: 2 facts are left."
+    assert task.proved.is_full == (optional != "")
 
 
 def test_what_the_fact_observed_comes_before_its_controls(learner: Learner) -> None:
@@ -624,13 +531,6 @@ def test_what_the_fact_observed_comes_before_its_controls(learner: Learner) -> N
 
     assert proof is not None
     assert [each.role for each in proof.evidence] == ["fact", "control"]
-
-
-def test_percent_is_rounded_down(learner: Learner) -> None:
-    """100 means all."""
-    learner.ran({**BOTH, "test_described": PASSED})
-
-    assert learner.standing.percent == 66
 
 
 def test_a_fact_knows_where_it_stands(learner: Learner) -> None:

@@ -6,7 +6,7 @@ proved on this machine, made of the run records.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property, reduce
@@ -146,10 +146,10 @@ class TaskStanding:
 
     @property
     def concepts(self) -> tuple[tuple[str, bool], ...]:
-        """The key concepts, and whether the learner has learned all facts of each."""
-        learned = {fact.slug: fact.is_learned for fact in self.needed}
+        """The key concepts, and whether the learner has learned each."""
+        facts = {fact.slug: fact for fact in self.facts}
         return tuple(
-            (concept.title, all(learned.get(slug, True) for slug in concept.facts))
+            (concept.title, _is_learned([facts[slug] for slug in concept.facts if slug in facts]))
             for concept in self.task.concepts
         )
 
@@ -188,6 +188,12 @@ class TaskStanding:
             if each is not None
         ]
         return max(moments + ([self.own_code.day] if self.own_code else []), default=None)
+
+
+def _is_learned(facts: Sequence[FactStanding]) -> bool:
+    """Whether what a concept is made of is learned: what is optional only where all of it is."""
+    needed = [fact for fact in facts if not fact.optional] or facts
+    return all(fact.is_learned for fact in needed)
 
 
 def _count(held: Iterable[bool]) -> Count:
