@@ -17,13 +17,14 @@ import pytest
 from bs4 import BeautifulSoup, Tag
 
 from kafkalab.curriculum import Curriculum, load
-from kafkalab.learning_log import journal, page, plots
+from kafkalab.learning_log import acts, journal, page, plots
 from kafkalab.learning_log.evidence import Evidence
 from kafkalab.learning_log.pictures import Pictures
 from kafkalab.learning_log.record import RunRecord, facts_of
 from kafkalab.learning_log.record import TestRecord as ItemRecord
 from kafkalab.learning_log.standing import standing_of
 from kafkalab.learning_log.verdicts import Outcome, Verdict
+from kafkalab.own_code import digest_of
 
 MANIFEST = """\
 [module]
@@ -39,6 +40,13 @@ title = "Task {task}"
 question = "What is task {task}?"
 module = "test_{task}"
 component = "component_{task}"
+minutes = 30
+objectives = ["You can do {task}."]
+builds = ["It does {task}."]
+
+[[task.concepts]]
+title = "All of task {task}"
+facts = [{slugs}]
 
 [task.facts]
 """
@@ -48,6 +56,15 @@ FACT = '''
 def test_fact_{n}():
     """Sentence {n} says `something`."""
 '''
+
+PREDICTION = """
+[fact-{n}]
+question = "What of {n}?"
+choices = [
+  {{ text = "Something", right = true }},
+  {{ text = "Nothing", tempting = "So it seems." }},
+]
+"""
 
 CONTROL = '''
 @pytest.mark.control("fact-{n}", changes="one thing")
@@ -121,6 +138,10 @@ class Log:
         )
         replace(record, **changes).write(self.reports / "runs" / f"{number:03}.json")
 
+    def did(self, kind: str, about: str, **said: Any) -> None:
+        """The learner did something."""
+        acts.append(self.reports / acts.FILE, kind, about, **said)
+
     def write(self, run_page: Path | None = None) -> BeautifulSoup:
         """Write the page, and read it."""
         pictures = Pictures(self.reports / "pictures")
@@ -132,18 +153,21 @@ def _lessons(folder: Path, facts: int, tasks: int) -> Curriculum:
     """A course of so many facts; the last of each task is about its component."""
     lessons = folder / "lessons"
     lessons.mkdir()
+    (folder / "predictions").mkdir()
     manifest = MANIFEST
     for task in range(1, tasks + 1):
         numbers = range((task - 1) * facts // tasks, task * facts // tasks)
-        manifest += TASK.format(task=task)
-        module = "import pytest\n"
+        manifest += TASK.format(task=task, slugs=", ".join(f'"fact-{n}"' for n in numbers))
+        module, predictions = "import pytest\n", ""
         for n in numbers:
             own = n == numbers[-1]
             scope = f"the component component_{task}" if own else "any client"
             module += FACT.format(n=n, scope=scope) + ("" if own else CONTROL.format(n=n))
             no_control = ', no_control = "it is about a component"' if own else ""
+            predictions += "" if own else PREDICTION.format(n=n)
             manifest += f'fact-{n} = {{ hint = "Look at {n}."{no_control} }}\n'
         (lessons / f"test_{task}.py").write_text(module, "utf-8")
+        (folder / "predictions" / f"task_1_{task}.toml").write_text(predictions, "utf-8")
     (folder / "module.toml").write_text(manifest, "utf-8")
     return load(folder / "module.toml")
 
@@ -250,58 +274,174 @@ def test_own_code_stands_beside_the_reference(log: Log) -> None:
     assert "The reference ✓ demonstrated" in told
     assert "pytest -k fact_2 --kafkalab-solutions='/home/you/my lab'" in told
     assert "open" in fact(soup, "fact-2").attrs
-    assert "0 of 1 facts hold for a component_1.py of your own" in words(soup)
 
 
 def test_the_dashboard_tells_where_the_learner_stands(log: Log) -> None:
     """A row for each task, the percentage, the next step, and 'you are here' on the path."""
     log.run(only=["fact-0", "fact-1", "fact-2", "fact-3"])
+    log.did(acts.PREDICTED, "fact-0", choice="Something", right=True)
+    log.did(acts.PREDICTED, "fact-1", choice="Nothing", right=False)
+    log.did(acts.EXPLAINED, "fact-0", sentence="So it is.", agrees=True)
 
     soup = log.write()
 
-    rows = [words(row) for row in soup.select(".dashboard tbody tr")]
-    assert rows[0].startswith("1.1 Task 1 ✓ demonstrated \N{EN DASH} 3 of 3 not yet")
-    assert rows[1].startswith("1.2 Task 2 ◐ in progress \N{EN DASH} 1 of 3 not yet")
-    assert words(soup.select_one(".percent") or soup) == "66 %"
-    assert "Go on with task 1.2, Task 2: 2 facts are left." in words(soup)
+    cells = [
+        {cell["data-head"]: words(cell) for cell in row.select("td[data-head]")}
+        for row in soup.select(".dashboard tr")[1:]
+    ]
+    nothing, today = "\N{EN DASH}", words(soup.select_one("footer time") or soup).split(",")[0]
+    assert cells[0] == {
+        "Status": "◐ in progress",
+        "Yours": "60 %",
+        "Started": today,
+        "Completed": nothing,
+        "Learnings": "0 of 1",
+        "Code files": "0 of 1",
+        "Time spent": f"{nothing} of 30 min",
+        "Difficulty": nothing,
+        "Challenges": nothing,
+        "Last run": "1 Jan 2026, 10:00",
+        "Proved here": "3 of 3",
+    }
+    assert (cells[1]["Status"], cells[1]["Proved here"]) == ("○ not started", "1 of 3")
+    assert cells[2] == {
+        "Status": "0 of 2 done",
+        "Yours": "30 %",
+        "Learnings": "0 of 2",
+        "Code files": "0 of 2",
+        "Time spent": "about 0 min of 60",
+        "Proved here": "4 of 6",
+    }
+    assert words(soup.select_one(".percent") or soup) == "30 % yours"
+    (yours,) = soup.select(".yours")
+    assert words(yours) == (
+        "Predicted 2 of 4 1 surprised you: explain them Explained 1 of 4 Built 0 of 2 "
+        f"Answered {nothing} the quiz is still to come"
+    )
+    left = "1 to explain, 1 of them surprised you."
+    assert f"Go on with task 1.1, Task 1: {left} kafkalab learn 1.1" in words(soup)
     (here,) = soup.select(".path [aria-current=step]")
-    assert words(here) == "1.2 1.2 Task 2 you are here"
+    assert words(here) == "1.1 1.1 Task 1 you are here"
     assert "Module B" in words(soup.select(".path li")[-1])
 
 
-def test_who_knows_all_stands_before_the_next_module(log: Log) -> None:
-    """When every task is demonstrated, in one's own code too, the path goes on."""
+def test_who_knows_all_stands_before_the_next_module(log: Log, tmp_path: Path) -> None:
+    """When every task is predicted, explained and built, the path goes on."""
     log.run()
     (at_first,) = log.write().select(".path [aria-current=step]")
-    log.run(solutions=str(log.reports))
+    learn_all(log, tmp_path)
 
-    (here,) = log.write().select(".path [aria-current=step]")
+    soup = log.write()
 
-    assert words(at_first) == "✓ 1.1 Task 1 you are here", "where the next step is"
+    (here,) = soup.select(".path [aria-current=step]")
+    assert words(at_first) == "1.1 1.1 Task 1 you are here", "a run alone moves nothing"
     assert words(here) == "B Module B you are here still to come"
+    assert words(soup.select_one(".percent") or soup) == "100 % yours"
+    assert {words(each) for each in soup.select(".path .state")[:2]} == {"done"}
+
+
+def learn_all(log: Log, folder: Path) -> None:
+    """Predict, explain and build all that the course asks for."""
+    for task in log.curriculum.tasks:
+        for slug, prediction in task.predictions.items():
+            log.did(acts.PREDICTED, slug, choice=prediction.right.text, right=True)
+            log.did(acts.EXPLAINED, slug, sentence=f"{slug}, as I say it.", agrees=True)
+        (folder / f"{task.component}.py").write_text("x = 1\n", "utf-8")
+        facts = {slug: "demonstrated" for slug in task.facts if slug not in task.predictions}
+        code = digest_of(folder, task.component)
+        log.did(acts.JUDGED, task.id, folder=str(folder), code=code, facts=facts)
 
 
 def test_before_the_first_run_nothing_is_known(log: Log) -> None:
     """A log without runs says so of every fact, and breaks nothing."""
     soup = log.write()
 
-    assert words(soup.select_one(".percent") or soup) == "0 %"
-    assert [words(each) for each in soup.select("summary .verdict")] == ["○ not run"] * 6
+    assert words(soup.select_one(".percent") or soup) == "0 % yours"
+    assert [words(each) for each in soup.select(".fact summary .verdict")] == ["○ not run"] * 6
 
 
-def test_mastery_follows_from_the_verdicts(log: Log) -> None:
+def test_the_first_page_asks_a_question(log: Log) -> None:
+    """All is proved and nothing is the learner's: one question to begin with, till they begin."""
+    log.run()
+    (asked,) = log.write().select(".first-question")
+    log.did(acts.PREDICTED, "fact-0", choice="Nothing", right=False)
+
+    assert words(asked) == (
+        "A question to begin with What of 0? Something Nothing "
+        "kafkalab learn 1.1 asks it, runs it on a real Kafka, and shows why."
+    )
+    assert log.write().select(".first-question") == []
+
+
+def test_mastery_follows_from_acts_and_verdicts(log: Log) -> None:
     """What is done is ticked; what is open comes with the command that gets it done."""
     log.run(failed=["fact-0"])
+    log.did(acts.PREDICTED, "fact-0", choice="Something", right=True)
+    log.did(acts.PREDICTED, "fact-1", choice="Something", right=True)
 
-    checks = [words(each) for each in log.write().select("#task-1\\.1 .checks li")]
+    checks = [words(each) for each in log.write().select("#task-1\\.1 .mastery .checks li")]
 
     assert checks == [
-        "☐ open: 1 of 2 facts about Kafka are demonstrated pytest -k task_1_1",
-        "☐ open: 1 of 2 facts are known with a control that makes them false pytest -k task_1_1",
-        "☑ done: 1 of 1 facts about the component are demonstrated",
-        "☐ open: 0 of 1 facts hold for a component_1.py of your own "
+        "☑ done: 2 of 2 facts predicted before they were seen",
+        "☐ open: 0 of 2 facts explained in your own words kafkalab learn 1.1",
+        "☐ open: 0 of 1 facts hold for a component_1.py of your own, as it is now "
         "pytest -k task_1_1 --kafkalab-solutions=my_lab",
+        "☐ open: 2 of 3 facts proved on this machine, each with its control pytest -k task_1_1",
     ]
+
+
+def test_a_task_says_what_it_is_for(log: Log, tmp_path: Path) -> None:
+    """Objectives, what is built, key concepts, the time it takes; then what came of it."""
+    log.run()
+    first = log.write().select_one("#task-1\\.1") or BeautifulSoup()
+    learn_all(log, tmp_path)
+    done = log.write().select_one("#task-1\\.1") or BeautifulSoup()
+
+    before, after = words(first), words(done)
+    for part in (
+        "Objectives You can do 1.",
+        "What you will build It does 1.",
+        "Key concepts ☐ open: All of task 1",
+        "about 30 min",
+    ):
+        assert part in before
+    assert "What you built and learned" not in before
+    assert "☑ learned: All of task 1" in after
+    assert (
+        f"What you built and learned Built: component_1.py in {tmp_path.name} ; 1 of 1 facts hold "
+        "for it as it is now. Predicted: 2 of 2 facts, 2 of them right. Learned, in your own "
+        "words: fact-0, as I say it. fact-1, as I say it."
+    ) in after
+
+
+def test_an_answer_is_shown_after_one_click(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the learner has begun, a fact that is not predicted shows its question, closed."""
+    monkeypatch.delenv("CI", raising=False)
+    log.run()
+    log.did(acts.PREDICTED, "fact-0", choice="Nothing", right=False)
+
+    soup = log.write()
+
+    known, asked, component = (fact(soup, f"fact-{n}") for n in (0, 1, 2))
+    titles = [words(each.select_one("summary h4") or each) for each in (known, asked, component)]
+    assert titles == ["Sentence 0 says something .", "What of 1?", "Sentence 2 says something ."]
+    assert "open" not in asked.attrs
+    assert "Predict it: kafkalab learn fact-1" in words(asked.select_one("summary") or asked)
+    assert words(asked.select_one(".body .answer") or asked) == "Sentence 1 says something ."
+    assert "You said Nothing" in words(known)
+    assert "predicted, it surprised you" in words(known.select_one("summary") or known)
+
+
+def test_an_edited_file_is_to_be_judged_again(log: Log, tmp_path: Path) -> None:
+    """What held for the file as it was is told as that."""
+    log.run()
+    log.run(only=["fact-2"], solutions=str(tmp_path))
+    learn_all(log, tmp_path)
+    (tmp_path / "component_1.py").write_text("x = 2\n", "utf-8")
+
+    told = words(fact(log.write(), "fact-2"))
+
+    assert "your own code: ✓ demonstrated , changed since: judge it again" in told
 
 
 def test_notes_are_shown_with_their_task(log: Log) -> None:
@@ -314,7 +454,7 @@ def test_notes_are_shown_with_their_task(log: Log) -> None:
 
     first, second = soup.select(".notes")
     assert words(first) == (
-        "Notes and reflections Completed 1 Feb 2026 Time spent 40 min "
+        "Notes and reflections Completed 1 Feb 2026 Time spent 40 min; the estimate is 30 min "
         "Difficulty 3 of 5 Aha So that!"
     )
     assert 'kafkalab note 1.2 --aha "…" --difficulty 3' in words(second)
@@ -322,7 +462,7 @@ def test_notes_are_shown_with_their_task(log: Log) -> None:
 
 def test_every_word_has_a_shape() -> None:
     """No verdict, outcome or status is told by colour alone."""
-    statuses = {"not started", "in progress", "demonstrated"}
+    statuses = {"not started", "in progress", "done"}
 
     assert set(page.SHAPES) == {*Verdict, *Outcome, *statuses}
 
@@ -599,7 +739,7 @@ def test_the_page_is_quiet_in_a_browser(log: Log, browser: Any) -> None:
     assert visit.tab.evaluate("window.ran") is None
     assert visit.said == []
     assert [url for url in visit.asked_for if not url.startswith("data:")] == [log.path.as_uri()]
-    assert visit.tab.locator("details:not([open])").count() == 0
+    assert visit.tab.locator("details.fact:not([open])").count() == 0
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (1280, "dark")])
@@ -645,24 +785,68 @@ def test_the_page_works_by_keyboard(log: Log, browser: Any) -> None:
     tab.keyboard.press("Tab")
     assert tab.evaluate("document.activeElement.textContent") == "Skip to the tasks"
     tab.keyboard.press("Enter")
-    # The two buttons, then the first fact.
-    for _ in range(3):
+    # The legend, the filter's three fields, two buttons, then the first fact.
+    for _ in range(7):
         tab.keyboard.press("Tab")
     tab.keyboard.press("Enter")
 
     assert tab.locator("#fact-fact-0").get_attribute("open") is not None
 
 
-def test_the_page_prints_what_is_folded(log: Log, browser: Any) -> None:
-    """On paper nothing can be unfolded, so all of it is there."""
-    log.run()
+def test_the_page_prints_a_few_pages(log: Log, browser: Any) -> None:
+    """What is folded stays folded on paper: each fact is a line or two; what is unfolded prints."""
+    log.run(failed=["fact-1"])
     log.write()
     tab = Visit(browser, log.path).tab
-    control = tab.get_by_text("Without it, sentence 0 is false.")
-
-    assert not control.is_visible()
     tab.emulate_media(media="print")
-    assert control.is_visible()
+
+    assert tab.get_by_text("Sentence 0 says").first.is_visible()
+    assert not tab.get_by_text("Without it, sentence 0 is false.").is_visible()
+    assert tab.get_by_text("Without it, sentence 1 is false.").is_visible()
+    assert not tab.get_by_text("Unfold all facts").is_visible()
+
+
+@pytest.mark.parametrize(
+    ("left", "task", "text", "shown"),
+    [
+        ("", "", "", [0, 1, 2, 3, 4, 5]),
+        ("look", "", "", [4]),
+        ("predict", "", "", [1, 3, 4]),
+        ("predict", "1.2", "", [3, 4]),
+        ("explain", "1.1", "", [0, 1]),
+        ("build", "", "", [2, 5]),
+        ("", "", "without it", [0]),
+        ("", "", "sentence 3", []),
+        ("", "", "what of 3", [3]),
+        ("", "", "FACT-5", [5]),
+    ],
+)
+def test_the_filter(
+    log: Log,
+    browser: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    left: str,
+    task: str,
+    text: str,
+    shown: list[int],
+) -> None:
+    """By what is left to do, by task, by words; no word finds an answer that is hidden."""
+    monkeypatch.delenv("CI", raising=False)
+    log.run(failed=["fact-4"])
+    log.did(acts.PREDICTED, "fact-0", choice="Something", right=True)
+    log.write()
+    tab = Visit(browser, log.path).tab
+
+    tab.locator("[name=left]").select_option(left)
+    tab.locator("[name=task]").select_option(task)
+    tab.locator("[name=text]").fill(text)
+
+    visible = [n for n in range(6) if tab.locator(f"#fact-fact-{n}").is_visible()]
+    assert visible == shown
+    said = "" if len(shown) == 6 else f"{len(shown)} of 6 facts"
+    assert tab.locator(".filter output").text_content() == said
+    tab.get_by_text("Unfold all facts").click()
+    assert not tab.get_by_text("Sentence 1 says something").is_visible(), "only its own click does"
 
 
 def test_three_hundred_facts_open_at_once(tmp_path: Path, browser: Any) -> None:

@@ -287,7 +287,7 @@ def test_explained_is_ones_own_sentence_that_agrees(
     assert (learner.topics(day).explained, learner.topics(day).due) == (Count(count, 2), due)
 
 
-def nothing(me: Learner) -> None:  # noqa: ARG001 - as all others
+def nothing(me: Learner) -> None:
     """Nothing was done."""
 
 

@@ -28,6 +28,9 @@ from kafkalab.learning_log.verdicts import Verdict
 from kafkalab.learning_log.wording import in_words, why
 from kafkalab.readable import readable
 
+# Columns of a terminal, below which a table breaks its words.
+NARROW = 60
+
 STATUS_STYLES = {"not started": "dim", "in progress": "yellow", "done": "green"}
 
 
@@ -199,10 +202,14 @@ def _show(
 ) -> None:
     curriculum = standing.curriculum
     output.line(f"Module {curriculum.id}: {curriculum.title}", style="bold")
-    output.line(f"Yours {standing.yours.percent} %: {in_words(standing.yours)}")
+    if standing.yours.whole.of:
+        output.line(f"Yours {standing.yours.percent} %: {in_words(standing.yours)}")
     output.line(f"Proved here: {standing.proved} facts, in {_runs(standing.runs)}")
     output.line()
-    output.picture(_table(shown, step, output.width()))
+    if output.width() < NARROW:
+        _show_tasks(shown, step)
+    else:
+        output.picture(_table(shown, step, output.width()))
     for task in shown:
         _show_optional(task)
         if with_facts:
@@ -213,6 +220,17 @@ def _show(
     output.line(f"Next: {step.sentence}")
     if step.command:
         output.whole(step.command, style="bold", indent=2)
+
+
+def _show_tasks(shown: Sequence[TaskStanding], step: Step) -> None:
+    """The tasks below each other, where a table has no room."""
+    for task in shown:
+        is_here = step.task is task
+        title = f"{'>' if is_here else ' '} {task.task.id} {task.task.title}"
+        output.line(title, style="bold" if is_here else "")
+        output.line(task.status, style=STATUS_STYLES[task.status], indent=4)
+        for column in COLUMNS[1:]:
+            output.line(f"{column.name} {column.cell(task)}", indent=4)
 
 
 def _table(shown: Sequence[TaskStanding], step: Step, width: int) -> Table:
@@ -290,9 +308,9 @@ class Column(NamedTuple):
 COLUMNS = (
     Column("status", lambda task: task.status, "left"),
     Column("yours", lambda task: f"{task.yours.percent} %"),
-    Column("predicted", lambda task: str(task.yours.predicted), wide_enough=80),
-    Column("explained", lambda task: str(task.yours.explained), wide_enough=80),
-    Column("built", lambda task: str(task.yours.built), wide_enough=60),
+    Column("predicted", lambda task: str(task.yours.predicted), wide_enough=90),
+    Column("explained", lambda task: str(task.yours.explained), wide_enough=90),
+    Column("built", lambda task: str(task.yours.built), wide_enough=70),
     Column("proved here", lambda task: str(task.proved)),
     Column("minutes", _minutes, wide_enough=100),
     Column("last run", lambda task: (task.last_run or "-")[:16].replace("T", " "), "left", 120),

@@ -47,7 +47,8 @@ def next_step_in(tasks: Sequence[TaskStanding], name: str) -> Step:
         facts = _facts(due[0].yours.due)
         sentence = f"A week is over: explain {facts} of task {due[0].task.id} once more."
         return Step(sentence, _learn(due[0]), due[0])
-    return Step(f"{name} is done: predicted, explained and built. Go on.", "", None)
+    how = ": predicted, explained and built" if any(task.yours.whole.of for task in tasks) else ""
+    return Step(f"{name} is done{how}. Go on.", "", None)
 
 
 def first_question(standing: Standing) -> Prediction | None:

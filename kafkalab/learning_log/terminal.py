@@ -150,11 +150,10 @@ def show_standing(
         question: to begin with; None where the learner has begun.
     """
     module = f"Module {standing.curriculum.id}"
-    rows = [
-        ("proved", f"{standing.proved} facts of {module}, on this machine"),
-        ("yours", f"{standing.yours.percent} %: {in_words(standing.yours)}"),
-        ("next", step.sentence),
-    ]
+    rows = [("proved", f"{standing.proved} facts of {module}, on this machine")]
+    if standing.yours.whole.of:
+        rows.append(("yours", f"{standing.yours.percent} %: {in_words(standing.yours)}"))
+    rows.append(("next", step.sentence))
     rows += [("", step.command)] if step.command else []
     rows += [("note", word) for word in standing.set_aside]
     for label, text in rows:

@@ -79,8 +79,13 @@ def _count(facts: Sequence[FactRecord]) -> str:
 
 
 def in_words(yours: Progress) -> str:
-    """What the learner did, in one line."""
-    told = [f"predicted {yours.predicted}", f"explained {yours.explained}", f"built {yours.built}"]
+    """What the learner did of what is asked for, in one line."""
+    counts = {
+        "predicted": yours.predicted,
+        "explained": yours.explained,
+        "built": yours.built,
+    }
+    told = [f"{name} {count}" for name, count in counts.items() if count.of]
     if yours.surprises:
         told.append(f"{yours.surprises} surprised you: explain them")
     if yours.due:
