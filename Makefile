@@ -13,9 +13,8 @@ INSTALLED := $(VENV)/.installed
 
 # Facts mostly wait, so more workers than cores pay off.
 lab: prepare
-	@$(BIN)/pytest tests_module_a -n 4; status=$$?; \
-	  echo; echo "Your learning log: $(CURDIR)/reports/learning_log.html"; \
-	  echo "To call pytest and kafkalab yourself: source $(BIN)/activate"; exit $$status
+	@$(BIN)/pytest tests_module_a -q -n 4; status=$$?; \
+	  echo "To call kafkalab and pytest yourself: source $(BIN)/activate"; exit $$status
 
 # The wrong solutions run pytest, some with workers of its own: more than two beside each other
 # would starve.

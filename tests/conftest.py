@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, settings
 from kafkalab.brokers import Topology
 from kafkalab.brokers.embedded import EmbeddedBackend, EmbeddedBroker
 from kafkalab.config import Settings
+from kafkalab.learning_log import acts
 from kafkalab.observe.topics import create_topic
 
 pytest_plugins = ["pytester"]
@@ -115,6 +116,16 @@ kafkalab.lab.backend_named = lambda *_: PlayedBackend()
 """
 
 
+PREDICTION = """
+[{slug}]
+question = "What of {slug}?"
+choices = [
+  {{ text = "Something", right = true }},
+  {{ text = "Nothing", tempting = "So it seems." }},
+]
+"""
+
+
 class Project:
     """A folder with facts of one task, to be run by pytest in a process of its own."""
 
@@ -135,6 +146,17 @@ class Project:
             why = f", no_control = '{no_control}'" if no_control else ""
             rows.append(f"{slug} = {{hint = 'Look.'{why}}}")
         (self.lessons / "module.toml").write_text("\n".join(rows), "utf-8")
+
+    def asks(self, *slugs: str) -> None:
+        """Have these facts be predicted before they are seen."""
+        folder = self.lessons / "predictions"
+        folder.mkdir(exist_ok=True)
+        text = "".join(PREDICTION.format(slug=slug) for slug in slugs)
+        (folder / "task_9_1.toml").write_text(text, "utf-8")
+
+    def did(self, kind: str, about: str, **said: Any) -> None:
+        """The learner did something."""
+        acts.append(self.folder / "reports" / acts.FILE, kind, about, **said)
 
     def run(self, *arguments: str) -> pytest.RunResult:
         """Run pytest there, in file order unless told otherwise."""

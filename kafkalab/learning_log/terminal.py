@@ -102,7 +102,8 @@ def show(
         if facts:
             _show_task(terminal, task, facts, curriculum, record, view)
     terminal.line()
-    for label, text in _footer(record, pages):
+    shown = {"log": pages["log"]} if view.is_brief else pages
+    for label, text in _footer(record, shown):
         terminal.line(f"  {label:<8} {text}")
 
 
