@@ -466,32 +466,55 @@ def test_no_browser_can_be_started(call: Call, log: Path, monkeypatch: pytest.Mo
 # facts
 
 
-QUESTION = """
-[thing]
-question = "What is a thing?"
-choices = [
-  { text = "A thing", right = true },
-  { text = "No thing", tempting = "Nothing is." },
-]
-"""
+def seen(project: Any) -> list[str]:
+    """The facts whose answers were opened."""
+    done, _ = acts.read(project.folder / "reports" / acts.FILE)
+    return [act.about for act in done if act.kind == acts.SEEN]
 
 
-def test_facts_are_listed_with_questions_and_without_answers(call: Call, project: Any) -> None:
-    """The sentence would give the answer away: it is shown to whoever asks for it."""
-    (project.folder / "predictions").mkdir()
-    (project.folder / "predictions" / "task_9_1.toml").write_text(QUESTION, "utf-8")
+def test_facts_are_listed_with_questions_and_without_answers(
+    call: Call, project: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sentence would give the answer away: whoever asks for it has seen it, which is noted."""
+    monkeypatch.delenv("CI", raising=False)
+    project.asks("thing")
 
-    asked, shown = call("facts", "9.1"), call("facts", "--show")
+    asked, before = call("facts", "9.1"), seen(project)
+    shown = call("facts", "--show")
 
     assert asked.code == shown.code == 0
     assert asked.out.splitlines() == [
         "9.1 Things: What is a thing?",
         "",
         "  thing",
-        "    What is a thing?",
+        "    What of thing?",
         "",
     ]
     assert "    A thing is a thing, however long" in shown.out
+    assert shown.out.endswith("1 answer was opened: a prediction counts again in a week.\n")
+    assert (before, seen(project)) == ([], ["thing"])
+    assert "    A thing is a thing, however long" in call("facts").out, "it is open now"
+    call("facts", "thing", "--show")
+    assert seen(project) == ["thing"], "what is open cannot be opened"
+
+
+def test_answers_that_are_known_are_not_opened(call: Call, project: Any) -> None:
+    """What was predicted, and what CI prints, is no act."""
+    project.asks("thing")
+    project.did(acts.PREDICTED, "thing", choice="Nothing", right=False)
+
+    call("facts", "thing", "--show")
+
+    assert seen(project) == []
+
+
+@pytest.mark.parametrize("given", ["thing", "THING", "thing-one", "task_9", "9.9", "", "7"])
+def test_what_is_no_task_and_no_fact(call: Call, given: str) -> None:
+    """One line, with what there is."""
+    said = call("facts", given)
+
+    assert said.code == (0 if given == "thing" else 2)
+    assert said.err.count("\n") == (0 if given == "thing" else 1)
 
 
 def test_facts_without_a_question_are_listed_with_their_sentences(call: Call) -> None:

@@ -2,43 +2,74 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from kafkalab.cli import output
-from kafkalab.cli.options import CurriculumOption, task_id_of
+from kafkalab.cli.options import CurriculumOption, ReportsOption, WrongValue, task_or_slug_of
 from kafkalab.config import Settings
-from kafkalab.curriculum import Curriculum, Task, load
+from kafkalab.curriculum import load
+from kafkalab.learning_log import acts
+from kafkalab.learning_log.progress import is_ci
+from kafkalab.learning_log.standing import FactStanding, TaskStanding, standing_of
 
 
 def facts(
-    task: Annotated[str | None, typer.Argument(help="The task, as in 1.3; all of them.")] = None,
+    what: Annotated[
+        str | None,
+        typer.Argument(metavar="TASK|SLUG", help="A task, as in 1.3, or one fact; all of them."),
+    ] = None,
     show: Annotated[
-        bool, typer.Option("--show", help="Show the sentences, which give the answers away.")
+        bool, typer.Option("--show", help="Open the answers, too; it is noted that you did.")
     ] = False,
+    reports: ReportsOption = None,
     curriculum: CurriculumOption = None,
 ) -> None:
     """List the facts by their slugs, each with its question.
 
-    A fact about your own code has no question: its sentence says what your code must do.
+    What you predicted or opened already has its answer below. A fact about your own
+    code has no question: its sentence says what your code must do.
     """
-    taught = load(Settings.from_environment(curriculum=curriculum).curriculum)
-    asked = None if task is None else task_id_of(task, taught)
-    for each in taught.tasks:
-        if asked in (None, each.id):
-            _show_task(each, taught, show)
+    settings = Settings.from_environment(reports=reports, curriculum=curriculum)
+    taught = load(settings.curriculum)
+    asked = None if what is None else task_or_slug_of(what, taught)
+    standing = standing_of(taught, settings.reports, entries={})
+    tasks = [task for task in standing.tasks if asked in (None, task.task.id, *task.task.facts)]
+    listed = {
+        task.task.id: [fact for fact in task.facts if asked in (None, task.task.id, fact.slug)]
+        for task in tasks
+    }
+    opened = [fact for each in listed.values() for fact in each if show and fact.can_be_predicted]
+    if not is_ci():
+        _note_opened(opened, settings.reports / acts.FILE)
+    for task in tasks:
+        _show_task(task, listed[task.task.id], show=show)
+    if opened:
+        count = "1 answer was" if len(opened) == 1 else f"{len(opened)} answers were"
+        output.line(f"{count} opened: a prediction counts again in a week.")
 
 
-def _show_task(task: Task, curriculum: Curriculum, show: bool) -> None:
-    output.line(f"{task.id} {task.title}: {task.question}", style="bold")
-    for slug in task.facts:
-        stated = curriculum.stated_facts[slug]
-        prediction = task.predictions.get(slug)
+def _note_opened(opened: Sequence[FactStanding], path: Path) -> None:
+    try:
+        for fact in opened:
+            acts.append(path, acts.SEEN, fact.slug)
+    except OSError as error:
+        raise WrongValue(
+            f"that you open answers cannot be noted in {path}: {error.strerror}: check its rights, "
+            "or name another folder with --reports"
+        ) from error
+
+
+def _show_task(task: TaskStanding, listed: Sequence[FactStanding], *, show: bool) -> None:
+    output.line(f"{task.task.id} {task.task.title}: {task.task.question}", style="bold")
+    for fact in listed:
         output.line()
-        output.whole(slug, indent=2)
-        if prediction is not None:
-            output.line(prediction.question, indent=4)
-        if show or prediction is None:
-            output.line(stated.sentence, style="" if prediction is None else "green", indent=4)
+        output.whole(fact.slug, indent=2)
+        if fact.question:
+            output.line(fact.question, indent=4)
+        if show or not fact.question or fact.yours.is_open:
+            output.line(fact.sentence, style="green" if fact.question else "", indent=4)
     output.line()

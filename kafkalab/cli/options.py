@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+import re
 from typing import Annotated, Any
 
 import typer
@@ -10,6 +12,8 @@ from kafkalab.config import KNOBS
 from kafkalab.curriculum import Curriculum
 
 PREFIX = "kafkalab-"
+
+LIKE_A_TASK = re.compile(r"(task[_-])?\d[\d._-]*")
 
 
 class WrongValue(Exception):
@@ -40,8 +44,34 @@ def task_id_of(given: str, curriculum: Curriculum) -> str:
     Raises:
         WrongValue: the curriculum has no such task.
     """
-    task_id = given.removeprefix("task_").replace("_", ".")
+    task_id = given.removeprefix("task").lstrip("_-").replace("_", ".")
     known = [task.id for task in curriculum.tasks]
     if task_id not in known:
         raise WrongValue(f"there is no task {given}: there are {', '.join(known)}")
     return task_id
+
+
+def slug_of(given: str, curriculum: Curriculum) -> str:
+    """The fact that was meant, hyphened or with underscores.
+
+    Raises:
+        WrongValue: the curriculum has no such fact.
+    """
+    slug, known = given.replace("_", "-"), list(curriculum.stated_facts)
+    if slug in known:
+        return slug
+    parts = [each for each in known if slug and slug in each]
+    near = list(dict.fromkeys([*difflib.get_close_matches(slug, known, n=3), *parts]))[:3]
+    told = f"did you mean {' or '.join(near)}?" if near else "kafkalab facts lists them"
+    raise WrongValue(f"there is no fact {given}: {told}")
+
+
+def task_or_slug_of(given: str, curriculum: Curriculum) -> str:
+    """The task or the fact that was meant.
+
+    Raises:
+        WrongValue: the curriculum has neither.
+    """
+    if LIKE_A_TASK.fullmatch(given):
+        return task_id_of(given, curriculum)
+    return slug_of(given, curriculum)

@@ -63,7 +63,7 @@ def _step_in(task: TaskStanding, folder: str) -> Step:
     name, yours = f"task {task.task.id}, {task.task.title}", task.yours
     if task.status == "not started":
         return Step(f"Begin {name}: {task.task.question}", _learn(task), task)
-    to_predict = sum(fact.yours.predicted is None and not fact.yours.waits for fact in task.asked)
+    to_predict = sum(fact.can_be_predicted for fact in task.asked)
     to_explain = yours.explained.of - yours.explained.done
     if to_predict or to_explain:
         told = [f"{to_predict} to predict"] if to_predict else []

@@ -73,6 +73,11 @@ class FactStanding:
     """its sentence would give an answer away that the learner has yet to predict"""
 
     @property
+    def can_be_predicted(self) -> bool:
+        """Whether a prediction would count now."""
+        return bool(self.question) and self.yours.predicted is None and not self.yours.waits
+
+    @property
     def is_due(self) -> bool:
         """Whether it is to be explained once more."""
         return self.yours.explained is not None and self.yours.explained.is_due
