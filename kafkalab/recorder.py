@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from kafkalab.curriculum import Curriculum
+from kafkalab.curriculum.shipped import edited_facts
 from kafkalab.lab import Lab
 from kafkalab.learning_log import run_report, summary, terminal
 from kafkalab.learning_log.phase import PhaseData
 from kafkalab.learning_log.pictures import PICTURES, Pictures
 from kafkalab.learning_log.record import RunRecord, TestRecord, facts_of
 from kafkalab.learning_log.verdicts import Outcome
-from kafkalab.learning_log.wording import why_nothing
+from kafkalab.learning_log.wording import why_no_proof, why_nothing
 from kafkalab.run_page import RunPage
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class Recorder:
         self._log: Path | None = None
         """the learning log, once it is written"""
         self._tests: dict[str, TestRecord] = {}
+        self._edited: frozenset[str] = frozenset()
         self._is_collected = False
         self._running: set[str] = set()
         self._began = time.monotonic()
@@ -47,6 +49,12 @@ class Recorder:
         self._trouble = ""
         stamp = self._started.strftime("%Y-%m-%dT%H%M%S")
         self.record_path = lab.settings.reports / "runs" / f"{stamp}-{lab.run.folder.name[:6]}.json"
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection(self) -> None:
+        # Before a test is imported: who edits one from now on changes nothing of this run.
+        if not (self._config.option.collectonly or self._lab.trouble):
+            self._edited = edited_facts(self._lab.curriculum, self._lab.settings.curriculum)
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self) -> None:
@@ -85,7 +93,7 @@ class Recorder:
         test = self._tests.get(report.nodeid)
         if test is None:
             return
-        _tell_junit(report, test, self._lab.curriculum)
+        _tell_junit(report, test, self._lab.curriculum, test.slug in self._edited)
         data = PhaseData.take_from(report)
         if data is None:
             # No data came with it: the report stands in for a worker that crashed.
@@ -154,6 +162,8 @@ class Recorder:
             terminal.show(out, self.record, self._lab.curriculum, pages)
             if self._standing is not None:
                 terminal.show_standing(out, self._standing)
+            for line in why_no_proof(self.record.facts, self._lab.curriculum):
+                out.line(f"kafkalab: {line}", yellow=True)
         if self._trouble:
             out.line(f"kafkalab: {self._trouble}", red=True)
 
@@ -179,7 +189,7 @@ class Recorder:
             environment=_environment(),
             broker=self._broker(),
             solutions=str(self._lab.settings.solutions or ""),
-            facts=facts_of(self._lab.curriculum, tests),
+            facts=facts_of(self._lab.curriculum, tests, self._edited),
             tests=tests,
         )
 
@@ -193,12 +203,15 @@ class Recorder:
         }
 
 
-def _tell_junit(report: pytest.TestReport, test: TestRecord, curriculum: Curriculum) -> None:
+def _tell_junit(
+    report: pytest.TestReport, test: TestRecord, curriculum: Curriculum, is_edited: bool
+) -> None:
     """Add to a test's last report what JUnit XML is to say of it."""
     statement = curriculum.statement_of(test.nodeid)
     if statement is not None and report.when == "teardown":
         sentence = statement.sentence
         report.user_properties += [("slug", test.slug), ("role", test.role), ("sentence", sentence)]
+        report.user_properties += [("edited", "true")] if is_edited else []
 
 
 def _environment() -> dict[str, str]:

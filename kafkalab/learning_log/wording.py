@@ -7,7 +7,9 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
 
+from kafkalab.collection import INSTALLED
 from kafkalab.curriculum import Curriculum
+from kafkalab.curriculum.shipped import CONFTEST
 from kafkalab.learning_log.record import FactRecord
 from kafkalab.learning_log.verdicts import Verdict
 
@@ -57,6 +59,33 @@ def why_nothing(keyword: str, curriculum: Curriculum) -> str:
     near = [name.replace("-", "_") for name in difflib.get_close_matches(slug, known, n=3)]
     return f"no fact matches -k {keyword}" + (
         f"; did you mean {' or '.join(near)}?" if near else ""
+    )
+
+
+def why_no_proof(facts: Sequence[FactRecord], curriculum: Curriculum) -> list[str]:
+    """Which facts of a run do not count, as their tests were edited: a line for each file."""
+    folder, stated = curriculum.folder, curriculum.stated_facts
+    edited = [fact.slug for fact in facts if fact.edited and fact.slug in stated]
+    by_file: dict[str, list[str]] = {}
+    for slug in edited:
+        is_for_all = (folder / CONFTEST).exists()
+        file = CONFTEST if is_for_all else f"{stated[slug].module}.py"
+        by_file.setdefault(f"{folder.name}/{file}", []).append(slug)
+    return [_why_no_proof(file, slugs, curriculum) for file, slugs in by_file.items()]
+
+
+def _why_no_proof(file: str, slugs: Sequence[str], curriculum: Curriculum) -> str:
+    which = slugs[0] if len(slugs) == 1 else f"{len(slugs)} facts of it"
+    do = "does" if len(slugs) == 1 else "do"
+    if file.endswith(f"/{CONFTEST}"):
+        back = "remove it and they count again"
+    elif INSTALLED & set(curriculum.folder.parts):
+        back = "pip install --force-reinstall pytest-kafkalab brings the original back"
+    else:
+        back = f"git checkout {file} brings the original back"
+    return (
+        f"{file} differs from what kafkalab ships: {which} {do} not count as proof; "
+        f"kafkalab try {slugs[0]} makes a copy to change, and {back}"
     )
 
 
