@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from kafkalab.curriculum import Curriculum
-from kafkalab.curriculum.shipped import edited_facts
 from kafkalab.lab import Lab
 from kafkalab.learning_log import run_report, summary, terminal
 from kafkalab.learning_log.phase import PhaseData
@@ -38,7 +37,6 @@ class Recorder:
         self._log: Path | None = None
         """the learning log, once it is written"""
         self._tests: dict[str, TestRecord] = {}
-        self._edited: frozenset[str] = frozenset()
         self._is_collected = False
         self._running: set[str] = set()
         self._began = time.monotonic()
@@ -49,12 +47,6 @@ class Recorder:
         self._trouble = ""
         stamp = self._started.strftime("%Y-%m-%dT%H%M%S")
         self.record_path = lab.settings.reports / "runs" / f"{stamp}-{lab.run.folder.name[:6]}.json"
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_collection(self) -> None:
-        # Before a test is imported: who edits one from now on changes nothing of this run.
-        if not (self._config.option.collectonly or self._lab.trouble):
-            self._edited = edited_facts(self._lab.curriculum, self._lab.settings.curriculum)
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self) -> None:
@@ -93,7 +85,7 @@ class Recorder:
         test = self._tests.get(report.nodeid)
         if test is None:
             return
-        _tell_junit(report, test, self._lab.curriculum, test.slug in self._edited)
+        _tell_junit(report, test, self._lab.curriculum, test.slug in self._lab.edited)
         data = PhaseData.take_from(report)
         if data is None:
             # No data came with it: the report stands in for a worker that crashed.
@@ -189,7 +181,7 @@ class Recorder:
             environment=_environment(),
             broker=self._broker(),
             solutions=str(self._lab.settings.solutions or ""),
-            facts=facts_of(self._lab.curriculum, tests, self._edited),
+            facts=facts_of(self._lab.curriculum, tests, self._lab.edited),
             tests=tests,
         )
 

@@ -42,7 +42,9 @@ def edited_facts(curriculum: Curriculum, manifest: Path | None) -> frozenset[str
         shipped: dict[str, Any] = json.loads(file.read_text("utf-8"))
         modules, facts = shipped["modules"], shipped["facts"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise BadManifest(f"{file}: it has not the shape of {NAME}: make shipped") from error
+        raise BadManifest(
+            f"{file}: it has not the shape of {NAME}: make shipped writes it anew"
+        ) from error
     if (curriculum.folder / CONFTEST).exists():
         return frozenset(curriculum.stated_facts)
     return frozenset(
