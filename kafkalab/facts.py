@@ -83,6 +83,10 @@ def plain_reasons(config: pytest.Config) -> Iterator[None]:
     It puts them into the exception's text, where the terminal has any, and counts them
     where it cuts that text: a record is to say the same wherever it was made.
     """
+    if not config.pluginmanager.hasplugin("terminalreporter"):
+        # With -p no:terminal there is nothing to colour.
+        yield
+        return
     writer = config.get_terminal_writer()
     before = writer.code_highlight
     writer.code_highlight = False

@@ -194,7 +194,7 @@ def test_an_edited_fact_runs_and_is_no_proof(
     assert line == (
         f"lessons/{MODULE} differs from what kafkalab ships: thing does not count as proof; "
         "kafkalab try thing makes a copy to change, "
-        f"and git checkout lessons/{MODULE} brings the original back"
+        "and to install kafkalab again brings the original back"
     )
     cases = ET.parse(lessons.folder / "junit.xml").iter("testcase")  # noqa: S314 - our own file
     marked = {
@@ -202,6 +202,26 @@ def test_an_edited_fact_runs_and_is_no_proof(
     }
     assert marked == {"test_a_thing_is", "test_no_thing_is_not"}
     assert "its test was edited" in (lessons.folder / "reports" / "run.html").read_text("utf-8")
+
+
+def test_what_brings_the_original_back_is_told(
+    lessons: Any, lines: Callable[[pytest.RunResult], str]
+) -> None:
+    """In a clone git does; what somebody put beside the tests is only to be removed."""
+    (lessons.folder / ".git").mkdir()
+    edit(lessons, "assert helper() == LIMIT", "assert 1")
+    edit(lessons, 'assert Counter("a")', 'assert dict(Counter("a"))')
+
+    said = lines(lessons.run("lessons"))
+
+    assert "2 facts of this run do not count as proof; " in said
+    assert f" and git checkout lessons/{MODULE} brings the original back" in said
+
+    lessons.write("lessons/conftest.py", "")
+
+    said = lines(lessons.run("lessons"))
+    assert "kafkalab: kafkalab ships no lessons/conftest.py: 2 facts " in said
+    assert " and without that file they count again" in said
 
 
 def test_what_was_proved_before_the_edit_stays(lessons: Any) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import difflib
+import shlex
 from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
 
-from kafkalab.collection import INSTALLED
 from kafkalab.curriculum import Curriculum
 from kafkalab.curriculum.shipped import CONFTEST
+from kafkalab.learning_log.commands import shown_folder
 from kafkalab.learning_log.record import FactRecord
 from kafkalab.learning_log.verdicts import Verdict
 
@@ -75,16 +76,17 @@ def why_no_proof(facts: Sequence[FactRecord], curriculum: Curriculum) -> list[st
 
 
 def _why_no_proof(file: str, slugs: Sequence[str], curriculum: Curriculum) -> str:
-    which = slugs[0] if len(slugs) == 1 else f"{len(slugs)} facts of it"
-    do = "does" if len(slugs) == 1 else "do"
-    if file.endswith(f"/{CONFTEST}"):
-        back = "remove it and they count again"
-    elif INSTALLED & set(curriculum.folder.parts):
-        back = "pip install --force-reinstall pytest-kafkalab brings the original back"
+    path = curriculum.folder.parent / file
+    said = f"{file} differs from what kafkalab ships"
+    if path.name == CONFTEST:
+        said, back = f"kafkalab ships no {file}", "without that file they count again"
+    elif (curriculum.folder.parent / ".git").exists():
+        back = f"git checkout {shlex.quote(shown_folder(str(path)))} brings the original back"
     else:
-        back = f"git checkout {file} brings the original back"
+        back = "to install kafkalab again brings the original back"
+    which = f"{slugs[0]} does" if len(slugs) == 1 else f"{len(slugs)} facts of this run do"
     return (
-        f"{file} differs from what kafkalab ships: {which} {do} not count as proof; "
+        f"{said}: {which} not count as proof; "
         f"kafkalab try {slugs[0]} makes a copy to change, and {back}"
     )
 
