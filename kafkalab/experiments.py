@@ -89,11 +89,16 @@ class Experiments:
             collection.shield(item, item.path.parent)
             if not config.option.collectonly and not self._lab.trouble:
                 self._prepare(item, original)
-        if not (config.option.collectonly or self._lab.is_active or self._lab.is_worker):
-            # What goes wrong there is told by each test that needs a broker.
-            with contextlib.suppress(BrokerError):
-                reporter = config.pluginmanager.getplugin("terminalreporter")
-                self._lab.backend.prepare(StepLines(reporter))
+        if not (config.option.collectonly or self._lab.is_active):
+            self._prepare_kafka(config)
+
+    def _prepare_kafka(self, config: pytest.Config) -> None:
+        """Have Kafka ready before a time limit begins; in a run of facts it is."""
+        reporter = config.pluginmanager.getplugin("terminalreporter")
+        steps = StepLines(None if self._lab.is_worker else reporter)
+        # What goes wrong there is told by each test that needs a broker.
+        with contextlib.suppress(BrokerError):
+            self._lab.backend.prepare(steps)
 
     def _prepare(self, item: pytest.Item, original: Statement) -> None:
         backend, given = self._lab.backend, _mark(item).kwargs

@@ -48,8 +48,10 @@ class Lab:
         return load(self.settings.curriculum)
 
     @cached_property
-    def edited(self) -> frozenset[str]:
-        """The facts whose tests are not as they were shipped when this was first asked for.
+    def edited(self) -> Mapping[str, str]:
+        """The facts whose tests are not as they were shipped, each with the file that differs.
+
+        It says what was so when it was first asked for.
 
         Raises:
             BadManifest: what was shipped cannot be read.

@@ -154,7 +154,7 @@ class Recorder:
             terminal.show(out, self.record, self._lab.curriculum, pages)
             if self._standing is not None:
                 terminal.show_standing(out, self._standing)
-            for line in why_no_proof(self.record.facts, self._lab.curriculum):
+            for line in why_no_proof(self.record.facts, self._lab.edited, self._lab.curriculum):
                 out.line(f"kafkalab: {line}", yellow=True)
         if self._trouble:
             out.line(f"kafkalab: {self._trouble}", red=True)

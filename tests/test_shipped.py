@@ -94,7 +94,7 @@ def test_what_is_as_shipped_is_told_in_milliseconds() -> None:
     assert taught.stated_facts, "a run reads these anyway"
 
     began = time.perf_counter()
-    assert shipped.edited_facts(taught, None) == frozenset()
+    assert shipped.edited_facts(taught, None) == {}
 
     # 1 ms on an idle machine; to parse the modules takes hundreds.
     assert time.perf_counter() - began < 0.1
@@ -153,11 +153,47 @@ def test_a_fact_that_was_not_shipped_is_edited(lessons: Any) -> None:
     assert edited(lessons) == set()
 
 
-def test_a_conftest_beside_the_tests_may_change_all_of_them(lessons: Any) -> None:
-    """No fact counts whose fixtures somebody may have replaced."""
-    (lessons.lessons / "conftest.py").write_text("", "utf-8")
+@pytest.mark.parametrize("name", ["conftest.py", "__init__.py"])
+def test_a_file_that_may_change_all_tests_changes_all(lessons: Any, name: str) -> None:
+    """No fact counts whose fixtures, or whose imports, somebody may have replaced."""
+    (lessons.lessons / name).write_text("", "utf-8")
 
     assert edited(lessons) == {"thing", "other"}
+
+
+def test_a_control_in_another_module_is_a_part_of_its_fact(lessons: Any) -> None:
+    """A fact is edited by whatever file its control stands in."""
+    manifest = (lessons.lessons / "module.toml").read_text("utf-8")
+    task = manifest[manifest.index("[[task]]") : manifest.index("[task.facts]")]
+    task = task.replace("9.1", "9.2").replace("9_1_things", "9_2_more")
+    (lessons.lessons / "module.toml").write_text(f"{manifest}\n{task}\n[task.facts]\n", "utf-8")
+    control = '@pytest.mark.control("thing", changes="all")\ndef test_more():\n    """More."""\n'
+    more = lessons.lessons / "test_task_9_2_more.py"
+    more.write_text(f"import pytest\n\n\n{control}    assert 1\n", "utf-8")
+    ship(lessons)
+    assert edited(lessons) == set()
+
+    more.write_text(more.read_text("utf-8").replace("assert 1", "assert 2"), "utf-8")
+
+    assert edited(lessons) == {"thing"}
+
+
+def test_another_curriculum_proves_no_fact_of_module_a(host: Any) -> None:
+    """What is called as a fact of Module A, and is another test, proves nothing of it."""
+    stated = load().stated_facts["same-key-same-partition"]
+    other = f"""
+    @pytest.mark.fact("same-key-same-partition", scope="any")
+    def test_easy():
+        '''{stated.sentence}'''
+    """
+    host.teach(LESSON + other, {**FACTS, "same-key-same-partition": "there is none"})
+
+    host.run("lessons")
+
+    marked = {fact["slug"]: fact["edited"] for fact in host.record()["facts"]}
+    assert marked == {"thing": False, "other": False, "same-key-same-partition": True}
+    module_a = standing_of(load(), host.folder / "reports")
+    assert module_a.demonstrated == 0
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"modules": 1}', "\x00"])
@@ -194,7 +230,7 @@ def test_an_edited_fact_runs_and_is_no_proof(
     assert line == (
         f"lessons/{MODULE} differs from what kafkalab ships: thing does not count as proof; "
         "kafkalab try thing makes a copy to change, "
-        "and to install kafkalab again brings the original back"
+        "and to install kafkalab again brings it back"
     )
     cases = ET.parse(lessons.folder / "junit.xml").iter("testcase")  # noqa: S314 - our own file
     marked = {
@@ -215,12 +251,12 @@ def test_what_brings_the_original_back_is_told(
     said = lines(lessons.run("lessons"))
 
     assert "2 facts of this run do not count as proof; " in said
-    assert f" and git checkout lessons/{MODULE} brings the original back" in said
+    assert f" and git checkout lessons/{MODULE} brings it back" in said
 
     lessons.write("lessons/conftest.py", "")
 
     said = lines(lessons.run("lessons"))
-    assert "kafkalab: kafkalab ships no lessons/conftest.py: 2 facts " in said
+    assert "kafkalab: lessons/conftest.py differs from what kafkalab ships: 2 facts " in said
     assert " and without that file they count again" in said
 
 

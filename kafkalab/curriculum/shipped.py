@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import json
+from collections.abc import Mapping
 from functools import lru_cache
 from hashlib import sha256
 from importlib import resources
@@ -23,37 +24,46 @@ NAME = "shipped.json"
 
 # How the names begin of what pytest does for all tests, whether they ask for it or not.
 FOR_ALL = ("pytest", "setup_", "teardown_", "setUp", "tearDown")
-CONFTEST = "conftest.py"
+# Files beside the tests that may change each of them.
+OF_ALL = ("__init__", "conftest")
 
 
-def edited_facts(curriculum: Curriculum, manifest: Path | None) -> frozenset[str]:
-    """The slugs of the facts whose tests differ from what is shipped.
+def edited_facts(curriculum: Curriculum, manifest: Path | None) -> Mapping[str, str]:
+    """The facts whose tests differ from what is shipped, each with the file that does.
 
-    All of them, where a conftest.py was put beside the tests: it may change any of them.
-    None, where nothing was shipped with the manifest.
+    All of them, where a `conftest.py` or an `__init__.py` beside the tests differs. Where
+    nothing was shipped with the manifest, facts that are called as facts of Module A are
+    held against those, so that no other test proves them.
 
     Raises:
         BadManifest: the file with the digests cannot be read.
     """
     file = _file_beside(manifest)
-    if not file.is_file():
-        return frozenset()
+    is_shipped = file.is_file()
+    modules, facts = _read(file if is_shipped else _file_beside(None))
+    now = _modules_of(curriculum) if is_shipped else {}
+    differing = {name for name in {*now, *modules} if now.get(name) != modules.get(name)}
+    changed = differing.intersection(OF_ALL)
+    if is_shipped and changed:
+        return dict.fromkeys(curriculum.stated_facts, f"{changed.pop()}.py")
+    edited = {}
+    for slug, stated in curriculum.stated_facts.items():
+        used = {each.module for each in curriculum.statements if each.slug == slug}
+        is_looked_at = used & differing if is_shipped else slug in facts
+        if is_looked_at and facts.get(slug) != _digest_of_fact(curriculum, slug):
+            edited[slug] = f"{stated.module}.py"
+    return edited
+
+
+def _read(file: Path | Traversable) -> tuple[dict[str, str], dict[str, str]]:
+    """The digests of modules and of facts."""
     try:
         shipped: dict[str, Any] = json.loads(file.read_text("utf-8"))
-        modules, facts = shipped["modules"], shipped["facts"]
+        return dict(shipped["modules"]), dict(shipped["facts"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BadManifest(
             f"{file}: it has not the shape of {NAME}: make shipped writes it anew"
         ) from error
-    if (curriculum.folder / CONFTEST).exists():
-        return frozenset(curriculum.stated_facts)
-    return frozenset(
-        slug
-        for module, digest in _modules_of(curriculum).items()
-        if modules.get(module) != digest
-        for slug, stated in curriculum.stated_facts.items()
-        if stated.module == module and facts.get(slug) != _digest_of_fact(curriculum, slug)
-    )
 
 
 def digests(curriculum: Curriculum) -> dict[str, dict[str, str]]:
@@ -77,8 +87,9 @@ def _file_beside(manifest: Path | None) -> Path | Traversable:
 
 
 def _modules_of(curriculum: Curriculum) -> dict[str, str]:
-    paths = {task.module: curriculum.folder / f"{task.module}.py" for task in curriculum.tasks}
-    return {module: _digest(_text(path)) for module, path in paths.items() if path.exists()}
+    names = [*OF_ALL, *(task.module for task in curriculum.tasks)]
+    paths = {name: curriculum.folder / f"{name}.py" for name in names}
+    return {name: _digest(_text(path)) for name, path in paths.items() if path.exists()}
 
 
 def _digest_of_fact(curriculum: Curriculum, slug: str) -> str:
