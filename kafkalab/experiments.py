@@ -11,6 +11,7 @@ import bisect
 import contextlib
 import json
 import re
+import tokenize
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -214,14 +215,16 @@ class ExperimentPages:
             bisect.insort(self._experiments[file].tests, tried, key=lambda each: each.line)
         return self._tests[nodeid]
 
-    def _differences(self, slug: str, file: Path) -> Sequence[str]:
+    def _differences(self, slug: str, file: Path) -> Sequence[str] | None:
         from kafkalab.curriculum.experiment import body_of, differences
 
         try:
-            return differences(body_of(self._lab.curriculum, slug), file.read_text("utf-8"))
+            # As Python reads it, in whatever encoding it says.
+            with tokenize.open(file) as text:
+                return differences(body_of(self._lab.curriculum, slug), text.read())
         except (OSError, UnicodeDecodeError, SyntaxError) as error:
             self._trouble.append(f"what differs in {file} cannot be told: {error}")
-            return ()
+            return None
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self) -> None:
@@ -235,7 +238,9 @@ class ExperimentPages:
         reports = self._lab.settings.reports
         for each in self._experiments.values():
             try:
-                self._pages.append(experiment.write(each, reports, self._pictures))
+                page = experiment.page_of(each.file, reports, self._pages)
+                experiment.write(each, page, self._pictures)
+                self._pages.append(page)
             except OSError as error:
                 self._trouble.append(
                     f"the page of an experiment was not written: {error.filename}: "

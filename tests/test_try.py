@@ -485,6 +485,47 @@ def test_nothing_in_an_experiment_can_be_markup(tried: Any) -> None:
     assert all(f"alert({number})" in text for number in (1, 2, 3)), "each is there as text"
 
 
+def test_files_of_one_name_have_a_page_each(tried: Any, call: Call) -> None:
+    """The second of them has a number."""
+    call("try", "two-things", "--folder", "elsewhere")
+    path = tried.folder / "elsewhere" / "test_two_things.py"
+    path.write_text(path.read_text("utf-8").replace("SIZE = 3", "SIZE = 4"), "utf-8")
+
+    tried.run("--import-mode=importlib", COPY, "elsewhere").assert_outcomes(passed=3, failed=1)
+
+    assert "SIZE = 4" not in page(tried)
+    assert "+SIZE = 4" in page(tried, "two_things-2")
+
+
+@pytest.mark.parametrize(
+    ("encoding", "head"),
+    [("utf-8-sig", ""), ("latin-1", "# coding: latin-1\n")],
+    ids=["byte order mark", "its own encoding"],
+)
+def test_a_file_is_compared_as_python_reads_it(tried: Any, encoding: str, head: str) -> None:
+    """How an editor saved it is no difference."""
+    change(tried, "SIZE = 3", "SIZE = 3  # drei Stücke")
+    path = tried.folder / COPY
+    path.write_bytes((head + path.read_text("utf-8")).replace("\n", "\r\n").encode(encoding))
+
+    tried.run(COPY).assert_outcomes(passed=2)
+
+    assert '<span class="added">+SIZE = 3  # drei Stücke</span>' in page(tried)
+    assert page(tried).count('class="removed"') == 1, "one line was changed"
+    assert page(tried).count('class="added"') == 1, "and the head is not compared"
+
+
+def test_a_case_is_told(tried: Any, lines: Lines) -> None:
+    """The cases of a parametrised test have one sentence: the terminal says which is which."""
+    case = '@pytest.mark.parametrize("_", ["red", "blue"])\ndef test_two_things_are(evidence, _):'
+    change(tried, "def test_two_things_are(evidence):", case)
+
+    told = lines(tried.run(COPY))
+
+    assert "Two `things` are two. [red]" in told
+    assert "Two `things` are two. [blue]" in told
+
+
 def test_the_copy_of_an_edited_fact_says_so(lessons: Any, call: Call) -> None:
     """It is of what is there, which is not what was shipped."""
     (lessons.lessons / "shipped.json").write_text('{"modules": {}, "facts": {}}', "utf-8")

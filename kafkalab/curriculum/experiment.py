@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import difflib
 import json
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from itertools import islice
@@ -23,6 +24,7 @@ FOLDER = "my_lab/experiments"
 MARKER = "experiment"
 
 QUOTES = '"""'
+HEAD = re.compile(rf"(#.*\n)*{QUOTES}")
 
 MOST_KNOBS = 4
 LONGEST_KNOB = 72
@@ -77,7 +79,9 @@ def differences(original: str, experiment: str) -> list[str]:
 
 
 def _without_head(text: str) -> str:
-    return text[3:].partition(QUOTES)[2] if text.startswith(QUOTES) else text
+    """All after the docstring; a comment may stand above it, such as the file's encoding."""
+    start = HEAD.match(text)
+    return text[start.end() :].partition(QUOTES)[2] if start else text
 
 
 def _head(source: Source, stated: Statement, version: str, command: str) -> str:

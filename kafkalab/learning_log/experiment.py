@@ -10,6 +10,7 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import count
 from pathlib import Path
 
 from markupsafe import Markup
@@ -66,6 +67,12 @@ class Tried:
         return self.record.nodeid.partition("::")[2]
 
     @property
+    def case(self) -> str:
+        """Of a parametrised test its case, as in `[classic]`; else empty."""
+        _, bracket, case = self.name.partition("[")
+        return bracket + case
+
+    @property
     def word(self) -> str:
         return WORDS[self.record.outcome]
 
@@ -76,8 +83,8 @@ class Experiment:
 
     slug: str
     file: Path
-    differs: Sequence[str]
-    """from a fresh copy, as the lines of a unified diff; none if nothing does"""
+    differs: Sequence[str] | None
+    """from a fresh copy, as the lines of a unified diff; none where it cannot be told"""
     tests: list[Tried]
     version: str
     """of the kafkalab that made that copy"""
@@ -90,25 +97,36 @@ class Experiment:
     @property
     def changed(self) -> list[str]:
         """The lines that differ, with their sign."""
-        return [line for line in self.differs if line[:1] in "+-" and line[1:].strip()]
+        return [line for line in self.differs or () if line[:1] in "+-" and line[1:].strip()]
 
 
-def write(experiment: Experiment, folder: Path, pictures: Pictures) -> Path:
-    """Write an experiment's page, in one step, and return where it is.
+def page_of(file: Path, reports: Path, taken: Sequence[Path]) -> Path:
+    """Where the page of an experiment is written.
+
+    Args:
+        file: the experiment's.
+        reports: the folder of the reports.
+        taken: pages of other files, which may have the same name in another folder.
+    """
+    name = file.stem.removeprefix("test_")
+    names = (f"{name}{f'-{number}' if number > 1 else ''}.html" for number in count(1))
+    return next(path for each in names if (path := reports / PAGES / each) not in taken)
+
+
+def write(experiment: Experiment, path: Path, pictures: Pictures) -> None:
+    """Write an experiment's page, in one step.
 
     Args:
         experiment: all that it shows.
-        folder: that of the reports.
+        path: where it is written.
         pictures: draws the evidence.
 
     Raises:
         OSError: it cannot be written, or there is a page that is not ours.
     """
-    path = folder / PAGES / f"{experiment.file.stem.removeprefix('test_')}.html"
     path.parent.mkdir(parents=True, exist_ok=True)
     require_ours(path, MARK)
     write_whole(path, html(experiment, pictures).encode("utf-8", "backslashreplace"))
-    return path
 
 
 def html(experiment: Experiment, pictures: Pictures) -> str:
@@ -119,7 +137,7 @@ def html(experiment: Experiment, pictures: Pictures) -> str:
         .get_template("experiment.html.jinja")
         .render(
             experiment=experiment,
-            lines=[(_kind_of(line), line) for line in experiment.differs],
+            lines=[(_kind_of(line), line) for line in experiment.differs or ()],
             style=style,
             written=datetime.now().astimezone().isoformat(timespec="seconds"),
             evidence=lambda test: evidence_html(test.record.evidence, pictures),
@@ -156,7 +174,7 @@ def _show_test(terminal: Terminal, test: Tried) -> None:
     colour = {COLOURS.get(test.word, "yellow"): True}
     terminal.part(f"  {test.word:<12} ", **colour)
     terminal.part(f"{test.record.seconds:6.2f} s ", light=True)
-    first, *rest = _wrapped(terminal, test.sentence)
+    first, *rest = _wrapped(terminal, f"{test.sentence} {test.case}".rstrip())
     terminal.line(first)
     reason = why(test.record.reason) if test.record.outcome is not Outcome.PASSED else []
     for line in [*rest, *(part for each in reason for part in _wrapped(terminal, each))]:
@@ -165,6 +183,8 @@ def _show_test(terminal: Terminal, test: Tried) -> None:
 
 def _show_differences(terminal: Terminal, experiment: Experiment) -> None:
     changed = experiment.changed
+    if experiment.differs is None:
+        return
     if not changed:
         terminal.line("  differs from the original in nothing yet: change it, and run it again")
         return
