@@ -103,9 +103,10 @@ def _head(source: Source, stated: Statement, version: str, command: str) -> str:
 def _body(source: Source) -> str:
     """The code, in the order of the module: what a test needs when it is made stands before it."""
     text = "\n".join(_grouped(source.imports))
-    tests = frozenset(each.line for each in source.tests)
-    for piece in sorted({*source.helpers, *source.tests}, key=lambda each: each.line):
-        written = _as_experiment(piece.text) if piece.line in tests else piece.text
+    files = list(dict.fromkeys(each.file for each in source.tests))
+    pieces = [*source.helpers, *source.tests]
+    for piece in sorted(pieces, key=lambda each: (files.index(each.file), each.line)):
+        written = _as_experiment(piece.text) if piece in source.tests else piece.text
         is_block = _is_block(written) or _is_block(text.rpartition("\n\n\n")[2])
         text += ("\n\n\n" if is_block else "\n\n") + written
     return text + "\n"
@@ -113,13 +114,14 @@ def _body(source: Source) -> str:
 
 def _grouped(imports: Sequence[Piece]) -> Iterator[str]:
     """The imports, with a blank line where others begin: Python's own, installed ones, ours."""
+    # A control may stand in another module than its fact, which imports the same.
+    groups = dict.fromkeys((_group_of(piece), piece.text) for piece in imports)
     before = None
-    for piece in imports:
-        group = _group_of(piece)
+    for group, text in sorted(groups, key=lambda each: each[0]):
         if before is not None and group != before:
             yield ""
         before = group
-        yield piece.text
+        yield text
 
 
 def _group_of(piece: Piece) -> int:
