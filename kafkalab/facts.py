@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import pytest
 
@@ -38,9 +38,11 @@ def add_keywords(item: pytest.Item, statement: Statement) -> None:
     item.extra_keyword_matches.update({statement.slug, statement.slug.replace("-", "_")})
 
 
-def skip_unmet_needs(item: pytest.Item, capabilities: frozenset[str], backend: str) -> None:
+def skip_unmet_needs(
+    item: pytest.Item, capabilities: frozenset[str], backend: str, needs: Iterable[str]
+) -> None:
     """Skip an item that needs what the backend cannot do, with reason and remedy."""
-    needs = [need for mark in item.iter_markers("needs") for need in mark.args]
+    needs = list(needs)
     if "private_broker" in getattr(item, "fixturenames", ()):
         needs.append("private_broker")
     for need in needs:
@@ -48,6 +50,11 @@ def skip_unmet_needs(item: pytest.Item, capabilities: frozenset[str], backend: s
             remedy = CAPABILITIES[need].remedy
             reason = f"needs {need}, which the {backend} backend does not have: {remedy}"
             item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def needs_of(item: pytest.Item) -> list[str]:
+    """What a fact or control says that the broker must be able to do."""
+    return [need for mark in item.iter_markers("needs") for need in mark.args]
 
 
 def skip_other_versions(item: pytest.Item, statement: Statement, kafka_version: str) -> None:
@@ -76,6 +83,10 @@ def plain_reasons(config: pytest.Config) -> Iterator[None]:
     It puts them into the exception's text, where the terminal has any, and counts them
     where it cuts that text: a record is to say the same wherever it was made.
     """
+    if not config.pluginmanager.hasplugin("terminalreporter"):
+        # With -p no:terminal there is nothing to colour.
+        yield
+        return
     writer = config.get_terminal_writer()
     before = writer.code_highlight
     writer.code_highlight = False

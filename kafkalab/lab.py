@@ -16,6 +16,7 @@ from kafkalab.brokers.runs import Run
 from kafkalab.collection import is_of_project, node_id
 from kafkalab.config import Settings
 from kafkalab.curriculum import Curriculum, Statement, load
+from kafkalab.curriculum.shipped import edited_facts
 
 lab_key = pytest.StashKey["Lab"]()
 
@@ -45,6 +46,17 @@ class Lab:
             BadManifest: it cannot be read.
         """
         return load(self.settings.curriculum)
+
+    @cached_property
+    def edited(self) -> Mapping[str, str]:
+        """The facts whose tests are not as they were shipped, each with the file that differs.
+
+        It says what was so when it was first asked for.
+
+        Raises:
+            BadManifest: what was shipped cannot be read.
+        """
+        return edited_facts(self.curriculum, self.settings.curriculum)
 
     @cached_property
     def is_active(self) -> bool:

@@ -24,7 +24,8 @@ class OwnCodeJudge:
     def note(self, record: RunRecord) -> None:
         """Append an act for each task whose component was judged.
 
-        Nothing is said of a file that was edited meanwhile: no one knows what was run.
+        Nothing is said of a file that was edited meanwhile, for no one knows what was run, nor by
+        a fact whose test is not as it was shipped.
 
         Raises:
             OSError: the acts cannot be written.
@@ -34,7 +35,7 @@ class OwnCodeJudge:
             said = {
                 fact.slug: str(fact.verdict)
                 for fact in _about_component(record, task.id)
-                if fact.verdict in SAYS_SOMETHING
+                if fact.verdict in SAYS_SOMETHING and not fact.edited
             }
             code = self._digest(task.component)
             if said and code and code == self._before[task.id]:

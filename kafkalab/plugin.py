@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from kafkalab import collection, facts, preflight
+from kafkalab import collection, experiments, facts, preflight
 from kafkalab.brokers.capabilities import CAPABILITIES
 from kafkalab.brokers.errors import BrokerError
 from kafkalab.collection import FactModule
@@ -60,6 +60,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", CLUSTER_MARKER)
+    config.addinivalue_line("markers", experiments.MARKER)
     preflight.check_root(config)
     try:
         lab = config.stash[lab_key] = Lab(config)
@@ -67,6 +68,9 @@ def pytest_configure(config: pytest.Config) -> None:
             _prepare_for_facts(config, lab)
         if lab.is_active and not lab.is_worker:
             _set_up_views(config, lab)
+        config.pluginmanager.register(experiments.Experiments(lab))
+        if not lab.is_worker:
+            config.pluginmanager.register(experiments.ExperimentPages(config, lab))
     except BadManifest as error:
         raise preflight.usage_error(f"kafkalab's curriculum: {readable(str(error))}") from error
 
@@ -195,7 +199,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             collection.limit_time(item, facts.time_limit(lab.backend.name))
             if not config.option.collectonly:
                 # A cluster is asked what it can do, which only who runs the facts needs.
-                facts.skip_unmet_needs(item, lab.backend.capabilities, lab.backend.name)
+                needs = facts.needs_of(item)
+                facts.skip_unmet_needs(item, lab.backend.capabilities, lab.backend.name, needs)
                 facts.skip_other_versions(item, statement, lab.backend.kafka_version)
     slow = [item for item, statement in stated if statement is not None and statement.is_slow]
     if slow and _leaves_out_slow(config):

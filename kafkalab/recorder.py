@@ -21,7 +21,7 @@ from kafkalab.learning_log.pictures import PICTURES, Pictures
 from kafkalab.learning_log.progress import is_ci
 from kafkalab.learning_log.record import RunRecord, TestRecord, facts_of
 from kafkalab.learning_log.verdicts import Outcome
-from kafkalab.learning_log.wording import why_nothing
+from kafkalab.learning_log.wording import why_no_proof, why_nothing
 from kafkalab.own_code_judge import OwnCodeJudge
 from kafkalab.run_page import RunPage
 
@@ -89,7 +89,7 @@ class Recorder:
         test = self._tests.get(report.nodeid)
         if test is None:
             return
-        _tell_junit(report, test, self._lab.curriculum)
+        _tell_junit(report, test, self._lab.curriculum, test.slug in self._lab.edited)
         data = PhaseData.take_from(report)
         if data is None:
             # No data came with it: the report stands in for a worker that crashed.
@@ -174,6 +174,8 @@ class Recorder:
             terminal.show(out, self.record, self._lab.curriculum, pages, view)
             if standing is not None:
                 self._show_standing(out, standing)
+            for line in why_no_proof(self.record.facts, self._lab.edited, self._lab.curriculum):
+                out.line(f"kafkalab: {line}", yellow=True)
         for trouble in self._troubles:
             out.line(f"kafkalab: {trouble}", red=True)
 
@@ -205,7 +207,7 @@ class Recorder:
             environment=_environment(),
             broker=self._broker(),
             solutions=str(self._lab.settings.solutions or ""),
-            facts=facts_of(self._lab.curriculum, tests),
+            facts=facts_of(self._lab.curriculum, tests, self._lab.edited),
             tests=tests,
         )
 
@@ -219,12 +221,15 @@ class Recorder:
         }
 
 
-def _tell_junit(report: pytest.TestReport, test: TestRecord, curriculum: Curriculum) -> None:
+def _tell_junit(
+    report: pytest.TestReport, test: TestRecord, curriculum: Curriculum, is_edited: bool
+) -> None:
     """Add to a test's last report what JUnit XML is to say of it."""
     statement = curriculum.statement_of(test.nodeid)
     if statement is not None and report.when == "teardown":
         sentence = statement.sentence
         report.user_properties += [("slug", test.slug), ("role", test.role), ("sentence", sentence)]
+        report.user_properties += [("edited", "true")] if is_edited else []
 
 
 def _environment() -> dict[str, str]:

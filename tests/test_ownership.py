@@ -32,7 +32,7 @@ from kafkalab.brokers.processes import kill
 from kafkalab.brokers.runs import KEPT_LOGS, MARK, Run, clear_dead_runs, run_at, workshop
 from kafkalab.cli import app
 from kafkalab.config import Settings
-from kafkalab.learning_log import page, run_report
+from kafkalab.learning_log import experiment, page, run_report
 from kafkalab.learning_log.evidence import Evidence
 from kafkalab.learning_log.pictures import Pictures
 from kafkalab.learning_log.written import write_whole
@@ -713,11 +713,14 @@ def test_make_clean_leaves_what_cannot_be_made_again(tmp_path: Path, repository:
     reports = tmp_path / "reports"
     Pictures(reports / "pictures").of(picture_of(1))
     kept = ["journal.toml", "runs/1.json", "pictures/theirs.html", "notes.html"]
+    kept.append("experiments/theirs.html")
     (reports / "runs").mkdir()
+    (reports / "experiments").mkdir()
     for name in kept:
         (reports / name).write_text(name, "utf-8")
     (reports / "run.html").write_text(f"<html>{run_report.MARK}", "utf-8")
     (reports / "learning_log.html").write_text(f"<html>{page.MARK}", "utf-8")
+    (reports / "experiments" / "ours.html").write_text(f"<html>{experiment.MARK}", "utf-8")
 
     done = subprocess.run(
         ["make", "clean"],

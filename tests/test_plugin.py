@@ -57,6 +57,15 @@ def test_facts_read_as_sentences_with_verdict_and_controls(project: Any, workers
     )
 
 
+@WORKERS
+def test_facts_need_no_terminal(project: Any, workers: str) -> None:
+    """With `-p no:terminal` the record is written all the same."""
+    project.teach(ONE_THING)
+
+    assert project.run(workers, "-p", "no:terminal").ret == 0
+    assert project.verdicts() == {"thing": "demonstrated"}
+
+
 VERDICTS = {
     "demonstrated": "assert 1 == 1",
     "refuted": "assert 1 == 2, 'one is not two'",

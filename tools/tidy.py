@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
-from kafkalab.learning_log import page, run_report
+from kafkalab.learning_log import experiment, page, run_report
 from kafkalab.learning_log.pictures import PICTURES, Pictures
 from kafkalab.learning_log.written import require_ours
 
@@ -20,12 +20,20 @@ def main() -> None:
     if REPORTS.is_symlink():
         print(f"{REPORTS} is a link: what it leads to stays")
         return
-    for name, mark in ((page.NAME, page.MARK), (run_report.RUN_PAGE, run_report.MARK)):
+    pages = {REPORTS / page.NAME: page.MARK, REPORTS / run_report.RUN_PAGE: run_report.MARK}
+    folder = REPORTS / experiment.PAGES
+    if not folder.is_symlink():
+        pages |= dict.fromkeys(folder.glob("*.html"), experiment.MARK)
+    for path, mark in pages.items():
         try:
-            require_ours(REPORTS / name, mark)
-            (REPORTS / name).unlink(missing_ok=True)
+            require_ours(path, mark)
+            path.unlink(missing_ok=True)
         except OSError as error:
-            print(f"{REPORTS / name} stays: {error.strerror}")
+            print(f"{path} stays: {error.strerror}")
+    if not folder.is_symlink():
+        # It may have files of others.
+        with contextlib.suppress(OSError):
+            folder.rmdir()
     if not (REPORTS / PICTURES).is_symlink():
         Pictures(REPORTS / PICTURES).forget_the_rest()
         # It may have files of others.

@@ -99,7 +99,7 @@ def write(standing: Standing, path: Path, pictures: Pictures, run_page: Path | N
 
 def html(standing: Standing, folder: Path, pictures: Pictures, run_page: Path | None) -> str:
     """The page as text; its links start at the folder that it stands in."""
-    facts = [fact for task in standing.tasks for fact in task.facts]
+    facts = standing.facts
     return (
         environment()
         .get_template("page.html.jinja")

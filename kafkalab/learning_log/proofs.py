@@ -2,8 +2,8 @@
 
 Of each fact the newest run counts that says something of it: demonstrated,
 unsupported or refuted. A run says nothing of a fact that was not run, that was
-interrupted, or whose broker failed. A run that leaves one of the controls out
-says nothing against a demonstration.
+interrupted, whose broker failed, or whose test was edited. A run that leaves one
+of the controls out says nothing against a demonstration.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from math import ceil, inf
 from pathlib import Path
 from typing import Any
 
-from kafkalab.learning_log.record import FactRecord, TestRecord
+from kafkalab.learning_log.record import EDITED, FactRecord, TestRecord
 from kafkalab.learning_log.stored import StoredRun, read_tests
 from kafkalab.learning_log.verdicts import Outcome, Verdict
 
@@ -81,9 +81,8 @@ class Proofs:
         self._last_run: dict[str, str] = {}
         self._own_folder: dict[str, str] = {}
         for run in runs:
-            facts = run.facts if run.completed else map(_without_verdict, run.facts)
-            for fact in facts:
-                self._take(run, fact, sentences.get(fact.slug))
+            for fact in run.facts:
+                self._take(run, _as_it_counts(run, fact), sentences.get(fact.slug))
 
     def _take(self, run: StoredRun, fact: FactRecord, sentence: str | None) -> None:
         own = run.solutions if fact.is_about_component else ""
@@ -134,9 +133,17 @@ def counts_after(new: FactRecord, old: FactRecord) -> bool:
     return old.verdict is not Verdict.DEMONSTRATED or not leaves_control_out(new)
 
 
-def _without_verdict(fact: FactRecord) -> FactRecord:
-    """A fact of a run that was killed, or goes on: a verdict needs a completed run."""
-    return replace(fact, verdict=Verdict.INTERRUPTED, reason="the run was not completed")
+def _as_it_counts(run: StoredRun, fact: FactRecord) -> FactRecord:
+    """A fact of a run; without its verdict, where the run or the test cannot give one.
+
+    The run was killed, or goes on: a verdict needs a completed run. Or the test is not the
+    one that states the fact: somebody edited it.
+    """
+    if not run.completed:
+        return replace(fact, verdict=Verdict.INTERRUPTED, reason="the run was not completed")
+    if fact.edited:
+        return replace(fact, verdict=Verdict.NOT_RUN, reason=EDITED)
+    return fact
 
 
 def _word(run: StoredRun, fact: FactRecord, sentence: str | None) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,8 @@ from kafkalab.learning_log.written import write_whole
 from kafkalab.readable import LINES, readable
 
 SCHEMA = 1
+
+EDITED = "its test was edited, so it does not count as proof"
 
 
 @dataclass
@@ -80,6 +82,8 @@ class FactRecord:
     no_control: str
     versions: str = ""
     """the versions of Kafka for which it is stated, as in `>=4.1`; empty means all"""
+    edited: bool = False
+    """whether its tests were not as kafkalab ships them: then it proves nothing"""
 
     @property
     def is_about_component(self) -> bool:
@@ -119,8 +123,16 @@ class RunRecord:
         write_whole(path, text.encode("utf-8", "replace"))
 
 
-def facts_of(curriculum: Curriculum, tests: Sequence[TestRecord]) -> tuple[FactRecord, ...]:
-    """The facts of which any test was selected, in the curriculum's order."""
+def facts_of(
+    curriculum: Curriculum, tests: Sequence[TestRecord], edited: Collection[str] = ()
+) -> tuple[FactRecord, ...]:
+    """The facts of which any test was selected, in the curriculum's order.
+
+    Args:
+        curriculum: whose facts.
+        tests: what happened to each.
+        edited: the slugs of facts whose tests are not as they were shipped.
+    """
     selected = {test.slug for test in tests}
     by_statement: dict[tuple[str, str], list[TestRecord]] = {}
     for test in tests:
@@ -133,7 +145,7 @@ def facts_of(curriculum: Curriculum, tests: Sequence[TestRecord]) -> tuple[FactR
 
     stated = {each.slug: each for each in reversed(curriculum.statements) if each.role == "fact"}
     return tuple(
-        _fact_record(curriculum, stated[slug], ran)
+        replace(_fact_record(curriculum, stated[slug], ran), edited=slug in edited)
         for task in curriculum.tasks
         for slug in task.facts
         if slug in selected and slug in stated

@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from kafkalab.curriculum import Curriculum, Statement
 from kafkalab.learning_log.pictures import Pictures
-from kafkalab.learning_log.record import FactRecord, RunRecord
+from kafkalab.learning_log.record import EDITED, FactRecord, RunRecord
 from kafkalab.learning_log.templates import policy_of, prose
 from kafkalab.learning_log.wording import count, why
 
@@ -141,7 +141,8 @@ def _fact_row(fact: FactRecord, stated: Statement) -> list[object]:
         fact.verdict.replace(" ", "-"), fact.verdict
     )
     reason = Markup("").join(
-        Markup("<br><small>{}</small>").format(line) for line in why(fact.reason)
+        Markup("<br><small>{}</small>").format(line)
+        for line in [*why(fact.reason), *([EDITED] if fact.edited else [])]
     )
     matters = Markup("").join(
         Markup('<p class="why">{}</p>').format(prose(each)) for each in stated.why

@@ -231,9 +231,14 @@ class Standing:
         return reduce(Progress.plus, (task.yours for task in self.tasks), Progress())
 
     @property
+    def facts(self) -> tuple[FactStanding, ...]:
+        """Those of all tasks, in the order in which they are taught."""
+        return tuple(fact for task in self.tasks for fact in task.facts)
+
+    @property
     def hidden(self) -> frozenset[str]:
         """The slugs of the facts whose sentences are not to be shown yet."""
-        return frozenset(fact.slug for task in self.tasks for fact in task.facts if fact.is_hidden)
+        return frozenset(fact.slug for fact in self.facts if fact.is_hidden)
 
     @property
     def learnings(self) -> Count:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from kafkalab.curriculum import Curriculum, Task
 from kafkalab.learning_log.commands import run_again
-from kafkalab.learning_log.record import FactRecord, RunRecord
+from kafkalab.learning_log.record import EDITED, FactRecord, RunRecord
 from kafkalab.learning_log.verdicts import Outcome, Verdict
 from kafkalab.learning_log.wording import count, why
 from kafkalab.learning_log.written import require_ours, write_whole
@@ -93,6 +93,8 @@ def _task_lines(
 
 def _fact_lines(fact: FactRecord, again: str) -> Iterator[str]:
     yield f"- **{fact.verdict}** {_prose(fact.sentence)} *{_text(fact.holds_for)}*"
+    if fact.edited:
+        yield f"  - {EDITED}"
     if fact.verdict is not Verdict.DEMONSTRATED:
         yield from (f"  - {_text(shortened(line, LONGEST_REASON))}" for line in why(fact.reason))
         yield f"  - `{readable(again)}`"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import difflib
+import shlex
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 from kafkalab.curriculum import Curriculum
+from kafkalab.learning_log.commands import shown_folder
 from kafkalab.learning_log.progress import Progress
 from kafkalab.learning_log.record import FactRecord
 from kafkalab.learning_log.verdicts import Verdict
@@ -58,6 +60,40 @@ def why_nothing(keyword: str, curriculum: Curriculum) -> str:
     near = [name.replace("-", "_") for name in difflib.get_close_matches(slug, known, n=3)]
     return f"no fact matches -k {keyword}" + (
         f"; did you mean {' or '.join(near)}?" if near else ""
+    )
+
+
+def why_no_proof(
+    facts: Sequence[FactRecord], edited: Mapping[str, str], curriculum: Curriculum
+) -> list[str]:
+    """Which facts of a run do not count, as their tests were edited: a line for each file.
+
+    Args:
+        facts: of the run.
+        edited: the file that differs, by slug.
+        curriculum: whose facts.
+    """
+    by_file: dict[str, list[str]] = {}
+    for fact in facts:
+        if fact.edited:
+            by_file.setdefault(f"{curriculum.folder.name}/{edited[fact.slug]}", []).append(
+                fact.slug
+            )
+    return [_why_no_proof(file, slugs, curriculum) for file, slugs in by_file.items()]
+
+
+def _why_no_proof(file: str, slugs: Sequence[str], curriculum: Curriculum) -> str:
+    root = curriculum.folder.parent
+    if file.endswith("/conftest.py"):
+        back = "without that file they count again"
+    elif (root / ".git").exists():
+        back = f"git checkout {shlex.quote(shown_folder(str(root / file)))} brings it back"
+    else:
+        back = "to install kafkalab again brings it back"
+    which = f"{slugs[0]} does" if len(slugs) == 1 else f"{len(slugs)} facts of this run do"
+    return (
+        f"{file} differs from what kafkalab ships: {which} not count as proof; "
+        f"kafkalab try {slugs[0]} makes a copy to change, and {back}"
     )
 
 

@@ -1,0 +1,262 @@
+"""A copy of a fact to play with: a test file of its own, which never counts.
+
+The copy has the fact, its controls and what they use of their module. Everything that
+kafkalab knows of a test stands in one marker, `experiment`: a project may have markers
+of its own that are called `fact`, `control`, `needs` or `slow`.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import json
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from itertools import islice
+
+from kafkalab.curriculum import Curriculum, Statement
+from kafkalab.curriculum.source import LONGEST_LINE, Piece, Source, source_of
+
+FOLDER = "my_lab/experiments"
+"""where copies are made, from the folder that `kafkalab try` is called in"""
+
+MARKER = "experiment"
+
+QUOTES = '"""'
+HEAD = re.compile(rf"(#.*\n)*{QUOTES}")
+
+MOST_KNOBS = 4
+LONGEST_KNOB = 72
+"""characters; what is longer is no number or setting that one would look for"""
+
+SETTINGS_OF_ONE_WORD = frozenset({"acks", "partitioner", "retries"})
+"""all others have a dot"""
+
+
+def file_name(slug: str) -> str:
+    """The name of a fact's copy: pytest finds it, and it says which fact it is."""
+    return f"test_{slug.replace('-', '_')}.py"
+
+
+def copy_of(curriculum: Curriculum, slug: str, version: str, command: str) -> str:
+    """The text of a fact's copy.
+
+    Args:
+        curriculum: whose fact it is.
+        slug: the fact's.
+        version: of kafkalab.
+        command: what runs the copy.
+
+    Raises:
+        KeyError: the curriculum has no such fact.
+        OSError, SyntaxError: its module cannot be read.
+    """
+    source, stated = source_of(curriculum, slug), curriculum.stated_facts[slug]
+    return f"{_head(source, stated, version, command)}\n{_body(source)}"
+
+
+def body_of(curriculum: Curriculum, slug: str) -> str:
+    """A fact's copy without its head: what an experiment is compared with.
+
+    Raises:
+        KeyError: the curriculum has no such fact.
+        OSError, SyntaxError: its module cannot be read.
+    """
+    return _body(source_of(curriculum, slug))
+
+
+def differences(original: str, experiment: str) -> list[str]:
+    """What an experiment does otherwise, as the lines of a unified diff; none if nothing.
+
+    Args:
+        original: the body of a fresh copy, `body_of`.
+        experiment: the whole file; its head says nothing of Kafka and is not compared.
+    """
+    old, new = original.strip().splitlines(), _without_head(experiment).strip().splitlines()
+    # The first two lines name the files.
+    return list(islice(difflib.unified_diff(old, new, lineterm=""), 2, None))
+
+
+def _without_head(text: str) -> str:
+    """All after the docstring; a comment may stand above it, such as the file's encoding."""
+    start = HEAD.match(text)
+    return text[start.end() :].partition(QUOTES)[2] if start else text
+
+
+def _head(source: Source, stated: Statement, version: str, command: str) -> str:
+    lines = [
+        f"An experiment: a copy of {stated.slug}, task {stated.task}, of kafkalab {version}.",
+        "",
+        "Change what you like. An experiment never counts, so nothing can go wrong.",
+    ]
+    if found := list(_knobs(source)):
+        lines += ["For a start:", "", *(f"    {knob}" for knob in found)]
+    if stated.is_slow:
+        lines += ["", "It takes a minute."]
+    lines += ["", "Run it, and see what differs from the original:", "", f"    {command}"]
+    # What a folder is called may end the text, or be no text at all.
+    text = "\n".join(lines).replace("\\", "\\\\").replace(QUOTES, '\\"\\"\\"')
+    return f"{QUOTES}{text}\n{QUOTES}\n"
+
+
+def _body(source: Source) -> str:
+    """The code, in the order of the module: what a test needs when it is made stands before it."""
+    text = "\n".join(_grouped(source.imports))
+    files = list(dict.fromkeys(each.file for each in source.tests))
+    pieces = [*source.helpers, *source.tests]
+    for piece in sorted(pieces, key=lambda each: (files.index(each.file), each.line)):
+        written = _as_experiment(piece.text) if piece in source.tests else piece.text
+        is_block = _is_block(written) or _is_block(text.rpartition("\n\n\n")[2])
+        text += ("\n\n\n" if is_block else "\n\n") + written
+    return text + "\n"
+
+
+def _grouped(imports: Sequence[Piece]) -> Iterator[str]:
+    """The imports, with a blank line where others begin: Python's own, installed ones, ours."""
+    # A control may stand in another module than its fact, which imports the same.
+    groups = dict.fromkeys((_group_of(piece), piece.text) for piece in imports)
+    before = None
+    for group, text in sorted(groups, key=lambda each: each[0]):
+        if before is not None and group != before:
+            yield ""
+        before = group
+        yield text
+
+
+def _group_of(piece: Piece) -> int:
+    node = ast.parse(piece.text).body[0]
+    name = node.module if isinstance(node, ast.ImportFrom) else piece.names[0]
+    package = (name or "").partition(".")[0]
+    groups = ({"__future__"}, sys.stdlib_module_names, None, {"kafkalab"})
+    return next((at for at, group in enumerate(groups) if group and package in group), 2)
+
+
+def _is_block(text: str) -> bool:
+    """Whether a function or a class is in it, which stands apart."""
+    return any(
+        isinstance(node, ast.FunctionDef | ast.ClassDef) for node in ast.parse(text.strip()).body
+    )
+
+
+def _as_experiment(text: str) -> str:
+    """A fact's or a control's function, with one marker in place of those that count."""
+    (node,) = [each for each in ast.parse(text).body if isinstance(each, ast.FunctionDef)]
+    lines = text.split("\n")
+    first = min(each.lineno for each in node.decorator_list)
+    kept = []
+    slug = ""
+    words: dict[str, str] = {}
+    needs: list[str] = []
+    for decorator in node.decorator_list:
+        match _mark(decorator):
+            case (("fact" | "control"), (slug,), given):
+                words = {name: word for name, word in given.items() if name != "scope"}
+            case "needs", more, _:
+                needs += more
+            case "slow", _, _:
+                # Whoever calls it by its name wants to see it.
+                pass
+            case _:
+                kept += lines[decorator.lineno - 1 : decorator.end_lineno]
+    marker = _written(slug, words, needs)
+    # From the last decorator's end on: what stands between them is a comment.
+    last = max(each.end_lineno or 0 for each in node.decorator_list)
+    return "\n".join([*lines[: first - 1], marker, *kept, *lines[last:]])
+
+
+def _mark(decorator: ast.expr) -> tuple[str, tuple[str, ...], dict[str, str]] | None:
+    """Name, words and named words of a marker of kafkalab's; None for another decorator."""
+    called = decorator if isinstance(decorator, ast.Call) else ast.Call(decorator, [], [])
+    package, _, name = ast.unparse(called.func).rpartition(".")
+    if package != "pytest.mark" or name not in ("fact", "control", "needs", "slow"):
+        return None
+    named = {each.arg: ast.literal_eval(each.value) for each in called.keywords if each.arg}
+    return name, tuple(map(ast.literal_eval, called.args)), named
+
+
+def _written(slug: str, words: dict[str, str], needs: Sequence[str]) -> str:
+    """The marker of an experiment, on as few lines as it fits."""
+    arguments = [_quoted(slug), *(f"{name}={_quoted(word)}" for name, word in words.items())]
+    if needs:
+        arguments.append(f"needs=[{', '.join(map(_quoted, needs))}]")
+    head, inside = f"@pytest.mark.{MARKER}(", ", ".join(arguments)
+    if len(head) + len(inside) + 1 <= LONGEST_LINE:
+        return f"{head}{inside})"
+    if len(inside) + 4 <= LONGEST_LINE:
+        return f"{head}\n    {inside}\n)"
+    return "\n".join([head, *(f"    {each}," for each in arguments), ")"])
+
+
+def _quoted(text: str) -> str:
+    return repr(text) if '"' in text and "'" not in text else json.dumps(text, ensure_ascii=False)
+
+
+def _knobs(source: Source) -> Iterator[str]:
+    """What one would change first, as it stands in the code: settings, sizes, numbers."""
+    tests = [(each.text, ast.parse(each.text)) for each in source.tests]
+    helpers = [(each.text, ast.parse(each.text)) for each in source.helpers]
+    looked_for = ((_settings_in, tests), (_calls_in, tests), (_counts_in, tests))
+    found = [knob for look, code in looked_for for text, tree in code for knob in look(text, tree)]
+    found += [knob for text, tree in helpers for knob in _constants_in(text, tree)]
+    fitting = (each for each in dict.fromkeys(found) if len(each) <= LONGEST_KNOB)
+    return islice(fitting, MOST_KNOBS)
+
+
+def _settings_in(text: str, tree: ast.AST) -> Iterator[str]:
+    """Settings of clients and topics, such as `"linger.ms": 50`."""
+    for node in _given_in(tree):
+        if isinstance(node, ast.Dict):
+            for key, value in zip(node.keys, node.values, strict=True):
+                if isinstance(key, ast.Constant) and isinstance(value, ast.Constant):
+                    name = str(key.value)
+                    if name in SETTINGS_OF_ONE_WORD or (name.count(".") and name != "group.id"):
+                        yield f"{_segment(text, key)}: {_segment(text, value)}"
+
+
+def _calls_in(text: str, tree: ast.AST) -> Iterator[str]:
+    """Calls that name how much they want, such as `topic(partitions=3)`."""
+    for node in _given_in(tree):
+        if isinstance(node, ast.Call) and any(map(_is_size, node.keywords)):
+            yield _segment(text, node)
+
+
+def _is_size(given: ast.keyword) -> bool:
+    value = given.value.value if isinstance(given.value, ast.Constant) else None
+    # A record's own partition, or how long to wait, is no size.
+    return type(value) is int and given.arg not in ("partition", "limit", "timeout")
+
+
+def _counts_in(text: str, tree: ast.AST) -> Iterator[str]:
+    """How often something is done, such as `range(30)` or `[b"x"] * 300`."""
+    for node in _given_in(tree):
+        match node:
+            case ast.Call(func=ast.Name(id="range"), args=[ast.Constant()]):
+                yield _segment(text, node)
+            case ast.BinOp(left=ast.List(), op=ast.Mult(), right=ast.Constant()):
+                yield _segment(text, node)
+
+
+def _constants_in(text: str, tree: ast.Module) -> Iterator[str]:
+    """Constants that are numbers or settings, such as `CALM = 20`."""
+    for node in tree.body:
+        match node:
+            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Constant(value=int() | float())):
+                # How long to wait at most changes nothing that is seen.
+                if not name.endswith("LIMIT"):
+                    yield _segment(text, node)
+            case ast.Assign():
+                yield from _settings_in(text, node)
+
+
+def _given_in(tree: ast.AST) -> Iterator[ast.AST]:
+    """What a test gives to Kafka, and not what it then shows and expects."""
+    if isinstance(tree, ast.Assert) or ast.unparse(tree).startswith("evidence."):
+        return
+    yield tree
+    for each in ast.iter_child_nodes(tree):
+        yield from _given_in(each)
+
+
+def _segment(text: str, node: ast.AST) -> str:
+    return " ".join((ast.get_source_segment(text, node) or "").split())

@@ -1,0 +1,136 @@
+"""Which facts are as kafkalab ships them: a test that somebody changed proves nothing.
+
+`shipped.json` beside a manifest has a digest of each test module, and of each fact with its
+controls and all that they use of their module. Where a module is as it was shipped, which
+one hash tells, nothing else is looked at. `make shipped` writes the file anew.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+from collections.abc import Mapping
+from functools import lru_cache
+from hashlib import sha256
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any
+
+from kafkalab.curriculum import BadManifest, Curriculum
+from kafkalab.curriculum.source import source_of
+
+NAME = "shipped.json"
+
+# How the names begin of what pytest does for all tests, whether they ask for it or not.
+FOR_ALL = ("pytest", "setup_", "teardown_", "setUp", "tearDown")
+# Files beside the tests that may change each of them.
+OF_ALL = ("__init__", "conftest")
+
+
+def edited_facts(curriculum: Curriculum, manifest: Path | None) -> Mapping[str, str]:
+    """The facts whose tests differ from what is shipped, each with the file that does.
+
+    All of them, where a `conftest.py` or an `__init__.py` beside the tests differs. Where
+    nothing was shipped with the manifest, facts that are called as facts of Module A are
+    held against those, so that no other test proves them.
+
+    Raises:
+        BadManifest: the file with the digests cannot be read.
+    """
+    file = _file_beside(manifest)
+    is_shipped = file.is_file()
+    modules, facts = _read(file if is_shipped else _file_beside(None))
+    now = _modules_of(curriculum) if is_shipped else {}
+    differing = {name for name in {*now, *modules} if now.get(name) != modules.get(name)}
+    changed = differing.intersection(OF_ALL)
+    if is_shipped and changed:
+        return dict.fromkeys(curriculum.stated_facts, f"{changed.pop()}.py")
+    edited = {}
+    for slug, stated in curriculum.stated_facts.items():
+        used = {each.module for each in curriculum.statements if each.slug == slug}
+        is_looked_at = used & differing if is_shipped else slug in facts
+        if is_looked_at and facts.get(slug) != _digest_of_fact(curriculum, slug):
+            edited[slug] = f"{stated.module}.py"
+    return edited
+
+
+def _read(file: Path | Traversable) -> tuple[dict[str, str], dict[str, str]]:
+    """The digests of modules and of facts."""
+    try:
+        shipped: dict[str, Any] = json.loads(file.read_text("utf-8"))
+        return dict(shipped["modules"]), dict(shipped["facts"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BadManifest(
+            f"{file}: it has not the shape of {NAME}: make shipped writes it anew"
+        ) from error
+
+
+def digests(curriculum: Curriculum) -> dict[str, dict[str, str]]:
+    """What `shipped.json` has to say of a curriculum as it is now."""
+    facts = sorted(curriculum.stated_facts)
+    return {
+        "modules": _modules_of(curriculum),
+        "facts": {slug: _digest_of_fact(curriculum, slug) for slug in facts},
+    }
+
+
+def write(curriculum: Curriculum, manifest: Path | None = None) -> Path:
+    """Write `shipped.json` beside a manifest, or for Module A; return where it is."""
+    path = Path(str(_file_beside(manifest)))
+    path.write_text(json.dumps(digests(curriculum), indent=1) + "\n", "utf-8")
+    return path
+
+
+def _file_beside(manifest: Path | None) -> Path | Traversable:
+    return (manifest.parent if manifest else resources.files(__package__)) / NAME
+
+
+def _modules_of(curriculum: Curriculum) -> dict[str, str]:
+    names = [*OF_ALL, *(task.module for task in curriculum.tasks)]
+    paths = {name: curriculum.folder / f"{name}.py" for name in names}
+    return {name: _digest(_text(path)) for name, path in paths.items() if path.exists()}
+
+
+def _digest_of_fact(curriculum: Curriculum, slug: str) -> str:
+    source = source_of(curriculum, slug)
+    pieces = [*source.imports, *source.helpers, *source.tests]
+    files = dict.fromkeys(piece.file for piece in pieces)
+    effects = [effect for file in files for effect in _effects(_text(file))]
+    return _digest("\n".join([*(piece.text for piece in pieces), *effects]))
+
+
+@lru_cache(maxsize=32)
+def _effects(text: str) -> tuple[str, ...]:
+    """The statements of a module that may change each of its tests, whatever those use."""
+    docstring = ast.get_docstring(tree := ast.parse(text), clean=False)
+    body = tree.body if docstring is None else tree.body[1:]
+    changing = filter(_may_change_all, body)
+    return tuple(ast.get_source_segment(text, node) or "" for node in changing)
+
+
+def _may_change_all(node: ast.stmt) -> bool:
+    match node:
+        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+            is_autouse = any("autouse" in ast.unparse(each) for each in node.decorator_list)
+            return is_autouse or name.startswith(FOR_ALL)
+        case ast.Assign(targets=targets):
+            bound = [each for target in targets for each in ast.walk(target)]
+            # Names only, and not a part of something that others made.
+            return any(
+                isinstance(each, ast.Attribute | ast.Subscript)
+                or (isinstance(each, ast.Name) and each.id.startswith(FOR_ALL))
+                for each in bound
+            )
+        case ast.ImportFrom(names=[ast.alias(name="*")]):
+            return True
+    return not isinstance(node, ast.ClassDef | ast.Import | ast.ImportFrom | ast.AnnAssign)
+
+
+def _text(path: Path) -> str:
+    """A file as text: how its lines end says nothing of what it does."""
+    return path.read_text("utf-8")
+
+
+def _digest(text: str) -> str:
+    return sha256(text.encode()).hexdigest()[:32]
