@@ -193,7 +193,7 @@ def test_another_curriculum_proves_no_fact_of_module_a(host: Any) -> None:
     marked = {fact["slug"]: fact["edited"] for fact in host.record()["facts"]}
     assert marked == {"thing": False, "other": False, "same-key-same-partition": True}
     module_a = standing_of(load(), host.folder / "reports")
-    assert module_a.demonstrated == 0
+    assert module_a.proved.done == 0
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"modules": 1}', "\x00"])
