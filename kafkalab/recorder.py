@@ -46,7 +46,7 @@ class Recorder:
         self._standing: Standing | None = None
         self._trouble = ""
         stamp = self._started.strftime("%Y-%m-%dT%H%M%S")
-        self.record_path = lab.settings.reports / "runs" / f"{stamp}-{lab.run.folder.name[:6]}.json"
+        self.record_path = lab.settings.reports / "runs" / f"{stamp}-{lab.id[:6]}.json"
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self) -> None:
@@ -170,7 +170,7 @@ class Recorder:
     def _make_record(self, *, completed: bool) -> RunRecord:
         tests = tuple(self._tests.values())
         return RunRecord(
-            run=self._lab.run.folder.name,
+            run=self._lab.id,
             started=self._started.isoformat(timespec="seconds"),
             completed=completed,
             exit_status=self._exit_status,
