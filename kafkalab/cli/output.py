@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
+import termios
+
 from rich.console import Console, RenderableType
 from rich.text import Text
 
@@ -12,17 +16,25 @@ LEAST_WIDTH = 20
 
 
 def line(
-    text: str = "", *, style: str = "", indent: int = 0, console: Console | None = None
+    text: str = "",
+    *,
+    style: str = "",
+    indent: int = 0,
+    mark: str = "",
+    console: Console | None = None,
 ) -> None:
     """Print text; what does not fit goes on below, as far to the right.
 
-    A progress bar moves out of the way of what its own console prints.
+    A mark stands before the text's first line, and nothing below it. A progress bar moves
+    out of the way of what its own console prints.
     """
     console = console or _console()
-    width = max(LEAST_WIDTH, console.width - indent)
+    beside = " " * indent + readable(mark)
+    width = max(LEAST_WIDTH, console.width - len(beside))
     for part in Text(readable(text), style).wrap(console, width):
         part.rstrip()
-        console.print(Text(" " * indent) + part, soft_wrap=True)
+        console.print(Text(beside) + part, soft_wrap=True)
+        beside = " " * len(beside)
 
 
 def whole(text: str, *, style: str = "", indent: int = 0) -> None:
@@ -38,6 +50,37 @@ def picture(shown: RenderableType) -> None:
 def trouble(text: str) -> None:
     """Print on stderr what went wrong; a broker's log may follow below its line."""
     _print_whole(_console(stderr=True), "kafkalab: " + readable(text, keep=LINES), "red")
+
+
+def ask(prompt: str) -> str:
+    """Ask for a line, which can be edited where there is a terminal.
+
+    Raises:
+        EOFError: nothing more comes.
+    """
+    # As it is imported, input() gets the keys that move and delete.
+    with contextlib.suppress(ImportError):
+        import readline
+
+        # What is pasted is one answer, of however many lines.
+        readline.parse_and_bind("set enable-bracketed-paste on")
+    if sys.stdin is None:
+        raise EOFError
+    try:
+        answer = input(readable(prompt))
+    except ValueError as error:
+        # It was closed, or speaks another alphabet.
+        raise EOFError from error
+    if not sys.stdin.isatty():
+        # There the answer is not seen.
+        line(answer)
+    return " ".join(answer.split())
+
+
+def forget_typed() -> None:
+    """Drop what was typed while nothing was asked: it is no answer to what comes."""
+    with contextlib.suppress(AttributeError, ValueError, OSError, termios.error):
+        termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)
 
 
 def width() -> int:
