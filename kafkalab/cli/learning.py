@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import difflib
 import signal
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +13,7 @@ from typing import Annotated
 
 import typer
 
+from kafkalab import typed
 from kafkalab.brokers.choose import choose
 from kafkalab.cli import evidence, output
 from kafkalab.cli.options import (
@@ -50,11 +50,16 @@ ENDED_BY_CTRL_C = 130
 YES_OR_NO = {"y": "y", "yes": "y", "n": "n", "no": "n"}
 
 
+NOBODY_ANSWERS = (
+    "learn asks, and nobody answers: call it in a terminal, or pipe answers to it, one a line"
+)
+
+
 def learn(
     what: Annotated[
         str | None,
         typer.Argument(
-            metavar="[TASK|SLUG]",
+            metavar="TASK|SLUG",
             help="A task, as in 1.3, or one fact; the first task where something is left.",
         ),
     ] = None,
@@ -82,6 +87,8 @@ def learn(
         reports=reports,
     )
     taught = load(settings.curriculum)
+    if not typed.may_come():
+        raise WrongValue(NOBODY_ANSWERS)
     try:
         record = Acts(taught, settings.reports)
         lesson = _lesson_of(what, taught, record)
@@ -215,8 +222,9 @@ def _hold(lesson: Lesson, record: Acts, settings: Settings) -> int:
                 for slug in lesson.learned:
                     teacher.teach(slug, is_repeated=lesson.is_repeated)
             except Left as left:
-                if isinstance(left.__cause__, EOFError) and not record.has_grown:
-                    _require_answers()
+                is_at_end = isinstance(left.__cause__, EOFError) and not typed.is_terminal()
+                if is_at_end and not record.has_grown:
+                    raise WrongValue(NOBODY_ANSWERS) from None
             _sum_up(lesson.task, taught, record)
     except KeyboardInterrupt:
         code = ENDED_BY_CTRL_C
@@ -247,14 +255,6 @@ def _undisturbed() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-def _require_answers() -> None:
-    if sys.stdin is None or not sys.stdin.isatty():
-        raise WrongValue(
-            "learn asks, and nobody answers: call it in a terminal, or pipe answers to it, "
-            "one a line"
-        )
 
 
 def _sum_up(task: Task, taught: Curriculum, record: Acts) -> None:
@@ -378,7 +378,7 @@ class Teacher:
         self.warm.ensure(output.line)
         output.line("It runs now, on a real Kafka ...", style="dim")
         ended = self.warm.pytest(*self._tests_of(stated))
-        output.forget_typed()
+        typed.forget()
         return self._seen_in(ended, stated)
 
     def _tests_of(self, stated: Statement) -> list[str]:

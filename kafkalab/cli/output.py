@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-import sys
-import termios
-
 from rich.console import Console, RenderableType
 from rich.text import Text
 
+from kafkalab import typed
 from kafkalab.readable import LINES, readable
 
 # Or a narrow terminal would get a letter a line, and one that says 0 nothing.
@@ -53,34 +50,16 @@ def trouble(text: str) -> None:
 
 
 def ask(prompt: str) -> str:
-    """Ask for a line, which can be edited where there is a terminal.
+    """Ask for a line.
 
     Raises:
         EOFError: nothing more comes.
     """
-    # As it is imported, input() gets the keys that move and delete.
-    with contextlib.suppress(ImportError):
-        import readline
-
-        # What is pasted is one answer, of however many lines.
-        readline.parse_and_bind("set enable-bracketed-paste on")
-    if sys.stdin is None:
-        raise EOFError
-    try:
-        answer = input(readable(prompt))
-    except ValueError as error:
-        # It was closed, or speaks another alphabet.
-        raise EOFError from error
-    if not sys.stdin.isatty():
-        # There the answer is not seen.
+    answer = typed.line(readable(prompt))
+    if not typed.is_terminal():
+        # There it is not seen otherwise.
         line(answer)
-    return " ".join(answer.split())
-
-
-def forget_typed() -> None:
-    """Drop what was typed while nothing was asked: it is no answer to what comes."""
-    with contextlib.suppress(AttributeError, ValueError, OSError, termios.error):
-        termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)
+    return answer
 
 
 def width() -> int:

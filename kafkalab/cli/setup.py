@@ -45,7 +45,6 @@ class Bar:
         self._task = self._progress.add_task("fetch", visible=False)
 
     def __enter__(self) -> Bar:
-        self._progress.start()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -55,6 +54,8 @@ class Bar:
         output.line(text, console=self._progress.console)
 
     def total(self, size: int) -> None:
+        # Not before: a bar that never comes would leave an empty line.
+        self._progress.start()
         self._progress.update(self._task, total=size, visible=True)
 
     def advance(self, size: int) -> None:
