@@ -120,6 +120,11 @@ class WarmBroker:
         self._broker = self._threads.submit(self._lease.broker)
 
     @property
+    def run(self) -> Run:
+        """The run whose broker it is now."""
+        return self._lease.run
+
+    @property
     def is_ready(self) -> bool:
         """Whether nobody would have to wait for it."""
         return self._broker.done()
@@ -153,7 +158,7 @@ class WarmBroker:
         Raises:
             KeyboardInterrupt: pytest has ended by then, and its record says so.
         """
-        share = Share.lent(self._lease.run)
+        share = Share.lent(self.run)
         command = [
             # -P: nothing that lies in the current folder, whatever its name, is run by this.
             *(sys.executable, "-P", "-m", "pytest", "-c", os.devnull, "--rootdir", str(Path.cwd())),
@@ -179,13 +184,13 @@ class WarmBroker:
             BrokerError: something that outlives them could not be deleted.
         """
         try:
-            if self._lease.run.folder.exists():
+            if self.run.folder.exists():
                 self._lease.close(tell)
         finally:
             # If it was starting, what it started has just ended; what it began since ends now.
             self._threads.shutdown(cancel_futures=True)
-            if self._lease.run.folder.exists():
-                self._lease.run.close()
+            if self.run.folder.exists():
+                self.run.close()
 
 
 def _run(command: Sequence[str], environment: Mapping[str, str], output: IO[bytes]) -> int:
