@@ -244,6 +244,26 @@ def test_evidence_is_shown_as_text(learn: Learn) -> None:
     assert "    0  first 3, highest 9, last 0 records" in lines
 
 
+def test_of_several_cases_the_first_is_shown_whole(learn: Learn, lessons: Any) -> None:
+    """Of the others what is said in a line; the rest is in the learning log."""
+    of_cases = """evidence.table("Rows of " + word, [{"name": word}])
+        if word != "six":
+            evidence.note("A note of " + word)
+    """
+    parametrised = LESSON.replace(
+        "def test_another_thing():",
+        "@pytest.mark.parametrize('word', ['one', 'two', 'six'])\n"
+        "    def test_another_thing(evidence, word):",
+    )
+    lessons.teach(parametrised.replace("WHAT_IS_OTHER", of_cases), FACTS)
+
+    text = told(learn("other", answers="b|q"))
+
+    assert "case one Rows of one: name one A note of one case two A note of two" in text
+    assert "case six, in the learning log" in text
+    assert "Rows of two" not in text
+
+
 def test_a_wrong_answer_is_told_why_it_tempts(learn: Learn, lessons: Any) -> None:
     said = learn("9.1", answers="c.|q")
 

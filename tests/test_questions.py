@@ -127,7 +127,7 @@ def test_the_time_of_an_answer_is_not_the_facts(lessons: Any) -> None:
     with running(lessons, "-k", "thing") as at:
         at.see("(q leaves) >")
         # Not seen before the limit is over.
-        with pytest.raises(AssertionError, match="waited 1.5 s"):
+        with pytest.raises(AssertionError, match=r"waited 1\.5 s"):
             at.see("Timeout", limit=1.5)
         at.type("b")
         at.see("Right: b: A thing", "And another?")

@@ -6,6 +6,7 @@ import string
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -14,19 +15,30 @@ from kafkalab.readable import readable
 
 INDENT = 2
 # The learning log shows the others.
-MOST_ROWS = 16
+MOST_ROWS = 12
+IN_A_LINE = ("number", "note")
 # A bar is as wide as there is room, and no wider than can be taken in.
 WIDEST_BAR, LEAST_BAR = 50, 10
 BAR, GAP = "#", "."
 
 
-def show(items: Sequence[Mapping[str, Any]]) -> None:
-    """Print evidence, as tests record it; what is there twice, once."""
+def show(cases: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+    """Print evidence, as tests record it.
+
+    Args:
+        cases: what each case of a test observed, by its name. Of a test with several, the
+            first is shown whole; of the others what is said in a line.
+    """
     shown: list[Mapping[str, Any]] = []
-    for item in items:
-        if item not in shown:
-            shown.append(item)
+    for at, (name, items) in enumerate(cases.items()):
+        fresh = [item for item in items if item not in shown]
+        told = fresh if at == 0 else [item for item in fresh if item["kind"] in IN_A_LINE]
+        if len(cases) > 1:
+            left_out = ", in the learning log" if fresh and not told else ""
+            output.line(f"case {name}{left_out}", style="dim", indent=INDENT)
+        for item in told:
             SHOWN_BY[item["kind"]](item)
+        shown += told
 
 
 def _table(item: Mapping[str, Any]) -> None:
@@ -36,7 +48,7 @@ def _table(item: Mapping[str, Any]) -> None:
     if not rows:
         output.line("nothing", indent=2 * INDENT)
     elif _width([item["columns"], *rows]) + 2 * INDENT <= output.width():
-        output.picture(_grid(item["columns"], rows))
+        output.picture(Padding(_grid(item["columns"], rows), (0, 0, 0, 2 * INDENT), expand=False))
     else:
         # Columns of a letter each would be read by nobody.
         for row in rows:
@@ -47,12 +59,10 @@ def _table(item: Mapping[str, Any]) -> None:
 
 def _grid(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column("")
     for name in columns:
         table.add_column(Text(readable(name)), header_style="dim")
     for row in rows:
-        # The empty cell stands for the indent.
-        table.add_row("", *(Text(readable(cell)) for cell in row))
+        table.add_row(*(Text(readable(cell)) for cell in row))
     return table
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -419,9 +419,14 @@ class Teacher:
             output.whole(f"{log.as_uri()}#fact-{stated.slug}", style="dim", indent=2)
         output.line()
 
-    def _evidence_of(self, stated: Statement, seen: Seen) -> list[dict[str, object]]:
-        tests = [test for test in seen.tests if self._taught.statement_of(test.nodeid) == stated]
-        return [item for test in tests for item in test.evidence]
+    def _evidence_of(self, stated: Statement, seen: Seen) -> dict[str, list[dict[str, Any]]]:
+        """What each case of a test observed; a test without cases is one."""
+        tests = [each for each in seen.tests if self._taught.statement_of(each.nodeid) == stated]
+        return {
+            test.nodeid.partition("[")[2].removesuffix("]"): test.evidence
+            for test in tests
+            if test.evidence
+        }
 
     def _tell_how(self, stated: Statement) -> None:
         output.line("To look at it:", indent=2)

@@ -48,13 +48,14 @@ class Bar:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._progress.stop()
+        # One that never began would leave an empty line.
+        if self._progress.live.is_started:
+            self._progress.stop()
 
     def step(self, text: str) -> None:
         output.line(text, console=self._progress.console)
 
     def total(self, size: int) -> None:
-        # Not before: a bar that never comes would leave an empty line.
         self._progress.start()
         self._progress.update(self._task, total=size, visible=True)
 
