@@ -146,6 +146,11 @@ class Settings:
         given = {name: value or "" for name, value in options.items()}
         return cls._build(given, {}, Path.cwd(), Path.cwd())
 
+    def as_arguments(self) -> list[str]:
+        """The same settings as options of a pytest."""
+        values = {knob.flag: str(getattr(self, name) or "") for name, knob in KNOBS.items()}
+        return [f"{flag}={value}" for flag, value in values.items() if value]
+
     @classmethod
     def _build(
         cls, options: Mapping[str, str], inis: Mapping[str, str], called_in: Path, root: Path

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 import pytest
 
-from kafkalab.brokers import Broker
+from kafkalab.brokers import Backend, Broker
 from kafkalab.brokers.capabilities import CAPABILITIES
 from kafkalab.brokers.errors import BrokerError
 from kafkalab.brokers.node import MetadataProbe
@@ -45,11 +45,15 @@ def skip_unmet_needs(
     needs = list(needs)
     if "private_broker" in getattr(item, "fixturenames", ()):
         needs.append("private_broker")
+    for reason in _unmet_needs(needs, capabilities, backend):
+        item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def _unmet_needs(needs: Iterable[str], capabilities: frozenset[str], backend: str) -> Iterator[str]:
     for need in needs:
         if need not in capabilities:
             remedy = CAPABILITIES[need].remedy
-            reason = f"needs {need}, which the {backend} backend does not have: {remedy}"
-            item.add_marker(pytest.mark.skip(reason=reason))
+            yield f"needs {need}, which the {backend} backend does not have: {remedy}"
 
 
 def needs_of(item: pytest.Item) -> list[str]:
@@ -59,16 +63,29 @@ def needs_of(item: pytest.Item) -> list[str]:
 
 def skip_other_versions(item: pytest.Item, statement: Statement, kafka_version: str) -> None:
     """Skip an item that states nothing about this version of Kafka, or perhaps not about it."""
-    if kafka_version and statement.is_stated_for(kafka_version):
-        return
-    if statement.versions:
-        this = (
-            f"this is {kafka_version}"
-            if kafka_version
-            else ("your cluster does not tell which it is: name it with --kafkalab-version")
-        )
-        reason = f"stated for Kafka {statement.versions}, and {this}"
+    if reason := _not_of_version(statement, kafka_version):
         item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def _not_of_version(statement: Statement, kafka_version: str) -> str:
+    """Why a statement says nothing of this Kafka, or perhaps not; else empty."""
+    if not statement.versions or (kafka_version and statement.is_stated_for(kafka_version)):
+        return ""
+    this = (
+        f"this is {kafka_version}"
+        if kafka_version
+        else "your cluster does not tell which it is: name it with --kafkalab-version"
+    )
+    return f"stated for Kafka {statement.versions}, and {this}"
+
+
+def why_not_here(statement: Statement, backend: Backend) -> str:
+    """Why a fact cannot run on this backend; empty where it can.
+
+    That a fact starts a broker of its own, only its test tells.
+    """
+    unmet = _unmet_needs(statement.needs, backend.capabilities, backend.name)
+    return next(unmet, "") or _not_of_version(statement, backend.kafka_version)
 
 
 def time_limit(backend: str) -> int:

@@ -175,7 +175,7 @@ class TopicMaker:
 
     def __init__(self, test: str, lab: Lab, broker: Broker, admin: AdminClient) -> None:
         self._test = test
-        self._prefix = lab.run.prefix
+        self._prefix = lab.prefix
         self._broker = broker
         self._admin = admin
         self._numbers = count(1)
@@ -215,7 +215,7 @@ def group(request: pytest.FixtureRequest, _lab: Lab) -> str:
     """A group id that is named after the test and the run."""
     from kafkalab.observe.topics import topic_name
 
-    return topic_name(_lab.run.prefix, request.node.name, 0)
+    return topic_name(_lab.prefix, request.node.name, 0)
 
 
 @pytest.fixture

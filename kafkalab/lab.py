@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from kafkalab.collection import is_of_project, node_id
 from kafkalab.config import Settings
 from kafkalab.curriculum import Curriculum, Statement, load
 from kafkalab.curriculum.shipped import edited_facts
+from kafkalab.warm import BadShare, Share
 
 lab_key = pytest.StashKey["Lab"]()
 
@@ -31,12 +33,18 @@ class Lab:
         self.settings = Settings.from_pytest(config)
         given: Mapping[str, Any] | None = getattr(config, "workerinput", {}).get(WORKER_INPUT)
         self.is_worker = given is not None
-        self.run = Run.from_data(given["run"]) if given else Run.new(self.settings.cache)
+        share = Share.from_data(given) if given is not None else _lent()
+        self._is_owner = share is None
+        self._share = share or Share.own(Run.new(self.settings.cache))
+        self.run = self._share.run
+        self.id = self._share.id
+        """what the record is known by"""
+        self.prefix = self._share.prefix
+        """what the names of all topics, groups and transactional ids begin with"""
+        self.trouble = self._share.trouble
+        """why no fact can run, where the host's tests run all the same; else empty"""
         self.saw_hypothesis = False
         """whether a report of hypothesis came, from this process or from a worker"""
-        self._given_backend: str = given["backend"] if given else ""
-        self.trouble: str = given["trouble"] if given else ""
-        """why no fact can run, where the host's tests run all the same; else empty"""
 
     @cached_property
     def curriculum(self) -> Curriculum:
@@ -101,8 +109,8 @@ class Lab:
 
     @cached_property
     def _choice(self) -> tuple[Backend, str]:
-        if self._given_backend:
-            return backend_named(self._given_backend, self.settings), ""
+        if self._share.backend:
+            return backend_named(self._share.backend, self.settings), ""
         return choose(self.settings)
 
     @property
@@ -128,7 +136,7 @@ class Lab:
     def worker_input(self) -> dict[str, Any]:
         """What an xdist worker must know; the backend only when it was chosen already."""
         backend = self.backend.name if self.is_active and not self.trouble else ""
-        return {"run": self.run.as_data(), "backend": backend, "trouble": self.trouble}
+        return replace(self._share, backend=backend, trouble=self.trouble).as_data()
 
     @property
     def solutions_folder(self) -> Path:
@@ -146,5 +154,13 @@ class Lab:
         Raises:
             BrokerError: something that outlives them could not be deleted.
         """
-        if not self.is_worker and self.run.folder.exists():
+        if self._is_owner and self.run.folder.exists():
             self.lease.close(tell)
+
+
+def _lent() -> Share | None:
+    """The share in a command's run, if one started this pytest."""
+    try:
+        return Share.from_environment()
+    except BadShare as error:
+        raise pytest.UsageError(str(error)) from error

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from kafkalab import collection, experiments, facts, preflight
+from kafkalab import collection, experiments, facts, preflight, questions
 from kafkalab.brokers.capabilities import CAPABILITIES
 from kafkalab.brokers.errors import BrokerError
 from kafkalab.collection import FactModule
@@ -33,7 +33,7 @@ TASK_NAME = re.compile(r"task_\d+_\d+")
 HYPOTHESIS = "hypothesispytest"
 """the name of hypothesis's own pytest plugin"""
 
-PAGE, RECORDER = "kafkalab-page", "kafkalab-recorder"
+PAGE, RECORDER, QUESTIONS = "kafkalab-page", "kafkalab-recorder", "kafkalab-questions"
 
 MARKERS = (
     "fact(slug, scope, versions=''): a sentence about Kafka, or about a component, that this test "
@@ -55,6 +55,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         text = f"{knob.help}; environment {knob.variable}, ini {knob.ini}"
         group.addoption(knob.flag, dest=knob.ini, default=None, help=text)
         parser.addini(knob.ini, text, default="")
+    group.addoption(
+        questions.FLAG,
+        action="store_true",
+        dest="kafkalab_predict",
+        help="ask before each fact about Kafka what will come of it, in the terminal",
+    )
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -84,6 +90,9 @@ def _set_up_views(config: pytest.Config, lab: Lab) -> None:
             return
     page = RunPage(config, lab)
     page.ask_for_it()
+    if config.option.kafkalab_predict and not config.option.collectonly:
+        questions.check(config)
+        config.pluginmanager.register(questions.Questions(config, lab), QUESTIONS)
     config.pluginmanager.register(page, PAGE)
     config.pluginmanager.register(Recorder(config, lab, page), RECORDER)
 
@@ -97,7 +106,7 @@ def _go_on_without_facts(config: pytest.Config, lab: Lab, error: pytest.UsageErr
     if lab.is_alone:
         raise error
     lab.trouble = str(error)
-    for name in (PAGE, RECORDER):
+    for name in (PAGE, RECORDER, QUESTIONS):
         if config.pluginmanager.hasplugin(name):
             config.pluginmanager.unregister(name=name)
 

@@ -50,7 +50,7 @@ class Recorder:
         self._own_code = OwnCodeJudge(lab)
         self._troubles: list[str] = []
         stamp = self._started.strftime("%Y-%m-%dT%H%M%S")
-        self.record_path = lab.settings.reports / "runs" / f"{stamp}-{lab.run.folder.name[:6]}.json"
+        self.record_path = lab.settings.reports / "runs" / f"{stamp}-{lab.id[:6]}.json"
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self) -> None:
@@ -198,7 +198,7 @@ class Recorder:
     def _make_record(self, *, completed: bool) -> RunRecord:
         tests = tuple(self._tests.values())
         return RunRecord(
-            run=self._lab.run.folder.name,
+            run=self._lab.id,
             started=self._started.isoformat(timespec="seconds"),
             completed=completed,
             exit_status=self._exit_status,

@@ -29,6 +29,7 @@ def _option(name: str) -> Any:
     return typer.Option(knob.flag.replace(PREFIX, ""), help=knob.help)
 
 
+BackendOption = Annotated[str | None, _option("backend")]
 BootstrapOption = Annotated[str | None, _option("bootstrap")]
 CacheOption = Annotated[str | None, _option("cache")]
 ConfigOption = Annotated[str | None, _option("client_config")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.console import Console, RenderableType
 from rich.text import Text
 
+from kafkalab import typed
 from kafkalab.readable import LINES, readable
 
 # Or a narrow terminal would get a letter a line, and one that says 0 nothing.
@@ -12,17 +13,25 @@ LEAST_WIDTH = 20
 
 
 def line(
-    text: str = "", *, style: str = "", indent: int = 0, console: Console | None = None
+    text: str = "",
+    *,
+    style: str = "",
+    indent: int = 0,
+    mark: str = "",
+    console: Console | None = None,
 ) -> None:
     """Print text; what does not fit goes on below, as far to the right.
 
-    A progress bar moves out of the way of what its own console prints.
+    A mark stands before the text's first line, and nothing below it. A progress bar moves
+    out of the way of what its own console prints.
     """
     console = console or _console()
-    width = max(LEAST_WIDTH, console.width - indent)
+    beside = " " * indent + readable(mark)
+    width = max(LEAST_WIDTH, console.width - len(beside))
     for part in Text(readable(text), style).wrap(console, width):
         part.rstrip()
-        console.print(Text(" " * indent) + part, soft_wrap=True)
+        console.print(Text(beside) + part, soft_wrap=True)
+        beside = " " * len(beside)
 
 
 def whole(text: str, *, style: str = "", indent: int = 0) -> None:
@@ -38,6 +47,19 @@ def picture(shown: RenderableType) -> None:
 def trouble(text: str) -> None:
     """Print on stderr what went wrong; a broker's log may follow below its line."""
     _print_whole(_console(stderr=True), "kafkalab: " + readable(text, keep=LINES), "red")
+
+
+def ask(prompt: str) -> str:
+    """Ask for a line.
+
+    Raises:
+        EOFError: nothing more comes.
+    """
+    answer = typed.line(readable(prompt))
+    if not typed.is_terminal():
+        # There it is not seen otherwise.
+        line(answer)
+    return answer
 
 
 def width() -> int:

@@ -45,16 +45,18 @@ class Bar:
         self._task = self._progress.add_task("fetch", visible=False)
 
     def __enter__(self) -> Bar:
-        self._progress.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._progress.stop()
+        # One that never began would leave an empty line.
+        if self._progress.live.is_started:
+            self._progress.stop()
 
     def step(self, text: str) -> None:
         output.line(text, console=self._progress.console)
 
     def total(self, size: int) -> None:
+        self._progress.start()
         self._progress.update(self._task, total=size, visible=True)
 
     def advance(self, size: int) -> None:

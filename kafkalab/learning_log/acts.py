@@ -23,6 +23,8 @@ SEEN = "seen"
 """a fact's answer was opened without a prediction"""
 EXPLAINED = "explained"
 """a fact in one's own words, `sentence`, and whether it says the same as ours, `agrees`"""
+VARIED = "varied"
+"""what would change a fact was asked, and `said`, before its controls were seen"""
 JUDGED = "judged"
 """a task's component was judged: in which `folder`, seen from the file's own, the digest of its
 `code`, and the verdict on each of its `facts`, by slug"""

@@ -73,7 +73,7 @@ def _step_in(task: TaskStanding, folder: str) -> Step:
         return Step(f"Go on with {name}: {' and '.join(told)}.", _learn(task), task)
     if not yours.built.is_full:
         return _step_to_own_code(task, folder)
-    waiting = _facts(sum(fact.yours.waits for fact in task.asked))
+    waiting = _facts(sum(fact.yours.shown_until is not None for fact in task.asked))
     sentence = (
         f"In {name}, you opened {waiting} before you predicted: "
         "a prediction counts again a week later."

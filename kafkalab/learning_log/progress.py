@@ -60,14 +60,20 @@ class FactProgress:
     explained: Explanation | None = None
     was_seen: bool = False
     """the answer was opened"""
-    waits: bool = False
-    """it was opened within the last week, before any prediction: one would not count yet"""
+    shown_until: datetime | None = None
+    """never predicted, but the answer was seen less than a week ago: a prediction made before
+    this moment does not count"""
     built: Built = ""
 
     @property
     def is_open(self) -> bool:
         """Whether its sentence gives nothing away any more."""
         return self.was_seen or self.predicted is not None or self.explained is not None
+
+    @property
+    def can_be_predicted(self) -> bool:
+        """Whether a prediction made now would count."""
+        return self.predicted is None and self.shown_until is None
 
     @property
     def is_surprise(self) -> bool:
@@ -234,8 +240,9 @@ def _fact_progress(done: Sequence[Act], now: datetime) -> FactProgress:
         if act.kind in LEARNED:
             # Each of them ends with the answer on the screen.
             shown_at = at
-    waits = predicted is None and shown_at is not None and now - shown_at < WEEK
-    return FactProgress(predicted, _explained(agreed, now), was_seen, waits)
+    is_remembered = predicted is None and shown_at is not None and now - shown_at < WEEK
+    shown_until = shown_at + WEEK if shown_at and is_remembered else None
+    return FactProgress(predicted, _explained(agreed, now), was_seen, shown_until)
 
 
 def _explained(agreed: Sequence[Act], now: datetime) -> Explanation | None:

@@ -75,7 +75,7 @@ class FactStanding:
     @property
     def can_be_predicted(self) -> bool:
         """Whether a prediction would count now."""
-        return bool(self.question) and self.yours.predicted is None and not self.yours.waits
+        return bool(self.question) and self.yours.can_be_predicted
 
     @property
     def is_due(self) -> bool:

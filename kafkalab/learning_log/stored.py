@@ -60,7 +60,7 @@ def read_runs(folder: Path) -> tuple[tuple[StoredRun, ...], tuple[str, ...]]:
     runs, set_aside = [], []
     for path in sorted(folder.glob("*.json")):
         try:
-            runs.append(_read_run(path))
+            runs.append(read_run(path))
         except (OSError, ValueError, RecursionError) as error:
             place = f"{folder.name}/{path.name}"
             set_aside.append(f"{place} is set aside: {error}: restore it, or remove it")
@@ -75,7 +75,7 @@ def read_tests(folder: Path, run: StoredRun) -> tuple[TestRecord, ...]:
         return ()
 
 
-def _read_run(path: Path) -> StoredRun:
+def read_run(path: Path) -> StoredRun:
     """Read one record.
 
     Raises:

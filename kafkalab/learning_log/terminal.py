@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from kafkalab import typed
 from kafkalab.curriculum import Curriculum, Task
 from kafkalab.curriculum.predictions import Prediction
 from kafkalab.learning_log.commands import run_again
@@ -34,6 +35,8 @@ COLOURS = {
 # Verdict, time and two gaps stand before each sentence.
 MARGIN = 23
 ROOM_FOR_WORD = 10
+# Or a narrow terminal would get a letter a line.
+LEAST_WIDTH = 20
 
 
 class Terminal:
@@ -58,6 +61,29 @@ class Terminal:
     def line(self, text: str = "", **markup: bool) -> None:
         """Write a line, or the rest of one."""
         self._reporter.write_line(readable(text), **markup)
+
+
+class Conversation:
+    """How pytest asks (`kafkalab.learning_log.asking.Talk`)."""
+
+    def __init__(self, reporter: pytest.TerminalReporter) -> None:
+        self._terminal = Terminal(reporter)
+
+    def line(self, text: str = "", *, style: str = "", indent: int = 0, mark: str = "") -> None:
+        """Write text; what does not fit goes on below, as far to the right."""
+        beside = " " * indent + mark
+        width = max(LEAST_WIDTH, self._terminal.width - 1 - len(beside))
+        for part in textwrap.wrap(text, width) or [""]:
+            self._terminal.line(f"{beside}{part}".rstrip(), **({style: True} if style else {}))
+            beside = " " * len(beside)
+
+    def ask(self, prompt: str) -> str:
+        """Ask for a line.
+
+        Raises:
+            EOFError: nothing more comes.
+        """
+        return typed.line(readable(prompt))
 
 
 class StepLines:

@@ -1,0 +1,484 @@
+"""`kafkalab learn`: predict, run, explain, one fact after the other."""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import signal
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from kafkalab import typed
+from kafkalab.brokers.choose import choose
+from kafkalab.cli import evidence, output
+from kafkalab.cli.options import (
+    BackendOption,
+    BootstrapOption,
+    CacheOption,
+    ConfigOption,
+    CurriculumOption,
+    ImageOption,
+    ReportsOption,
+    VersionOption,
+    WrongValue,
+    task_id_of,
+)
+from kafkalab.cli.setup import Bar
+from kafkalab.config import Settings
+from kafkalab.curriculum import Curriculum, Statement, Task, load
+from kafkalab.facts import why_not_here
+from kafkalab.learning_log import acts, asking, page
+from kafkalab.learning_log.asking import Left
+from kafkalab.learning_log.commands import fact_command, task_command, with_solutions
+from kafkalab.learning_log.progress import FactProgress, Replay, replay
+from kafkalab.learning_log.record import FactRecord, TestRecord
+from kafkalab.learning_log.stored import read_run, read_tests
+from kafkalab.learning_log.verdicts import Outcome, Verdict
+from kafkalab.learning_log.wording import why
+from kafkalab.warm import Ended, WarmBroker
+
+OWN_FOLDER = "my_lab"
+
+ENDED_BY_CTRL_C = 130
+"""128 and the number of SIGINT, as shells count"""
+
+YES_OR_NO = {"y": "y", "yes": "y", "n": "n", "no": "n"}
+
+
+NOBODY_ANSWERS = (
+    "learn asks, and nobody answers: call it in a terminal, or pipe answers to it, one a line"
+)
+
+
+def learn(
+    what: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="TASK|SLUG",
+            help="A task, as in 1.3, or one fact; the first task where something is left.",
+        ),
+    ] = None,
+    backend: BackendOption = None,
+    bootstrap: BootstrapOption = None,
+    cache: CacheOption = None,
+    client_config: ConfigOption = None,
+    curriculum: CurriculumOption = None,
+    image: ImageOption = None,
+    kafka_version: VersionOption = None,
+    reports: ReportsOption = None,
+) -> None:
+    """Predict what Kafka does, see it run, and say why. It stops and goes on anywhere.
+
+    Each answer is kept at once, in acts.jsonl of the folder for reports.
+    """
+    settings = Settings.from_environment(
+        backend=backend,
+        bootstrap=bootstrap,
+        cache=cache,
+        client_config=client_config,
+        curriculum=curriculum,
+        image=image,
+        kafka_version=kafka_version,
+        reports=reports,
+    )
+    taught = load(settings.curriculum)
+    if not typed.may_come():
+        raise WrongValue(NOBODY_ANSWERS)
+    try:
+        record = Acts(taught, settings.reports)
+        lesson = _lesson_of(what, taught, record)
+        code = _hold(lesson, record, settings)
+    except OSError as error:
+        raise WrongValue(
+            f"what you do cannot be kept in {settings.reports / acts.FILE}: "
+            f"{error.strerror or error}: check its rights, or name another folder with --reports"
+        ) from error
+    if code:
+        raise typer.Exit(code)
+
+
+class Acts:
+    """What the learner did, as it is now."""
+
+    def __init__(self, taught: Curriculum, reports: Path) -> None:
+        self._taught = taught
+        self._reports = reports
+        self.path = reports / acts.FILE
+        done, self.set_aside = acts.read(self.path)
+        self._before = len(done)
+
+    @property
+    def progress(self) -> Replay:
+        """All acts together."""
+        return replay(acts.read(self.path)[0], self._taught.tasks, self._reports)
+
+    @property
+    def has_grown(self) -> bool:
+        """Whether anything was added since this object was made."""
+        return len(acts.read(self.path)[0]) > self._before
+
+
+# Which facts
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What is asked, in this order."""
+
+    task: Task
+    recalled: tuple[str, ...]
+    """explained a week ago or earlier: to be said again, from memory"""
+    learned: tuple[str, ...]
+    """to be predicted, seen and explained, as far as each was not yet"""
+    is_repeated: bool = False
+    """one fact was asked for by its slug, and all was done with it"""
+
+
+def _lesson_of(what: str | None, taught: Curriculum, record: Acts) -> Lesson:
+    """The lesson that was asked for.
+
+    Raises:
+        WrongValue: there is no such task or fact, or the fact has no question.
+    """
+    progress = record.progress
+    if what is None:
+        lessons = [_of_task(task, taught, progress) for task in taught.tasks if task.predictions]
+        if not lessons:
+            raise WrongValue("this curriculum has no questions: kafkalab facts lists its facts")
+        with_more = [each for each in lessons if each.recalled or each.learned]
+        return next((each for each in with_more if each.learned), (with_more or lessons)[-1])
+    slug = what.replace("_", "-")
+    if slug in taught.stated_facts:
+        return _of_fact(taught.stated_facts[slug], taught, progress)
+    try:
+        task = taught.task(task_id_of(what, taught))
+    except WrongValue as error:
+        near = difflib.get_close_matches(slug, taught.stated_facts, n=1, cutoff=0.5)
+        meant = f"; did you mean the fact {near[0]}?" if near else ""
+        raise WrongValue(f"{error}{meant}") from error
+    if not task.predictions:
+        raise WrongValue(f"task {task.id} has no questions: kafkalab facts {task.id} lists it")
+    return _of_task(task, taught, progress)
+
+
+def _of_fact(stated: Statement, taught: Curriculum, progress: Replay) -> Lesson:
+    task = taught.task(stated.task)
+    if stated.slug not in task.predictions:
+        command = with_solutions(fact_command(stated, taught), OWN_FOLDER)
+        raise WrongValue(f"{stated.slug} has no question: it judges your own code: {command}")
+    done = progress.of(stated.slug, task.id)
+    return Lesson(task, (), (stated.slug,), is_repeated=not _is_left(done))
+
+
+def _of_task(task: Task, taught: Curriculum, progress: Replay) -> Lesson:
+    done = {slug: progress.of(slug, task.id) for slug in _asked(task, taught)}
+    recalled = [slug for slug, each in done.items() if each.explained and each.explained.is_due]
+    left = [slug for slug, each in done.items() if _is_left(each)]
+    return Lesson(task, tuple(recalled), tuple(left))
+
+
+def _asked(task: Task, taught: Curriculum) -> list[str]:
+    """The facts that a task asks: those that take a minute only by their slugs."""
+    stated = taught.stated_facts
+    return [
+        slug
+        for slug in task.facts
+        if slug in task.predictions and slug in stated and not stated[slug].is_slow
+    ]
+
+
+def _is_left(done: FactProgress) -> bool:
+    return done.explained is None or done.can_be_predicted
+
+
+# The lesson
+
+
+def _hold(lesson: Lesson, record: Acts, settings: Settings) -> int:
+    """Hold the lesson; the exit code.
+
+    Raises:
+        BrokerError: Kafka cannot be had.
+        OSError: the acts cannot be read or written.
+    """
+    taught = load(settings.curriculum)
+    for word in record.set_aside:
+        output.line(word, style="yellow")
+    output.line(f"{lesson.task.id} {lesson.task.title}: {lesson.task.question}", style="bold")
+    code = 0
+    try:
+        with contextlib.ExitStack() as stack:
+            teacher = Teacher(taught, settings, lesson.task, record)
+            if lesson.learned:
+                teacher.warm = stack.enter_context(_kafka(settings))
+            try:
+                for slug in lesson.recalled:
+                    teacher.recall(slug)
+                for slug in lesson.learned:
+                    teacher.teach(slug, is_repeated=lesson.is_repeated)
+            except Left as left:
+                is_at_end = isinstance(left.__cause__, EOFError) and not typed.is_terminal()
+                if is_at_end and not record.has_grown:
+                    raise WrongValue(NOBODY_ANSWERS) from None
+            _sum_up(lesson.task, taught, record)
+    except KeyboardInterrupt:
+        code = ENDED_BY_CTRL_C
+        with _undisturbed():
+            output.line()
+            _sum_up(lesson.task, taught, record)
+    return code
+
+
+@contextlib.contextmanager
+def _kafka(settings: Settings) -> Iterator[WarmBroker]:
+    backend, _ = choose(settings)
+    with Bar() as bar:
+        backend.prepare(bar)
+    warm = WarmBroker(backend, settings)
+    try:
+        yield warm
+    finally:
+        with _undisturbed():
+            warm.close(output.line)
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Let no Ctrl-C end the block: what is at its end takes a moment, and is to be whole."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _sum_up(task: Task, taught: Curriculum, record: Acts) -> None:
+    """Tell what the learner has done of the task, and how to go on."""
+    asked, progress = _asked(task, taught), record.progress
+    done = [progress.of(slug, task.id) for slug in asked]
+    guesses = [each.predicted for each in done if each.predicted]
+    right = sum(guess.is_right for guess in guesses)
+    explained = sum(each.explained is not None for each in done)
+    output.line()
+    output.line(
+        f"{task.id}: predicted {len(guesses)} of {len(asked)}, right {right}, "
+        f"explained {explained}.",
+        style="bold",
+    )
+    for slug in task.predictions:
+        is_slow = slug in taught.stated_facts and taught.stated_facts[slug].is_slow
+        if is_slow and _is_left(progress.of(slug, task.id)):
+            output.line("One fact takes a minute, and is asked by its name:")
+            output.whole(f"kafkalab learn {slug}", indent=2)
+    lesson = _of_task(task, taught, progress)
+    if lesson.learned or lesson.recalled:
+        output.line("To go on:")
+        output.whole(f"kafkalab learn {task.id}", indent=2)
+    else:
+        output.line(f"Next, your own {task.component}.py in {OWN_FOLDER}, judged by its facts:")
+        output.whole(with_solutions(task_command(task.id, taught), OWN_FOLDER), indent=2)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a fact and its controls showed in the run that was just made."""
+
+    fact: FactRecord
+    tests: Sequence[TestRecord]
+
+
+class Teacher:
+    """Asks and shows the facts of a task."""
+
+    def __init__(self, taught: Curriculum, settings: Settings, task: Task, record: Acts) -> None:
+        self._taught = taught
+        self._settings = settings
+        self._task = task
+        self._acts = record
+        self.warm: WarmBroker | None = None
+
+    def recall(self, slug: str) -> None:
+        """Ask for a fact's sentence a week after it was explained, without showing it first.
+
+        Raises:
+            Left: the learner left.
+        """
+        self._head(slug)
+        output.line(self._task.predictions[slug].question, style="bold")
+        output.line()
+        output.line("You explained this a week ago, or earlier. Say it once more, from memory.")
+        self._explain(slug)
+
+    def teach(self, slug: str, *, is_repeated: bool) -> None:
+        """Predict, run, explain: from where it was left.
+
+        Raises:
+            Left: the learner left.
+            BrokerError: Kafka cannot be started.
+        """
+        stated, prediction = self._taught.stated_facts[slug], self._task.predictions[slug]
+        self._head(slug)
+        done = self._acts.progress.of(slug, self._task.id)
+        assert self.warm is not None
+        why_not = why_not_here(stated, self.warm.backend)
+        if why_not:
+            output.line(f"It does not run here: {why_not}.", style="yellow")
+        chosen = self._predict(slug, done, is_repeated=is_repeated)
+        seen = None if why_not else self._run(stated)
+        output.line()
+        if chosen is not None:
+            asking.tell_result(output, prediction, chosen)
+            output.line()
+        if seen is not None:
+            self._show(stated, seen)
+        asking.tell_fact(output, stated)
+        self._vary(stated, seen)
+        self._explain(slug)
+
+    def _head(self, slug: str) -> None:
+        asked = _asked(self._task, self._taught)
+        # One that takes a minute is not among them.
+        if slug in asked:
+            output.line()
+            output.line(f"{asked.index(slug) + 1} of {len(asked)}", style="dim")
+        else:
+            output.line()
+
+    def _predict(self, slug: str, done: FactProgress, *, is_repeated: bool) -> str | None:
+        """What was chosen, now or earlier; None where the answer was known before."""
+        prediction = self._task.predictions[slug]
+        if is_repeated or done.can_be_predicted:
+            if is_repeated:
+                output.line("You know this one: it is a repetition, and does not count again.")
+            return asking.predict(output, prediction, slug, self._acts.path)
+        output.line(prediction.question, style="bold")
+        output.line()
+        if done.predicted is not None:
+            chosen = done.predicted.choice
+            output.line(f"You answered on {_day(done.predicted.at)}; it was not explained yet.")
+            return chosen
+        if done.shown_until is not None:
+            day = _day(done.shown_until)
+            output.line(f"You have seen the answer: a prediction counts again from {day} on.")
+        return None
+
+    # The run
+
+    def _run(self, stated: Statement) -> Seen | None:
+        """Run a fact with its controls; None where nothing came of it, which is told."""
+        assert self.warm is not None
+        output.line()
+        if not self.warm.is_ready:
+            output.line("Kafka is starting ...", style="dim")
+        self.warm.ensure(output.line)
+        output.line("It runs now, on a real Kafka ...", style="dim")
+        ended = self.warm.pytest(*self._tests_of(stated))
+        typed.forget()
+        return self._seen_in(ended, stated)
+
+    def _tests_of(self, stated: Statement) -> list[str]:
+        module = self._taught.folder / f"{stated.module}.py"
+        of_fact = [each for each in self._taught.statements if each.slug == stated.slug]
+        also_slow = ["-m", "slow or not slow"] if any(each.is_slow for each in of_fact) else []
+        return [*also_slow, *(f"{module}::{each.function}" for each in of_fact)]
+
+    def _seen_in(self, ended: Ended, stated: Statement) -> Seen | None:
+        runs = self._settings.reports / "runs"
+        for path in runs.glob(f"*-{ended.id[:6]}.json"):
+            with contextlib.suppress(OSError, ValueError):
+                run = read_run(path)
+                found = [fact for fact in run.facts if fact.slug == stated.slug]
+                if run.run == ended.id and run.completed and found:
+                    return Seen(found[0], read_tests(runs, run))
+        last = [line for line in ended.output.splitlines() if line.strip()][-1:]
+        output.line(
+            f"pytest ended with {ended.exit_code}, and left no record: {''.join(last)}",
+            style="yellow",
+        )
+        self._tell_how(stated)
+        return None
+
+    def _show(self, stated: Statement, seen: Seen) -> None:
+        """Print what was observed, and what there is to say where it was not as stated."""
+        if seen.fact.verdict is not Verdict.DEMONSTRATED:
+            output.line(f"{seen.fact.verdict} here, in this run:", style="yellow")
+            for line in why(seen.fact.reason)[:2]:
+                output.line(line, indent=2)
+            self._tell_how(stated)
+        observed = self._evidence_of(stated, seen)
+        if observed:
+            output.line("What was seen:")
+            evidence.show(observed)
+        log = self._settings.reports / page.NAME
+        if log.exists():
+            output.whole(f"{log.as_uri()}#fact-{stated.slug}", style="dim", indent=2)
+        output.line()
+
+    def _evidence_of(self, stated: Statement, seen: Seen) -> dict[str, list[dict[str, Any]]]:
+        """What each case of a test observed; a test without cases is one."""
+        tests = [each for each in seen.tests if self._taught.statement_of(each.nodeid) == stated]
+        return {
+            test.nodeid.partition("[")[2].removesuffix("]"): test.evidence
+            for test in tests
+            if test.evidence
+        }
+
+    def _tell_how(self, stated: Statement) -> None:
+        output.line("To look at it:", indent=2)
+        output.whole(fact_command(stated, self._taught), indent=4)
+
+    # What would change it, and why
+
+    def _vary(self, stated: Statement, seen: Seen | None) -> None:
+        """Ask what would change it, then show the controls."""
+        output.line()
+        no_control = self._task.facts[stated.slug].no_control
+        if no_control:
+            output.line(f"There is no control: {no_control}.")
+            return
+        said = asking.answer_to(output, "What would change it? (Enter shows)")
+        if said:
+            acts.append(self._acts.path, acts.VARIED, stated.slug, said=said)
+        controls = [
+            each
+            for each in self._taught.statements
+            if each.slug == stated.slug and each.role == "control"
+        ]
+        for at, control in enumerate(controls):
+            output.line()
+            output.line(control.changes, mark="Changed: ")
+            output.line(control.sentence, style="bold")
+            if seen is not None:
+                self._show_control(control, seen, at)
+
+    def _show_control(self, control: Statement, seen: Seen, at: int) -> None:
+        outcome = seen.fact.controls[at].outcome if at < len(seen.fact.controls) else None
+        if outcome is not None and outcome is not Outcome.PASSED:
+            output.line(f"control {outcome} here, in this run", style="yellow", indent=2)
+        evidence.show(self._evidence_of(control, seen))
+
+    def _explain(self, slug: str) -> None:
+        """Ask for the learner's own sentence, and whether it says the same as ours."""
+        output.line()
+        output.line("Say it in your own words: what is so, and why? (Enter: another time)")
+        sentence = asking.answer_to(output, "yours")
+        if not sentence:
+            output.line("It is asked again.", style="dim")
+            return
+        agrees = False
+        try:
+            output.line(self._taught.stated_facts[slug].sentence, mark="ours  > ")
+            answer = asking.one_of(output, "Does yours say the same? (y or n)", YES_OR_NO)
+            agrees = answer == "y"
+        finally:
+            acts.append(self._acts.path, acts.EXPLAINED, slug, sentence=sentence, agrees=agrees)
+        output.line("Kept." if agrees else "Kept. It is asked again.", style="dim")
+
+
+def _day(moment: datetime) -> str:
+    return moment.date().isoformat()

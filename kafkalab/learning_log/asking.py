@@ -1,0 +1,127 @@
+"""The question before a fact, and what is told after it: the same in a command and in pytest."""
+
+from __future__ import annotations
+
+import string
+from pathlib import Path
+from typing import Protocol
+
+from kafkalab.curriculum import Statement
+from kafkalab.curriculum.predictions import Choice, Prediction
+from kafkalab.learning_log import acts
+
+DONT_KNOW, LEAVE = "?", "q"
+
+
+class Left(Exception):
+    """The learner does not want to go on; all that was answered is kept."""
+
+
+class Talk(Protocol):
+    """What asks and tells; `kafkalab.cli.output` is one."""
+
+    def line(self, text: str = "", *, style: str = "", indent: int = 0, mark: str = "") -> None:
+        """Tell something; a mark stands before its first line."""
+
+    def ask(self, prompt: str) -> str:
+        """Ask for a line.
+
+        Raises:
+            EOFError: nothing more comes.
+        """
+        ...
+
+
+def answer_to(talk: Talk, prompt: str) -> str:
+    """What is answered in a line, without blanks around; empty for nothing.
+
+    Raises:
+        Left: the answer was to leave.
+    """
+    try:
+        answer = talk.ask(f"{prompt} > ").strip()
+    except EOFError as error:
+        talk.line()
+        raise Left from error
+    if answer.lower() == LEAVE:
+        raise Left
+    return answer
+
+
+def one_of(talk: Talk, prompt: str, answers: dict[str, str]) -> str:
+    """One of these answers; whatever else is said, it is asked again.
+
+    Args:
+        talk: what asks.
+        prompt: ends without a sign.
+        answers: what may be answered, in small letters, and what it stands for.
+
+    Raises:
+        Left: the answer was to leave.
+    """
+    while True:
+        answer = answer_to(talk, prompt).lower().rstrip(".)")
+        if answer in answers:
+            return answers[answer]
+        *others, last = [*dict.fromkeys(key for key in answers if len(key) == 1), LEAVE]
+        talk.line(f"Please answer {', '.join(others)} or {last} (to leave).", style="yellow")
+
+
+def predict(talk: Talk, prediction: Prediction, slug: str, path: Path) -> str:
+    """Ask what will come of it; the answer is kept at once.
+
+    Args:
+        talk: what asks.
+        prediction: the question.
+        slug: of the fact.
+        path: the file of the acts.
+
+    Returns:
+        The text of the choice; empty for "don't know".
+
+    Raises:
+        Left: the learner left without an answer.
+        OSError: the answer cannot be kept.
+    """
+    talk.line(prediction.question, style="bold")
+    talk.line()
+    lettered = dict(zip(string.ascii_lowercase, prediction.choices, strict=False))
+    for letter, choice in lettered.items():
+        talk.line(choice.text, indent=2, mark=f"{letter}  ")
+    talk.line("I don't know", indent=2, mark=f"{DONT_KNOW}  ")
+    talk.line()
+    known = {letter: choice.text for letter, choice in lettered.items()}
+    chosen = one_of(talk, f"{', '.join(known)}, {DONT_KNOW} ({LEAVE} leaves)", {**known, "?": ""})
+    is_right = chosen == prediction.right.text
+    acts.append(path, acts.PREDICTED, slug, choice=chosen, right=is_right)
+    return chosen
+
+
+def tell_result(talk: Talk, prediction: Prediction, chosen: str) -> None:
+    """Tell whether a choice was right, and of a wrong one why one would think so."""
+    right = f"{_letter_of(prediction, prediction.right.text)}: {prediction.right.text}"
+    if chosen == prediction.right.text:
+        talk.line(f"Right: {right}", style="green")
+        return
+    if chosen:
+        talk.line(f"Not so: {_letter_of(prediction, chosen)}: {chosen}", style="yellow")
+        if choice := _choice_of(prediction, chosen):
+            talk.line(choice.tempting, indent=2)
+    talk.line(f"It is {right}", style="green")
+
+
+def tell_fact(talk: Talk, stated: Statement) -> None:
+    """Tell the fact's sentence, and why it matters."""
+    talk.line(stated.sentence, style="bold")
+    for paragraph in stated.why:
+        talk.line(paragraph)
+
+
+def _choice_of(prediction: Prediction, text: str) -> Choice | None:
+    """The choice of that text; None where the question had another one when it was answered."""
+    return next((choice for choice in prediction.choices if choice.text == text), None)
+
+
+def _letter_of(prediction: Prediction, text: str) -> str:
+    texts = [choice.text for choice in prediction.choices]
+    return string.ascii_lowercase[texts.index(text)] if text in texts else "-"

@@ -1,0 +1,121 @@
+"""`--kafkalab-predict`: before each Kafka fact its question, and after it the answer."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import Counter
+from collections.abc import Generator, Iterator
+from pathlib import Path
+
+import pytest
+
+from kafkalab import typed
+from kafkalab.curriculum import Statement
+from kafkalab.curriculum.predictions import Prediction
+from kafkalab.facts import statement_of
+from kafkalab.lab import Lab
+from kafkalab.learning_log import acts, asking
+from kafkalab.learning_log.progress import replay
+from kafkalab.learning_log.terminal import Conversation
+
+FLAG = "--kafkalab-predict"
+
+
+def check(config: pytest.Config) -> None:
+    """Refuse to ask where nobody could answer.
+
+    Raises:
+        UsageError: tests run in several processes, or there is no terminal.
+    """
+    if getattr(config.option, "dist", "no") != "no":
+        raise pytest.UsageError(f"{FLAG} asks one question at a time: run without -n")
+    with _terminal_of(config):
+        is_terminal = typed.is_terminal()
+    if not is_terminal:
+        raise pytest.UsageError(
+            f"{FLAG} asks in the terminal, and there is none: run it in one, "
+            "or pipe answers to `kafkalab learn`"
+        )
+
+
+class Questions:
+    """Hooks that ask what was not predicted yet, and tell what came of it."""
+
+    def __init__(self, config: pytest.Config, lab: Lab) -> None:
+        self._config = config
+        self._lab = lab
+        self._to_come: Counter[str] = Counter()
+        """how many tests of each fact are still to run, by slug"""
+        self._chosen: dict[str, str] = {}
+        """what was answered in this run, by slug"""
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        stated = (statement_of(item, self._lab.curriculum) for item in session.items)
+        self._to_come.update(each.slug for each in stated if each and each.role == "fact")
+
+    # The first of all: the time that an answer takes is none of the fact's.
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
+        stated = statement_of(item, self._lab.curriculum)
+        prediction = self._prediction_of(stated)
+        if stated is None or prediction is None:
+            return (yield)
+        slug = stated.slug
+        is_skipped = item.get_closest_marker("skip") is not None
+        if slug not in self._chosen and not is_skipped and self._counts(stated):
+            self._chosen[slug] = self._ask(prediction, slug)
+        result = yield
+        self._to_come[slug] -= 1
+        if slug in self._chosen and not self._to_come[slug]:
+            self._tell(stated, prediction)
+        return result
+
+    def _prediction_of(self, stated: Statement | None) -> Prediction | None:
+        if stated is None or stated.role != "fact":
+            return None
+        return self._lab.curriculum.task(stated.task).predictions.get(stated.slug)
+
+    def _counts(self, stated: Statement) -> bool:
+        done, _ = acts.read(self._path)
+        reports, tasks = self._lab.settings.reports, self._lab.curriculum.tasks
+        return replay(done, tasks, reports).of(stated.slug, stated.task).can_be_predicted
+
+    @property
+    def _path(self) -> Path:
+        return self._lab.settings.reports / acts.FILE
+
+    def _ask(self, prediction: Prediction, slug: str) -> str:
+        talk = self._talk()
+        with _terminal_of(self._config):
+            talk.line()
+            try:
+                return asking.predict(talk, prediction, slug, self._path)
+            except asking.Left:
+                pytest.exit("you left; what you answered is kept")
+            except OSError as error:
+                pytest.exit(f"your answer cannot be kept in {self._path}: {error.strerror}")
+
+    def _tell(self, stated: Statement, prediction: Prediction) -> None:
+        talk = self._talk()
+        talk.line()
+        asking.tell_result(talk, prediction, self._chosen[stated.slug])
+        asking.tell_fact(talk, stated)
+
+    def _talk(self) -> Conversation:
+        return Conversation(self._config.pluginmanager.getplugin("terminalreporter"))
+
+
+@contextlib.contextmanager
+def _terminal_of(config: pytest.Config) -> Iterator[None]:
+    """Give the block the terminal that pytest keeps away from tests; only between two of them."""
+    capture = config.pluginmanager.getplugin("capturemanager")
+    if capture is None:
+        yield
+        return
+    capture.suspend_global_capture(in_=True)
+    try:
+        yield
+    finally:
+        # Its way to take back what is typed, and leave what is printed alone.
+        capture.resume_global_capture()
+        capture.suspend_global_capture()

@@ -1,0 +1,784 @@
+"""`kafkalab learn`: asked before it is shown, kept at once, and gone on with anywhere."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack
+from datetime import datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+import psutil
+import pytest
+
+from kafkalab.cli import learning, main
+from kafkalab.learning_log import acts
+from kafkalab.waiting import wait_until
+from tests.screens import COLOUR, CTRL_C, CTRL_D, ENTER, Screen, screen
+
+LESSON = """
+    @pytest.mark.fact("thing", scope="any client")
+    def test_a_thing_is(evidence, broker):
+        '''A thing is a thing.
+
+        So it was ever.
+        '''
+        evidence.table("Things", [{"name": "one", "size": 1}, {"name": "two", "size": 22}])
+        evidence.shares("Shares", {0: {"a": 3, "b": 1}, 1: {"a": 4}})
+        evidence.timeline("Owners", [
+            {"row": "0", "start": 0, "end": 1, "what": "left"},
+            {"row": "0", "start": 1.5, "end": 2, "what": "right"},
+        ])
+        evidence.series("Lag", {"0": [(0, 3), (1, 9), (2, 0)]}, "records")
+        evidence.number("measured", 7, "ms")
+        assert True, "it is"
+
+    @pytest.mark.control("thing", changes="there is none")
+    def test_no_thing(evidence):
+        '''Without a thing nothing is.'''
+        evidence.note("Nothing was there.")
+
+    @pytest.mark.fact("other", scope="any client")
+    def test_another_thing():
+        '''Another thing is another.'''
+        WHAT_IS_OTHER
+
+    @pytest.mark.fact("slow-thing", scope="any client")
+    @pytest.mark.slow
+    def test_a_slow_thing():
+        '''A slow thing takes its time.'''
+
+    @pytest.mark.fact("own", scope="the component topics")
+    def test_own(solutions):
+        '''Topics are made.'''
+"""
+
+NO_CONTROL = "nothing can be changed"
+FACTS = {"thing": "", "other": NO_CONTROL, "slow-thing": NO_CONTROL, "own": NO_CONTROL}
+
+QUESTIONS = """
+[thing]
+question = "What is a thing?"
+choices = [
+  { text = "No thing", tempting = "Nothing is, some think." },
+  { text = "A thing", right = true },
+  { text = "All things", tempting = "All would be too many." },
+]
+
+[other]
+question = "And another?"
+choices = [
+  { text = "The same", tempting = "They look alike." },
+  { text = "Another", right = true },
+]
+
+[slow-thing]
+question = "How long does it take?"
+choices = [
+  { text = "Long", right = true },
+  { text = "No time", tempting = "One would like that." },
+]
+"""
+
+# The command in a terminal of its own, with the broker that is only played.
+PLAYED_LEARN = """
+import conftest, kafkalab.lab
+from kafkalab.cli import learning, main
+learning.choose = kafkalab.lab.choose
+main()
+"""
+
+
+@pytest.fixture
+def lessons(project: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A project that asks three questions, and has one fact about a component."""
+    project.teach(LESSON.replace("WHAT_IS_OTHER", "assert True"), FACTS)
+    (project.folder / "predictions").mkdir()
+    (project.folder / "predictions" / "task_9_1.toml").write_text(QUESTIONS, "utf-8")
+    monkeypatch.chdir(project.folder)
+    monkeypatch.setenv("KAFKALAB_CURRICULUM", "module.toml")
+    monkeypatch.delenv("KAFKALAB_REPORTS", raising=False)
+    return project
+
+
+class Said(NamedTuple):
+    """What a command printed, and its exit code."""
+
+    out: str
+    err: str
+    code: int
+
+
+Learn = Callable[..., Said]
+
+
+@pytest.fixture
+def learn(
+    lessons: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Learn:
+    """Call `kafkalab learn` and answer by a pipe; facts run in a real pytest."""
+    monkeypatch.setenv("COLUMNS", "80")
+    backend = _played_backend(lessons.folder)
+    monkeypatch.setattr(learning, "choose", lambda _: (backend, ""))
+
+    def call(*arguments: str, answers: str = "") -> Said:
+        monkeypatch.setattr(sys, "argv", ["kafkalab", "learn", *arguments])
+        typed = f"{answers}\n".replace("|", "\n") if answers else ""
+        monkeypatch.setattr(sys, "stdin", io.StringIO(typed))
+        capsys.readouterr()
+        code = 0
+        try:
+            main()
+        except SystemExit as end:
+            code = int(end.code or 0)
+        printed = capsys.readouterr()
+        return Said(printed.out, printed.err, code)
+
+    return call
+
+
+def _played_backend(folder: Path) -> Any:
+    """The backend that the project's pytest plays, here."""
+
+    class Played:
+        bootstrap = "127.0.0.1:1"
+
+        def check_alive(self) -> None:
+            pass
+
+        def state(self) -> dict[str, Any]:
+            return {"nodes": [], "version": "0.0.0", "start_seconds": 0.25, "notes": []}
+
+    def launch(*_: object) -> Played:
+        with (folder / "launches").open("a") as launches:
+            launches.write("x")
+        return Played()
+
+    return SimpleNamespace(
+        name="played",
+        kafka_version="0.0.0",
+        capabilities=frozenset(),
+        prepare=lambda _: None,
+        launch=launch,
+        attach=lambda _: Played(),
+        end_run=lambda *_: None,
+    )
+
+
+def done(project: Any) -> list[tuple[str, str, dict[str, Any]]]:
+    """The acts that were kept: kind, subject, and what was said."""
+    found, _ = acts.read(project.folder / "reports" / acts.FILE)
+    return [(act.kind, act.about, act.said) for act in found]
+
+
+def told(said: Said) -> str:
+    """What was printed, wherever its lines are broken."""
+    return " ".join(said.out.split())
+
+
+def test_a_fact_is_asked_shown_and_explained(learn: Learn, lessons: Any) -> None:
+    """Question, run, right or wrong, evidence, sentence, why, control, one's own words."""
+    said = learn("9.1", answers="b|take it away|It is itself.|y|q")
+
+    assert said.code == 0, said
+    text = told(said)
+    in_order = [
+        "9.1 Things: What is a thing?",
+        "1 of 2 What is a thing?",
+        "a No thing b A thing c All things ? I don't know",
+        "a, b, c, ? (q leaves) > b",
+        "It runs now",
+        "Right: b: A thing",
+        "What was seen: Things: name size one 1 two 22",
+        "measured: 7 ms",
+        "learning_log.html#fact-thing",
+        "A thing is a thing. So it was ever.",
+        "What would change it? (Enter shows) > take it away",
+        "Changed: there is none Without a thing nothing is. Nothing was there.",
+        "yours > It is itself. ours > A thing is a thing.",
+        "Does yours say the same? (y or n) > y Kept.",
+        "2 of 2 And another?",
+        "9.1: predicted 1 of 2, right 1, explained 1.",
+        "To go on: kafkalab learn 9.1",
+    ]
+    places = [text.find(each) for each in in_order]
+    assert -1 not in places, in_order[places.index(-1)]
+    assert places == sorted(places), "in this order"
+    assert done(lessons) == [
+        ("predicted", "thing", {"choice": "A thing", "right": True}),
+        ("varied", "thing", {"said": "take it away"}),
+        ("explained", "thing", {"sentence": "It is itself.", "agrees": True}),
+    ]
+    assert lessons.launches == 1
+
+
+def test_what_ran_is_a_run_like_any_other(learn: Learn, lessons: Any) -> None:
+    """It has a record of its own, with its verdict, and the learning log is written."""
+    learn("9.1", answers="b||Mine.|y|b|Mine.|y")
+
+    records = list((lessons.folder / "reports" / "runs").glob("*.json"))
+    runs = [json.loads(path.read_text("utf-8")) for path in records]
+    verdicts = {fact["slug"]: fact["verdict"] for run in runs for fact in run["facts"]}
+    assert verdicts == {"thing": "demonstrated", "other": "demonstrated"}
+    assert len({run["run"] for run in runs}) == 2, "each has an id of its own"
+    assert all(run["completed"] for run in runs)
+    assert (lessons.folder / "reports" / "learning_log.html").exists()
+    assert lessons.launches == 1, "both on the broker that was warm"
+
+
+def test_evidence_is_shown_as_text(learn: Learn) -> None:
+    """Shares and timelines as bars, lines in words."""
+    lines = learn("9.1", answers="b|q").out.splitlines()
+
+    assert f"    0  {'#' * 50} 4 (50%)" in lines
+    assert "       a 3, b 1" in lines
+    owners = lines[lines.index("  Owners:") + 1 :]
+    assert owners[0].split() == ["0", "A" * 25 + "." * 12 + "B" * 13]
+    assert owners[1:4] == ["    from 0 to 2 s", "    A  left", "    B  right"]
+    assert "    0  first 3, highest 9, last 0 records" in lines
+
+
+def test_of_several_cases_the_first_is_shown_whole(learn: Learn, lessons: Any) -> None:
+    """Of the others what is said in a line; the rest is in the learning log."""
+    of_cases = """evidence.table("Rows of " + word, [{"name": word}])
+        if word != "six":
+            evidence.note("A note of " + word)
+    """
+    parametrised = LESSON.replace(
+        "def test_another_thing():",
+        "@pytest.mark.parametrize('word', ['one', 'two', 'six'])\n"
+        "    def test_another_thing(evidence, word):",
+    )
+    lessons.teach(parametrised.replace("WHAT_IS_OTHER", of_cases), FACTS)
+
+    text = told(learn("other", answers="b|q"))
+
+    assert "case one Rows of one: name one A note of one case two A note of two" in text
+    assert "case six, in the learning log" in text
+    assert "Rows of two" not in text
+
+
+def test_a_wrong_answer_is_told_why_it_tempts(learn: Learn, lessons: Any) -> None:
+    said = learn("9.1", answers="c.|q")
+
+    assert ("Not so: c: All things\n  All would be too many.\nIt is b: A thing\n") in said.out
+    assert done(lessons) == [("predicted", "thing", {"choice": "All things", "right": False})]
+
+
+def test_not_to_know_is_an_answer(learn: Learn, lessons: Any) -> None:
+    said = learn("9.1", answers="?|q")
+
+    assert "It is b: A thing" in said.out
+    assert "Not so" not in said.out
+    assert done(lessons) == [("predicted", "thing", {"choice": "", "right": False})]
+
+
+def test_an_answer_that_is_none_is_asked_again(learn: Learn, lessons: Any) -> None:
+    """In one line each, and nothing is kept of it."""
+    wrong = ["d", "1", "", "yes", "aa", "a b", "\x1b[31m", "ü"]
+
+    said = learn("9.1", answers="|".join([*wrong, "q"]))
+
+    assert said.out.count("Please answer a, b, c, ? or q (to leave).\n") == len(wrong)
+    assert "\x1b" not in said.out
+    assert done(lessons) == []
+
+
+def test_it_goes_on_where_it_stopped(learn: Learn, lessons: Any) -> None:
+    """What was answered is not asked twice; what was not explained is shown once more."""
+    learn("9.1", answers="a|q")
+
+    said = learn(answers="|Mine.|y|q")
+
+    text = told(said)
+    assert "What is a thing? You answered on" in text
+    assert "Not so: a: No thing Nothing is, some think. It is b: A thing" in text
+    assert "2 of 2 And another?" in text
+    assert [kind for kind, _, _ in done(lessons)] == ["predicted", "explained"]
+
+
+def test_who_does_not_agree_is_asked_again(learn: Learn, lessons: Any) -> None:
+    """And who says nothing, and who leaves before comparing."""
+    first = learn("9.1", answers="b||Mine.|n|q")
+    second = learn("9.1", answers="|Mine again.|q")
+    third = learn("9.1", answers="||q")
+
+    assert "Kept. It is asked again." in first.out
+    assert "explained 0" in second.out
+    assert "It is asked again." in third.out
+    explained = [said for kind, _, said in done(lessons) if kind == "explained"]
+    assert explained == [
+        {"sentence": "Mine.", "agrees": False},
+        {"sentence": "Mine again.", "agrees": False},
+    ]
+
+
+def test_one_fact_by_its_slug(learn: Learn) -> None:
+    """Only it; once all is done with it, it is a repetition, which counts no more."""
+    first = learn("other", answers="a|Mine.|y")
+    second = learn("other", answers="b|Mine.|y")
+
+    assert "What is a thing?" not in first.out.split("\n", 1)[1]
+    assert "There is no control: nothing can be changed." in first.out
+    assert "a repetition" not in first.out
+    assert "it is a repetition, and does not count again" in told(second)
+    assert "predicted 1 of 2, right 0, explained 1" in second.out
+
+
+def test_a_fact_that_takes_a_minute_is_asked_by_its_slug(learn: Learn, lessons: Any) -> None:
+    """A task passes it over, and says so."""
+    of_task = learn("9.1", answers="b||Mine.|y|b|Mine.|y")
+    alone = learn("slow_thing", answers="a|Mine.|y")
+
+    assert "How long" not in of_task.out
+    assert "kafkalab learn slow-thing" in of_task.out
+    assert "Right: a: Long" in alone.out
+    assert lessons.verdicts()["slow-thing"] == "demonstrated"
+    assert "kafkalab learn slow-thing" not in alone.out
+
+
+def test_after_the_last_question_the_component_comes_next(learn: Learn, lessons: Any) -> None:
+    """And once all is done nothing runs any more."""
+    last = learn("9.1", answers="b||Mine.|y|b|Mine.|y")
+    after = learn(answers="")
+
+    for said in (last, after):
+        assert "9.1: predicted 2 of 2, right 2, explained 2." in said.out
+        assert "pytest -k task_9_1 --kafkalab-solutions=my_lab" in said.out
+    assert lessons.launches == 1
+
+
+def test_what_was_explained_a_week_ago_is_said_again_from_memory(
+    learn: Learn, lessons: Any
+) -> None:
+    """The sentence comes after one's own, and Kafka is not needed."""
+    learn("9.1", answers="b||Mine.|y|b|Mine.|y")
+    _move_back(lessons, timedelta(days=8))
+
+    said = learn("9.1", answers="Still mine.|y|q")
+
+    text = told(said)
+    assert text.index("Still mine.") < text.index("ours > A thing is a thing.")
+    assert "What was seen" not in text
+    assert done(lessons)[-1] == ("explained", "thing", {"sentence": "Still mine.", "agrees": True})
+    assert lessons.launches == 1
+
+
+def test_what_was_seen_before_is_not_asked_as_if_it_were_new(learn: Learn, lessons: Any) -> None:
+    """Its prediction would not count for a week: it is said from when on it does."""
+    acts.append(lessons.folder / "reports" / acts.FILE, acts.SEEN, "thing")
+
+    said = learn("9.1", answers="|Mine.|y|q")
+
+    assert "You have seen the answer: a prediction counts again from" in told(said)
+    assert "a, b, c, ?" not in said.out
+    assert [kind for kind, _, _ in done(lessons)] == ["seen", "explained"]
+
+
+def _move_back(project: Any, time: timedelta) -> None:
+    """Let all acts have been done so much earlier."""
+    path = project.folder / "reports" / acts.FILE
+    moved = []
+    for line in path.read_text("utf-8").splitlines():
+        act = json.loads(line)
+        moved.append({**act, "at": (datetime.fromisoformat(act["at"]) - time).isoformat()})
+    path.write_text("".join(f"{json.dumps(act)}\n" for act in moved), "utf-8")
+
+
+# What may go wrong
+
+
+def test_a_refuted_fact_is_told_and_the_lesson_goes_on(learn: Learn, lessons: Any) -> None:
+    """In two lines, with the command to look at it."""
+    refuted = LESSON.replace("WHAT_IS_OTHER", "assert 1 == 2, 'one is two'")
+    lessons.teach(refuted, FACTS)
+
+    said = learn("other", answers="b|Mine.|y")
+
+    assert said.code == 0
+    assert (
+        "refuted here, in this run:\n"
+        "  expected: one is two\n"
+        "  not so:   1 == 2\n"
+        "  To look at it:\n"
+        "    pytest -k other\n"
+    ) in said.out
+    assert "explained 1" in said.out
+
+
+def test_a_process_that_dies_is_told_and_the_lesson_goes_on(learn: Learn, lessons: Any) -> None:
+    """No record says what came of it: pytest's own exit code is told."""
+    lessons.teach(LESSON.replace("WHAT_IS_OTHER", "os._exit(7)"), FACTS)
+
+    said = learn("other", answers="b|Mine.|y")
+
+    assert "pytest ended with 7, and left no record:" in said.out
+    assert "explained 1" in said.out
+
+
+def test_a_fact_that_cannot_run_here_says_so_before_it_is_asked(learn: Learn, lessons: Any) -> None:
+    """It is asked all the same: one may know the answer, and learn it."""
+    needy = LESSON.replace("def test_another", "@pytest.mark.needs('jars')\n    def test_another")
+    lessons.teach(needy.replace("WHAT_IS_OTHER", "assert True"), FACTS)
+
+    said = learn("other", answers="b|Mine.|y")
+
+    text = told(said)
+    assert text.index("It does not run here: needs jars") < text.index("And another?")
+    assert "Right: b: Another" in text
+    assert "It runs now" not in text
+    assert "explained 1" in text
+
+
+@pytest.mark.parametrize(
+    ("what", "word"),
+    [
+        ("7.1", "there is no task 7.1: there are 9.1"),
+        ("thng", "did you mean the fact thing?"),
+        ("own", "own has no question: it judges your own code: pytest -k own --kafkalab-sol"),
+        ("\x1b[2J", r"there is no task \x1b[2J"),
+    ],
+    ids=ascii,
+)
+def test_what_cannot_be_learned_is_one_line(learn: Learn, what: str, word: str) -> None:
+    said = learn(what)
+
+    assert said.code == 2
+    assert said.err.startswith("kafkalab: ")
+    assert said.err.count("\n") == 1
+    assert word in said.err
+
+
+def test_a_curriculum_without_questions_is_one_line(learn: Learn, lessons: Any) -> None:
+    (lessons.folder / "predictions" / "task_9_1.toml").unlink()
+
+    for what in ([], ["9.1"]):
+        said = learn(*what)
+        assert (said.code, said.err.count("\n")) == (2, 1)
+        assert "no questions" in said.err
+
+
+def test_without_answers_it_says_that_it_needs_some(learn: Learn, lessons: Any) -> None:
+    """One line, exit code 2; nothing is kept, and nothing runs on."""
+    said = learn("9.1", answers="")
+
+    assert said.code == 2
+    assert said.err.splitlines()[-1].startswith("kafkalab: learn asks, and nobody answers")
+    assert done(lessons) == []
+
+
+def test_answers_that_end_are_the_same_as_to_leave(learn: Learn) -> None:
+    """What was answered counts."""
+    said = learn("9.1", answers="b")
+
+    assert (said.code, said.err) == (0, "")
+    assert "predicted 1 of 2" in said.out
+
+
+def test_acts_that_cannot_be_kept_are_told_in_one_line(learn: Learn, lessons: Any) -> None:
+    """Whoever answers must know that it would be lost."""
+    (lessons.folder / "reports" / acts.FILE).mkdir(parents=True)
+
+    said = learn("9.1", answers="b")
+
+    assert (said.code, said.err.count("\n")) == (2, 1)
+    assert "cannot be kept" in said.err
+
+
+def test_a_broken_line_of_acts_is_named(learn: Learn, lessons: Any) -> None:
+    reports = lessons.folder / "reports"
+    reports.mkdir()
+    (reports / acts.FILE).write_text("no act\n", "utf-8")
+
+    assert f"{acts.FILE}:1 is set aside" in learn("9.1", answers="q").out
+
+
+# In a terminal
+
+
+Open = Callable[..., Screen]
+
+
+@pytest.fixture
+def opened(lessons: Any) -> Iterator[Open]:
+    """Opens terminals in which `kafkalab learn` runs in the project."""
+    with ExitStack() as stack:
+
+        def open_one(*arguments: str, **terminal: Any) -> Screen:
+            command = [sys.executable, "-c", PLAYED_LEARN, "learn", *arguments]
+            at: AbstractContextManager[Screen] = screen(command, lessons.folder, **terminal)
+            return stack.enter_context(at)
+
+        yield open_one
+
+
+def assert_nothing_is_left(project: Any) -> None:
+    """No process of the run, and no folder of it."""
+    runs = project.folder / "cache" / "runs"
+
+    def left() -> list[str]:
+        folders = [str(path) for path in runs.iterdir()] if runs.exists() else []
+        mine = [each for each in psutil.process_iter() if _is_of(project.folder, each)]
+        return folders + [str(each) for each in mine]
+
+    wait_until(left, lambda found: not found, limit=20, what="all to be gone")
+
+
+def _is_of(folder: Path, process: psutil.Process) -> bool:
+    if process.pid == os.getpid():
+        return False
+    return any(str(folder) in part for part in _command_of(process))
+
+
+def _command_of(process: psutil.Process) -> list[str]:
+    """Its command line; nothing of one that has ended."""
+    try:
+        command: list[str] = process.cmdline()
+    except psutil.Error:
+        return []
+    return command
+
+
+def test_the_first_day(opened: Open, lessons: Any) -> None:
+    """A whole task in a terminal; at its end the shell's next line begins at the left."""
+    at = opened("9.1")
+    at.see("What is a thing?", "(q leaves) >")
+    at.type("b")
+    at.see("Right: b: A thing", "What would change it?")
+    at.type("")
+    at.see("Changed: there is none", "yours >")
+    at.type("It is itself.")
+    at.see("ours > A thing is a thing.", "(y or n) >")
+    at.type("y")
+    at.see("2 of 2", "And another?")
+    at.type("b")
+    at.see("There is no control", "yours >")
+    at.type("Another one.")
+    at.see("(y or n) >")
+    at.type("y")
+
+    assert at.end() == 0
+    assert at.received.endswith("pytest -k task_9_1 --kafkalab-solutions=my_lab\r\n")
+    assert [kind for kind, _, _ in done(lessons)] == ["predicted", "explained"] * 2
+    assert_nothing_is_left(lessons)
+
+
+PROMPTS = ["(q leaves) >", "What would change it? (Enter shows) >", "yours >", "(y or n) >"]
+ANSWERS = ["b", "", "Mine.", "y"]
+
+
+@pytest.mark.parametrize(
+    ("at_prompt", "key", "code"),
+    [
+        *((at, CTRL_C, 130) for at in range(4)),
+        (0, CTRL_D, 0),
+        (3, CTRL_D, 0),
+        (1, f"q{ENTER}", 0),
+        (2, f"Q{ENTER}", 0),
+    ],
+    ids=ascii,
+)
+def test_it_can_be_left_at_each_prompt(
+    opened: Open, lessons: Any, at_prompt: int, key: str, code: int
+) -> None:
+    """What was answered is kept, the summary is told, and nothing is left."""
+    at = opened("thing")
+    for prompt, answer in zip(PROMPTS[:at_prompt], ANSWERS, strict=False):
+        at.see(prompt)
+        at.type(answer)
+    at.see(PROMPTS[at_prompt])
+
+    at.press(key)
+
+    assert at.end() == code
+    assert f"9.1: predicted {min(at_prompt, 1)} of 2" in at.received
+    assert "Traceback" not in at.received
+    assert at.received.endswith("kafkalab learn 9.1\r\n")
+    kept = {0: [], 1: ["predicted"], 2: ["predicted"], 3: ["predicted", "explained"]}
+    assert [kind for kind, _, _ in done(lessons)] == kept[at_prompt]
+    assert_nothing_is_left(lessons)
+
+
+def test_ctrl_c_while_it_runs(opened: Open, lessons: Any) -> None:
+    """The run ends, and its record says that it was interrupted; next time it goes on."""
+    waits = "pathlib.Path('begun').touch(); wait_until(lambda: False, limit=60, what='it')"
+    lessons.teach(LESSON.replace("WHAT_IS_OTHER", waits), FACTS)
+    at = opened("other")
+    at.see("(q leaves) >")
+    at.type("b")
+    at.see("It runs now")
+    wait_until((lessons.folder / "begun").exists, limit=30, what="the fact to begin")
+
+    at.press(CTRL_C)
+
+    assert at.end() == 130
+    assert "predicted 1 of 2, right 1, explained 0." in at.received
+    assert "Traceback" not in at.received
+    assert lessons.verdicts() == {"other": "interrupted"}
+    assert_nothing_is_left(lessons)
+
+
+def test_a_killed_learn_leaves_nothing(opened: Open, lessons: Any) -> None:
+    """Its watchdog ends what it began; what was answered is kept."""
+    at = opened("thing")
+    at.see("(q leaves) >")
+    at.type("b")
+    at.see("What would change it?")
+
+    os.kill(at.pid, signal.SIGKILL)
+
+    assert at.end() == -signal.SIGKILL
+    assert [kind for kind, _, _ in done(lessons)] == ["predicted"]
+    assert_nothing_is_left(lessons)
+
+
+def test_a_broker_that_dies_meanwhile_is_started_anew(opened: Open, lessons: Any) -> None:
+    """It is told in a line, and nothing is lost."""
+    at = opened("9.1")
+    at.see("(q leaves) >")
+    wait_until(lambda: lessons.launches == 1, limit=20, what="the broker")
+    (lessons.folder / "dead").touch()
+
+    at.type("b")
+
+    at.see("The broker died: node 1 is gone. It is started anew.")
+    wait_until(lambda: lessons.launches == 2, limit=20, what="another broker")
+
+
+def test_a_broker_that_does_not_start_is_one_line(opened: Open, lessons: Any) -> None:
+    """It is told after the answer, which is kept."""
+    (lessons.folder / "fails").touch()
+    at = opened("9.1")
+    at.see("(q leaves) >")
+
+    at.type("b")
+
+    assert at.end() == 1
+    at.see("kafkalab: It did not start. Suspected: the play. To do: run again.")
+    assert "Traceback" not in at.received
+    assert [kind for kind, _, _ in done(lessons)] == ["predicted"]
+    assert_nothing_is_left(lessons)
+
+
+@pytest.mark.parametrize("columns", [40, 80])
+def test_it_fits_the_terminal(opened: Open, columns: int) -> None:
+    """No line is broken by the terminal, and nothing is cut, but for what is to be copied."""
+    at = opened("thing", columns=columns)
+    for prompt, answer in zip(PROMPTS, ANSWERS, strict=True):
+        at.see(prompt)
+        at.type(answer)
+    assert at.end() == 0
+
+    # What follows a copied line in the next one on the screen is its rest.
+    sent = [line.removesuffix("\r") for line in at.received.split("\n")]
+    lines = [COLOUR.sub("", line) for line in sent if "\x1b[?2004" not in line]
+    too_long = [line for line in lines if len(line) > columns]
+    assert all("file://" in line or "kafkalab" in line for line in too_long), too_long
+    assert "…" not in at.received
+    shown = " ".join(" ".join(at.whole).split())
+    for text in ("All things", "A thing is a thing.", "measured: 7 ms", "Nothing was there."):
+        assert text in shown
+
+
+def test_a_terminal_may_change_its_size_in_the_middle_of_a_question(
+    opened: Open, lessons: Any
+) -> None:
+    """What was typed so far stays, and what comes is as wide as the terminal is now."""
+    at = opened("thing", columns=80)
+    at.see("(q leaves) >")
+    at.press("b")
+    at.resize(40, 24)
+    at.press("\r")
+    at.see("What would change it?")
+    at.type("")
+    at.see("yours >")
+    at.press("It is ")
+    at.resize(100, 30)
+    at.type("itself.")
+    at.see("(y or n) >")
+    at.type("y")
+
+    assert at.end() == 0
+    assert done(lessons)[-1][2] == {"sentence": "It is itself.", "agrees": True}
+
+
+def test_a_pasted_text_is_one_answer(opened: Open, lessons: Any) -> None:
+    """However many lines it has."""
+    at = opened("thing")
+    for prompt, answer in zip(PROMPTS[:2], ANSWERS, strict=False):
+        at.see(prompt)
+        at.type(answer)
+    at.see("yours >")
+
+    at.press("\x1b[200~It is\nwhat it is.\n\x1b[201~")
+    at.press("\r")
+    at.see("(y or n) >")
+    at.type("n")
+
+    assert at.end() == 0
+    assert done(lessons)[-1][2] == {"sentence": "It is what it is.", "agrees": False}
+
+
+@pytest.mark.parametrize(
+    ("environment", "is_coloured"),
+    [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)],
+    ids=["colour", "no colour", "dumb"],
+)
+def test_colours(opened: Open, environment: dict[str, str], *, is_coloured: bool) -> None:
+    """Where they are not wanted there are none; the words say all."""
+    at = opened("thing", environment=environment)
+    at.see("(q leaves) >")
+    at.type("a")
+    at.see("Not so: a: No thing", "It is b: A thing", "What would change it?")
+    at.press(CTRL_D)
+    assert at.end() == 0
+
+    styles = {code for style in COLOUR.findall(at.received) for code in style[2:-1].split(";")}
+    plain, bold, dim = "0", "1", "2"
+    assert bool(styles - {plain, bold, dim, ""}) == is_coloured
+
+
+@pytest.mark.parametrize("redirection", ["< /dev/null", "<&-"], ids=["null", "closed"])
+def test_without_a_terminal_it_says_so_at_once(lessons: Any, redirection: str) -> None:
+    """One line; no Kafka is started."""
+    program = f"{sys.executable} -c '{PLAYED_LEARN}' learn 9.1 {redirection}"
+    with screen(["/bin/sh", "-c", program], lessons.folder) as at:
+        assert at.end() == 2
+        at.see("kafkalab: learn asks, and nobody answers: call it in a terminal")
+
+    assert at.received.count("\n") == 1
+    assert lessons.launches == 0
+
+
+# On a real Kafka
+
+
+def test_a_real_fact_on_a_real_kafka(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two facts of Module A, on one broker; after Ctrl-C no Kafka runs."""
+    monkeypatch.delenv("KAFKALAB_CURRICULUM", raising=False)
+    program = "from kafkalab.cli import main; main()"
+    command = [sys.executable, "-c", program, "learn", "1.3", "--backend=embedded"]
+    with screen(command, tmp_path) as at:
+        at.see("(q leaves) >")
+        at.type("c")
+        at.see("Offsets: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]", "What would change it?")
+        at.type("transactions")
+        at.see("Offsets: [0, 1, 6, 7], the end is at 9", "yours >")
+        at.type("")
+        at.see("2 of 15", "(q leaves) >")
+        at.type("a")
+        at.see("Right: a", "What would change it?")
+        at.press(CTRL_C)
+        assert at.end() == 130
+
+    records = [json.loads(path.read_text("utf-8")) for path in tmp_path.glob("reports/runs/*")]
+    assert [fact["verdict"] for run in records for fact in run["facts"]] == ["demonstrated"] * 2
+    assert len({run["broker"]["start_seconds"] for run in records}) == 1, "one broker for both"
+    children = psutil.Process().children(recursive=True)
+    assert not [each.pid for each in children if "kafka.Kafka" in _command_of(each)]

@@ -1,0 +1,81 @@
+"""A broker that stays warm: one for many runs of pytest, and nothing left after them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kafkalab.brokers.choose import embedded_backend
+from kafkalab.brokers.names import prefix_of
+from kafkalab.brokers.runs import Run
+from kafkalab.config import Settings
+from kafkalab.learning_log.stored import read_runs
+from kafkalab.warm import VARIABLE, BadShare, Share, WarmBroker
+
+FACT = "test_task_1_3_partition_log.py::test_offsets_ascend_without_gaps"
+CONTROL = "test_task_1_3_partition_log.py::test_transactions_leave_gaps"
+
+
+def test_a_fact_runs_again_and_again_on_one_broker(tmp_path: Path, repository: Path) -> None:
+    """Each run has a record and topics of its own; at the end the run's folder is gone."""
+    settings = Settings.from_environment(reports=str(tmp_path / "reports"))
+    warm = WarmBroker(embedded_backend(settings), settings)
+    folder = warm.run.folder
+    try:
+        warm.ensure(pytest.fail)
+        tests = [str(repository / "tests_module_a" / name) for name in (FACT, CONTROL)]
+        ended = [warm.pytest(*tests), warm.pytest(*tests, "-n", "1")]
+        is_there = folder.exists()
+    finally:
+        warm.close(pytest.fail)
+
+    assert [each.exit_code for each in ended] == [0, 0], ended[-1].output
+    runs, _ = read_runs(tmp_path / "reports" / "runs")
+    assert {run.run for run in runs} == {each.id for each in ended}
+    assert [fact.verdict for run in runs for fact in run.facts] == ["demonstrated"] * 2
+    assert len({run.broker["start_seconds"] for run in runs}) == 1, "it started once"
+    assert is_there, "pytest closed nothing"
+    assert not folder.exists()
+
+
+def test_a_broker_that_is_closed_while_it_starts_is_gone(tmp_path: Path) -> None:
+    """Whoever leaves in the first second leaves nothing."""
+    settings = Settings.from_environment(reports=str(tmp_path / "reports"))
+
+    warm = WarmBroker(embedded_backend(settings), settings)
+    warm.close(pytest.fail)
+
+    assert not warm.run.folder.exists()
+
+
+def test_a_share_comes_through_as_it_was(tmp_path: Path) -> None:
+    """Its names are the run's own, so that who closes the run finds them; no two have the same."""
+    run = Run.new(tmp_path, "embedded")
+    one, other = Share.lent(run), Share.lent(run)
+
+    assert Share.from_data(one.as_data()) == one
+    assert one.prefix.startswith(run.prefix)
+    assert prefix_of(f"{one.prefix}topic-1") == run.prefix
+    assert one.prefix != other.prefix
+    assert one.backend == "embedded"
+
+
+@pytest.mark.parametrize("text", ["x", "{}", "[]", '{"run": 3}', "null"])
+def test_a_share_that_is_none_is_one_line(
+    project: Any, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    """Somebody else has set the variable: it says what to do."""
+    monkeypatch.setenv(VARIABLE, text)
+    with pytest.raises(BadShare, match="unset it"):
+        Share.from_environment()
+
+    project.teach("def test_nothing():\n    pass")
+    result = project.run()
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    (line,) = [each for each in result.errlines if each]
+    assert line.startswith(f"ERROR: {VARIABLE} is for a pytest that kafkalab starts")
+    assert os.environ[VARIABLE] == text
