@@ -16,11 +16,24 @@ from markupsafe import Markup
 from kafkalab.learning_log import plots
 from kafkalab.learning_log.written import write_whole
 
+# Items have their colours and their clock where they are drawn among others; records of
+# earlier versions have no place.
 DRAWN_BY: Mapping[str, Callable[[dict[str, Any]], Markup]] = {
-    "shares": lambda item: plots.shares(item["title"], item["counts"]),
-    "timeline": lambda item: plots.timeline(item["title"], item["spans"]),
-    "series": lambda item: plots.series(item["title"], item["lines"], item["unit"]),
+    "shares": lambda item: plots.shares(
+        item["title"],
+        item["counts"],
+        place=item.get("place", "partition"),
+        colours=item.get("colours"),
+    ),
+    "timeline": lambda item: plots.timeline(item["title"], item["spans"], **_common(item)),
+    "series": lambda item: plots.series(
+        item["title"], item["lines"], item["unit"], **_common(item)
+    ),
 }
+
+
+def _common(item: dict[str, Any]) -> dict[str, Any]:
+    return {key: item[key] for key in ("colours", "clock", "beside") if key in item}
 
 
 PICTURES = "pictures"
@@ -78,7 +91,9 @@ class Pictures:
         return self._folder / f"{name}.html"
 
     def _name_of(self, item: dict[str, Any]) -> str:
-        seen = json.dumps(item, sort_keys=True).encode()
+        # What stands beside the picture is not drawn.
+        drawn = {key: value for key, value in item.items() if key not in ("look", "left_out")}
+        seen = json.dumps(drawn, sort_keys=True).encode()
         return sha256(self._drawer + seen).hexdigest()[:32]
 
     @cached_property
