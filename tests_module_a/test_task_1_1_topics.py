@@ -112,7 +112,7 @@ def test_an_uncreated_topic_is_unknown(
     with pytest.raises(KafkaException) as refused:
         describe_topic(admin, name)
 
-    evidence.note(f"The broker's answer: {refused.value.args[0].str()}")
+    evidence.note("The broker's answer: {}", refused.value.args[0].str())
     assert refused.value.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART
 
 
@@ -248,7 +248,7 @@ def test_while_nothing_rolls_there_is_one_segment(
 
     folder = broker.log_dir(broker.node_ids[0]) / f"{name}-0"
     logs = sorted(each.name for each in folder.glob("*.log"))
-    evidence.note(f"Log files: {', '.join(logs)}")
+    evidence.note("Log files: {}", ", ".join(logs))
     assert logs == [f"{0:020}.log"], "three records, one segment"
 
 
@@ -286,7 +286,7 @@ def test_one_partition_keeps_the_order_of_all(
 
     values = [int(each.value() or b"") for each in read(reader, name)]
 
-    evidence.note(f"Read: {values}")
+    evidence.note("Read: {}", values)
     assert values == list(range(10)), "one partition, one order"
 
 
@@ -314,7 +314,7 @@ def test_creating_under_a_taken_name_changes_nothing(
 
     error = refusal(admin.create_topics([NewTopic(name, 5, 1)])[name])
 
-    evidence.note(f"{there} is there, {name} is asked for: {error}")
+    evidence.note("{} is there, {} is asked for: {}", there, name, error)
     assert error is not None, "the name is taken, so the broker refuses"
     assert error.code() == code, f"expected a refusal of the name, got {error}"
     assert topic_id(admin, there) == before, "it is still the same topic"
@@ -331,7 +331,7 @@ def test_creating_under_a_new_name_works(
 
     error = refusal(admin.create_topics([NewTopic(name, 5, 1)])[name])
 
-    evidence.note(f"{name} is asked for: {error or 'created'}")
+    evidence.note("{} is asked for: {}", name, error or "created")
     assert error is None, f"a new name is not refused, but the broker said {error}"
     wait_until(
         lambda: partitions_with_leader(admin, name),
@@ -353,7 +353,7 @@ def test_more_replicas_than_brokers_are_refused(
 
     error = refusal(admin.create_topics([NewTopic(name, 1, brokers + 1)])[name])
 
-    evidence.note(f"{brokers + 1} replicas on {brokers} broker(s): {error}")
+    evidence.note("{} replicas on {} broker(s): {}", brokers + 1, brokers, error)
     assert error is not None, "the broker should refuse"
     assert error.code() == KafkaError.INVALID_REPLICATION_FACTOR
 
@@ -367,7 +367,7 @@ def test_as_many_replicas_as_brokers_are_fine(
 
     error = refusal(admin.create_topics([NewTopic(name, 1, brokers)])[name])
 
-    evidence.note(f"{brokers} replica(s) on {brokers} broker(s): {error or 'created'}")
+    evidence.note("{} replica(s) on {} broker(s): {}", brokers, brokers, error or "created")
     assert error is None
 
 
@@ -384,7 +384,7 @@ def test_partitions_cannot_become_fewer(
 
     error = refusal(admin.create_partitions([NewPartitions(name, count)])[name])
 
-    evidence.note(f"From 3 to {count}: {error}")
+    evidence.note("From 3 to {}: {}", count, error)
     assert error is not None, f"3 to {count} should be refused"
     assert error.code() == KafkaError.INVALID_PARTITIONS
     assert len(describe_topic(admin, name).partitions) == 3, "nothing changed"
@@ -426,11 +426,9 @@ def test_growing_moves_the_keys_whose_hash_says_so(
     computed = {key for key in keys if crc32(key) % 3 != crc32(key) % 5}
     evidence.number("keys that moved", len(moved), f"of {len(keys)}")
     evidence.table(
-        "The first ten keys",
-        [
-            {"key": key, "crc32": crc32(key), "of 3": before[key], "of 5": after[key]}
-            for key in keys[:10]
-        ],
+        "The first ten keys: hash, its remainders, and where the broker's reports name them",
+        hash_rows(keys[:10], before, after),
+        look="A key stays where both remainders are the same, and moves where they differ.",
     )
     assert moved, "some keys move"
     assert moved == computed, "exactly those with different residues move"
@@ -449,8 +447,9 @@ def test_keys_with_equal_residues_stay(
     after = partition_by_key(producer(), name, keys)
 
     evidence.table(
-        "Keys with equal residues",
-        [{"key": key, "of 3": before[key], "of 5": after[key]} for key in keys],
+        "Keys with equal remainders",
+        hash_rows(keys, before, after),
+        look="Both remainders are the same in every row, and so are both partitions.",
     )
     assert keys, "there are such keys"
     assert after == before, "none of them moved"
@@ -532,7 +531,7 @@ def test_a_producer_creates_topics_a_consumer_does_not(
 
     known = {name: partitions_with_leader(admin, name) for name in (written, read_only)}
     evidence.table("Partitions", [{"topic": name, "found": found} for name, found in known.items()])
-    evidence.note(f"The consumer was told: {told}")
+    evidence.note("The consumer was told: {}", told)
     assert delivered[0].error is None, "the record went to a topic that the producer created"
     assert told is not None
     assert told.code() == KafkaError.UNKNOWN_TOPIC_OR_PART
@@ -550,7 +549,7 @@ def test_where_the_broker_says_no_nobody_creates(
 
     (delivery,) = send(writer, name, [b"x"])
 
-    evidence.note(f"The delivery report: {delivery.error}")
+    evidence.note("The delivery report: {}", delivery.error)
     assert delivery.error is not None, "the record cannot be delivered"
     assert delivery.error.code() in (KafkaError._UNKNOWN_TOPIC, KafkaError.UNKNOWN_TOPIC_OR_PART)
     assert partitions_with_leader(admin, name) == 0, "no topic came of it"
@@ -707,7 +706,7 @@ def test_incompressible_records_meet_the_size_limit(
 
     (delivery,) = send(producer({"compression.type": "gzip"}), name, [noise])
 
-    evidence.note(f"20 kB of noise, gzip: {delivery.error}")
+    evidence.note("20 kB of noise, gzip: {}", delivery.error)
     assert delivery.error is not None, "noise does not become smaller by compression"
     assert delivery.error.code() == KafkaError.MSG_SIZE_TOO_LARGE
 
@@ -721,7 +720,7 @@ def test_compressible_records_pass_the_size_limit(
 
     (delivery,) = send(producer({"compression.type": "gzip"}), name, [b"a" * 20_000])
 
-    evidence.note(f"20 kB of one letter, gzip: {delivery.error or 'accepted'}")
+    evidence.note("20 kB of one letter, gzip: {}", delivery.error or "accepted")
     assert delivery.error is None, "compressed, it is far below the limit"
 
 
@@ -1186,6 +1185,24 @@ def partition_by_key(writer: Producer, topic: str, keys: list[bytes]) -> dict[by
     """Where the producer's partitioner puts each key."""
     deliveries = send(writer, topic, [Record(b"x", key=key) for key in keys], partition=BY_KEY)
     return {each.key or b"": each.partition for each in deliveries}
+
+
+def hash_rows(
+    keys: list[bytes], before: dict[bytes, int], after: dict[bytes, int]
+) -> list[dict[str, object]]:
+    """Keys with their CRC32, and their partitions of 3 and then of 5, as rows of evidence."""
+    return [
+        {
+            "key": key,
+            "CRC32": crc32(key),
+            "CRC32 % 3": crc32(key) % 3,
+            "partition of 3": before[key],
+            "CRC32 % 5": crc32(key) % 5,
+            "partition of 5": after[key],
+            "moved": before[key] != after[key],
+        }
+        for key in keys
+    ]
 
 
 def own_settings(admin: AdminClient, topic: str) -> dict[str, str]:

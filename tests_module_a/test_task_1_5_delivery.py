@@ -158,7 +158,7 @@ def test_a_commit_is_asynchronous(
     wait_until(lambda: (outsider.poll(0.02), told)[1], limit=20, what="the call of on_commit")
 
     evidence.number("commit() took", round(milliseconds, 3), "ms")
-    evidence.note(f"When it returned: {told_at_return}; out of poll: {told[0].str()}")
+    evidence.note("When it returned: {}; out of poll: {}", told_at_return, told[0].str())
     assert returned is None, "no error was raised, and nothing was returned"
     assert told_at_return == [], "nothing was known when it returned"
     assert [each.code() for each in told] == [KafkaError.UNKNOWN_MEMBER_ID], "it was refused"
@@ -177,7 +177,7 @@ def test_a_synchronous_commit_waits_for_the_answer(
         outsider.commit(offsets=wanted, asynchronous=False)
     done = member.commit(offsets=wanted, asynchronous=False)
 
-    evidence.note(f"The outsider: {refused.value.args[0].str()}; the member: {done}")
+    evidence.note("The outsider: {}; the member: {}", refused.value.args[0].str(), done)
     assert refused.value.args[0].code() == KafkaError.UNKNOWN_MEMBER_ID
     assert [(each.topic, each.offset) for each in done] == [(name, 1)]
 
@@ -655,7 +655,7 @@ def test_reset_decides_after_a_crash_before_the_first_commit(
     told = wait_for_error(readers["error"], KafkaError._AUTO_OFFSET_RESET)
     fates = {reset: fate_of(TEN, before, values) for reset, values in after.items()}
     evidence.table("Three processed", [{"reset": r} | fate_row(fate) for r, fate in fates.items()])
-    evidence.note(f"error: {told.str()}")
+    evidence.note("error: {}", told.str())
     assert fates["earliest"] == Fate(lost=[], repeated=TEN[:3]), "three of ten come again"
     assert fates["latest"] == Fate(lost=TEN[3:], repeated=[]), "seven of ten are lost"
 
@@ -756,7 +756,7 @@ def test_aborted_records_are_hidden(
     reader = consumer({"isolation.level": "read_committed"})
 
     seen = read_on(reader, name)
-    evidence.note(f"Read before the sentinel: {seen}")
+    evidence.note("Read before the sentinel: {}", seen)
     assert seen == [b"a"], "what was committed, and nothing else"
 
 
@@ -774,7 +774,7 @@ def test_read_uncommitted_sees_aborted_records(
     reader = consumer({"isolation.level": "read_uncommitted"})
 
     seen = read_on(reader, name)
-    evidence.note(f"Read before the sentinel: {seen}")
+    evidence.note("Read before the sentinel: {}", seen)
     assert seen == [b"a", b"aborted"]
 
 
@@ -819,7 +819,7 @@ def test_a_commit_shows_what_was_held_back(
     writer.commit_transaction(20)
     seen = [each.value() for each in take(reader, name, 2)]
 
-    evidence.note(f"Read: {seen}")
+    evidence.note("Read: {}", seen)
     assert seen == [b"in a transaction", b"plain"], "in the order of the log"
 
 
@@ -892,7 +892,7 @@ def test_a_transaction_that_takes_too_long_is_aborted(
     send(producer(), name, [SENTINEL])
     seen = read_on(consumer(), name)
     evidence.number("aborted after", round(seconds, 2), "s")
-    evidence.note(f"The commit: {refused[0].str()}; read before the sentinel: {seen}")
+    evidence.note("The commit: {}; read before the sentinel: {}", refused[0].str(), seen)
     assert refused[0].code() == KafkaError._FENCED, "the commit is refused"
     assert seen == [], "and what was sent is not there"
 
@@ -911,7 +911,7 @@ def test_a_transaction_in_time_is_committed(
 
     send(producer(), name, [SENTINEL])
     seen = read_on(consumer(), name)
-    evidence.note(f"Read before the sentinel: {seen}")
+    evidence.note("Read before the sentinel: {}", seen)
     assert seen == [b"in time"]
 
 
@@ -940,7 +940,7 @@ def test_a_zombie_is_fenced(
     calls = ("flush", "commit", "begin")
     told = [{"call": c, "error": e.name()} for c, e in zip(calls, refused, strict=True)]
     evidence.table("The first producer", told)
-    evidence.note(f"Read before the sentinel: {seen}")
+    evidence.note("Read before the sentinel: {}", seen)
     assert {each.code() for each in refused} == {KafkaError._FENCED}, "each call tells it"
     assert seen == [b"second"], "nothing of the first is there"
 
@@ -962,7 +962,7 @@ def test_another_transactional_id_lives_beside_it(
 
     transaction(second, name, [b"second", SENTINEL])
     seen = read_on(consumer(), name)
-    evidence.note(f"Read before the sentinel: {seen}")
+    evidence.note("Read before the sentinel: {}", seen)
     assert seen == [b"first", b"first again", b"second"]
 
 
@@ -1302,7 +1302,7 @@ def test_who_is_too_slow_finishes_the_record_in_hand_and_no_other(
     rows = [failure_row(strategy, TOO_SLOW, seen) for strategy, seen in processed.items()]
     evidence.table("With record 2 in hand", rows)
     told = replacements["at_least_once"].error
-    evidence.note(f"At-least-once ended with: {told}")
+    evidence.note("At-least-once ended with: {}", told)
     assert not any(lost(processed).values()), "none is missing"
     assert repeated(processed) == {
         "at_most_once": [],
@@ -1395,7 +1395,7 @@ def test_exactly_once_ends_when_it_is_fenced(
     error = zombie.error()
 
     written = [each.value() for each in read(consumer(), work.copy)]
-    evidence.note(f"The zombie ended with: {error}")
+    evidence.note("The zombie ended with: {}", error)
     evidence.table("Written", [{"values": written}])
     assert isinstance(error, KafkaException), "the zombie was told, and told it"
     assert written == RECORDS, "each is there once"
