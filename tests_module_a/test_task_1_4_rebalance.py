@@ -588,8 +588,8 @@ def test_under_eager_lag_jumps_everywhere(
     evidence.timeline(
         "Who owned what",
         ownership(group),
-        look="The same seconds as above. Every row changes hands at the end of the rise: a member "
-        "that hands over still owns its partitions, and reads none of them.",
+        look="The same seconds as above. All rows break at once, where the rise ends: until then "
+        "their owners were handing over, and read nothing.",
     )
     assert spike.innocent == set(), "everybody gave up"
     assert min(spike.silence.values()) >= spike.hand_over, "every partition stood still"
@@ -627,8 +627,8 @@ def test_what_does_not_move_flows_on(
     evidence.timeline(
         "Who owned what",
         ownership(group),
-        look="The same seconds as above. Only one row changes its colour; of the two others one "
-        "has the same owner as before, which was busy handing over.",
+        look="The same seconds as above. Where the rise ends only one row changes its colour. "
+        "Its owner was handing over, and read nothing of its other partition meanwhile.",
     )
     (innocent,) = spike.innocent
     others = set(range(3)) - {innocent}
