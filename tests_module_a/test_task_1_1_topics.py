@@ -138,6 +138,7 @@ def test_a_partition_is_an_append_only_log(
             {"offset": offset, "before": dict(before).get(offset), "after": value}
             for offset, value in after
         ],
+        look="The first three rows are the same before and after; the new records only follow.",
     )
     assert after[: len(before)] == before, "the old log is the beginning of the new one"
     assert after[len(before) :] == [(3, b"d"), (4, b"e")], "the new records follow"
@@ -170,6 +171,7 @@ def test_a_compacted_log_loses_records(
             {"offset": each.offset, "written": each.value, "kept": dict(kept).get(each.offset or 0)}
             for each in written
         ],
+        look="One record is gone, and those that stay have kept their offsets: there is a hole.",
     )
     assert kept == [(1, b"new"), (2, b"end")], "offset 0 is gone, 1 and 2 are still 1 and 2"
 
@@ -187,7 +189,11 @@ def test_each_partition_counts_its_own_offsets(
     first = send(writer, name, [b"a", b"b", b"c"], partition=0)
     second = send(writer, name, [b"d", b"e"], partition=1)
 
-    evidence.table("Delivery reports", delivery_rows([*first, *second]))
+    evidence.table(
+        "Delivery reports",
+        delivery_rows([*first, *second]),
+        look="Offset 0 is there twice: once in each partition.",
+    )
     assert [each.offset for each in first] == [0, 1, 2], "partition 0 counts from 0"
     assert [each.offset for each in second] == [0, 1], "partition 1 counts from 0 as well"
 
@@ -267,7 +273,11 @@ def test_order_holds_within_a_partition_only(
 
     seen = [(each.partition(), int(each.value() or b"")) for each in read(reader, name, 1, 0)]
 
-    evidence.table("In the order of reading", [{"partition": p, "value": n} for p, n in seen])
+    evidence.table(
+        "In the order of reading",
+        [{"partition": p, "value": n} for p, n in seen],
+        look="Within each partition the values ascend. Read from top to bottom they do not.",
+    )
     values = [value for _, value in seen]
     for partition in (0, 1):
         own = [value for where, value in seen if where == partition]
@@ -634,7 +644,11 @@ def test_deleting_records_moves_the_start(
 
     after, first = watermarks(reader, name), read(reader, name)[0].offset()
     (following,) = send(writer, name, [b"y"])
-    evidence.table("Start and end offset", [{"before": before, "after deleting below 4": after}])
+    evidence.table(
+        "Start and end offset",
+        [{"before": before, "after deleting below 4": after}],
+        look="Only the start moves; the end, and the offsets of what is left, stay.",
+    )
     assert (before, after) == ((0, 10), (4, 10)), "the start moved, the end did not"
     assert first == 4, "what is left keeps its offsets"
     assert following.offset == 10, "and the next record counts on"
@@ -742,7 +756,11 @@ def test_one_bad_record_fails_its_batch(
     # A minute of lingering: all three are in one batch when the flush sends it.
     deliveries = send(writer, name, records)
 
-    evidence.table("Delivery reports", delivery_rows(deliveries))
+    evidence.table(
+        "Delivery reports",
+        delivery_rows(deliveries),
+        look="One record is bad, and all that were in its batch have the error.",
+    )
     assert [each.error is not None for each in deliveries] == [True, True, True], "all fail"
 
 
@@ -756,7 +774,11 @@ def test_in_batches_of_one_only_the_bad_record_fails(
 
     deliveries = [send(writer, name, [record])[0] for record in records]
 
-    evidence.table("Delivery reports", delivery_rows(deliveries))
+    evidence.table(
+        "Delivery reports",
+        delivery_rows(deliveries),
+        look="Only the record without a key has an error; the others have offsets.",
+    )
     assert [each.error is not None for each in deliveries] == [False, True, False]
 
 
@@ -783,7 +805,12 @@ def test_compaction_keeps_the_newest_of_each_key(
         limit=CLEANING_LIMIT,
         what="compaction to take out offset 0",
     )
-    evidence.table("Written and kept", kept_rows(written, [offset for offset, _, _ in kept]))
+    evidence.table(
+        "Written and kept",
+        kept_rows(written, [offset for offset, _, _ in kept]),
+        look="The old records of a and b are gone; that of b without a value stays, to say that "
+        "b was deleted. The two of z are in the active segment, which is left alone.",
+    )
     assert (2, b"a", b"new") in kept, "the newest of a"
     assert [value for _, key, value in kept if key == b"a"] == [b"new"], "and only that"
     assert [value for _, key, value in kept if key == b"b" and value] == [], "b was deleted"
@@ -849,7 +876,11 @@ def test_retention_drops_whole_segments(
         what=f"retention to drop {start} segments",
     )
     (following,) = send(writer, name, [b"young"])
-    evidence.table("Start and end offset", [{"after retention": ends}])
+    evidence.table(
+        "Start and end offset",
+        [{"after retention": ends}],
+        look="The start has moved over whole segments, one record each here.",
+    )
     assert ends == (start, 5), "the start moved, the end did not"
     assert following.offset == 5, "the next record counts on"
 
@@ -991,6 +1022,8 @@ def test_provision_grows_only_when_asked(
             {"defined": 3, "found": n, "unasked": unasked[t], "asked": asked[t]}
             for t, n in ((small, 2), (large, 4))
         ],
+        look="Unasked nothing grows: the difference is reported. Asked, the small one grows,"
+        " and the large one does not shrink.",
     )
     assert unasked == {small: ("drifted", 2), large: ("drifted", 4)}, "unasked, nothing changes"
     assert asked == {small: ("grown", 3), large: ("drifted", 4)}, "asked, the small one grows"

@@ -61,6 +61,7 @@ def test_produce_only_enqueues(
     evidence.table(
         "After 30 times produce()",
         [{"in the queue": len(lazy), "reports": len(reports), "next offset": sentinel.offset}],
+        look="All records are still in the queue, no report has come, and the log is empty.",
     )
     assert sentinel.offset == 0, "nothing had been sent, so the other record is the first"
     assert len(lazy) == 30, "all records are still in the producer's queue"
@@ -177,7 +178,11 @@ def test_batching_cuts_requests(
     seconds = time.monotonic() - started
 
     requests = statistics.produce_requests(writer)
-    evidence.table("One flush", [{"records": 300, "requests": requests, "seconds": seconds}])
+    evidence.table(
+        "One flush",
+        [{"records": 300, "requests": requests, "seconds": round(seconds, 3)}],
+        look="Many records went in few requests.",
+    )
     assert requests <= 30, "at most one request for ten records"
 
 
@@ -195,7 +200,11 @@ def test_flushing_each_record_needs_a_request_each(
     seconds = time.monotonic() - started
 
     requests = statistics.produce_requests(writer)
-    evidence.table("A flush each", [{"records": 300, "requests": requests, "seconds": seconds}])
+    evidence.table(
+        "A flush each",
+        [{"records": 300, "requests": requests, "seconds": round(seconds, 3)}],
+        look="As many requests as records.",
+    )
     assert requests >= 300, "no two records shared a request"
 
 
@@ -640,7 +649,11 @@ def test_librdkafka_has_defaults_of_its_own(evidence: Evidence) -> None:
     """
     defaults = librdkafka_defaults()
 
-    evidence.table("librdkafka", [{"property": p, "default": defaults.get(p)} for p in COMPARED])
+    evidence.table(
+        "librdkafka",
+        [{"property": p, "default": defaults.get(p)} for p in COMPARED],
+        look="Compare with Java's below: enable.idempotence and the partitioner differ.",
+    )
     assert defaults["enable.idempotence"] == "false"
     assert int(defaults["max.in.flight.requests.per.connection"]) > 5, "too many for idempotence"
     assert defaults["isolation.level"] == "read_committed"

@@ -216,7 +216,11 @@ def test_each_group_reads_everything(
         reader.commit(asynchronous=False)
 
     after = watermarks(consumer(), name)
-    evidence.table("What each group read", [{"group": g, "values": v} for g, v in seen.items()])
+    evidence.table(
+        "What each group read",
+        [{"group": g, "values": v} for g, v in seen.items()],
+        look="Both rows are alike: reading removes nothing, and groups do not disturb each other.",
+    )
     assert seen == {0: [b"a", b"b", b"c"], 1: [b"a", b"b", b"c"]}, "the second as much as the first"
     assert after == before == (0, 3), "and nothing is gone"
 
@@ -261,7 +265,11 @@ def test_members_of_a_group_split_the_log(
         send(producer(), name, [b"%d" % partition], partition=partition)
 
     seen = [read_by(member, 2) for member in members]
-    evidence.table("Who read what", [{"member": m, "values": v} for m, v in enumerate(seen)])
+    evidence.table(
+        "Who read what",
+        [{"member": m, "values": v} for m, v in enumerate(seen)],
+        look="Each value is in one row only: the members share the work.",
+    )
     assert sorted(seen[0] + seen[1]) == [b"0", b"1", b"2", b"3"], "together all, none twice"
 
 
@@ -283,7 +291,11 @@ def test_two_groups_do_not_split_the_log(
         send(producer(), name, [b"%d" % partition], partition=partition)
 
     seen = [read_by(reader, 4) for reader in readers]
-    evidence.table("Who read what", [{"group": g, "values": v} for g, v in enumerate(seen)])
+    evidence.table(
+        "Who read what",
+        [{"group": g, "values": v} for g, v in enumerate(seen)],
+        look="Each value is in both rows: every group reads all.",
+    )
     assert [sorted(each) for each in seen] == [[b"0", b"1", b"2", b"3"]] * 2
 
 
@@ -455,7 +467,12 @@ def test_reading_moves_the_position_and_commits_nothing(
     poll_until(reader, lambda records: len(records) == 3, what="three records")
 
     position, committed = position_of(reader, name), committed_offset(reader, name)
-    evidence.table("After reading three", [{"position": position, "committed": committed}])
+    evidence.table(
+        "After reading three",
+        [{"position": position, "committed": committed}],
+        look="The position has moved on, the commit has not: a crash now would read all of "
+        "it again.",
+    )
     assert position == 3, "the next record to be read"
     assert committed is None, "nothing was committed: none, which is not 0"
 
@@ -505,7 +522,11 @@ def test_without_a_commit_reset_decides(
 
     seen = {reset: values_until(readers[reset], SENTINEL) for reset in ("earliest", "latest")}
     told = wait_for_error(readers["error"], KafkaError._AUTO_OFFSET_RESET)
-    evidence.table("Read before the sentinel", [{"reset": r, "values": v} for r, v in seen.items()])
+    evidence.table(
+        "Read before the sentinel",
+        [{"reset": r, "values": v} for r, v in seen.items()],
+        look="Earliest reads what was there before, latest does not.",
+    )
     evidence.note("error: {}", told.str())
     assert seen == {"earliest": [b"a", b"b"], "latest": []}
 
@@ -555,7 +576,12 @@ def test_a_commit_outside_the_log_resets(
 
     seen = values_until(reader, SENTINEL)
     committed = committed_offset(reader, name)
-    evidence.table("Commit 999 of 3 records", [{"read": seen, "still committed": committed}])
+    evidence.table(
+        "Commit 999 of 3 records",
+        [{"read": seen, "still committed": committed}],
+        look="Nobody refuses the commit. There is no such offset, so reading begins where "
+        "auto.offset.reset says.",
+    )
     assert seen == [b"a", b"b"], "earliest: from the start"
     assert committed == 999, "the commit stays until the next one"
 
@@ -953,6 +979,7 @@ def test_order_is_checked_where_it_holds(
             {"log": n, "violations": len(c.violations), "compared": c.compared}
             for n, c in seen.items()
         ],
+        look="Only the log in which two records of a key were swapped violates the order.",
     )
     assert all(each.compared > 0 for each in seen.values()), "something was compared"
     assert not seen["as read"].violations, "the log is in order"
@@ -991,6 +1018,7 @@ def test_progress_tells_position_from_commit(
             {"partition": r.partition, "position": r.position, "committed": r.committed}
             for r in rows
         ],
+        look="None is not zero: nothing was read there, or nothing was committed.",
     )
     seen = {each.partition: (each.position, each.committed) for each in rows}
     assert seen[0] == (3, 2), "read to 3, committed 2"

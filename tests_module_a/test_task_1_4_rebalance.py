@@ -202,7 +202,11 @@ def test_a_member_too_many_is_idle(
         group.add()
     described = group.wait_for_stable()
 
-    evidence.table("Who was told what", told_rows(group, evidence))
+    evidence.table(
+        "Who was told what",
+        told_rows(group, evidence),
+        look="One member never has a partition: it is told so, or nothing at all.",
+    )
     assert shares(described) == [0, 1, 1], "three members, two partitions"
 
 
@@ -245,7 +249,11 @@ def test_range_gives_the_first_member_more_of_each_topic(
     group.add()
     described = group.wait_for_stable()
 
-    evidence.table("Who has what", assignment_rows(described))
+    evidence.table(
+        "Who has what",
+        assignment_rows(described),
+        look="The first member has one partition more of each topic, so two more in all.",
+    )
     assert shares(described) == [2, 4], "two of three partitions, of both topics"
 
 
@@ -262,7 +270,9 @@ def test_other_assignors_share_evenly(
     group.add()
     described = group.wait_for_stable()
 
-    evidence.table("Who has what", assignment_rows(described))
+    evidence.table(
+        "Who has what", assignment_rows(described), look="Both members have as many partitions."
+    )
     assert shares(described) == [3, 3]
 
 
@@ -520,7 +530,11 @@ def test_under_eager_everything_is_given_up(
     second = group.add()
     group.wait_for_stable()
 
-    evidence.table("Who was told what", told_rows(group, evidence))
+    evidence.table(
+        "Who was told what",
+        told_rows(group, evidence),
+        look="The first member is told to revoke all four, and gets two of them back.",
+    )
     evidence.timeline(
         "Who owned what",
         ownership(group),
@@ -546,7 +560,12 @@ def test_only_what_moves_is_given_up(
     second = group.add()
     group.wait_for_stable()
 
-    evidence.table("Who was told what", told_rows(group, evidence))
+    evidence.table(
+        "Who was told what",
+        told_rows(group, evidence),
+        look="The first member is told to revoke only the two that move. Cooperative does so"
+        " in two rounds, hence the rows with nothing.",
+    )
     evidence.timeline(
         "Who owned what",
         ownership(group),
@@ -810,7 +829,9 @@ def test_who_dies_keeps_its_partitions_for_a_session(
         for each in groups
     }
     evidence.table(
-        "Taken over", [{"protocol": p, "seconds": round(s, 3)} for p, s in seconds.items()]
+        "Taken over",
+        [{"protocol": p, "seconds": round(s, 3)} for p, s in seconds.items()],
+        look="About the session timeout of one second: nobody reads its partitions until then.",
     )
     # The session counts from the last heartbeat, which can be 150 ms old, or more under load.
     assert min(seconds.values()) > SESSION / 2, "nobody knew before that it was dead"
@@ -974,8 +995,14 @@ def test_a_static_member_restarts_unnoticed(
 
     restarts, others = restart_one_of_two(static, dynamic)
 
-    evidence.table("With an id", restart_rows(restarts))
-    evidence.table("Without an id", restart_rows(others))
+    evidence.table(
+        "With an id", restart_rows(restarts), look="The other member is told nothing: no rebalance."
+    )
+    evidence.table(
+        "Without an id",
+        restart_rows(others),
+        look="The other member is told of the leaving and of the coming back.",
+    )
     assert all(each.after == each.before for each in restarts.values()), "it has its partition back"
     assert {each.told for each in restarts.values()} == {0}, "the other was told nothing"
     assert min(each.told for each in others.values()) >= 2, "without an id it was told of both"
@@ -1074,7 +1101,11 @@ def test_an_open_transaction_hides_records_from_the_lag(
     send(writer, name, [b"open"] * 7)
 
     lag = lag_by_isolation(consumer, name)
-    evidence.table("Lag while the transaction is open", [lag])
+    evidence.table(
+        "Lag while the transaction is open",
+        [lag],
+        look="A reader of committed records sees a smaller lag than there are records.",
+    )
     writer.abort_transaction(20)
     assert lag == {"read_committed": 2, "read_uncommitted": 9}
 

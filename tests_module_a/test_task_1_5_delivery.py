@@ -114,7 +114,11 @@ def test_a_commit_is_the_next_offset(
     reader.commit(message=last, asynchronous=False)
 
     committed, after = committed_offset(consumer(), name), read_on(consumer(), name)
-    evidence.table("Committed", [{"record": last.offset(), "commit": committed, "next": after[0]}])
+    evidence.table(
+        "Committed",
+        [{"record": last.offset(), "commit": committed, "next": after[0]}],
+        look="The commit is one more than the record's offset, and is the next to be read.",
+    )
     assert (last.offset(), committed) == (3, 4), "the offset of the record, plus one"
     assert after[0] == b"4", "the next process begins with the record after it"
 
@@ -133,7 +137,11 @@ def test_committing_the_offset_of_a_record_repeats_it(
     reader.commit(offsets=[TopicPartition(name, 0, 3)], asynchronous=False)
 
     committed, after = committed_offset(consumer(), name), read_on(consumer(), name)
-    evidence.table("Committed", [{"record": last.offset(), "commit": committed, "next": after[0]}])
+    evidence.table(
+        "Committed",
+        [{"record": last.offset(), "commit": committed, "next": after[0]}],
+        look="The commit is the record's own offset, so that record is read again.",
+    )
     assert (last.offset(), committed) == (3, 3), "the offset of the record"
     assert after[0] == last.value() == b"3", "the record comes again"
 
@@ -199,7 +207,11 @@ def test_commits_can_go_back(
     low = commit_at(reader, name, 7)
 
     after = read_on(consumer(), name)
-    evidence.table("Committed", [{"first": high, "then": low, "read by the next": after}])
+    evidence.table(
+        "Committed",
+        [{"first": high, "then": low, "read by the next": after}],
+        look="The second commit is lower, and counts: the next consumer reads from there.",
+    )
     assert (high, low) == (8, 7), "the broker takes the lower one as well"
     assert after == [b"7", b"8", b"9"], "the next process begins there"
 
@@ -412,7 +424,12 @@ def test_leaving_without_close_commits_nothing(
         }
         for way, each in groups.items()
     ]
-    evidence.table("Ten records read, then the end", rows)
+    evidence.table(
+        "Ten records read, then the end",
+        rows,
+        look="However the process ended, nothing is committed, and the group still counts it"
+        " as a member.",
+    )
     assert said == [[10]] * 3, "each had read ten records"
     assert [row["committed"] for row in rows] == [None] * 3, "none had committed any"
     assert [row["members"] for row in rows] == [1] * 3, "the group takes each for alive"
@@ -469,7 +486,11 @@ def test_at_most_once_loses(
     after = read_on(consumer(), name)
 
     fate = fate_of(TEN, before, after)
-    evidence.table("Eight committed, three processed, a crash", [fate_row(fate)])
+    evidence.table(
+        "Eight committed, three processed, a crash",
+        [fate_row(fate)],
+        look="The records that were committed and not processed are lost for good.",
+    )
     assert fate.lost == TEN[3:8], "eight committed less three processed: five are lost"
     assert fate.repeated == [], "none comes twice"
 
@@ -519,7 +540,11 @@ def test_at_least_once_repeats(
     after = read_on(consumer(), name)
 
     fate = fate_of(TEN, before, after)
-    evidence.table("A commit for eight, a crash after seven", [fate_row(fate)])
+    evidence.table(
+        "A commit for eight, a crash after seven",
+        [fate_row(fate)],
+        look="The records that were processed and not committed come again.",
+    )
     assert fate.repeated == TEN[:7], "seven processed less none committed: seven come again"
     assert fate.lost == [], "none is lost"
 
@@ -840,7 +865,12 @@ def test_markers_take_offsets(
     reader.commit(message=last, asynchronous=False)
 
     lag = lag_of(consumer(), [(name, 0)])[name, 0]
-    evidence.table("Three records", [{"end": end, "last offset": last.offset(), "lag": lag}])
+    evidence.table(
+        "Three records",
+        [{"end": end, "last offset": last.offset(), "lag": lag}],
+        look="The last record has offset 2, and yet the end is 4: the marker that ends the "
+        "transaction has offset 3.",
+    )
     assert (last.offset(), end) == (2, 4), "offset 3 is the marker of the commit"
     assert lag == 1, "the marker, which nobody ever reads"
 
@@ -939,7 +969,7 @@ def test_a_zombie_is_fenced(
     seen = read_on(consumer(), name)
     calls = ("flush", "commit", "begin")
     told = [{"call": c, "error": e.name()} for c, e in zip(calls, refused, strict=True)]
-    evidence.table("The first producer", told)
+    evidence.table("The first producer", told, look="Every call of the old producer is refused.")
     evidence.note("Read before the sentinel: {}", seen)
     assert {each.code() for each in refused} == {KafkaError._FENCED}, "each call tells it"
     assert seen == [b"second"], "nothing of the first is there"
@@ -1045,8 +1075,17 @@ def test_exactly_once_copies_exactly(
     original, copied = read(consumer(), source, 0, 1), read_settled(consumer, target, 0, 1)
     copies = by_partition(copied)
     rows = [{"killed when": p, "took up": v} for p, v in zip((*points, "never"), said, strict=True)]
-    evidence.table("Five processes, one after the other", rows)
-    evidence.table("The copy", [{"partition": p, "values": v} for p, v in copies.items()])
+    evidence.table(
+        "Five processes, one after the other",
+        rows,
+        look="Each row is a process that was killed at another step; it took up what the one"
+        " before had not committed.",
+    )
+    evidence.table(
+        "The copy",
+        [{"partition": p, "values": v} for p, v in copies.items()],
+        look="Each record is there once, in order, although many were taken up twice.",
+    )
     assert sum(map(len, said)) == 12 + 3 * 2, "three of the four crashes undid two records"
     assert copies == by_partition(original), "the same values, in order, each once"
     exact_copy(log_records(original), log_records(copied)).require()
@@ -1208,7 +1247,11 @@ def test_at_most_once_never_repeats(job: JobMaker, child: ChildStarter, evidence
         child, {point: job("at_most_once", failure=point) for point in CRASH_POINTS}
     )
 
-    evidence.table("With record 2 in hand", matrix("at_most_once", processed))
+    evidence.table(
+        "With record 2 in hand",
+        matrix("at_most_once", processed),
+        look="In the column repeated there is only 0; in lost there is not.",
+    )
     assert repeated(processed) == NEVER, "none came twice"
     assert lost(processed) == {
         **NEVER,
@@ -1227,7 +1270,11 @@ def test_at_least_once_never_loses(job: JobMaker, child: ChildStarter, evidence:
         child, {point: job("at_least_once", failure=point) for point in CRASH_POINTS}
     )
 
-    evidence.table("With record 2 in hand", matrix("at_least_once", processed))
+    evidence.table(
+        "With record 2 in hand",
+        matrix("at_least_once", processed),
+        look="In the column lost there is only 0; in repeated there is not.",
+    )
     assert lost(processed) == NEVER, "none is missing"
     assert repeated(processed) == {
         **NEVER,
@@ -1331,7 +1378,11 @@ def test_exactly_once_outlives_crashes(
     reader = consumer()
     written = {point: log_records(read(reader, each.copy)) for point, each in jobs.items()}
     values = {point: [each.value for each in rows] for point, rows in written.items()}
-    evidence.table("With record 2 in hand", matrix("exactly_once", values))
+    evidence.table(
+        "With record 2 in hand",
+        matrix("exactly_once", values),
+        look="Both columns, lost and repeated, have only 0.",
+    )
     for point, each in jobs.items():
         exact_copy(log_records(read(reader, each.source)), written[point]).require()
 
@@ -1417,7 +1468,11 @@ def test_auto_commit_promises_neither(
 
     processed = run_failing(child, jobs)
 
-    evidence.table("With record 2 in hand", matrix("auto_commit", processed))
+    evidence.table(
+        "With record 2 in hand",
+        matrix("auto_commit", processed),
+        look="One failure loses, another repeats: it depends on when the timer commits.",
+    )
     assert lost(processed) == {WHEN_COMMITTED: [b"2"], BEFORE_PROCESSING: []}, "it was not done"
     assert repeated(processed) == {WHEN_COMMITTED: [], BEFORE_PROCESSING: [b"0", b"1"]}
 
@@ -1544,7 +1599,12 @@ def test_delivery_in_one_table(
         name: [each.value() for each in read(reader, copy)] for name, copy in copies.items()
     }
     rows = [failure_row(strategy, failure, seen) for (strategy, failure), seen in processed.items()]
-    evidence.table("With record 2 of 6 in hand", rows)
+    evidence.table(
+        "With record 2 of 6 in hand",
+        rows,
+        look="Read by strategy: at-most-once repeats nothing, at-least-once loses nothing, "
+        "exactly-once neither.",
+    )
     seen = {(row["strategy"], row["failure"]): (row["lost"], row["repeated"]) for row in rows}
     assert seen == {
         ("at-most-once", BEFORE_PROCESSING): (1, 0),
