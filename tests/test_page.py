@@ -18,7 +18,6 @@ from bs4 import BeautifulSoup, Tag
 
 from kafkalab.curriculum import Curriculum, load
 from kafkalab.learning_log import journal, page, plots
-from kafkalab.learning_log.alike import as_drawn
 from kafkalab.learning_log.evidence import Evidence
 from kafkalab.learning_log.pictures import Pictures
 from kafkalab.learning_log.record import RunRecord, facts_of
@@ -90,6 +89,7 @@ class Log:
         only: Sequence[str] = (),
         reason: str = "it was so\nassert 1 == 2",
         evidence: Sequence[dict[str, Any]] = (),
+        of_controls: Sequence[dict[str, Any]] = (),
         **changes: Any,
     ) -> None:
         """Write the record of one more run, of all facts or of some."""
@@ -101,7 +101,7 @@ class Log:
                 Outcome.REFUTED if each.slug in failed and each.role == "fact" else Outcome.PASSED,
                 reason if each.slug in failed and each.role == "fact" else "",
                 0.25,
-                list(evidence) if each.role == "fact" else [],
+                list(evidence if each.role == "fact" else of_controls),
             )
             for each in self.curriculum.statements
             if not only or each.slug in only
@@ -463,19 +463,20 @@ def test_pictures_tell_what_to_look_at(log: Log) -> None:
     assert len(shown.select("svg")) == 6, "the earlier ones are drawn as well"
 
 
-def test_siblings_have_the_same_colours() -> None:
+def test_siblings_have_the_same_colours(log: Log) -> None:
     """A name looks the same in the fact and in its control, whoever else is there."""
-    evidence = Evidence()
-    names = ["a", "b"]
-    for many in (names[1:], names):
-        spans = [{"row": "0", "start": 0, "end": 1, "what": name} for name in many]
-        evidence.timeline("Owners", spans)
-    first, second = evidence.items
+    alone, beside = Evidence(), Evidence()
+    alone.timeline("Owners", [{"row": "0", "start": 0, "end": 1, "what": "b"}])
+    beside.timeline("Owners", [{"row": "0", "start": 0, "end": 1, "what": what} for what in "ab"])
+    log.run(evidence=beside.items, of_controls=alone.items)
+    log.write()
 
-    (alone,), (beside,) = as_drawn([first]), as_drawn([first], [first, second])
+    shown = fact(BeautifulSoup(log.path.read_text("utf-8"), "html.parser"), "fact-1")
+    of_fact, of_control = map(str, shown.select("svg"))
 
-    assert alone["colours"] == {"b": 0}
-    assert beside["colours"] == {"b": as_drawn([second])[0]["colours"]["b"]}
+    first, second, *_ = plots.COLOURS
+    assert [first in of_fact, second in of_fact] == [True, True]
+    assert [first in of_control, second in of_control] == [False, True]
 
 
 # Pictures

@@ -149,10 +149,10 @@ def test_with_more_names_than_colours_no_two_of_a_picture_share_one() -> None:
     assert len({colours[name] for name in partitions}) == 28
 
 
-def test_pictures_with_a_clock_show_the_same_seconds_at_the_same_place() -> None:
+def test_pictures_with_a_clock_show_the_same_seconds_at_the_same_place(tmp_path: Path) -> None:
     """One stands above the other: what happened at once is in one line, from the same zero."""
     above, below, apart = as_drawn([owners("m1"), lag("p0"), counts("a")])
-    timeline_, series_ = Pictures(Path("none")).of(above), Pictures(Path("none")).of(below)
+    timeline_, series_ = Pictures(tmp_path).of(above), Pictures(tmp_path).of(below)
 
     assert above["clock"] == below["clock"] == [0.0, 4.0]
     assert "clock" not in apart

@@ -75,17 +75,22 @@ def colours_of(items: Iterable[Mapping[str, Any]]) -> dict[str, int]:
 
 
 def _kinds(names: Iterable[str]) -> dict[str, int]:
-    """What remains of names without their numbers, with the lowest number of each."""
+    """The kinds of names, with the lowest number of each."""
     kinds: dict[str, int] = {}
     for name in sorted(set(names), key=by_number):
-        kinds.setdefault(NUMBERS.sub("", name), _number(name))
+        kinds.setdefault(_kind(name), _number(name))
     return kinds
 
 
 def _wish(name: str, kinds: Mapping[str, int]) -> int:
-    kind = NUMBERS.sub("", name)
+    kind = _kind(name)
     at = (_number(name) - kinds[kind]) % (len(COLOURS) - 1)
     return at if kind == next(iter(kinds)) else len(COLOURS) - 2 - at
+
+
+def _kind(name: str) -> str:
+    """What a name has in common with others, as member-2 has with member-3."""
+    return NUMBERS.sub("", name) if NUMBERS.search(name) else ""
 
 
 def _number(name: str) -> int:
