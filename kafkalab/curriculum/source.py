@@ -153,7 +153,8 @@ def _is_bound(symbol: symtable.Symbol) -> bool:
 
 
 def _fixture(node: ast.FunctionDef) -> bool:
-    return any("pytest.fixture" in ast.unparse(each) for each in node.decorator_list)
+    names = (ast.unparse(each).partition("(")[0] for each in node.decorator_list)
+    return any(name in ("fixture", "pytest.fixture") for name in names)
 
 
 def _asked_for(node: ast.stmt) -> Iterator[str]:
