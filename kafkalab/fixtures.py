@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from itertools import count
 from typing import TYPE_CHECKING
@@ -221,7 +222,9 @@ def group(request: pytest.FixtureRequest, _lab: Lab) -> str:
 @pytest.fixture
 def evidence(request: pytest.FixtureRequest) -> Evidence:
     """Where a test records what it observed, before it asserts."""
-    collected: Evidence = request.node.stash.setdefault(evidence_key, Evidence())
+    collected: Evidence = request.node.stash.setdefault(
+        evidence_key, Evidence(began=time.monotonic())
+    )
     return collected
 
 

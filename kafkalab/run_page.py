@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from kafkalab.lab import Lab
-from kafkalab.learning_log import run_report
+from kafkalab.learning_log import code, run_report
 from kafkalab.learning_log.links import relative_link
+from kafkalab.learning_log.pictures import PICTURES, Pictures
 from kafkalab.learning_log.record import RunRecord
 from kafkalab.learning_log.terminal import Terminal
 from kafkalab.learning_log.written import require_ours, write_whole
@@ -22,6 +23,7 @@ class RunPage:
     def __init__(self, config: pytest.Config, lab: Lab) -> None:
         self._config = config
         self._lab = lab
+        self._code = code.Code(lab.curriculum, Pictures(lab.settings.reports / PICTURES))
         self._is_ours = False
         """whether the page is of facts, and not a host's"""
         self.trouble = ""
@@ -52,7 +54,7 @@ class RunPage:
             option.htmlpath = str(path)
         if self._is_ours:
             option.self_contained_html = True
-            option.css.append(str(run_report.STYLE))
+            option.css += [str(run_report.STYLE), str(code.STYLE)]
 
     @property
     def path(self) -> Path | None:
@@ -87,6 +89,13 @@ class RunPage:
         for plugin in plugins.get_plugins():
             if type(plugin).__module__.startswith("pytest_html."):
                 plugins.unregister(plugin)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        # The recorder is registered later, so that its evidence is there by now.
+        statement = self._lab.statement_of(report.nodeid) if report.when == "teardown" else None
+        if statement is not None and self._is_ours:
+            run_report.attach_statement(report, statement, self._code)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_report_title(self, report: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import re
 from collections import Counter
@@ -103,6 +104,34 @@ def course(tmp_path: Path) -> Course:
 def test_module_a_has_no_problem() -> None:
     """The curriculum that kafkalab brings is whole."""
     assert load().problems() == []
+
+
+def evidence_calls(kind: str) -> list[tuple[str, ast.Call]]:
+    """The calls of `evidence.kind()` in Module A, with their places."""
+    return [
+        (f"{path.name}:{node.lineno}", node)
+        for path in sorted(load().folder.glob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == f"evidence.{kind}"
+    ]
+
+
+@pytest.mark.parametrize("kind", ["shares", "timeline", "series"])
+def test_every_picture_says_what_to_look_at(kind: str) -> None:
+    """In a sentence or two that end in a full stop."""
+    calls = evidence_calls(kind)
+
+    assert calls, "there are such pictures"
+    for place, call in calls:
+        said = [ast.literal_eval(each.value) for each in call.keywords if each.arg == "look"]
+        assert said, f"{place}: look= is missing"
+        assert re.fullmatch(r"[A-Z].{20,200}\.", said[0]), f"{place}: {said[0]}"
+
+
+def test_notes_tell_values_in_words() -> None:
+    """A value is given beside the text, and not put into it as Python writes it."""
+    for place, call in evidence_calls("note"):
+        assert isinstance(call.args[0], ast.Constant | ast.Name), place
 
 
 def test_a_good_curriculum_has_no_problem(course: Course) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass
-from enum import Enum
+from enum import Enum, IntEnum
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,6 +21,7 @@ from kafkalab.learning_log.evidence import (
     MOST_ROWS,
     MOST_SPANS,
     Evidence,
+    by_number,
     plain,
 )
 
@@ -38,9 +40,26 @@ class Colour(Enum):
     RED = "red"
 
 
+class Number(IntEnum):
+    ONE = 1
+
+
 @dataclass
 class Partition:
     number: int
+
+
+class Place(NamedTuple):
+    topic: str
+    partition: int
+
+
+class Broken:
+    def __str__(self) -> str:
+        raise RuntimeError
+
+
+UNKNOWN = KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART, "no such topic")
 
 
 @pytest.mark.parametrize(
@@ -60,30 +79,60 @@ def test_what_json_knows_stays_as_it_is(value: object) -> None:
         pytest.param(b"key-1", "key-1", id="ASCII"),
         pytest.param("Schlüssel".encode(), "Schlüssel", id="UTF-8"),
         pytest.param(b"", "", id="empty"),
-        pytest.param(b"\xff\xfe", r"b'\xff\xfe'", id="not UTF-8"),
-        pytest.param(b"\x00\x01", r"b'\x00\x01'", id="NUL"),
-        pytest.param(b"\x1b[31mred", r"b'\x1b[31mred'", id="ANSI colour"),
-        pytest.param(b"two\nlines", r"b'two\nlines'", id="line end"),
+        pytest.param(b"\xff\xfe", "0xfffe", id="not UTF-8"),
+        pytest.param(b"\x00\x01", r"'\x00\x01'", id="NUL"),
+        pytest.param(b"\x1b[31mred", r"'\x1b[31mred'", id="ANSI colour"),
+        pytest.param(b"two\nlines", r"'two\nlines'", id="line end"),
     ],
 )
 def test_bytes_are_text_or_unmistakably_bytes(value: bytes, shown: str) -> None:
-    """Readable bytes read as text; binary ones as Python writes them."""
+    """Readable bytes read as text; binary ones as hexadecimal digits, with no Python in it."""
     assert plain(value) == shown
 
 
 @pytest.mark.parametrize(
     ("value", "shown"),
     [
-        pytest.param([1, 2], "[1, 2]", id="list"),
-        pytest.param({"a": b"x"}, "{'a': b'x'}", id="dict"),
-        pytest.param(Colour.RED, "Colour.RED", id="enum"),
-        pytest.param(Partition(3), "Partition(number=3)", id="dataclass"),
+        pytest.param([], "nothing", id="no list"),
+        pytest.param({}, "nothing", id="no dict"),
+        pytest.param(set(), "nothing", id="no set"),
+        pytest.param([1, 2], "1, 2", id="list"),
+        pytest.param((b"a", None, True, ""), 'a, none, yes, ""', id="tuple"),
+        pytest.param([[3], [1, 2], []], "3; 1, 2; nothing", id="lists in a list"),
+        pytest.param({10, 2}, "2, 10", id="set"),
+        pytest.param({"a": b"x", 0: []}, "a: x, 0: nothing", id="dict"),
+        pytest.param({"a": 1}.keys(), "a", id="keys"),
+        pytest.param(Colour.RED, "red", id="enum"),
+        pytest.param(Number.ONE, "ONE", id="enum of numbers"),
+        pytest.param((Colour.RED, 2), "red, 2", id="enum in a tuple"),
+        pytest.param(Partition(3), "number: 3", id="dataclass"),
+        pytest.param(Place("t", 3), "topic: t, partition: 3", id="named tuple"),
         pytest.param(KeyError("topic"), "'topic'", id="exception"),
+        pytest.param(UNKNOWN, "UNKNOWN_TOPIC_OR_PART: no such topic", id="error"),
+        pytest.param(KafkaException(UNKNOWN), "UNKNOWN_TOPIC_OR_PART: no such topic", id="raised"),
+        pytest.param([TopicPartition("t", 1)], "t-1", id="partition"),
+        pytest.param(TopicPartition("t", 1, 7), "t-1 at offset 7", id="place"),
+        pytest.param(Broken(), "a Broken that cannot be shown (RuntimeError)", id="broken"),
     ],
 )
-def test_any_other_object_is_its_text(value: object, shown: str) -> None:
-    """No object of a client travels between processes."""
+def test_any_other_object_is_told_in_words(value: object, shown: str) -> None:
+    """No object of a client travels between processes, and a reader needs to know no Python."""
     assert plain(value) == shown
+
+
+def test_a_list_that_holds_itself_breaks_nothing() -> None:
+    """Whatever an observed object does, the test goes on."""
+    endless: list[object] = []
+    endless.append(endless)
+
+    assert "cannot be shown (RecursionError)" in str(plain(endless))
+
+
+def test_names_are_in_the_order_of_their_numbers() -> None:
+    """As a reader counts: 2 comes before 10, whatever letters stand around it."""
+    names = ["p10", "p2", "p1", "q0", "p02", "p" + "9" * 5000, "p"]
+
+    assert sorted(names, key=by_number) == ["p", "p1", "p2", "p02", "p10", names[5], "q0"]
 
 
 @pytest.mark.parametrize(
@@ -132,12 +181,11 @@ def test_text_beyond_the_longest_is_cut() -> None:
 def test_long_text_is_cut_with_a_word(make: Any) -> None:
     """A cut text says that it was cut, and how long it was."""
     value = make("x" * 5000)
-    whole = len(value if isinstance(value, str | bytes) else str(value))
 
     shown = plain(value)
 
     assert isinstance(shown, str)
-    assert shown.endswith(f"x... ({whole} characters)")
+    assert shown.endswith("x... (5000 characters)")
     assert len(shown) < LONGEST_TEXT + 30
 
 
@@ -151,6 +199,7 @@ def test_a_table_has_the_first_rows_columns() -> None:
         {
             "kind": "table",
             "title": "Records",
+            "look": "",
             "columns": ["offset", "value"],
             "rows": [[0, "a"], [1, None]],
             "left_out": 0,
@@ -185,13 +234,15 @@ def test_a_timeline_is_its_spans() -> None:
     """Names are plain, whatever they were; times are seconds."""
     evidence = Evidence()
 
-    evidence.timeline("Owners", [{"row": Partition(3), "start": 0, "end": 0.5, "what": b"\xff"}])
+    spans = [{"row": Partition(3), "start": 0, "end": 0.5, "what": b"\xff"}]
+    evidence.timeline("Owners", spans, look="At the gap.")
 
     assert through_json(evidence.items) == [
         {
             "kind": "timeline",
             "title": "Owners",
-            "spans": [{"row": "Partition(number=3)", "start": 0.0, "end": 0.5, "what": r"b'\xff'"}],
+            "look": "At the gap.",
+            "spans": [{"row": "number: 3", "start": 0.0, "end": 0.5, "what": "0xff"}],
             "left_out": 0,
         }
     ]
@@ -245,12 +296,36 @@ def test_series_are_their_points() -> None:
         {
             "kind": "series",
             "title": "Lag",
+            "look": "",
             "unit": "records",
             "lines": {"0": [[0.0, 1.0], [1.0, None], [2.0, None], [3.0, None]]},
             "lines_left_out": 0,
             "left_out": 1,
         }
     ]
+
+
+def test_all_times_of_a_test_count_from_its_beginning() -> None:
+    """Spans, points and cells are given on the monotonic clock: one zero for all of them."""
+    evidence = Evidence(began=100.0)
+
+    evidence.timeline("T", [{"row": 0, "start": 101, "end": 102.5, "what": "a"}])
+    evidence.series("S", {0: [(101, 1), (102.5, 2)]})
+
+    timeline, series = evidence.items
+    assert [timeline["spans"][0][edge] for edge in ("start", "end")] == [1.0, 2.5]
+    assert [time for time, _ in series["lines"]["0"]] == [1.0, 2.5]
+    assert evidence.since(101.23456) == 1.235
+
+
+def test_values_of_a_note_are_in_words() -> None:
+    """Braces of a note without values are its own."""
+    evidence = Evidence()
+
+    evidence.note("Read: {}, then {}", [], [b"a", b"b"])
+    evidence.note("{braces}")
+
+    assert [item["text"] for item in evidence.items] == ["Read: nothing, then a, b", "{braces}"]
 
 
 @pytest.mark.parametrize("seen", [0, 1, MOST_POINTS, MOST_POINTS + 1, 10_000])
@@ -340,7 +415,7 @@ def test_evidence_is_what_was_seen_then() -> None:
     evidence.table("Group", rows)
     rows[0]["members"].append("b")
 
-    assert evidence.items[0]["rows"] == [["['a']"]]
+    assert evidence.items[0]["rows"] == [["a"]]
 
 
 @given(st.text() | st.binary() | st.text(st.characters(categories=["Cc", "Cf", "Zl", "Zp"])))

@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from kafkalab.learning_log.alike import as_drawn, colours_of
 from kafkalab.learning_log.evidence import Evidence
 from kafkalab.learning_log.evidence_html import evidence_html
 from kafkalab.learning_log.pictures import Pictures
@@ -102,6 +103,96 @@ def test_a_timeline_tells_who_held_each_row_and_for_how_long_nobody() -> None:
         "Owners. orders-0: member 1 from 0 to 0.4 s, member 2 from 0.445 to 1 s. "
         "orders-1: member 1 from 0 to 0.7 s, member 2 from 0.705 to 1 s."
     )
+
+
+def drawn_item(**item: Any) -> dict[str, Any]:
+    return {"title": "T", "unit": "", **item}
+
+
+def owners(*names: str) -> dict[str, Any]:
+    return drawn_item(kind="timeline", spans=[span("p0", 1, 2, name) for name in names])
+
+
+def lag(*names: str) -> dict[str, Any]:
+    return drawn_item(kind="series", lines={name: [[0.5, 1], [4, 2]] for name in names})
+
+
+def counts(*names: str) -> dict[str, Any]:
+    return drawn_item(kind="shares", counts={"0": dict.fromkeys(names, 1)})
+
+
+def test_a_name_has_one_colour_in_all_pictures_of_a_test() -> None:
+    """And two names have two, so that a member is not taken for a partition."""
+    colours = colours_of([lag("p0", "p1", "p2"), owners("m1", "m3"), counts("m1", "m2", "p0")])
+
+    names = ["m1", "m2", "m3", "p0", "p1", "p2"]
+    assert len({colours[name] for name in names}) == 6
+    assert max(colours[name] for name in names) < COLOURS.index("#999999"), "grey is the others'"
+
+
+def test_a_name_keeps_its_colour_where_others_are_missing() -> None:
+    """It follows from the name's own number: fact and control need not know of each other."""
+    one = colours_of([owners("m1", "m3"), lag("p0", "p1")])
+    other = colours_of([owners("m1", "m2", "m3"), lag("p0", "p1", "p2")])
+
+    assert one.items() <= other.items()
+
+
+def test_with_more_names_than_colours_no_two_of_a_picture_share_one() -> None:
+    """As far as that goes: lines differ by their strokes as well."""
+    members, partitions = [f"m{n}" for n in range(5)], [f"p{n}" for n in range(28)]
+
+    colours = colours_of([owners(*members), counts("k1", "k2", "k3", "k4"), lag(*partitions)])
+
+    assert len({colours[name] for name in members}) == 5
+    assert len({colours[f"k{n}"] for n in range(1, 5)}) == 4
+    assert len({colours[name] for name in partitions}) == 28
+
+
+def test_pictures_with_a_clock_show_the_same_seconds_at_the_same_place(tmp_path: Path) -> None:
+    """One stands above the other: what happened at once is in one line, from the same zero."""
+    above, below, apart = as_drawn([owners("m1"), lag("p0"), counts("a")])
+    timeline_, series_ = Pictures(tmp_path).of(above), Pictures(tmp_path).of(below)
+
+    assert above["clock"] == below["clock"] == [0.0, 4.0]
+    assert "clock" not in apart
+    assert len(axis(timeline_)) > 3
+    assert axis(timeline_) == axis(series_), "the same ticks at the same places"
+
+
+def axis(picture: str) -> list[tuple[str, float]]:
+    """The ticks of the seconds, and where they are."""
+    root = ElementTree.fromstring(picture)  # noqa: S314 - our own picture
+    found = []
+    for each in root.iter("{http://www.w3.org/2000/svg}text"):
+        place = re.search(r"translate\(([\d.]+) ([\d.]+)\)", each.get("transform", ""))
+        across = place[1] if place else each.get("x", "")
+        if re.fullmatch(r"[\d.]+", each.text or "") and "middle" in each.get("style", ""):
+            found.append((each.text or "", float(across)))
+    return found
+
+
+def test_rows_and_lines_are_in_the_order_of_their_numbers() -> None:
+    """2 comes before 10, whichever was seen first; other names stay in the order they came in."""
+    names = ["p10", "p2", "p0", "p1"]
+
+    rows = texts(timeline("T", [span(name, 0, 1, "a") for name in names]))
+    lines = texts(series("S", {name: [[0, 1], [1, 1]] for name in names}))
+    places = texts(shares("S", {name: {"": 1} for name in names}))
+    parts = texts(shares("S", {"0": dict.fromkeys(names, 1)}))
+    steps = texts(shares("S", {"later": {"": 1}, "before": {"": 1}}))
+
+    for shown in (rows, lines, places, parts):
+        assert [each for each in shown if each in names] == ["p0", "p1", "p2", "p10"]
+    assert [each for each in steps if each in ("later", "before")] == ["later", "before"]
+
+
+def test_shares_say_what_the_places_are() -> None:
+    """They are partitions, unless they are said to be something else."""
+    picture = shares("Work", {"1 member": {"a": 12}}, place="group")
+
+    assert "group" in texts(picture)
+    assert "Records of each group: 1 member: 12." in label(picture)
 
 
 def test_a_gap_is_empty() -> None:

@@ -180,6 +180,19 @@ def test_a_changed_module_is_read_anew(source: Source) -> None:
     assert "40.0" in again.helpers[0].text
 
 
+@pytest.mark.parametrize("decorator", ["@fixture", '@pytest.fixture(scope="module")'])
+def test_a_fixture_is_used_by_who_names_it(source: Source, decorator: str) -> None:
+    """However it is made; nothing else of a parameter's name is."""
+    path = source.tests[0].file
+    path.write_text(LESSON.replace("@pytest.fixture", decorator), "utf-8")
+    again = source_of(load(path.parents[1] / "module.toml"), "it-holds")
+    assert {"job", "clock"} <= set(names(again.helpers))
+
+    path.write_text(LESSON.replace("@pytest.fixture", ""), "utf-8")
+    again = source_of(load(path.parents[1] / "module.toml"), "it-holds")
+    assert not {"job", "clock"} & set(names(again.helpers))
+
+
 def test_a_fact_that_is_not_there_has_no_code() -> None:
     with pytest.raises(KeyError, match="no-such-fact"):
         source_of(load(), "no-such-fact")

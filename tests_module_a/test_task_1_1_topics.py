@@ -112,7 +112,7 @@ def test_an_uncreated_topic_is_unknown(
     with pytest.raises(KafkaException) as refused:
         describe_topic(admin, name)
 
-    evidence.note(f"The broker's answer: {refused.value.args[0].str()}")
+    evidence.note("The broker's answer: {}", refused.value.args[0].str())
     assert refused.value.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART
 
 
@@ -138,6 +138,7 @@ def test_a_partition_is_an_append_only_log(
             {"offset": offset, "before": dict(before).get(offset), "after": value}
             for offset, value in after
         ],
+        look="The first three rows are the same before and after; the new records only follow.",
     )
     assert after[: len(before)] == before, "the old log is the beginning of the new one"
     assert after[len(before) :] == [(3, b"d"), (4, b"e")], "the new records follow"
@@ -170,6 +171,7 @@ def test_a_compacted_log_loses_records(
             {"offset": each.offset, "written": each.value, "kept": dict(kept).get(each.offset or 0)}
             for each in written
         ],
+        look="One record is gone, and those that stay have kept their offsets: there is a hole.",
     )
     assert kept == [(1, b"new"), (2, b"end")], "offset 0 is gone, 1 and 2 are still 1 and 2"
 
@@ -187,7 +189,11 @@ def test_each_partition_counts_its_own_offsets(
     first = send(writer, name, [b"a", b"b", b"c"], partition=0)
     second = send(writer, name, [b"d", b"e"], partition=1)
 
-    evidence.table("Delivery reports", delivery_rows([*first, *second]))
+    evidence.table(
+        "Delivery reports",
+        delivery_rows([*first, *second]),
+        look="Offset 0 is there twice: once in each partition.",
+    )
     assert [each.offset for each in first] == [0, 1, 2], "partition 0 counts from 0"
     assert [each.offset for each in second] == [0, 1], "partition 1 counts from 0 as well"
 
@@ -248,7 +254,7 @@ def test_while_nothing_rolls_there_is_one_segment(
 
     folder = broker.log_dir(broker.node_ids[0]) / f"{name}-0"
     logs = sorted(each.name for each in folder.glob("*.log"))
-    evidence.note(f"Log files: {', '.join(logs)}")
+    evidence.note("Log files: {}", ", ".join(logs))
     assert logs == [f"{0:020}.log"], "three records, one segment"
 
 
@@ -267,7 +273,11 @@ def test_order_holds_within_a_partition_only(
 
     seen = [(each.partition(), int(each.value() or b"")) for each in read(reader, name, 1, 0)]
 
-    evidence.table("In the order of reading", [{"partition": p, "value": n} for p, n in seen])
+    evidence.table(
+        "In the order of reading",
+        [{"partition": p, "value": n} for p, n in seen],
+        look="Within each partition the values ascend. Read from top to bottom they do not.",
+    )
     values = [value for _, value in seen]
     for partition in (0, 1):
         own = [value for where, value in seen if where == partition]
@@ -286,7 +296,7 @@ def test_one_partition_keeps_the_order_of_all(
 
     values = [int(each.value() or b"") for each in read(reader, name)]
 
-    evidence.note(f"Read: {values}")
+    evidence.note("Read: {}", values)
     assert values == list(range(10)), "one partition, one order"
 
 
@@ -314,7 +324,7 @@ def test_creating_under_a_taken_name_changes_nothing(
 
     error = refusal(admin.create_topics([NewTopic(name, 5, 1)])[name])
 
-    evidence.note(f"{there} is there, {name} is asked for: {error}")
+    evidence.note("{} is there, {} is asked for: {}", there, name, error)
     assert error is not None, "the name is taken, so the broker refuses"
     assert error.code() == code, f"expected a refusal of the name, got {error}"
     assert topic_id(admin, there) == before, "it is still the same topic"
@@ -331,7 +341,7 @@ def test_creating_under_a_new_name_works(
 
     error = refusal(admin.create_topics([NewTopic(name, 5, 1)])[name])
 
-    evidence.note(f"{name} is asked for: {error or 'created'}")
+    evidence.note("{} is asked for: {}", name, error or "created")
     assert error is None, f"a new name is not refused, but the broker said {error}"
     wait_until(
         lambda: partitions_with_leader(admin, name),
@@ -353,7 +363,7 @@ def test_more_replicas_than_brokers_are_refused(
 
     error = refusal(admin.create_topics([NewTopic(name, 1, brokers + 1)])[name])
 
-    evidence.note(f"{brokers + 1} replicas on {brokers} broker(s): {error}")
+    evidence.note("{} replicas on {} broker(s): {}", brokers + 1, brokers, error)
     assert error is not None, "the broker should refuse"
     assert error.code() == KafkaError.INVALID_REPLICATION_FACTOR
 
@@ -367,7 +377,7 @@ def test_as_many_replicas_as_brokers_are_fine(
 
     error = refusal(admin.create_topics([NewTopic(name, 1, brokers)])[name])
 
-    evidence.note(f"{brokers} replica(s) on {brokers} broker(s): {error or 'created'}")
+    evidence.note("{} replica(s) on {} broker(s): {}", brokers, brokers, error or "created")
     assert error is None
 
 
@@ -384,7 +394,7 @@ def test_partitions_cannot_become_fewer(
 
     error = refusal(admin.create_partitions([NewPartitions(name, count)])[name])
 
-    evidence.note(f"From 3 to {count}: {error}")
+    evidence.note("From 3 to {}: {}", count, error)
     assert error is not None, f"3 to {count} should be refused"
     assert error.code() == KafkaError.INVALID_PARTITIONS
     assert len(describe_topic(admin, name).partitions) == 3, "nothing changed"
@@ -426,11 +436,9 @@ def test_growing_moves_the_keys_whose_hash_says_so(
     computed = {key for key in keys if crc32(key) % 3 != crc32(key) % 5}
     evidence.number("keys that moved", len(moved), f"of {len(keys)}")
     evidence.table(
-        "The first ten keys",
-        [
-            {"key": key, "crc32": crc32(key), "of 3": before[key], "of 5": after[key]}
-            for key in keys[:10]
-        ],
+        "The first ten keys: hash, its remainders, and where the broker's reports name them",
+        hash_rows(keys[:10], before, after),
+        look="A key stays where both remainders are the same, and moves where they differ.",
     )
     assert moved, "some keys move"
     assert moved == computed, "exactly those with different residues move"
@@ -449,8 +457,9 @@ def test_keys_with_equal_residues_stay(
     after = partition_by_key(producer(), name, keys)
 
     evidence.table(
-        "Keys with equal residues",
-        [{"key": key, "of 3": before[key], "of 5": after[key]} for key in keys],
+        "Keys with equal remainders",
+        hash_rows(keys, before, after),
+        look="Both remainders are the same in every row, and so are both partitions.",
     )
     assert keys, "there are such keys"
     assert after == before, "none of them moved"
@@ -532,7 +541,7 @@ def test_a_producer_creates_topics_a_consumer_does_not(
 
     known = {name: partitions_with_leader(admin, name) for name in (written, read_only)}
     evidence.table("Partitions", [{"topic": name, "found": found} for name, found in known.items()])
-    evidence.note(f"The consumer was told: {told}")
+    evidence.note("The consumer was told: {}", told)
     assert delivered[0].error is None, "the record went to a topic that the producer created"
     assert told is not None
     assert told.code() == KafkaError.UNKNOWN_TOPIC_OR_PART
@@ -550,7 +559,7 @@ def test_where_the_broker_says_no_nobody_creates(
 
     (delivery,) = send(writer, name, [b"x"])
 
-    evidence.note(f"The delivery report: {delivery.error}")
+    evidence.note("The delivery report: {}", delivery.error)
     assert delivery.error is not None, "the record cannot be delivered"
     assert delivery.error.code() in (KafkaError._UNKNOWN_TOPIC, KafkaError.UNKNOWN_TOPIC_OR_PART)
     assert partitions_with_leader(admin, name) == 0, "no topic came of it"
@@ -635,7 +644,11 @@ def test_deleting_records_moves_the_start(
 
     after, first = watermarks(reader, name), read(reader, name)[0].offset()
     (following,) = send(writer, name, [b"y"])
-    evidence.table("Start and end offset", [{"before": before, "after deleting below 4": after}])
+    evidence.table(
+        "Start and end offset",
+        [{"before": before, "after deleting below 4": after}],
+        look="Only the start moves; the end, and the offsets of what is left, stay.",
+    )
     assert (before, after) == ((0, 10), (4, 10)), "the start moved, the end did not"
     assert first == 4, "what is left keeps its offsets"
     assert following.offset == 10, "and the next record counts on"
@@ -707,7 +720,7 @@ def test_incompressible_records_meet_the_size_limit(
 
     (delivery,) = send(producer({"compression.type": "gzip"}), name, [noise])
 
-    evidence.note(f"20 kB of noise, gzip: {delivery.error}")
+    evidence.note("20 kB of noise, gzip: {}", delivery.error)
     assert delivery.error is not None, "noise does not become smaller by compression"
     assert delivery.error.code() == KafkaError.MSG_SIZE_TOO_LARGE
 
@@ -721,7 +734,7 @@ def test_compressible_records_pass_the_size_limit(
 
     (delivery,) = send(producer({"compression.type": "gzip"}), name, [b"a" * 20_000])
 
-    evidence.note(f"20 kB of one letter, gzip: {delivery.error or 'accepted'}")
+    evidence.note("20 kB of one letter, gzip: {}", delivery.error or "accepted")
     assert delivery.error is None, "compressed, it is far below the limit"
 
 
@@ -743,7 +756,11 @@ def test_one_bad_record_fails_its_batch(
     # A minute of lingering: all three are in one batch when the flush sends it.
     deliveries = send(writer, name, records)
 
-    evidence.table("Delivery reports", delivery_rows(deliveries))
+    evidence.table(
+        "Delivery reports",
+        delivery_rows(deliveries),
+        look="One record is bad, and all that were in its batch have the error.",
+    )
     assert [each.error is not None for each in deliveries] == [True, True, True], "all fail"
 
 
@@ -757,7 +774,11 @@ def test_in_batches_of_one_only_the_bad_record_fails(
 
     deliveries = [send(writer, name, [record])[0] for record in records]
 
-    evidence.table("Delivery reports", delivery_rows(deliveries))
+    evidence.table(
+        "Delivery reports",
+        delivery_rows(deliveries),
+        look="Only the record without a key has an error; the others have offsets.",
+    )
     assert [each.error is not None for each in deliveries] == [False, True, False]
 
 
@@ -784,7 +805,12 @@ def test_compaction_keeps_the_newest_of_each_key(
         limit=CLEANING_LIMIT,
         what="compaction to take out offset 0",
     )
-    evidence.table("Written and kept", kept_rows(written, [offset for offset, _, _ in kept]))
+    evidence.table(
+        "Written and kept",
+        kept_rows(written, [offset for offset, _, _ in kept]),
+        look="The old records of a and b are gone; that of b without a value stays, to say that "
+        "b was deleted. The two of z are in the active segment, which is left alone.",
+    )
     assert (2, b"a", b"new") in kept, "the newest of a"
     assert [value for _, key, value in kept if key == b"a"] == [b"new"], "and only that"
     assert [value for _, key, value in kept if key == b"b" and value] == [], "b was deleted"
@@ -850,7 +876,11 @@ def test_retention_drops_whole_segments(
         what=f"retention to drop {start} segments",
     )
     (following,) = send(writer, name, [b"young"])
-    evidence.table("Start and end offset", [{"after retention": ends}])
+    evidence.table(
+        "Start and end offset",
+        [{"after retention": ends}],
+        look="The start has moved over whole segments, one record each here.",
+    )
     assert ends == (start, 5), "the start moved, the end did not"
     assert following.offset == 5, "the next record counts on"
 
@@ -992,6 +1022,8 @@ def test_provision_grows_only_when_asked(
             {"defined": 3, "found": n, "unasked": unasked[t], "asked": asked[t]}
             for t, n in ((small, 2), (large, 4))
         ],
+        look="Unasked nothing grows: the difference is reported. Asked, the small one grows,"
+        " and the large one does not shrink.",
     )
     assert unasked == {small: ("drifted", 2), large: ("drifted", 4)}, "unasked, nothing changes"
     assert asked == {small: ("grown", 3), large: ("drifted", 4)}, "asked, the small one grows"
@@ -1186,6 +1218,24 @@ def partition_by_key(writer: Producer, topic: str, keys: list[bytes]) -> dict[by
     """Where the producer's partitioner puts each key."""
     deliveries = send(writer, topic, [Record(b"x", key=key) for key in keys], partition=BY_KEY)
     return {each.key or b"": each.partition for each in deliveries}
+
+
+def hash_rows(
+    keys: list[bytes], before: dict[bytes, int], after: dict[bytes, int]
+) -> list[dict[str, object]]:
+    """Keys with their CRC32, and their partitions of 3 and then of 5, as rows of evidence."""
+    return [
+        {
+            "key": key,
+            "CRC32": crc32(key),
+            "CRC32 % 3": crc32(key) % 3,
+            "partition of 3": before[key],
+            "CRC32 % 5": crc32(key) % 5,
+            "partition of 5": after[key],
+            "moved": before[key] != after[key],
+        }
+        for key in keys
+    ]
 
 
 def own_settings(admin: AdminClient, topic: str) -> dict[str, str]:

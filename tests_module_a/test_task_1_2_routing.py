@@ -61,6 +61,7 @@ def test_produce_only_enqueues(
     evidence.table(
         "After 30 times produce()",
         [{"in the queue": len(lazy), "reports": len(reports), "next offset": sentinel.offset}],
+        look="All records are still in the queue, no report has come, and the log is empty.",
     )
     assert sentinel.offset == 0, "nothing had been sent, so the other record is the first"
     assert len(lazy) == 30, "all records are still in the producer's queue"
@@ -106,7 +107,7 @@ def test_a_full_queue_raises_until_reports_are_served(
         what="all ten records to be in the log",
     )
 
-    evidence.note(f"Ten records are in the log, and {len(small)} still count as queued")
+    evidence.note("Ten records are in the log, and {} still count as queued", len(small))
     with pytest.raises(BufferError):
         small.produce(name, b"one more", partition=0)
 
@@ -177,7 +178,11 @@ def test_batching_cuts_requests(
     seconds = time.monotonic() - started
 
     requests = statistics.produce_requests(writer)
-    evidence.table("One flush", [{"records": 300, "requests": requests, "seconds": seconds}])
+    evidence.table(
+        "One flush",
+        [{"records": 300, "requests": requests, "seconds": round(seconds, 3)}],
+        look="Many records went in few requests.",
+    )
     assert requests <= 30, "at most one request for ten records"
 
 
@@ -195,7 +200,11 @@ def test_flushing_each_record_needs_a_request_each(
     seconds = time.monotonic() - started
 
     requests = statistics.produce_requests(writer)
-    evidence.table("A flush each", [{"records": 300, "requests": requests, "seconds": seconds}])
+    evidence.table(
+        "A flush each",
+        [{"records": 300, "requests": requests, "seconds": round(seconds, 3)}],
+        look="As many requests as records.",
+    )
     assert requests >= 300, "no two records shared a request"
 
 
@@ -212,7 +221,7 @@ def test_an_oversized_record_fails_in_produce(
     with pytest.raises(KafkaException) as refused:
         writer.produce(name, b"x" * 10_001, on_delivery=reports)
 
-    evidence.note(f"produce() raised {refused.value.args[0].str()}")
+    evidence.note("produce() raised {}", refused.value.args[0].str())
     assert refused.value.args[0].code() == KafkaError.MSG_SIZE_TOO_LARGE
     assert len(writer) == 0, "it is not in the queue"
     assert len(reports) == 0, "and no report will come"
@@ -278,7 +287,12 @@ def test_same_key_lands_in_the_same_partition(
 
     deliveries = send(producer(), name, records, partition=BY_KEY)
 
-    evidence.shares("30 records of 3 keys", by_partition_and_key(deliveries, 3))
+    evidence.shares(
+        "30 records of 3 keys",
+        by_partition_and_key(deliveries, 3),
+        look="Each colour is a key, and stands in one bar only: all ten records of a key are in "
+        "one partition.",
+    )
     used = partitions_of_keys(deliveries)
     assert len(deliveries) == 30
     assert {key: len(partitions) for key, partitions in used.items()} == {
@@ -304,6 +318,8 @@ def test_growing_the_topic_moves_keys(
     evidence.table(
         "Partitions of each key, before and after",
         [{"key": key, "partitions": sorted(partitions)} for key, partitions in used.items()],
+        look="A key with two partitions has moved: its old records are in one, its new ones in "
+        "the other.",
     )
     assert {len(partitions) for partitions in used.values()} == {1, 2}, "some stay, some move"
 
@@ -318,12 +334,21 @@ def test_the_default_partition_is_crc32_of_the_key(
     Java's clients hash otherwise. Where both write to one topic, the same key
     lands in two places unless they are told to agree.
     """
-    name, keys = topic(partitions=partitions), random_keys(300)
+    name, keys = topic(partitions=partitions), [*USERS, *random_keys(292)]
 
     deliveries = send(producer(), name, [Record(b"x", key) for key in keys], partition=BY_KEY)
 
     missed = [each for each in deliveries if each.partition != crc32(each.key or b"") % partitions]
-    evidence.shares(f"{len(keys)} random keys", by_partition(deliveries, partitions))
+    evidence.table(
+        "Eight of the keys: hash, remainder, and the partition that the broker's report names",
+        crc32_rows(USERS, deliveries, partitions),
+        look=AT_THE_LAST_TWO,
+    )
+    evidence.shares(
+        f"{len(keys)} keys",
+        by_partition(deliveries, partitions),
+        look="No bar is empty, and none is far ahead: a hash spreads keys as dice would.",
+    )
     evidence.number("keys elsewhere than CRC32 says", len(missed), f"of {len(keys)}")
     assert missed == [], "every key is where CRC32 puts it"
 
@@ -333,12 +358,17 @@ def test_another_partitioner_puts_keys_elsewhere(
     topic: TopicMaker, producer: ProducerMaker, evidence: Evidence
 ) -> None:
     """With `murmur2_random` keys are elsewhere than CRC32 would put them."""
-    name, keys = topic(partitions=3), random_keys(300)
+    name, keys = topic(partitions=3), [*USERS, *random_keys(292)]
     writer = producer({"partitioner": "murmur2_random"})
 
     deliveries = send(writer, name, [Record(b"x", key) for key in keys], partition=BY_KEY)
 
     missed = [each for each in deliveries if each.partition != crc32(each.key or b"") % 3]
+    evidence.table(
+        "Eight of the keys: hash, remainder, and the partition that the broker's report names",
+        crc32_rows(USERS, deliveries, 3),
+        look="Compare the last two columns: only by chance they agree, for another hash decided.",
+    )
     evidence.number("keys elsewhere than CRC32 says", len(missed), f"of {len(keys)}")
     assert missed, "some keys are elsewhere"
 
@@ -353,14 +383,23 @@ def test_java_compatible_placement_is_murmur2(
     The sign bit is cleared (& 0x7fffffff); the absolute value would be another
     number.
     """
-    name, keys = topic(partitions=partitions), random_keys(300)
+    name, keys = topic(partitions=partitions), [*USERS, *random_keys(292)]
     writer = producer({"partitioner": "murmur2_random"})
 
     deliveries = send(writer, name, [Record(b"x", key) for key in keys], partition=BY_KEY)
 
     expected = {key: confluent_kafka.murmur2(key, partitions) for key in keys}
     missed = [each for each in deliveries if each.partition != expected[each.key or b""]]
-    evidence.shares(f"{len(keys)} random keys", by_partition(deliveries, partitions))
+    evidence.table(
+        "Eight of the keys: hash, remainder, and the partition that the broker's report names",
+        murmur2_rows(USERS, deliveries, partitions),
+        look=AT_THE_LAST_TWO,
+    )
+    evidence.shares(
+        f"{len(keys)} keys",
+        by_partition(deliveries, partitions),
+        look="No bar is empty, and none is far ahead: murmur2 spreads keys as CRC32 does.",
+    )
     evidence.number("keys elsewhere than murmur2 says", len(missed), f"of {len(keys)}")
     assert missed == [], "every key is where murmur2 puts it"
 
@@ -370,12 +409,17 @@ def test_the_default_is_not_java_compatible(
     topic: TopicMaker, producer: ProducerMaker, evidence: Evidence
 ) -> None:
     """By default librdkafka puts keys elsewhere than Java does."""
-    name, keys = topic(partitions=3), random_keys(300)
+    name, keys = topic(partitions=3), [*USERS, *random_keys(292)]
 
     deliveries = send(producer(), name, [Record(b"x", key) for key in keys], partition=BY_KEY)
 
     expected = {key: confluent_kafka.murmur2(key, 3) for key in keys}
     missed = [each for each in deliveries if each.partition != expected[each.key or b""]]
+    evidence.table(
+        "Eight of the keys: hash, remainder, and the partition that the broker's report names",
+        murmur2_rows(USERS, deliveries, 3),
+        look="Compare the last two columns: only by chance they agree, for another hash decided.",
+    )
     evidence.number("keys elsewhere than Java puts them", len(missed), f"of {len(keys)}")
     assert missed, "some keys are elsewhere"
 
@@ -397,7 +441,11 @@ def test_records_without_a_key_stick_to_a_partition(
 
     deliveries = send(writer, name, [b"x"] * 200, partition=BY_KEY)
 
-    evidence.shares("200 records without a key", by_partition(deliveries, 6))
+    evidence.shares(
+        "200 records without a key",
+        by_partition(deliveries, 6),
+        look="One bar has all records: without a key they stay together, and fill batches.",
+    )
     assert len({each.partition for each in deliveries}) == 1, "all in one partition"
 
 
@@ -410,7 +458,12 @@ def test_without_stickiness_each_record_draws_a_partition(
 
     deliveries = send(writer, name, [b"x"] * 200, partition=BY_KEY)
 
-    evidence.shares("200 records without a key", by_partition(deliveries, 6))
+    evidence.shares(
+        "200 records without a key",
+        by_partition(deliveries, 6),
+        look="Every bar has some of the records, about a sixth each: each of them was drawn by "
+        "itself.",
+    )
     assert {each.partition for each in deliveries} == set(range(6)), "all partitions got some"
 
 
@@ -427,7 +480,11 @@ def test_the_default_scatters_an_empty_key(
 
     deliveries = send(writer, name, [Record(b"x", key=b"")] * 200, partition=BY_KEY)
 
-    evidence.shares("200 records with an empty key", by_partition(deliveries, 6))
+    evidence.shares(
+        "200 records with an empty key",
+        by_partition(deliveries, 6),
+        look="All records have the same, empty key, and yet every partition has some of them.",
+    )
     assert {each.key for each in deliveries} == {b""}, "the key is empty, not null"
     assert {each.partition for each in deliveries} == set(range(6)), "in all partitions"
 
@@ -442,7 +499,11 @@ def test_murmur2_keeps_an_empty_key_together(
 
     deliveries = send(writer, name, [Record(b"x", key=b"")] * 200, partition=BY_KEY)
 
-    evidence.shares("200 records with an empty key", by_partition(deliveries, 6))
+    evidence.shares(
+        "200 records with an empty key",
+        by_partition(deliveries, 6),
+        look="One bar has all records: the empty key was hashed as any other.",
+    )
     assert len({each.partition for each in deliveries}) == 1, "all in one partition"
 
 
@@ -461,7 +522,9 @@ def test_a_named_partition_beats_the_hash(
     (delivery,) = send(producer(), name, [Record(b"x", key)], partition=elsewhere)
 
     evidence.table(
-        "Partition", [{"named": elsewhere, "hash": crc32(key) % 3, "got": delivery.partition}]
+        "Key, hash and partition",
+        [{"named": elsewhere, **row} for row in crc32_rows([key], [delivery], 3)],
+        look="The report's partition is the one that was named, not the hash's.",
     )
     assert delivery.partition == elsewhere, "the record is where the producer said"
 
@@ -475,7 +538,9 @@ def test_unnamed_the_hash_decides(
 
     (delivery,) = send(producer(), name, [Record(b"x", key)], partition=BY_KEY)
 
-    evidence.table("Partition", [{"hash": crc32(key) % 3, "got": delivery.partition}])
+    evidence.table(
+        "Key, hash and partition", crc32_rows([key], [delivery], 3), look=AT_THE_LAST_TWO
+    )
     assert delivery.partition == crc32(key) % 3
 
 
@@ -493,7 +558,16 @@ def test_few_keys_do_not_spread_evenly(
     deliveries = send(producer(), name, [Record(b"x", key) for key in keys * 10], partition=BY_KEY)
 
     counts = Counter(each.partition for each in deliveries)
-    evidence.shares("30 records of 3 keys", by_partition_and_key(deliveries, 3))
+    evidence.table(
+        "Where each key goes",
+        crc32_rows(keys, deliveries, 3),
+        look="Two of the hashes leave the same remainder, and none leaves the third.",
+    )
+    evidence.shares(
+        "30 records of 3 keys",
+        by_partition_and_key(deliveries, 3),
+        look="One bar has two colours, which are keys, and one bar is empty.",
+    )
     assert sorted(counts.values()) == [10, 20], "one partition has two keys, one has one"
     assert len(counts) == 2, "and one has none"
 
@@ -509,7 +583,11 @@ def test_many_keys_spread_evenly(
 
     counts = Counter(each.partition for each in deliveries)
     skew = max(counts.values()) / (len(keys) / 3)
-    evidence.shares("1,000 records of 1,000 keys", by_partition(deliveries, 3))
+    evidence.shares(
+        "1,000 records of 1,000 keys",
+        by_partition(deliveries, 3),
+        look="The bars are about equally long, near a third each: many keys even out.",
+    )
     evidence.number("fullest partition against the mean", round(skew, 2))
     assert len(counts) == 3, "no partition is empty"
     assert skew < 1.2, "the fullest has less than a fifth more than its share"
@@ -529,7 +607,12 @@ def test_a_hot_key_makes_a_hot_partition(
     deliveries = send(producer(), name, records, partition=BY_KEY)
 
     skew = fullest_against_mean(deliveries, 6)
-    evidence.shares("Half of 1,200 records have one key", hot_and_cold(deliveries, 6))
+    evidence.shares(
+        "Half of 1,200 records have one key",
+        hot_and_cold(deliveries, 6),
+        look="The hot key's colour stands in one bar only, which is several times as long as the "
+        "others.",
+    )
     evidence.number("fullest partition against the mean", skew)
     assert skew > 3, "one partition carries more than three times its share"
 
@@ -545,7 +628,12 @@ def test_a_salted_key_spreads(
     deliveries = send(producer(), name, [*(Record(b"x", k) for k in cold), *hot], partition=BY_KEY)
 
     skew = fullest_against_mean(deliveries, 6)
-    evidence.shares("The same, the hot key salted", hot_and_cold(deliveries, 6))
+    evidence.shares(
+        "The same, the hot key salted",
+        hot_and_cold(deliveries, 6),
+        look="The hot key's colour stands in several bars now, and no bar is twice as long as the "
+        "mean.",
+    )
     evidence.number("fullest partition against the mean", skew)
     assert skew < 2, "no partition carries twice its share"
     hot_in = {each.partition for each in deliveries if name_of(each.key).startswith("hot")}
@@ -561,7 +649,11 @@ def test_librdkafka_has_defaults_of_its_own(evidence: Evidence) -> None:
     """
     defaults = librdkafka_defaults()
 
-    evidence.table("librdkafka", [{"property": p, "default": defaults.get(p)} for p in COMPARED])
+    evidence.table(
+        "librdkafka",
+        [{"property": p, "default": defaults.get(p)} for p in COMPARED],
+        look="Compare with Java's below: enable.idempotence and the partitioner differ.",
+    )
     assert defaults["enable.idempotence"] == "false"
     assert int(defaults["max.in.flight.requests.per.connection"]) > 5, "too many for idempotence"
     assert defaults["isolation.level"] == "read_committed"
@@ -607,6 +699,10 @@ def test_crc32_partition_predicts_the_default(
     deliveries = send(writer, name, [Record(b"x", key) for key in keys], partition=BY_KEY)
 
     missed = mispredicted(deliveries, solutions.routing.crc32_partition, partitions)
+    evidence.table(
+        "Eight of the keys: what the component says, and what the broker's report names",
+        said_rows(keys[:8], deliveries, solutions.routing.crc32_partition, partitions),
+    )
     evidence.number("keys elsewhere than predicted", len(missed), f"of {len(deliveries)}")
     assert missed == [], "no key is elsewhere than said: (key, said, found)"
 
@@ -630,6 +726,10 @@ def test_murmur2_partition_predicts_java(
     deliveries = send(writer, name, [Record(b"x", key) for key in keys], partition=BY_KEY)
 
     missed = mispredicted(deliveries, solutions.routing.murmur2_partition, partitions)
+    evidence.table(
+        "Eight of the keys: what the component says, and what the broker's report names",
+        said_rows(keys[:8], deliveries, solutions.routing.murmur2_partition, partitions),
+    )
     evidence.number("keys elsewhere than predicted", len(missed), f"of {len(deliveries)}")
     assert missed == [], "no key is elsewhere than said: (key, said, found)"
 
@@ -717,7 +817,7 @@ def test_reports_follow_the_acknowledgement(solutions: Solutions, evidence: Evid
 
     failed = failure_of(solutions, NO_BROKER, records, limit=1)
 
-    evidence.note(f"Publishing raised: {failed}")
+    evidence.note("Publishing raised: {}", failed)
     assert len(failed.reports) == 3, "each record is reported"
     assert all(each.error is not None for each in failed.reports), "none as a success"
     assert all(each.offset is None for each in failed.reports), "and none with an offset"
@@ -739,7 +839,7 @@ def test_publish_gives_up_within_its_limit(
     seconds = time.monotonic() - started
 
     evidence.table("Limit and time", [{"limit": 1, "seconds": round(seconds, 1)}])
-    evidence.note(f"Publishing raised: {failed}")
+    evidence.note("Publishing raised: {}", failed)
     assert len(delivered) == 3, "while the broker was there, it worked"
     # 20 s: the limit, and plenty for a loaded machine; a client of its own accord waits 5 minutes.
     assert seconds < 20, "it did not wait much longer than it was told to"
@@ -850,7 +950,12 @@ def test_distribution_adds_up(
 
     counts = Counter(places)
     statistic, p_value = seen.chi_square()
-    evidence.shares("30 records of 3 keys over 6 partitions", dict(enumerate(seen.counts)))
+    evidence.shares(
+        "30 records of 3 keys over 6 partitions",
+        dict(enumerate(seen.counts)),
+        look="At most three bars have records, for there are three keys. The empty ones are "
+        "counted, too.",
+    )
     evidence.table(
         "Figures", [{"max over mean": seen.skew, "chi-square": statistic, "p-value": p_value}]
     )
@@ -876,6 +981,12 @@ COMPARED = (
 
 # Port 1 of this machine: nobody listens there.
 NO_BROKER = {"bootstrap.servers": "127.0.0.1:1", "log_level": "0"}
+
+
+# Names that a reader knows again; random ones prove more.
+USERS = [b"user-%d" % number for number in range(8)]
+
+AT_THE_LAST_TWO = "Compare the last two columns: the remainder of the hash is the partition."
 
 
 class Reports:
@@ -910,6 +1021,50 @@ def hostile_keys(count: int) -> list[bytes]:
     large = [dice.randbytes(size) for size in sizes]
     small = [dice.randbytes(dice.randint(1, 64)) for _ in range(count)]
     return [*(text.encode() for text in texts), *large, *small]
+
+
+def crc32_rows(
+    keys: Sequence[bytes], deliveries: Sequence[DeliveryReport], partitions: int
+) -> list[dict[str, object]]:
+    """Keys with their CRC32, its remainder and their partition, as rows of evidence."""
+    return hash_rows("CRC32", {key: crc32(key) for key in keys}, deliveries, partitions)
+
+
+def murmur2_rows(
+    keys: Sequence[bytes], deliveries: Sequence[DeliveryReport], partitions: int
+) -> list[dict[str, object]]:
+    """Keys with their murmur2, its remainder and their partition, as rows of evidence."""
+    # The client's function returns a remainder: of the largest number it is the hash itself,
+    # without its sign bit.
+    hashes = {key: confluent_kafka.murmur2(key, 0x7FFFFFFF) for key in keys}
+    return hash_rows("murmur2 & 0x7fffffff", hashes, deliveries, partitions)
+
+
+def hash_rows(
+    name: str, hashes: Mapping[bytes, int], deliveries: Sequence[DeliveryReport], partitions: int
+) -> list[dict[str, object]]:
+    """Keys with their hash, its remainder and their partition, as rows of evidence."""
+    found = {each.key: each.partition for each in deliveries}
+    return [
+        {
+            "key": key,
+            name: number,
+            f"hash % {partitions}": number % partitions,
+            "partition": found[key],
+        }
+        for key, number in hashes.items()
+    ]
+
+
+def said_rows(
+    keys: Sequence[bytes],
+    deliveries: Sequence[DeliveryReport],
+    predict: Callable[[bytes, int], int],
+    partitions: int,
+) -> list[dict[str, object]]:
+    """Keys with what was predicted and their partition, as rows of evidence."""
+    found = {each.key: each.partition for each in deliveries}
+    return [{"key": key, "said": predict(key, partitions), "partition": found[key]} for key in keys]
 
 
 def mispredicted(

@@ -74,7 +74,7 @@ def test_offsets_ascend_without_gaps(
     send(producer(), name, [b"%d" % number for number in range(10)])
 
     offsets = [each.offset() for each in read(consumer(), name)]
-    evidence.note(f"Offsets: {offsets}")
+    evidence.note("Offsets: {}", offsets)
     assert offsets == list(range(10)), "from 0, by one"
 
 
@@ -98,7 +98,7 @@ def test_transactions_leave_gaps(
     reader = consumer(KNOWS_ENDS)
     end = wait_for_end(reader, name, 9)
     offsets = [each.offset() for each in read(reader, name)]
-    evidence.note(f"Offsets: {offsets}, the end is at {end}")
+    evidence.note("Offsets: {}, the end is at {}", offsets, end)
     assert offsets == [0, 1, 6, 7], "2, 5 and 8 are markers, 3 and 4 were aborted"
 
 
@@ -144,7 +144,7 @@ def test_growing_in_between_breaks_the_order_of_a_key(
     send(producer(), name, numbered(key, 5, 10), partition=BY_KEY)
 
     numbers = [int(each.value() or b"") for each in read(consumer(), name, after, before)]
-    evidence.note(f"Partition {after}, then {before}: {numbers}")
+    evidence.note("Partition {}, then {}: {}", after, before, numbers)
     assert after != before, "the key moved"
     assert numbers == [5, 6, 7, 8, 9, 0, 1, 2, 3, 4], "the second half was read first"
 
@@ -173,7 +173,7 @@ def test_a_time_finds_the_first_offset_that_is_not_older(
     (found,) = consumer().offsets_for_times([asked], timeout=20)
 
     evidence.table("Timestamps by offset", [{"offset": o, "ms": ms} for o, ms in enumerate(times)])
-    evidence.note(f"Asked for {asked_ms} ms: offset {found.offset}")
+    evidence.note("Asked for {} ms: offset {}", asked_ms, found.offset)
     assert found.offset == offset
 
 
@@ -216,7 +216,11 @@ def test_each_group_reads_everything(
         reader.commit(asynchronous=False)
 
     after = watermarks(consumer(), name)
-    evidence.table("What each group read", [{"group": g, "values": v} for g, v in seen.items()])
+    evidence.table(
+        "What each group read",
+        [{"group": g, "values": v} for g, v in seen.items()],
+        look="Both rows are alike: reading removes nothing, and groups do not disturb each other.",
+    )
     assert seen == {0: [b"a", b"b", b"c"], 1: [b"a", b"b", b"c"]}, "the second as much as the first"
     assert after == before == (0, 3), "and nothing is gone"
 
@@ -238,7 +242,7 @@ def test_the_same_group_reads_it_once(
     send(writer, name, [SENTINEL])
 
     seen = values_until(second, SENTINEL)
-    evidence.note(f"The second reader, before the sentinel: {seen}")
+    evidence.note("The second reader, before the sentinel: {}", seen)
     assert seen == [], "nothing comes again"
 
 
@@ -261,7 +265,11 @@ def test_members_of_a_group_split_the_log(
         send(producer(), name, [b"%d" % partition], partition=partition)
 
     seen = [read_by(member, 2) for member in members]
-    evidence.table("Who read what", [{"member": m, "values": v} for m, v in enumerate(seen)])
+    evidence.table(
+        "Who read what",
+        [{"member": m, "values": v} for m, v in enumerate(seen)],
+        look="Each value is in one row only: the members share the work.",
+    )
     assert sorted(seen[0] + seen[1]) == [b"0", b"1", b"2", b"3"], "together all, none twice"
 
 
@@ -283,7 +291,11 @@ def test_two_groups_do_not_split_the_log(
         send(producer(), name, [b"%d" % partition], partition=partition)
 
     seen = [read_by(reader, 4) for reader in readers]
-    evidence.table("Who read what", [{"group": g, "values": v} for g, v in enumerate(seen)])
+    evidence.table(
+        "Who read what",
+        [{"group": g, "values": v} for g, v in enumerate(seen)],
+        look="Each value is in both rows: every group reads all.",
+    )
     assert [sorted(each) for each in seen] == [[b"0", b"1", b"2", b"3"]] * 2
 
 
@@ -376,7 +388,7 @@ def test_a_paused_partition_is_silent_and_others_flow(
     send(writer, name, [b"flowing", SENTINEL], partition=1)
 
     seen = values_until(reader, SENTINEL)
-    evidence.note(f"Read before the sentinel of partition 1: {seen}")
+    evidence.note("Read before the sentinel of partition 1: {}", seen)
     assert seen == [b"flowing"], "only the other partition's record came"
 
 
@@ -395,7 +407,7 @@ def test_a_resumed_partition_has_lost_nothing(
     reader.resume([TopicPartition(name, 0)])
 
     polled = poll_until(reader, lambda records: len(records) == 2, what="the paused records")
-    evidence.note(f"After resuming: {[each.value() for each in polled]}")
+    evidence.note("After resuming: {}", [each.value() for each in polled])
     assert [each.value() for each in polled] == [b"paused 1", b"paused 2"]
 
 
@@ -415,7 +427,7 @@ def test_seeking_reads_again(
     seen = values_until(reader, SENTINEL)
     with pytest.raises(KafkaException) as refused:
         consumer().seek(TopicPartition(name, 0, 1))
-    evidence.note(f"After seeking to 1: {seen}; not assigned: {refused.value.args[0].str()}")
+    evidence.note("After seeking to 1: {}; not assigned: {}", seen, refused.value.args[0].str())
     assert seen == [b"b", b"c"], "from offset 1 again"
     assert refused.value.args[0].code() == KafkaError._UNKNOWN_PARTITION
 
@@ -433,7 +445,7 @@ def test_without_a_seek_nothing_comes_again(
     send(writer, name, [SENTINEL])
 
     seen = values_until(reader, SENTINEL)
-    evidence.note(f"Before the sentinel: {seen}")
+    evidence.note("Before the sentinel: {}", seen)
     assert seen == []
 
 
@@ -455,7 +467,12 @@ def test_reading_moves_the_position_and_commits_nothing(
     poll_until(reader, lambda records: len(records) == 3, what="three records")
 
     position, committed = position_of(reader, name), committed_offset(reader, name)
-    evidence.table("After reading three", [{"position": position, "committed": committed}])
+    evidence.table(
+        "After reading three",
+        [{"position": position, "committed": committed}],
+        look="The position has moved on, the commit has not: a crash now would read all of "
+        "it again.",
+    )
     assert position == 3, "the next record to be read"
     assert committed is None, "nothing was committed: none, which is not 0"
 
@@ -505,8 +522,12 @@ def test_without_a_commit_reset_decides(
 
     seen = {reset: values_until(readers[reset], SENTINEL) for reset in ("earliest", "latest")}
     told = wait_for_error(readers["error"], KafkaError._AUTO_OFFSET_RESET)
-    evidence.table("Read before the sentinel", [{"reset": r, "values": v} for r, v in seen.items()])
-    evidence.note(f"error: {told.str()}")
+    evidence.table(
+        "Read before the sentinel",
+        [{"reset": r, "values": v} for r, v in seen.items()],
+        look="Earliest reads what was there before, latest does not.",
+    )
+    evidence.note("error: {}", told.str())
     assert seen == {"earliest": [b"a", b"b"], "latest": []}
 
 
@@ -529,7 +550,7 @@ def test_with_a_commit_reset_is_not_asked(
     reader.subscribe([name])
 
     seen = values_until(reader, SENTINEL)
-    evidence.note(f"{reset}, with offset 1 committed: {seen}")
+    evidence.note("{}, with offset 1 committed: {}", reset, seen)
     assert seen == [b"b"], "from offset 1"
 
 
@@ -555,7 +576,12 @@ def test_a_commit_outside_the_log_resets(
 
     seen = values_until(reader, SENTINEL)
     committed = committed_offset(reader, name)
-    evidence.table("Commit 999 of 3 records", [{"read": seen, "still committed": committed}])
+    evidence.table(
+        "Commit 999 of 3 records",
+        [{"read": seen, "still committed": committed}],
+        look="Nobody refuses the commit. There is no such offset, so reading begins where "
+        "auto.offset.reset says.",
+    )
     assert seen == [b"a", b"b"], "earliest: from the start"
     assert committed == 999, "the commit stays until the next one"
 
@@ -578,7 +604,7 @@ def test_a_commit_at_the_end_does_not_reset(
     send(writer, name, [SENTINEL])
 
     seen = values_until(reader, SENTINEL)
-    evidence.note(f"Read before the sentinel: {seen}")
+    evidence.note("Read before the sentinel: {}", seen)
     assert seen == [], "nothing comes again"
 
 
@@ -627,7 +653,7 @@ def test_subscribe_makes_a_member(
         outsider.commit(offsets=[TopicPartition(name, 0, 1)], asynchronous=False)
 
     evidence.table("The group", [{"state": described.state, "members": len(described.assignments)}])
-    evidence.note(f"The outsider's commit: {refused.value.args[0].str()}")
+    evidence.note("The outsider's commit: {}", refused.value.args[0].str())
     assert described.assignments == (((name, 0),),), "one member with one partition"
     assert refused.value.args[0].code() == KafkaError.UNKNOWN_MEMBER_ID
 
@@ -674,7 +700,7 @@ def test_polling_brings_the_callback(
     reader.subscribe([name], on_assign=lambda _, partitions: assigned.append(len(partitions)))
     events_until(reader, lambda _: bool(assigned), what="the callback")
 
-    evidence.note(f"on_assign was called with {assigned} partitions")
+    evidence.note("on_assign was called with {} partitions", assigned)
     assert assigned == [3]
 
 
@@ -692,7 +718,7 @@ def test_subscribing_to_an_unknown_topic_is_reported(
     (event,) = events_until(reader, bool, what="an event")
 
     told = error_of(event)
-    evidence.note(f"The event: {told}")
+    evidence.note("The event: {}", told)
     assert told is not None, "it is an error"
     assert told.code() == KafkaError.UNKNOWN_TOPIC_OR_PART
 
@@ -798,7 +824,7 @@ def test_the_reader_stops_at_the_end_it_saw(
     rest = list(reading)
 
     values = [each.value for each in (first, *rest)]
-    evidence.note(f"Five records were there, five came meanwhile; read: {values}")
+    evidence.note("Five records were there, five came meanwhile; read: {}", values)
     assert values == [b"0", b"1", b"2", b"3", b"4"], "what was there at the start of reading"
 
 
@@ -953,6 +979,7 @@ def test_order_is_checked_where_it_holds(
             {"log": n, "violations": len(c.violations), "compared": c.compared}
             for n, c in seen.items()
         ],
+        look="Only the log in which two records of a key were swapped violates the order.",
     )
     assert all(each.compared > 0 for each in seen.values()), "something was compared"
     assert not seen["as read"].violations, "the log is in order"
@@ -991,6 +1018,7 @@ def test_progress_tells_position_from_commit(
             {"partition": r.partition, "position": r.position, "committed": r.committed}
             for r in rows
         ],
+        look="None is not zero: nothing was read there, or nothing was committed.",
     )
     seen = {each.partition: (each.position, each.committed) for each in rows}
     assert seen[0] == (3, 2), "read to 3, committed 2"

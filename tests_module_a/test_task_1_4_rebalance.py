@@ -90,8 +90,8 @@ def test_each_partition_has_one_owner(
     group.add()
     described = group.wait_for_stable()
 
-    evidence.table("Who was told what", told_rows(group))
-    evidence.note(f"The coordinator: {shares(described)} partitions a member")
+    evidence.table("Who was told what", told_rows(group, evidence))
+    evidence.note("The coordinator: {} partitions a member", shares(described))
     assert owners(described) == dict.fromkeys(range(5), 1), "each has one owner"
     exclusive_ownership(group.history).require()
 
@@ -142,10 +142,21 @@ def test_a_group_shares_anew_when_members_come_and_go(
         steps.append(shares(group.wait_for_stable()))
         wait_until_calm(samples)
 
-    evidence.table("Who was told what", told_rows(group))
-    evidence.timeline("Who owned what", ownership(group))
-    evidence.series("Lag", lag_lines(group, samples), unit="records")
-    evidence.note(f"Partitions of each member, step by step: {steps}")
+    evidence.table("Who was told what", told_rows(group, evidence))
+    evidence.timeline(
+        "Who owned what",
+        ownership(group),
+        look="Follow a row from left to right: where its colour changes, another member owns the "
+        "partition. Where the row is empty, nobody reads it.",
+    )
+    evidence.series(
+        "Lag",
+        lag_lines(samples),
+        unit="records",
+        look="The same seconds as above. A partition's lag rises while its row is empty, and falls "
+        "once it has an owner again.",
+    )
+    evidence.note("Partitions of each member, step by step: {}", steps)
     assert steps == [[3], [1, 2], [1, 1, 1], [1, 2]], "shared as evenly as it goes"
     exclusive_ownership(group.history).require()
     committed_at_most_position(group.history).require()
@@ -168,8 +179,8 @@ def test_a_member_of_another_group_moves_nothing(
     joined = other.wait_for_stable()
 
     after = group.wait_for_stable()
-    evidence.table("Who was told what", told_rows(group))
-    evidence.note(f"The other group: {shares(joined)}")
+    evidence.table("Who was told what", told_rows(group, evidence))
+    evidence.note("The other group: {}", shares(joined))
     assert shares(joined) == [3], "it came, and reads everything"
     assert after == before, "but here all is as before"
     assert len(group.history) == heard, "and nobody was told anything"
@@ -191,7 +202,11 @@ def test_a_member_too_many_is_idle(
         group.add()
     described = group.wait_for_stable()
 
-    evidence.table("Who was told what", told_rows(group))
+    evidence.table(
+        "Who was told what",
+        told_rows(group, evidence),
+        look="One member never has a partition: it is told so, or nothing at all.",
+    )
     assert shares(described) == [0, 1, 1], "three members, two partitions"
 
 
@@ -215,7 +230,7 @@ def test_the_idle_member_works_when_the_topic_grows(
     group.partitions = 3
     described = group.wait_for_stable()
 
-    evidence.table("Who was told what", told_rows(group))
+    evidence.table("Who was told what", told_rows(group, evidence))
     assert shares(described) == [1, 1, 1]
 
 
@@ -234,7 +249,11 @@ def test_range_gives_the_first_member_more_of_each_topic(
     group.add()
     described = group.wait_for_stable()
 
-    evidence.table("Who has what", assignment_rows(described))
+    evidence.table(
+        "Who has what",
+        assignment_rows(described),
+        look="The first member has one partition more of each topic, so two more in all.",
+    )
     assert shares(described) == [2, 4], "two of three partitions, of both topics"
 
 
@@ -251,7 +270,9 @@ def test_other_assignors_share_evenly(
     group.add()
     described = group.wait_for_stable()
 
-    evidence.table("Who has what", assignment_rows(described))
+    evidence.table(
+        "Who has what", assignment_rows(described), look="Both members have as many partitions."
+    )
     assert shares(described) == [3, 3]
 
 
@@ -267,7 +288,13 @@ def test_more_members_than_partitions_are_no_faster(
 
     done = work_of_groups(members, producer(), name, partitions=3)
 
-    evidence.shares("Records of each member", shares_picture(done))
+    evidence.shares(
+        "Records of each member",
+        shares_picture(done),
+        place="group",
+        look="Each bar is a group's twelve records, each colour a member's part of them. The "
+        "largest part is as large with four members as with three: the fourth has none.",
+    )
     assert done[1] == [12], "one has all the work"
     assert done[3] == [4, 4, 4], "each of three has a third"
     assert done[4] == [0, 4, 4, 4], "the busiest of four has as much"
@@ -282,7 +309,13 @@ def test_with_a_partition_more_the_fourth_member_helps(
 
     done = work_of_groups(members, producer(), name, partitions=4)
 
-    evidence.shares("Records of each member", shares_picture(done))
+    evidence.shares(
+        "Records of each member",
+        shares_picture(done),
+        place="group",
+        look="Each bar is a group's twelve records, each colour a member's part of them. With "
+        "three members the largest part is 6, with four it is 3.",
+    )
     assert done[3] == [3, 3, 6], "of three members one has two partitions"
     assert done[4] == [3, 3, 3, 3], "of four nobody has"
 
@@ -311,7 +344,7 @@ def test_new_partitions_reach_the_group(
     group.partitions = 3
     described = group.wait_for_stable()
 
-    evidence.table("Who was told what", told_rows(group))
+    evidence.table("Who was told what", told_rows(group, evidence))
     assert shares(described) == [3]
 
 
@@ -418,7 +451,7 @@ def test_under_kip_848_the_broker_decides(
         for setting, value in OF_THE_CLIENT.items()
     }
 
-    evidence.note(f"The group: {type_of(admin, group)}")
+    evidence.note("The group: {}", type_of(admin, group))
     evidence.table("Refused", [{"setting": s, "error": e.str()} for s, e in refused.items()])
     assert type_of(admin, group) == "CONSUMER/uniform", "the broker's assignor"
     assert {error.code() for error in refused.values()} == {KafkaError._INVALID_ARG}
@@ -435,7 +468,7 @@ def test_under_classic_the_client_decides(
     group.add()
     group.wait_for_stable()
 
-    evidence.note(f"The group: {type_of(admin, group)}")
+    evidence.note("The group: {}", type_of(admin, group))
     assert type_of(admin, group) == "CLASSIC/roundrobin", "the client's assignor"
 
 
@@ -474,7 +507,7 @@ def test_a_group_of_classic_members_stays_classic(
     group.add(EAGER)
     group.wait_for_stable()
 
-    evidence.note(f"The group: {type_of(admin, group)}")
+    evidence.note("The group: {}", type_of(admin, group))
     assert type_of(admin, group) == "CLASSIC/range"
 
 
@@ -497,8 +530,17 @@ def test_under_eager_everything_is_given_up(
     second = group.add()
     group.wait_for_stable()
 
-    evidence.table("Who was told what", told_rows(group))
-    evidence.timeline("Who owned what", ownership(group))
+    evidence.table(
+        "Who was told what",
+        told_rows(group, evidence),
+        look="The first member is told to revoke all four, and gets two of them back.",
+    )
+    evidence.timeline(
+        "Who owned what",
+        ownership(group),
+        look="All four rows end at once when the second member joins. Two of them come back to the "
+        "member that had them: they were given up for nothing.",
+    )
     assert told_of(group, first, Kind.REVOKE) == [0, 1, 2, 3], "all was taken"
     assert told_of(group, first, Kind.ASSIGN) == [0, 0, 1, 1, 2, 3], "half of it was given back"
     assert told_of(group, second, Kind.ASSIGN) == [2, 3], "half of it moved"
@@ -518,8 +560,18 @@ def test_only_what_moves_is_given_up(
     second = group.add()
     group.wait_for_stable()
 
-    evidence.table("Who was told what", told_rows(group))
-    evidence.timeline("Who owned what", ownership(group))
+    evidence.table(
+        "Who was told what",
+        told_rows(group, evidence),
+        look="The first member is told to revoke only the two that move. Cooperative does so"
+        " in two rounds, hence the rows with nothing.",
+    )
+    evidence.timeline(
+        "Who owned what",
+        ownership(group),
+        look="Two rows keep their colour without a gap: their owner never gave them up. Only the "
+        "two that move change hands.",
+    )
     moved = told_of(group, second, Kind.ASSIGN)
     assert len(moved) == 2, "half of it moved"
     assert told_of(group, first, Kind.REVOKE) == moved, "and that alone was taken"
@@ -545,8 +597,19 @@ def test_under_eager_lag_jumps_everywhere(
     spike = third_member_joins(group, name, producer(), consumer())
 
     evidence.table("While the third member joined", spike.rows)
-    evidence.series("Lag", spike.lag, unit="records")
-    evidence.timeline("Who owned what", ownership(group))
+    evidence.series(
+        "Lag",
+        spike.lag,
+        unit="records",
+        look="All lines rise together and fall together: nobody reads any partition until the "
+        "slowest member has handed over.",
+    )
+    evidence.timeline(
+        "Who owned what",
+        ownership(group),
+        look="The same seconds as above. All rows break at once, where the rise ends: until then "
+        "their owners were handing over, and read nothing.",
+    )
     assert spike.innocent == set(), "everybody gave up"
     assert min(spike.silence.values()) >= spike.hand_over, "every partition stood still"
     assert min(spike.peak.values()) > 2 * CALM, "and its lag jumped"
@@ -573,8 +636,19 @@ def test_what_does_not_move_flows_on(
     spike = third_member_joins(group, name, producer(), consumer())
 
     evidence.table("While the third member joined", spike.rows)
-    evidence.series("Lag", spike.lag, unit="records")
-    evidence.timeline("Who owned what", ownership(group))
+    evidence.series(
+        "Lag",
+        spike.lag,
+        unit="records",
+        look="One line stays low: its partition is read all the time. The two others rise while "
+        "their owner hands one of them over.",
+    )
+    evidence.timeline(
+        "Who owned what",
+        ownership(group),
+        look="The same seconds as above. Where the rise ends only one row changes its colour. "
+        "Its owner was handing over, and read nothing of its other partition meanwhile.",
+    )
     (innocent,) = spike.innocent
     others = set(range(3)) - {innocent}
     assert min(spike.silence[each] for each in others) >= spike.hand_over, "these stood still"
@@ -755,7 +829,9 @@ def test_who_dies_keeps_its_partitions_for_a_session(
         for each in groups
     }
     evidence.table(
-        "Taken over", [{"protocol": p, "seconds": round(s, 3)} for p, s in seconds.items()]
+        "Taken over",
+        [{"protocol": p, "seconds": round(s, 3)} for p, s in seconds.items()],
+        look="About the session timeout of one second: nobody reads its partitions until then.",
     )
     # The session counts from the last heartbeat, which can be 150 ms old, or more under load.
     assert min(seconds.values()) > SESSION / 2, "nobody knew before that it was dead"
@@ -895,7 +971,9 @@ def test_an_outsider_may_not_commit(
         commits(name, 0, 7)(consumer())
 
     committed = committed_offset(consumer(), name)
-    evidence.note(f"The outsider's commit: {refused.value.args[0].str()}; committed: {committed}")
+    evidence.note(
+        "The outsider's commit: {}; committed: {}", refused.value.args[0].str(), committed
+    )
     assert refused.value.args[0].code() == KafkaError.UNKNOWN_MEMBER_ID
     assert committed is None, "nothing was committed"
 
@@ -917,8 +995,14 @@ def test_a_static_member_restarts_unnoticed(
 
     restarts, others = restart_one_of_two(static, dynamic)
 
-    evidence.table("With an id", restart_rows(restarts))
-    evidence.table("Without an id", restart_rows(others))
+    evidence.table(
+        "With an id", restart_rows(restarts), look="The other member is told nothing: no rebalance."
+    )
+    evidence.table(
+        "Without an id",
+        restart_rows(others),
+        look="The other member is told of the leaving and of the coming back.",
+    )
     assert all(each.after == each.before for each in restarts.values()), "it has its partition back"
     assert {each.told for each in restarts.values()} == {0}, "the other was told nothing"
     assert min(each.told for each in others.values()) >= 2, "without an id it was told of both"
@@ -1017,7 +1101,11 @@ def test_an_open_transaction_hides_records_from_the_lag(
     send(writer, name, [b"open"] * 7)
 
     lag = lag_by_isolation(consumer, name)
-    evidence.table("Lag while the transaction is open", [lag])
+    evidence.table(
+        "Lag while the transaction is open",
+        [lag],
+        look="A reader of committed records sees a smaller lag than there are records.",
+    )
     writer.abort_transaction(20)
     assert lag == {"read_committed": 2, "read_uncommitted": 9}
 
@@ -1070,7 +1158,7 @@ def test_the_listener_logs_each_change(
     group.remove(first)
     group.wait_for_stable()
 
-    evidence.table("The listener's log", change_rows(listeners.changes))
+    evidence.table("The listener's log", change_rows(listeners.changes, evidence))
     logged = [(each.member, each.kind, sorted(each.partitions)) for each in listeners.changes]
     assert logged == told_by_callback(group), "each callback once, with its partitions, in order"
     times = [each.time for each in listeners.changes]
@@ -1109,7 +1197,7 @@ def test_the_listener_keeps_what_stays(
         what="a record of each of the four partitions",
     )
     owned = sorted(sorted(p for _, p in listener.owned) for listener in listeners.made)
-    evidence.table("The listener's log", change_rows(listeners.changes))
+    evidence.table("The listener's log", change_rows(listeners.changes, evidence))
     evidence.table("Owned after the second came", [{"partitions": each} for each in owned])
     assert polled == [b"0", b"1", b"2", b"3"], "every partition is read"
     assert [len(each) for each in owned] == [2, 2], "two partitions each"
@@ -1169,7 +1257,11 @@ def test_the_listener_commits_nothing_that_is_lost(
     listener.on_revoke(reader, places[1:])
 
     evidence.table(
-        "Commits", [{"after": "lost", "n": len(after_lost)}, {"after": "all", "n": reader.commits}]
+        "Commits",
+        [
+            {"after": "partition 0 was lost", "committed": after_lost},
+            {"after": "partition 1 was revoked", "committed": reader.commits},
+        ],
     )
     assert after_lost == [], "nothing was committed when partition 0 was lost"
     assert committed_offset(consumer(), name, 0) is None, "nor later"
@@ -1359,7 +1451,7 @@ def test_lag_that_cannot_be_known_is_not_zero(
     with pytest.raises(LagUnknown) as unknown:
         solutions.rebalance.lag(config, group, [name], limit=0.5)
 
-    evidence.note(f"With the broker: {lags(known)}; without it: {unknown.value}")
+    evidence.note("With the broker: {}; without it: {}", lags(known), unknown.value)
     assert lags(known) == {0: 0}, "while the broker was there, it was known"
 
 
@@ -1450,17 +1542,16 @@ def callbacks(group: Group) -> list[list[Event]]:
     return sorted(told.values(), key=lambda events: events[0].time)
 
 
-def told_rows(group: Group) -> list[dict[str, object]]:
+def told_rows(group: Group, evidence: Evidence) -> list[dict[str, object]]:
     """What the members were told, as rows of evidence."""
-    told = callbacks(group)
     return [
         {
-            "seconds": round(first.time - told[0][0].time, 3),
+            "seconds": evidence.since(first.time),
             "member": first.actor,
             "kind": first.kind,
             "partitions": [each.partition for each in (first, *more) if each.topic],
         }
-        for first, *more in told
+        for first, *more in callbacks(group)
     ]
 
 
@@ -1481,14 +1572,13 @@ def group_rows(described: Mapping[str, GroupDescription]) -> list[dict[str, obje
 
 
 def ownership(group: Group) -> list[dict[str, object]]:
-    """Who owned which partition from when to when, in seconds, as spans of a picture."""
+    """Who owned which partition from when to when, as spans of a picture."""
     events = list(group.history)
-    start, now = events[0].time, events[-1].time
     return [
         {
             "row": f"partition {each.assigned.partition}",
-            "start": each.assigned.time - start,
-            "end": (each.ended.time if each.ended else now) - start,
+            "start": each.assigned.time,
+            "end": each.ended.time if each.ended else events[-1].time,
             "what": each.assigned.actor,
         }
         for each in spans(events)
@@ -1544,7 +1634,9 @@ def work_of_groups(
 def shares_picture(done: Mapping[int, Sequence[int]]) -> dict[str, dict[str, int]]:
     """For each group the work of each member."""
     return {
-        f"{size} members": {f"member {at}": count for at, count in enumerate(counts, 1)}
+        f"{size} member{'s' * (size > 1)}": {
+            f"member {at}": count for at, count in enumerate(counts, 1)
+        }
         for size, counts in done.items()
     }
 
@@ -1824,7 +1916,7 @@ def third_member_joins(
         {partition: highest(samples, (topic, partition), joined) for partition in range(3)},
         {partition: polled[partition] for partition in range(3)},
         kept,
-        lag_lines(group, samples),
+        lag_lines(samples),
     )
 
 
@@ -1872,12 +1964,11 @@ def wait_until_calm(samples: list[Sample]) -> None:
 
 
 def lag_lines(
-    group: Group, samples: Sequence[Sample]
+    samples: Sequence[Sample],
 ) -> dict[str, list[tuple[float, float | None]]]:
-    """The lag of each partition over time, in seconds since a member was told something."""
-    start = next(iter(group.history)).time
+    """The lag of each partition over time."""
     return {
-        f"partition {place[1]}": [(each.time - start, each.lag[place]) for each in samples]
+        f"partition {place[1]}": [(each.time, each.lag[place]) for each in samples]
         for place in samples[0].lag
     }
 
@@ -1979,11 +2070,11 @@ def lag_rows(rows: Sequence[PartitionLag]) -> list[dict[str, object]]:
     ]
 
 
-def change_rows(changes: Sequence[Change]) -> list[dict[str, object]]:
-    """A listener's log as rows of evidence, in seconds since its beginning."""
+def change_rows(changes: Sequence[Change], evidence: Evidence) -> list[dict[str, object]]:
+    """A listener's log as rows of evidence."""
     return [
         {
-            "seconds": round(each.time - changes[0].time, 3),
+            "seconds": evidence.since(each.time),
             "member": each.member,
             "kind": each.kind,
             "partitions": sorted(partition for _, partition in each.partitions),

@@ -114,7 +114,11 @@ def test_a_commit_is_the_next_offset(
     reader.commit(message=last, asynchronous=False)
 
     committed, after = committed_offset(consumer(), name), read_on(consumer(), name)
-    evidence.table("Committed", [{"record": last.offset(), "commit": committed, "next": after[0]}])
+    evidence.table(
+        "Committed",
+        [{"record": last.offset(), "commit": committed, "next": after[0]}],
+        look="The commit is one more than the record's offset, and is the next to be read.",
+    )
     assert (last.offset(), committed) == (3, 4), "the offset of the record, plus one"
     assert after[0] == b"4", "the next process begins with the record after it"
 
@@ -133,7 +137,11 @@ def test_committing_the_offset_of_a_record_repeats_it(
     reader.commit(offsets=[TopicPartition(name, 0, 3)], asynchronous=False)
 
     committed, after = committed_offset(consumer(), name), read_on(consumer(), name)
-    evidence.table("Committed", [{"record": last.offset(), "commit": committed, "next": after[0]}])
+    evidence.table(
+        "Committed",
+        [{"record": last.offset(), "commit": committed, "next": after[0]}],
+        look="The commit is the record's own offset, so that record is read again.",
+    )
     assert (last.offset(), committed) == (3, 3), "the offset of the record"
     assert after[0] == last.value() == b"3", "the record comes again"
 
@@ -158,7 +166,7 @@ def test_a_commit_is_asynchronous(
     wait_until(lambda: (outsider.poll(0.02), told)[1], limit=20, what="the call of on_commit")
 
     evidence.number("commit() took", round(milliseconds, 3), "ms")
-    evidence.note(f"When it returned: {told_at_return}; out of poll: {told[0].str()}")
+    evidence.note("When it returned: {}; out of poll: {}", told_at_return, told[0].str())
     assert returned is None, "no error was raised, and nothing was returned"
     assert told_at_return == [], "nothing was known when it returned"
     assert [each.code() for each in told] == [KafkaError.UNKNOWN_MEMBER_ID], "it was refused"
@@ -177,7 +185,7 @@ def test_a_synchronous_commit_waits_for_the_answer(
         outsider.commit(offsets=wanted, asynchronous=False)
     done = member.commit(offsets=wanted, asynchronous=False)
 
-    evidence.note(f"The outsider: {refused.value.args[0].str()}; the member: {done}")
+    evidence.note("The outsider: {}; the member: {}", refused.value.args[0].str(), done)
     assert refused.value.args[0].code() == KafkaError.UNKNOWN_MEMBER_ID
     assert [(each.topic, each.offset) for each in done] == [(name, 1)]
 
@@ -199,7 +207,11 @@ def test_commits_can_go_back(
     low = commit_at(reader, name, 7)
 
     after = read_on(consumer(), name)
-    evidence.table("Committed", [{"first": high, "then": low, "read by the next": after}])
+    evidence.table(
+        "Committed",
+        [{"first": high, "then": low, "read by the next": after}],
+        look="The second commit is lower, and counts: the next consumer reads from there.",
+    )
     assert (high, low) == (8, 7), "the broker takes the lower one as well"
     assert after == [b"7", b"8", b"9"], "the next process begins there"
 
@@ -412,7 +424,12 @@ def test_leaving_without_close_commits_nothing(
         }
         for way, each in groups.items()
     ]
-    evidence.table("Ten records read, then the end", rows)
+    evidence.table(
+        "Ten records read, then the end",
+        rows,
+        look="However the process ended, nothing is committed, and the group still counts it"
+        " as a member.",
+    )
     assert said == [[10]] * 3, "each had read ten records"
     assert [row["committed"] for row in rows] == [None] * 3, "none had committed any"
     assert [row["members"] for row in rows] == [1] * 3, "the group takes each for alive"
@@ -469,7 +486,11 @@ def test_at_most_once_loses(
     after = read_on(consumer(), name)
 
     fate = fate_of(TEN, before, after)
-    evidence.table("Eight committed, three processed, a crash", [fate_row(fate)])
+    evidence.table(
+        "Eight committed, three processed, a crash",
+        [fate_row(fate)],
+        look="The records that were committed and not processed are lost for good.",
+    )
     assert fate.lost == TEN[3:8], "eight committed less three processed: five are lost"
     assert fate.repeated == [], "none comes twice"
 
@@ -519,7 +540,11 @@ def test_at_least_once_repeats(
     after = read_on(consumer(), name)
 
     fate = fate_of(TEN, before, after)
-    evidence.table("A commit for eight, a crash after seven", [fate_row(fate)])
+    evidence.table(
+        "A commit for eight, a crash after seven",
+        [fate_row(fate)],
+        look="The records that were processed and not committed come again.",
+    )
     assert fate.repeated == TEN[:7], "seven processed less none committed: seven come again"
     assert fate.lost == [], "none is lost"
 
@@ -655,7 +680,7 @@ def test_reset_decides_after_a_crash_before_the_first_commit(
     told = wait_for_error(readers["error"], KafkaError._AUTO_OFFSET_RESET)
     fates = {reset: fate_of(TEN, before, values) for reset, values in after.items()}
     evidence.table("Three processed", [{"reset": r} | fate_row(fate) for r, fate in fates.items()])
-    evidence.note(f"error: {told.str()}")
+    evidence.note("error: {}", told.str())
     assert fates["earliest"] == Fate(lost=[], repeated=TEN[:3]), "three of ten come again"
     assert fates["latest"] == Fate(lost=TEN[3:], repeated=[]), "seven of ten are lost"
 
@@ -756,7 +781,7 @@ def test_aborted_records_are_hidden(
     reader = consumer({"isolation.level": "read_committed"})
 
     seen = read_on(reader, name)
-    evidence.note(f"Read before the sentinel: {seen}")
+    evidence.note("Read before the sentinel: {}", seen)
     assert seen == [b"a"], "what was committed, and nothing else"
 
 
@@ -774,7 +799,7 @@ def test_read_uncommitted_sees_aborted_records(
     reader = consumer({"isolation.level": "read_uncommitted"})
 
     seen = read_on(reader, name)
-    evidence.note(f"Read before the sentinel: {seen}")
+    evidence.note("Read before the sentinel: {}", seen)
     assert seen == [b"a", b"aborted"]
 
 
@@ -819,7 +844,7 @@ def test_a_commit_shows_what_was_held_back(
     writer.commit_transaction(20)
     seen = [each.value() for each in take(reader, name, 2)]
 
-    evidence.note(f"Read: {seen}")
+    evidence.note("Read: {}", seen)
     assert seen == [b"in a transaction", b"plain"], "in the order of the log"
 
 
@@ -840,7 +865,12 @@ def test_markers_take_offsets(
     reader.commit(message=last, asynchronous=False)
 
     lag = lag_of(consumer(), [(name, 0)])[name, 0]
-    evidence.table("Three records", [{"end": end, "last offset": last.offset(), "lag": lag}])
+    evidence.table(
+        "Three records",
+        [{"end": end, "last offset": last.offset(), "lag": lag}],
+        look="The last record has offset 2, and yet the end is 4: the marker that ends the "
+        "transaction has offset 3.",
+    )
     assert (last.offset(), end) == (2, 4), "offset 3 is the marker of the commit"
     assert lag == 1, "the marker, which nobody ever reads"
 
@@ -892,7 +922,7 @@ def test_a_transaction_that_takes_too_long_is_aborted(
     send(producer(), name, [SENTINEL])
     seen = read_on(consumer(), name)
     evidence.number("aborted after", round(seconds, 2), "s")
-    evidence.note(f"The commit: {refused[0].str()}; read before the sentinel: {seen}")
+    evidence.note("The commit: {}; read before the sentinel: {}", refused[0].str(), seen)
     assert refused[0].code() == KafkaError._FENCED, "the commit is refused"
     assert seen == [], "and what was sent is not there"
 
@@ -911,7 +941,7 @@ def test_a_transaction_in_time_is_committed(
 
     send(producer(), name, [SENTINEL])
     seen = read_on(consumer(), name)
-    evidence.note(f"Read before the sentinel: {seen}")
+    evidence.note("Read before the sentinel: {}", seen)
     assert seen == [b"in time"]
 
 
@@ -939,8 +969,8 @@ def test_a_zombie_is_fenced(
     seen = read_on(consumer(), name)
     calls = ("flush", "commit", "begin")
     told = [{"call": c, "error": e.name()} for c, e in zip(calls, refused, strict=True)]
-    evidence.table("The first producer", told)
-    evidence.note(f"Read before the sentinel: {seen}")
+    evidence.table("The first producer", told, look="Every call of the old producer is refused.")
+    evidence.note("Read before the sentinel: {}", seen)
     assert {each.code() for each in refused} == {KafkaError._FENCED}, "each call tells it"
     assert seen == [b"second"], "nothing of the first is there"
 
@@ -962,7 +992,7 @@ def test_another_transactional_id_lives_beside_it(
 
     transaction(second, name, [b"second", SENTINEL])
     seen = read_on(consumer(), name)
-    evidence.note(f"Read before the sentinel: {seen}")
+    evidence.note("Read before the sentinel: {}", seen)
     assert seen == [b"first", b"first again", b"second"]
 
 
@@ -1045,8 +1075,17 @@ def test_exactly_once_copies_exactly(
     original, copied = read(consumer(), source, 0, 1), read_settled(consumer, target, 0, 1)
     copies = by_partition(copied)
     rows = [{"killed when": p, "took up": v} for p, v in zip((*points, "never"), said, strict=True)]
-    evidence.table("Five processes, one after the other", rows)
-    evidence.table("The copy", [{"partition": p, "values": v} for p, v in copies.items()])
+    evidence.table(
+        "Five processes, one after the other",
+        rows,
+        look="Each row is a process that was killed at another step; it took up what the one"
+        " before had not committed.",
+    )
+    evidence.table(
+        "The copy",
+        [{"partition": p, "values": v} for p, v in copies.items()],
+        look="Each record is there once, in order, although many were taken up twice.",
+    )
     assert sum(map(len, said)) == 12 + 3 * 2, "three of the four crashes undid two records"
     assert copies == by_partition(original), "the same values, in order, each once"
     exact_copy(log_records(original), log_records(copied)).require()
@@ -1208,7 +1247,11 @@ def test_at_most_once_never_repeats(job: JobMaker, child: ChildStarter, evidence
         child, {point: job("at_most_once", failure=point) for point in CRASH_POINTS}
     )
 
-    evidence.table("With record 2 in hand", matrix("at_most_once", processed))
+    evidence.table(
+        "With record 2 in hand",
+        matrix("at_most_once", processed),
+        look="In the column repeated there is only 0; in lost there is not.",
+    )
     assert repeated(processed) == NEVER, "none came twice"
     assert lost(processed) == {
         **NEVER,
@@ -1227,7 +1270,11 @@ def test_at_least_once_never_loses(job: JobMaker, child: ChildStarter, evidence:
         child, {point: job("at_least_once", failure=point) for point in CRASH_POINTS}
     )
 
-    evidence.table("With record 2 in hand", matrix("at_least_once", processed))
+    evidence.table(
+        "With record 2 in hand",
+        matrix("at_least_once", processed),
+        look="In the column lost there is only 0; in repeated there is not.",
+    )
     assert lost(processed) == NEVER, "none is missing"
     assert repeated(processed) == {
         **NEVER,
@@ -1302,7 +1349,7 @@ def test_who_is_too_slow_finishes_the_record_in_hand_and_no_other(
     rows = [failure_row(strategy, TOO_SLOW, seen) for strategy, seen in processed.items()]
     evidence.table("With record 2 in hand", rows)
     told = replacements["at_least_once"].error
-    evidence.note(f"At-least-once ended with: {told}")
+    evidence.note("At-least-once ended with: {}", told)
     assert not any(lost(processed).values()), "none is missing"
     assert repeated(processed) == {
         "at_most_once": [],
@@ -1331,7 +1378,11 @@ def test_exactly_once_outlives_crashes(
     reader = consumer()
     written = {point: log_records(read(reader, each.copy)) for point, each in jobs.items()}
     values = {point: [each.value for each in rows] for point, rows in written.items()}
-    evidence.table("With record 2 in hand", matrix("exactly_once", values))
+    evidence.table(
+        "With record 2 in hand",
+        matrix("exactly_once", values),
+        look="Both columns, lost and repeated, have only 0.",
+    )
     for point, each in jobs.items():
         exact_copy(log_records(read(reader, each.source)), written[point]).require()
 
@@ -1395,7 +1446,7 @@ def test_exactly_once_ends_when_it_is_fenced(
     error = zombie.error()
 
     written = [each.value() for each in read(consumer(), work.copy)]
-    evidence.note(f"The zombie ended with: {error}")
+    evidence.note("The zombie ended with: {}", error)
     evidence.table("Written", [{"values": written}])
     assert isinstance(error, KafkaException), "the zombie was told, and told it"
     assert written == RECORDS, "each is there once"
@@ -1417,7 +1468,11 @@ def test_auto_commit_promises_neither(
 
     processed = run_failing(child, jobs)
 
-    evidence.table("With record 2 in hand", matrix("auto_commit", processed))
+    evidence.table(
+        "With record 2 in hand",
+        matrix("auto_commit", processed),
+        look="One failure loses, another repeats: it depends on when the timer commits.",
+    )
     assert lost(processed) == {WHEN_COMMITTED: [b"2"], BEFORE_PROCESSING: []}, "it was not done"
     assert repeated(processed) == {WHEN_COMMITTED: [], BEFORE_PROCESSING: [b"0", b"1"]}
 
@@ -1544,7 +1599,12 @@ def test_delivery_in_one_table(
         name: [each.value() for each in read(reader, copy)] for name, copy in copies.items()
     }
     rows = [failure_row(strategy, failure, seen) for (strategy, failure), seen in processed.items()]
-    evidence.table("With record 2 of 6 in hand", rows)
+    evidence.table(
+        "With record 2 of 6 in hand",
+        rows,
+        look="Read by strategy: at-most-once repeats nothing, at-least-once loses nothing, "
+        "exactly-once neither.",
+    )
     seen = {(row["strategy"], row["failure"]): (row["lost"], row["repeated"]) for row in rows}
     assert seen == {
         ("at-most-once", BEFORE_PROCESSING): (1, 0),

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import ast
 import symtable
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
-from kafkalab.curriculum import Curriculum
+from kafkalab.curriculum import Curriculum, Statement
 
 LONGEST_LINE = 100
 """characters of an import; a longer one takes a line for each name"""
@@ -54,7 +54,20 @@ def source_of(curriculum: Curriculum, slug: str) -> Source:
     """
     if slug not in curriculum.stated_facts:
         raise KeyError(slug)
-    found = [each for each in curriculum.statements if each.slug == slug]
+    return _source_of(curriculum, [each for each in curriculum.statements if each.slug == slug])
+
+
+def source_of_test(curriculum: Curriculum, statement: Statement) -> Source:
+    """The code of one test, of a fact or of a control, and all of its module that it needs.
+
+    Raises:
+        OSError: its module cannot be read.
+        SyntaxError: its module is no Python.
+    """
+    return _source_of(curriculum, [statement])
+
+
+def _source_of(curriculum: Curriculum, found: Sequence[Statement]) -> Source:
     imports: list[Piece] = []
     helpers: list[Piece] = []
     tests: list[Piece] = []
@@ -140,7 +153,8 @@ def _is_bound(symbol: symtable.Symbol) -> bool:
 
 
 def _fixture(node: ast.FunctionDef) -> bool:
-    return any("pytest.fixture" in ast.unparse(each) for each in node.decorator_list)
+    names = (ast.unparse(each).partition("(")[0] for each in node.decorator_list)
+    return any(name in ("fixture", "pytest.fixture") for name in names)
 
 
 def _asked_for(node: ast.stmt) -> Iterator[str]:

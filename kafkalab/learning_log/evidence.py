@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+import re
+import sys
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from enum import Enum
 from typing import Any
 
 # A page must stay readable, and small enough to open at once.
@@ -20,6 +24,8 @@ Point = tuple[float, float | None]
 # Offsets and timestamps are 64 bits wide; what is beyond is shown by its size.
 HUGE = 2**64
 
+NUMBERS = re.compile(r"(\d+)")
+
 
 class Evidence:
     """Collects a test's observations; tests never write HTML or pictures.
@@ -28,47 +34,77 @@ class Evidence:
     nothing that a test holds can break the transport between processes.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, began: float = 0.0) -> None:
+        """Args:
+        began: when the test began, on the monotonic clock; all its times count from here.
+        """
         self.items: list[dict[str, Any]] = []
+        self._began = began
 
-    def table(self, title: str, rows: Sequence[Mapping[str, object]]) -> None:
-        """Record rows of equal columns, the first row's keys being the column heads."""
+    def since(self, time: float) -> float:
+        """Seconds from the test's beginning to a time on the monotonic clock, as tables have it."""
+        return round(time - self._began, 3)
+
+    def table(self, title: str, rows: Sequence[Mapping[str, object]], *, look: str = "") -> None:
+        """Record rows of equal columns, the first row's keys being the column heads.
+
+        `look` says, in a sentence or two, what to look at and what it shows; a picture of a
+        lesson always has it.
+        """
         columns = list(rows[0]) if rows else []
         body = [[plain(row.get(column)) for column in columns] for row in rows[:MOST_ROWS]]
         left_out = max(0, len(rows) - MOST_ROWS)
         self.items.append(
             {
                 "kind": "table",
-                "title": title,
-                "columns": [str(plain(column)) for column in columns],
+                "title": plain(title),
+                "look": plain(look),
+                "columns": [_name(column) for column in columns],
                 "rows": body,
                 "left_out": left_out,
             }
         )
 
-    def shares(self, title: str, counts: Mapping[Any, int | Mapping[str, int]]) -> None:
-        """Record how much each place got, such as records per partition; shown as a picture.
+    def shares(
+        self,
+        title: str,
+        counts: Mapping[Any, int | Mapping[str, int]],
+        *,
+        look: str = "",
+        place: str = "partition",
+    ) -> None:
+        """Record how many records each place got, such as each partition; shown as a picture.
 
-        A place's count may be split by what it consists of, such as the keys.
+        A place's count may be split by what it consists of, such as the keys. `place` says what
+        the places are.
         """
         parts = {
-            str(plain(place)): {str(plain(part)): int(n) for part, n in count.items()}
+            _name(place): {_name(part): int(n) for part, n in count.items()}
             if isinstance(count, Mapping)
             else {"": int(count)}
             for place, count in counts.items()
         }
-        self.items.append({"kind": "shares", "title": plain(title), "counts": parts})
+        self.items.append(
+            {
+                "kind": "shares",
+                "title": plain(title),
+                "look": plain(look),
+                "counts": parts,
+                "place": plain(place),
+            }
+        )
 
-    def timeline(self, title: str, spans: Sequence[Mapping[str, Any]]) -> None:
+    def timeline(self, title: str, spans: Sequence[Mapping[str, Any]], *, look: str = "") -> None:
         """Record what held each row from when to when, such as the member that owned a partition.
 
-        A span has row, start, end and what; times are seconds since the scenario's start.
+        A span has row, start, end and what; times are on the monotonic clock.
         """
-        drawable = [span for span in map(_span, spans[:MOST_SPANS]) if span is not None]
+        drawable = [span for span in map(self._span, spans[:MOST_SPANS]) if span is not None]
         self.items.append(
             {
                 "kind": "timeline",
                 "title": plain(title),
+                "look": plain(look),
                 "spans": drawable,
                 "left_out": len(spans) - len(drawable),
             }
@@ -79,23 +115,29 @@ class Evidence:
         title: str,
         series: Mapping[Any, Sequence[tuple[float, float | None]]],
         unit: str = "",
+        *,
+        look: str = "",
     ) -> None:
-        """Record values as they changed, as pairs of seconds and value; none breaks the line."""
+        """Record values as they changed, as pairs of time and value; none breaks the line.
+
+        Times are on the monotonic clock.
+        """
         lines = {}
         left_out = 0
         for name, given in list(series.items())[:MOST_LINES]:
             points = [
                 (time, _measured(value))
-                for time, value in ((_measured(time), value) for time, value in given)
+                for time, value in ((self._seconds(time), value) for time, value in given)
                 if time is not None
             ]
             kept = _thinned(points)
             left_out += len(given) - len(points) + _values(points) - _values(kept)
-            lines[str(plain(name))] = [[time, value] for time, value in kept]
+            lines[_name(name)] = [[time, value] for time, value in kept]
         self.items.append(
             {
                 "kind": "series",
                 "title": plain(title),
+                "look": plain(look),
                 "unit": plain(unit),
                 "lines": lines,
                 "lines_left_out": max(0, len(series) - MOST_LINES),
@@ -109,57 +151,135 @@ class Evidence:
             {"kind": "number", "name": plain(name), "value": plain(value), "unit": plain(unit)}
         )
 
-    def note(self, text: str) -> None:
-        """Record a sentence, such as the words of an error."""
-        self.items.append({"kind": "note", "text": plain(text)})
+    def note(self, text: str, *values: object) -> None:
+        """Record a sentence, such as the words of an error; each `{}` in it is a value in words."""
+        said = text.format(*map(in_words, values)) if values else text
+        self.items.append({"kind": "note", "text": plain(said)})
+
+    def _span(self, span: Mapping[str, Any]) -> dict[str, Any] | None:
+        """A span as data; none if there is no telling where it starts or ends."""
+        start, end = self._seconds(span.get("start")), self._seconds(span.get("end"))
+        if start is None or end is None or end < start:
+            return None
+        row, what = _name(span.get("row")), _name(span.get("what"))
+        return {"row": row, "start": start, "end": end, "what": what}
+
+    def _seconds(self, time: Any) -> float | None:
+        """Seconds since the test began; none for what cannot be drawn."""
+        measured = _measured(time)
+        return None if measured is None else measured - self._began
 
 
 def plain(value: object) -> str | int | float | bool | None:
-    """A value as JSON takes it: bytes and objects as text, long text cut with a word.
+    """A value as JSON takes it: bytes and objects in words, long text cut with a word.
 
-    Bytes are shown as Python writes them, so that binary content stays
-    unmistakable; UTF-8 without control characters is shown as text. Numbers
-    that JSON does not know (not a number, infinity, huge ones) become text.
+    Numbers that JSON does not know (not a number, infinity, huge ones) become text.
     """
     if value is None or isinstance(value, bool):
         return value
+    if isinstance(value, Enum):
+        return in_words(value)
     if isinstance(value, int) and abs(value) < HUGE:
         return int(value)
     if isinstance(value, float) and math.isfinite(value):
         return float(value)
-    text = _as_text(value)
+    # Nothing at all is empty, not two quotation marks.
+    text = "" if isinstance(value, str | bytes) and not value else in_words(value)
     if len(text) > LONGEST_TEXT:
         return f"{text[:LONGEST_TEXT]}... ({len(text)} characters)"
     return text
 
 
-def _as_text(value: object) -> str:
-    if isinstance(value, int):
-        return f"an integer of {value.bit_length()} bits"
-    if isinstance(value, bytes | bytearray | memoryview):
-        return _readable(bytes(value))
+def _name(value: object) -> str:
+    """What a place, a row or a line is called."""
+    shown = plain(value)
+    return shown if isinstance(shown, str) else in_words(value)
+
+
+def in_words(value: object) -> str:
+    """A value as a reader takes it who knows no Python: `[]` is nothing, `[b"a"]` is a.
+
+    Text is itself, and so are bytes that are UTF-8 without control characters; other bytes
+    are hexadecimal digits.
+    """
     try:
-        text = str(value)
+        text = _worded(value)
     except Exception as error:  # noqa: BLE001 - whatever an observed object does, the test goes on
         return f"a {type(value).__name__} that cannot be shown ({type(error).__name__})"
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _worded(value: object) -> str:
+    if isinstance(value, str) and not isinstance(value, Enum):
+        return value or '""'
+    if value is None or isinstance(value, bool):
+        return {None: "none", True: "yes", False: "no"}[value]
+    if isinstance(value, Enum):
+        return value.value if isinstance(value.value, str) else value.name
+    if isinstance(value, int) and abs(value) >= HUGE:
+        return f"an integer of {value.bit_length()} bits"
+    if isinstance(value, bytes | bytearray | memoryview):
+        return _readable(bytes(value)) or '""'
+    if named := _named(value):
+        return _listed(f"{in_words(name)}: {in_words(each)}" for name, each in named.items())
+    if isinstance(value, set | frozenset):
+        return _listed(sorted(map(in_words, value), key=by_number))
+    if isinstance(value, Collection):
+        nested = any(_is_many(each) for each in value)
+        return _listed(map(in_words, value), "; " if nested else ", ")
+    return _of_the_client(value)
+
+
+def _named(value: Any) -> Mapping[Any, object]:
+    """The parts of a value that have names; none where it has no such parts."""
+    if isinstance(value, Mapping):
+        return value
+    if is_dataclass(value) and not isinstance(value, type):
+        return {each.name: getattr(value, each.name) for each in fields(value)}
+    return value._asdict() if isinstance(value, tuple) and hasattr(value, "_asdict") else {}
+
+
+def _listed(texts: Iterable[str], mark: str = ", ") -> str:
+    return mark.join(texts) or "nothing"
+
+
+def _is_many(value: object) -> bool:
+    return isinstance(value, Collection) and not isinstance(value, str | bytes)
+
+
+def _of_the_client(value: object) -> str:
+    """What Kafka's client made, in words; anything else is its own text."""
+    # Whoever holds such an object has imported it.
+    client = sys.modules.get("confluent_kafka")
+    if client is None:
+        return str(value)
+    if isinstance(value, client.KafkaException) and value.args:
+        return in_words(value.args[0])
+    if isinstance(value, client.KafkaError):
+        return f"{value.name()}: {value.str()}"
+    if isinstance(value, client.TopicPartition):
+        offset = f" at offset {value.offset}" if value.offset >= 0 else ""
+        return f"{value.topic}-{value.partition}{offset}"
+    return str(value)
+
+
+def by_number(name: str) -> list[tuple[bool, int, str]]:
+    """What puts names in the order that a reader expects: 2 before 10."""
+    parts = [part for part in NUMBERS.split(name) if part]
+    digits = [part.lstrip("0") if part.isdecimal() else None for part in parts]
+    # The longer number is the larger one; Python reads only 4,300 digits.
+    return [
+        (False, 0, part) if digit is None else (True, len(digit), digit)
+        for part, digit in zip(parts, digits, strict=True)
+    ]
 
 
 def _readable(value: bytes) -> str:
     try:
         text = value.decode("utf-8")
     except UnicodeDecodeError:
-        return repr(value)
-    return text if text.isprintable() else repr(value)
-
-
-def _span(span: Mapping[str, Any]) -> dict[str, Any] | None:
-    """A span as data; none if there is no telling where it starts or ends."""
-    start, end = _measured(span.get("start")), _measured(span.get("end"))
-    if start is None or end is None or end < start:
-        return None
-    row, what = str(plain(span.get("row"))), str(plain(span.get("what")))
-    return {"row": row, "start": start, "end": end, "what": what}
+        return f"0x{value.hex()}"
+    return text if text.isprintable() else repr(text)
 
 
 def _measured(value: Any) -> float | None:

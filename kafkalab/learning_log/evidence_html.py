@@ -8,13 +8,20 @@ from typing import Any
 
 from markupsafe import Markup
 
+from kafkalab.learning_log.alike import as_drawn
 from kafkalab.learning_log.pictures import Pictures
 from kafkalab.learning_log.templates import environment
 
 
-def evidence_html(items: Sequence[dict[str, Any]], pictures: Pictures) -> Markup:
-    """What one test observed, as tables, pictures, numbers and sentences."""
-    return Markup(_macro()(items, pictures.of, _left_out))  # noqa: S704 - a macro escapes what it prints
+def evidence_html(
+    items: Sequence[dict[str, Any]], pictures: Pictures, family: Sequence[dict[str, Any]] = ()
+) -> Markup:
+    """What one test observed, as tables, pictures, numbers and sentences.
+
+    `family` is the evidence of its siblings too, with which it shares its colours.
+    """
+    drawn = as_drawn(items, family)
+    return Markup(_macro()(drawn, pictures.of, _left_out))  # noqa: S704 - a macro escapes what it prints
 
 
 def _left_out(item: dict[str, Any]) -> str:

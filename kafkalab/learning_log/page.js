@@ -12,8 +12,9 @@ function openNamed() {
 // What is yet to be predicted gives nothing away: only its question is searched, and only a click
 // on itself opens it.
 function textOf(fact) {
-  const shown = fact.matches(".asked") ? fact.querySelector("summary") : fact;
-  return `${fact.id} ${shown.textContent}`.toLowerCase();
+  const more = fact.matches(".asked") ? [] : fact.querySelectorAll(".why, .controls .sentence");
+  const parts = [fact.querySelector("summary"), ...more].map((part) => part.textContent);
+  return [fact.id, ...parts].join(" ").toLowerCase();
 }
 
 const filter = document.querySelector(".filter");

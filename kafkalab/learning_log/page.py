@@ -6,18 +6,20 @@ import shlex
 from collections.abc import Iterator
 from datetime import date, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from markupsafe import Markup
 
 from kafkalab.collection import INSTALLED
 from kafkalab.curriculum import Curriculum
+from kafkalab.learning_log.code import Code
 from kafkalab.learning_log.commands import with_solutions
 from kafkalab.learning_log.evidence_html import evidence_html
 from kafkalab.learning_log.links import relative_link
 from kafkalab.learning_log.next_step import FOLDER as MY_LAB
 from kafkalab.learning_log.next_step import first_question, next_step
 from kafkalab.learning_log.pictures import Pictures
+from kafkalab.learning_log.proofs import Proof
 from kafkalab.learning_log.standing import FactStanding, Standing, TaskStanding
 from kafkalab.learning_log.templates import FOLDER, environment, policy_of, prose
 from kafkalab.learning_log.verdicts import Verdict
@@ -116,12 +118,13 @@ def html(standing: Standing, folder: Path, pictures: Pictures, run_page: Path | 
             environment=_environment(standing),
             run_page=relative_link(run_page, folder) if run_page else "",
             written=datetime.now().astimezone().isoformat(timespec="seconds"),
-            style=_asset("page.css"),
+            style=_asset("page.css") + _asset("code.css"),
             script=_asset("page.js"),
             shapes=SHAPES,
+            code=Code(standing.curriculum, pictures).of_fact,
             code_link=lambda fact: _code_link(standing.curriculum, fact, folder),
             day=_day,
-            evidence=lambda test: evidence_html(test.items, pictures),
+            evidence=lambda test, proof: evidence_html(test.items, pictures, _family(proof)),
             groups=_groups,
             is_a_failure=FAILURES.__contains__,
             is_failed=_is_failed,
@@ -150,6 +153,11 @@ def _groups(task: TaskStanding) -> tuple[tuple[str, list[FactStanding]], ...]:
             [fact for fact in task.facts if fact.is_about_component],
         ),
     )
+
+
+def _family(proof: Proof) -> list[dict[str, Any]]:
+    """The evidence of a fact and of its controls."""
+    return [item for test in proof.evidence for item in test.items]
 
 
 def _is_failed(fact: FactStanding) -> bool:

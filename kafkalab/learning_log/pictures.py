@@ -16,11 +16,24 @@ from markupsafe import Markup
 from kafkalab.learning_log import plots
 from kafkalab.learning_log.written import write_whole
 
+# Items have their colours and their clock where they are drawn among others; records of
+# earlier versions have no place.
 DRAWN_BY: Mapping[str, Callable[[dict[str, Any]], Markup]] = {
-    "shares": lambda item: plots.shares(item["title"], item["counts"]),
-    "timeline": lambda item: plots.timeline(item["title"], item["spans"]),
-    "series": lambda item: plots.series(item["title"], item["lines"], item["unit"]),
+    "shares": lambda item: plots.shares(
+        item["title"],
+        item["counts"],
+        place=item.get("place", "partition"),
+        colours=item.get("colours"),
+    ),
+    "timeline": lambda item: plots.timeline(item["title"], item["spans"], **_common(item)),
+    "series": lambda item: plots.series(
+        item["title"], item["lines"], item["unit"], **_common(item)
+    ),
 }
+
+
+def _common(item: dict[str, Any]) -> dict[str, Any]:
+    return {key: item[key] for key in ("colours", "clock", "beside") if key in item}
 
 
 PICTURES = "pictures"
@@ -40,9 +53,21 @@ class Pictures:
 
     def of(self, item: dict[str, Any]) -> Markup:
         """The picture of an evidence item of a kind in DRAWN_BY."""
-        name = self._name_of(item)
+        # What stands beside the picture is not drawn.
+        drawn = {key: value for key, value in item.items() if key not in ("look", "left_out")}
+        seen = self._drawer + json.dumps(drawn, sort_keys=True).encode()
+        return self.kept(seen, lambda: DRAWN_BY[item["kind"]](item))
+
+    def kept(self, seen: bytes, draw: Callable[[], Markup]) -> Markup:
+        """What `draw` returns, which is called only where it was not kept.
+
+        Args:
+            seen: all that it depends on, and what draws it.
+            draw: makes it.
+        """
+        name = sha256(seen).hexdigest()[:32]
         if name not in self._asked_for:
-            self._asked_for[name] = self._kept(name) or self._drawn(name, item)
+            self._asked_for[name] = self._kept(name) or self._drawn(name, draw)
         return self._asked_for[name]
 
     def forget_the_rest(self) -> None:
@@ -64,8 +89,8 @@ class Pictures:
         # Drawn by plots, and named by what it was drawn from.
         return Markup(text) if mark == _mark(name) else None  # noqa: S704
 
-    def _drawn(self, name: str, item: dict[str, Any]) -> Markup:
-        picture = DRAWN_BY[item["kind"]](item)
+    def _drawn(self, name: str, draw: Callable[[], Markup]) -> Markup:
+        picture = draw()
         path = self._path(name)
         # A folder that cannot be written to makes the next page slower, not this one wrong.
         with contextlib.suppress(OSError):
@@ -76,10 +101,6 @@ class Pictures:
 
     def _path(self, name: str) -> Path:
         return self._folder / f"{name}.html"
-
-    def _name_of(self, item: dict[str, Any]) -> str:
-        seen = json.dumps(item, sort_keys=True).encode()
-        return sha256(self._drawer + seen).hexdigest()[:32]
 
     @cached_property
     def _drawer(self) -> bytes:

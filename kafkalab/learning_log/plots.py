@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 
 from markupsafe import Markup
 
+from kafkalab.learning_log.evidence import NUMBERS, by_number
 from kafkalab.readable import readable, shortened
 
 if TYPE_CHECKING:
@@ -56,17 +57,55 @@ TICK = "{x:.10g}"
 LEGEND = {"fontsize": 9, "frameon": False, "handlelength": 1, "borderaxespad": 0}
 
 
-def shares(title: str, counts: Mapping[str, Mapping[str, int]]) -> Markup:
-    """A bar for each place, divided by its parts, with its count and its share of the whole."""
+def coloured_names(item: Mapping[str, Any]) -> list[str]:
+    """The names that have a colour of their own in the picture of an evidence item."""
+    if item["kind"] == "series":
+        return _in_order(item["lines"])
+    if item["kind"] == "shares":
+        return _largest_parts(item["counts"])
+    return _largest_parts(_seconds_by_row(item["spans"]))
+
+
+def times_in(item: Mapping[str, Any]) -> list[float]:
+    """The times of an evidence item, in seconds; none of one that has no clock."""
+    if item["kind"] == "timeline":
+        return [span[edge] for span in item["spans"] for edge in ("start", "end")]
+    lines = item["lines"].values() if item["kind"] == "series" else ()
+    return [point[0] for points in lines for point in points]
+
+
+def room_beside(item: Mapping[str, Any]) -> float:
+    """How many inches the picture of an item with a clock needs on the left of its axes."""
+    if item["kind"] == "timeline":
+        return _beside(span["row"] for span in item["spans"])
+    values = (point[1] for points in item["lines"].values() for point in points)
+    highest = max((value for value in values if value is not None), key=abs, default=0)
+    return _beside([f"{highest:.4g}"]) + LINE
+
+
+def shares(
+    title: str,
+    counts: Mapping[str, Mapping[str, int]],
+    *,
+    place: str = "partition",
+    colours: Mapping[str, int] | None = None,
+) -> Markup:
+    """A bar for each place, divided by its parts, with its count and its share of the whole.
+
+    `place` says what the places are; `colours` has a number for each part, as in COLOURS.
+    """
+    counts = {name: counts[name] for name in _in_order(counts)}
     parts = _largest_parts(counts)
+    slots = _slots(parts, colours)
     total = sum(sum(each.values()) for each in counts.values())
     beside = _beside(counts) + LINE
     columns, lines = _legend_size(parts, beside) if len(parts) > 1 else (1, 0)
     figure, axes = _empty(BAR * max(1, len(counts)), beside, lines)
     handles = []
     started = [0] * len(counts)
-    for part, colour in zip(parts, COLOURS, strict=False):
+    for part in parts:
         widths = [_of(part, parts, each) for each in counts.values()]
+        colour = COLOURS[slots[part] % len(COLOURS)]
         handles.append(axes.barh(range(len(counts)), widths, left=started, color=colour))
         started = [before + width for before, width in zip(started, widths, strict=True)]
     for at, count in enumerate(started):
@@ -80,7 +119,7 @@ def shares(title: str, counts: Mapping[str, Mapping[str, int]]) -> Markup:
             fontsize=9,
         )
     axes.set_yticks(range(len(counts)), labels=map(_short, counts), fontsize=9)
-    axes.set_ylabel("partition", fontsize=9)
+    axes.set_ylabel(_short(place), fontsize=9)
     axes.set_xlabel("records", fontsize=9)
     # Each bar tells its count.
     axes.set_xticks([])
@@ -89,31 +128,48 @@ def shares(title: str, counts: Mapping[str, Mapping[str, int]]) -> Markup:
     if len(parts) > 1:
         _legend(axes, handles, parts, columns)
     told = ", ".join(f"{place}: {count}" for place, count in zip(counts, started, strict=True))
-    return _svg(figure, f"{title}. Records of each partition: {told}.")
+    return _svg(figure, f"{title}. Records of each {place}: {told}.")
 
 
-def timeline(title: str, spans: Sequence[Mapping[str, Any]]) -> Markup:
-    """A bar for each span in its row, coloured by what held the row; gaps tell their length."""
+def timeline(
+    title: str,
+    spans: Sequence[Mapping[str, Any]],
+    *,
+    colours: Mapping[str, int] | None = None,
+    clock: tuple[float, float] | None = None,
+    beside: float = 0.0,
+) -> Markup:
+    """A bar for each span in its row, coloured by what held the row; gaps tell their length.
+
+    Args:
+        title: what it shows, in words.
+        spans: as `Evidence.timeline` records them.
+        colours: a number for each name, as in COLOURS.
+        clock: the first and the last second that it shows; without it, what it takes.
+        beside: inches on the left of the axes, at least.
+    """
     rows: dict[str, list[Mapping[str, Any]]] = {}
     for span in sorted(spans, key=lambda each: (each["start"], each["end"])):
         rows.setdefault(span["row"], []).append(span)
-    rows = {row: rows[row] for row in dict.fromkeys(span["row"] for span in spans)}
-    parts = _largest_parts({row: _seconds_of_each(held) for row, held in rows.items()})
-    colours = dict(zip(parts, COLOURS, strict=False))
+    rows = {row: rows[row] for row in _in_order(dict.fromkeys(span["row"] for span in spans))}
+    parts = _largest_parts(_seconds_by_row(spans))
+    slots = _slots(parts, colours)
+    shades = {part: COLOURS[slots[part] % len(COLOURS)] for part in parts}
     first = min([0.0, *(span["start"] for span in spans)])
-    whole = max([first, *(span["end"] for span in spans)]) - first or 1.0
+    last = max([first, *(span["end"] for span in spans)])
+    first, last = clock or (first, last)
+    whole = last - first or 1.0
 
-    beside = _beside(rows)
+    beside = max(beside, _beside(rows))
     columns, lines = _legend_size(parts, beside)
     figure, axes = _empty(ROW * max(1, len(rows)), beside, lines)
     for at, held in enumerate(rows.values()):
-        _bars(axes, at, held, colours, whole)
+        _bars(axes, at, held, shades, whole)
         _gaps(axes, at, held, whole, inches=WIDTH - beside - EDGE)
     axes.set_yticks(range(len(rows)), labels=map(_short, rows), fontsize=9)
     axes.set_ylim(len(rows) - 0.5, -0.7)
-    axes.set_xlim(first, first + whole * (1 + THINNEST))
-    _seconds(axes)
-    _legend(axes, [_patch(colours[part]) for part in parts], parts, columns)
+    _seconds(axes, first, whole)
+    _legend(axes, [_patch(shades[part]) for part in parts], parts, columns)
     if not rows:
         _nothing(axes)
     told = ". ".join(f"{row}: {_told(held)}" for row, held in rows.items())
@@ -121,20 +177,33 @@ def timeline(title: str, spans: Sequence[Mapping[str, Any]]) -> Markup:
 
 
 def series(
-    title: str, lines: Mapping[str, Sequence[Sequence[float | None]]], unit: str = ""
+    title: str,
+    lines: Mapping[str, Sequence[Sequence[float | None]]],
+    unit: str = "",
+    *,
+    colours: Mapping[str, int] | None = None,
+    clock: tuple[float, float] | None = None,
+    beside: float = 0.0,
 ) -> Markup:
-    """A line for each name, broken where nothing was measured."""
+    """A line for each name, broken where nothing was measured.
+
+    `colours`, `clock` and `beside` are those of a timeline; names that share a colour differ
+    by their stroke.
+    """
+    lines = {name: lines[name] for name in _in_order(lines)}
+    slots = _slots(list(lines), colours)
     measured = [point[1] for points in lines.values() for point in points if point[1] is not None]
-    beside = _beside([f"{max(measured, key=abs, default=0):.4g}"]) + LINE
+    item = {"kind": "series", "lines": lines}
+    beside = max(beside, room_beside(item))
     columns, height = _legend_size(list(lines), beside)
     figure, axes = _empty(LINES_HEIGHT, beside, height)
     handles = []
-    for at, points in enumerate(lines.values()):
-        colour = COLOURS[at % len(COLOURS)]
-        stroke = STROKES[at // len(COLOURS) % len(STROKES)]
-        times: list[Any] = [point[0] for point in points]
+    for name, points in lines.items():
+        colour = COLOURS[slots[name] % len(COLOURS)]
+        stroke = STROKES[slots[name] // len(COLOURS) % len(STROKES)]
+        across: list[Any] = [point[0] for point in points]
         values = [float("nan") if point[1] is None else point[1] for point in points]
-        handles += axes.plot(times, values, stroke, color=colour, linewidth=1.5)
+        handles += axes.plot(across, values, stroke, color=colour, linewidth=1.5)
         axes.plot(*_lonely(points), ".", color=colour)
     if measured and min(measured) >= 0:
         # Seen from zero, as lengths are; the line at zero is drawn whole.
@@ -143,8 +212,9 @@ def series(
     axes.grid(axis="y", color=INK, alpha=0.15, linewidth=0.6)
     axes.set_axisbelow(True)
     axes.yaxis.set_major_formatter(TICK)
-    axes.margins(x=0.01)
-    _seconds(axes)
+    times = times_in(item) or [0.0]
+    first, last = clock or (min(times), max(times))
+    _seconds(axes, first, last - first or 1.0)
     # As long as it takes to tell the strokes.
     _legend(axes, handles, list(lines), columns, handlelength=2.2)
     if not measured:
@@ -216,11 +286,26 @@ def _duration(seconds: float) -> str:
     return f"{seconds * 1000:.0f} ms" if seconds >= 0.01 else f"{seconds * 1000:.2g} ms"
 
 
-def _seconds_of_each(spans: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    seconds: dict[str, float] = {}
+def _seconds_by_row(spans: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, float]]:
+    """How long each thing held each row."""
+    rows: dict[str, dict[str, float]] = {}
     for span in spans:
+        seconds = rows.setdefault(span["row"], {})
         seconds[span["what"]] = seconds.get(span["what"], 0) + span["end"] - span["start"]
-    return seconds
+    return rows
+
+
+def _in_order(names: Iterable[str]) -> list[str]:
+    """Names as a reader expects them, 2 before 10, where they differ only in their numbers."""
+    given = list(names)
+    alike = len({NUMBERS.sub("", name) for name in given}) == 1
+    return sorted(given, key=by_number) if alike else given
+
+
+def _slots(names: Sequence[str], colours: Mapping[str, int] | None) -> Mapping[str, int]:
+    """The number of each name's colour; where none was given, one after the other."""
+    given = colours or {}
+    return {name: given.get(name, at) for at, name in enumerate(names)}
 
 
 def _told(spans: Sequence[Mapping[str, Any]]) -> str:
@@ -261,9 +346,9 @@ def _largest_parts(counts: Mapping[str, Mapping[str, float]]) -> list[str]:
         for part, count in each.items():
             sizes[part] = sizes.get(part, 0) + count
     if len(sizes) <= len(COLOURS):
-        return sorted(sizes)
+        return sorted(sizes, key=by_number)
     largest = sorted(sizes, key=lambda part: -sizes[part])[: len(COLOURS) - 1]
-    return [*sorted(largest), OTHERS]
+    return [*sorted(largest, key=by_number), OTHERS]
 
 
 def _of(part: str, parts: list[str], counts: Mapping[str, int]) -> int:
@@ -308,7 +393,8 @@ def _short(name: str) -> str:
     return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 3]}..."
 
 
-def _seconds(axes: Axes) -> None:
+def _seconds(axes: Axes, first: float, whole: float) -> None:
+    axes.set_xlim(first, first + whole * (1 + THINNEST))
     axes.set_xlabel("seconds", fontsize=9)
     axes.xaxis.set_major_formatter(TICK)
 

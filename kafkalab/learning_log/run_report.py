@@ -11,6 +11,7 @@ import pytest
 from markupsafe import Markup
 
 from kafkalab.curriculum import Curriculum, Statement
+from kafkalab.learning_log.code import Code
 from kafkalab.learning_log.pictures import Pictures
 from kafkalab.learning_log.record import EDITED, FactRecord, RunRecord
 from kafkalab.learning_log.templates import policy_of, prose
@@ -25,6 +26,8 @@ STYLE = Path(__file__).with_name("run_report.css")
 RESULT, TEST = 0, 1
 
 HEAD = '<meta charset="utf-8"/>'
+# Without it a phone shows the page as wide as a desk's, and as small as a stamp.
+VIEWPORT = '<meta name="viewport" content="width=device-width, initial-scale=1"/>'
 POLICY = '<meta http-equiv="Content-Security-Policy"'
 # Of a button that a page shows while its run goes on, which ours does not.
 RELOAD = ' onclick="location.reload()"'
@@ -50,10 +53,29 @@ def attach_evidence(
     from kafkalab.learning_log.evidence_html import evidence_html
 
     body = evidence_html(evidence, pictures)
+    _add(report, [extras.html(str(Markup('<div class="kafkalab-evidence">{}</div>').format(body)))])
+
+
+def attach_statement(report: pytest.TestReport, statement: Statement, code: Code) -> None:
+    """Give pytest-html a test's code, with its last report, and before it why the fact matters."""
+    try:
+        from pytest_html import extras
+    except ImportError:
+        return
+    matters = [Markup('<p class="why">{}</p>').format(prose(each)) for each in statement.why]
+    before = [extras.html(_in_div(matters))] if matters else []
+    _add(report, [extras.html(_in_div([code.of_test(statement)]))], before)
+
+
+def _in_div(parts: Sequence[Markup]) -> str:
+    return str(Markup('<div class="kafkalab-statement">{}</div>').format(Markup("").join(parts)))
+
+
+def _add(
+    report: pytest.TestReport, after: list[dict[str, Any]], before: Sequence[dict[str, Any]] = ()
+) -> None:
     # pytest-html reads this attribute, which pytest's own class does not declare.
-    report.extras = [  # type: ignore[attr-defined]
-        extras.html(str(Markup('<div class="kafkalab-evidence">{}</div>').format(body)))
-    ]
+    report.extras = [*before, *getattr(report, "extras", []), *after]  # type: ignore[attr-defined]
 
 
 def change_header(cells: list[str]) -> None:
@@ -97,7 +119,7 @@ def restrict(page: Path) -> None:
         f"script-src {scripts}; base-uri 'none'; form-action 'none'"
     )
     meta = f'{POLICY} content="{policy}"/>'
-    text = text.replace(HEAD, f"{HEAD}\n    {meta}", 1).replace(RELOAD, "", 1)
+    text = text.replace(HEAD, f"{HEAD}\n    {meta}\n    {VIEWPORT}", 1).replace(RELOAD, "", 1)
     page.write_text(text, "utf-8")
 
 
@@ -163,7 +185,10 @@ def _table(columns: Sequence[str], rows: Any) -> Markup:
     head = Markup("").join(Markup("<th>{}</th>").format(column) for column in columns)
     body = Markup("").join(
         Markup("<tr>{}</tr>").format(
-            Markup("").join(Markup("<td>{}</td>").format(cell) for cell in row)
+            Markup("").join(
+                Markup('<td data-head="{}">{}</td>').format(column, cell)
+                for column, cell in zip(columns, row, strict=True)
+            )
         )
         for row in rows
     )
