@@ -89,11 +89,14 @@ class Questions:
         with _terminal_of(self._config):
             talk.line()
             try:
-                return asking.predict(talk, prediction, slug, self._path)
+                chosen = asking.predict(talk, prediction)
             except asking.Left:
                 pytest.exit("you left; what you answered is kept")
-            except OSError as error:
-                pytest.exit(f"your answer cannot be kept in {self._path}: {error.strerror}")
+        try:
+            asking.keep(self._path, slug, prediction, chosen)
+        except OSError as error:
+            pytest.exit(f"your answer cannot be kept in {self._path}: {error.strerror}")
+        return chosen
 
     def _tell(self, stated: Statement, prediction: Prediction) -> None:
         talk = self._talk()

@@ -760,8 +760,14 @@ def test_without_a_terminal_it_says_so_at_once(lessons: Any, redirection: str) -
 
 
 def test_a_real_fact_on_a_real_kafka(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two facts of Module A, on one broker; after Ctrl-C no Kafka runs."""
+    """Two facts of Module A, on one broker; after Ctrl-C no Kafka runs.
+
+    What the folder's own project asks of pytest is for its own tests.
+    """
     monkeypatch.delenv("KAFKALAB_CURRICULUM", raising=False)
+    monkeypatch.setenv("PYTEST_ADDOPTS", "--nonsense")
+    ini = "[tool.pytest.ini_options]\naddopts = '--more-nonsense'"
+    (tmp_path / "pyproject.toml").write_text(ini, "utf-8")
     program = "from kafkalab.cli import main; main()"
     command = [sys.executable, "-c", program, "learn", "1.3", "--backend=embedded"]
     with screen(command, tmp_path) as at:

@@ -67,21 +67,14 @@ def one_of(talk: Talk, prompt: str, answers: dict[str, str]) -> str:
         talk.line(f"Please answer {', '.join(others)} or {last} (to leave).", style="yellow")
 
 
-def predict(talk: Talk, prediction: Prediction, slug: str, path: Path) -> str:
-    """Ask what will come of it; the answer is kept at once.
-
-    Args:
-        talk: what asks.
-        prediction: the question.
-        slug: of the fact.
-        path: the file of the acts.
+def predict(talk: Talk, prediction: Prediction) -> str:
+    """Ask what will come of it.
 
     Returns:
         The text of the choice; empty for "don't know".
 
     Raises:
         Left: the learner left without an answer.
-        OSError: the answer cannot be kept.
     """
     talk.line(prediction.question, style="bold")
     talk.line()
@@ -91,10 +84,24 @@ def predict(talk: Talk, prediction: Prediction, slug: str, path: Path) -> str:
     talk.line("I don't know", indent=2, mark=f"{DONT_KNOW}  ")
     talk.line()
     known = {letter: choice.text for letter, choice in lettered.items()}
-    chosen = one_of(talk, f"{', '.join(known)}, {DONT_KNOW} ({LEAVE} leaves)", {**known, "?": ""})
+    prompt = f"{', '.join(known)}, {DONT_KNOW} ({LEAVE} leaves)"
+    return one_of(talk, prompt, {**known, DONT_KNOW: ""})
+
+
+def keep(path: Path, slug: str, prediction: Prediction, chosen: str) -> None:
+    """Keep what was predicted of a fact.
+
+    Args:
+        path: the file of the acts.
+        slug: of the fact.
+        prediction: the question.
+        chosen: as `predict` returns it.
+
+    Raises:
+        OSError: it cannot be kept.
+    """
     is_right = chosen == prediction.right.text
     acts.append(path, acts.PREDICTED, slug, choice=chosen, right=is_right)
-    return chosen
 
 
 def tell_result(talk: Talk, prediction: Prediction, chosen: str) -> None:
