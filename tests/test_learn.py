@@ -605,8 +605,9 @@ def test_it_can_be_left_at_each_prompt(
     assert_nothing_is_left(lessons)
 
 
-def test_ctrl_c_while_it_runs(opened: Open, lessons: Any) -> None:
-    """The run ends, and its record says that it was interrupted; next time it goes on."""
+@pytest.mark.parametrize("is_impatient", [False, True], ids=["once", "twice"])
+def test_ctrl_c_while_it_runs(opened: Open, lessons: Any, *, is_impatient: bool) -> None:
+    """The run ends, and its record says that it was interrupted; a second one ends it at once."""
     waits = "pathlib.Path('begun').touch(); wait_until(lambda: False, limit=60, what='it')"
     lessons.teach(LESSON.replace("WHAT_IS_OTHER", waits), FACTS)
     at = opened("other")
@@ -616,12 +617,35 @@ def test_ctrl_c_while_it_runs(opened: Open, lessons: Any) -> None:
     wait_until((lessons.folder / "begun").exists, limit=30, what="the fact to begin")
 
     at.press(CTRL_C)
+    if is_impatient:
+        at.press(CTRL_C)
 
     assert at.end() == 130
     assert "predicted 1 of 2, right 1, explained 0." in at.received
     assert "Traceback" not in at.received
-    assert lessons.verdicts() == {"other": "interrupted"}
+    assert is_impatient or lessons.verdicts() == {"other": "interrupted"}
     assert_nothing_is_left(lessons)
+
+
+def test_what_is_typed_while_it_runs_is_no_answer(opened: Open, lessons: Any) -> None:
+    """Whoever is impatient passes over nothing."""
+    waits = (
+        "pathlib.Path('begun').touch(); wait_until(pathlib.Path('go').exists, limit=60, what='')"
+    )
+    lessons.teach(LESSON.replace("WHAT_IS_OTHER", waits), FACTS)
+    at = opened("other")
+    at.see("(q leaves) >")
+    at.type("b")
+    wait_until((lessons.folder / "begun").exists, limit=30, what="the fact to begin")
+    at.type("too early")
+    (lessons.folder / "go").touch()
+    at.see("yours >")
+    at.type("In time.")
+    at.see("(y or n) >")
+    at.type("y")
+
+    assert at.end() == 0
+    assert done(lessons)[-1][2] == {"sentence": "In time.", "agrees": True}
 
 
 def test_a_killed_learn_leaves_nothing(opened: Open, lessons: Any) -> None:

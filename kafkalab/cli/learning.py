@@ -398,7 +398,9 @@ class Teacher:
             output.line("Kafka is starting ...", style="dim")
         self.warm.ensure(output.line)
         output.line("It runs now, on a real Kafka ...", style="dim")
-        ended = self.warm.pytest(*self._tests_of(stated))
+        ended = self.warm.pytest(
+            *self._tests_of(stated), told_as=("kafkalab", "learn", stated.slug)
+        )
         typed.forget()
         return self._seen_in(ended, stated)
 
