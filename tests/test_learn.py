@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import psutil
 import pytest
 
+import kafkalab.__main__
 from kafkalab.cli import learning, main
 from kafkalab.learning_log import acts
 from kafkalab.waiting import wait_until
@@ -89,6 +90,7 @@ choices = [
 # The command in a terminal of its own, with the broker that is only played.
 PLAYED_LEARN = """
 import conftest, kafkalab.lab
+import kafkalab.__main__
 from kafkalab.cli import learning, main
 learning.choose = kafkalab.lab.choose
 main()
@@ -301,6 +303,18 @@ def test_it_goes_on_where_it_stopped(learn: Learn, lessons: Any) -> None:
     assert "Not so: a: No thing Nothing is, some think. It is b: A thing" in text
     assert "2 of 2 And another?" in text
     assert [kind for kind, _, _ in done(lessons)] == ["predicted", "explained"]
+
+
+def test_a_question_may_have_changed_since_it_was_answered(learn: Learn, lessons: Any) -> None:
+    """What was right then, was."""
+    path = lessons.folder / "reports" / acts.FILE
+    acts.append(path, acts.PREDICTED, "thing", choice="One of them", right=True)
+    acts.append(path, acts.PREDICTED, "other", choice="None at all", right=False)
+
+    text = told(learn("9.1", answers="|Mine.|y|q"))
+
+    assert "Right: b: A thing" in text
+    assert "Not so: None at all It is b: Another" in text
 
 
 def test_who_does_not_agree_is_asked_again(learn: Learn, lessons: Any) -> None:
@@ -603,6 +617,23 @@ def test_it_can_be_left_at_each_prompt(
     kept = {0: [], 1: ["predicted"], 2: ["predicted"], 3: ["predicted", "explained"]}
     assert [kind for kind, _, _ in done(lessons)] == kept[at_prompt]
     assert_nothing_is_left(lessons)
+
+
+def test_ctrl_c_while_it_is_loaded(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Which takes a moment: no traceback, and the exit code of all that Ctrl-C ends."""
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(sys.modules, "kafkalab.cli", SimpleNamespace(main=interrupt))
+
+    with pytest.raises(SystemExit) as end:
+        kafkalab.__main__.main()
+
+    assert end.value.code == 130
+    assert capsys.readouterr().err == "\n"
 
 
 @pytest.mark.parametrize("is_impatient", [False, True], ids=["once", "twice"])

@@ -32,10 +32,9 @@ from kafkalab.cli.setup import Bar
 from kafkalab.collection import is_of_project
 from kafkalab.config import Settings
 from kafkalab.curriculum import Curriculum, Statement, Task, load
-from kafkalab.curriculum.predictions import Prediction
 from kafkalab.facts import why_not_here
 from kafkalab.learning_log import acts, asking, page
-from kafkalab.learning_log.asking import Left
+from kafkalab.learning_log.asking import Answer, Left
 from kafkalab.learning_log.commands import fact_command, task_command, with_solutions
 from kafkalab.learning_log.progress import FactProgress, Replay, replay
 from kafkalab.learning_log.record import FactRecord, TestRecord
@@ -45,9 +44,6 @@ from kafkalab.learning_log.wording import why
 from kafkalab.warm import Ended, WarmBroker
 
 OWN_FOLDER = "my_lab"
-
-ENDED_BY_CTRL_C = 130
-"""128 and the number of SIGINT, as shells count"""
 
 YES_OR_NO = {"y": "y", "yes": "y", "n": "n", "no": "n"}
 
@@ -119,10 +115,10 @@ class Acts:
         """Whether anything was added since this object was made."""
         return len(self._read()[0]) > self._before
 
-    def predicted(self, slug: str, prediction: Prediction, chosen: str) -> None:
-        """Keep an answer."""
+    def predicted(self, slug: str, answer: Answer) -> None:
+        """Keep an answer to a fact's question."""
         with self._told():
-            asking.keep(self.path, slug, prediction, chosen)
+            asking.keep(self.path, slug, answer)
 
     def add(self, kind: str, slug: str, **said: object) -> None:
         """Keep what was said of a fact."""
@@ -247,7 +243,7 @@ def _hold(lesson: Lesson, taught: Curriculum, record: Acts, settings: Settings) 
                     raise WrongValue(NOBODY_ANSWERS) from None
             _sum_up(lesson.task, taught, record)
     except KeyboardInterrupt:
-        code = ENDED_BY_CTRL_C
+        code = typed.ENDED_BY_CTRL_C
         with _undisturbed():
             output.line()
             _sum_up(lesson.task, taught, record)
@@ -348,11 +344,11 @@ class Teacher:
         why_not = why_not_here(stated, self.warm.backend)
         if why_not:
             output.line(f"It does not run here: {why_not}.", style="yellow")
-        chosen = self._predict(slug, done, is_repeated=is_repeated)
+        answer = self._predict(slug, done, is_repeated=is_repeated)
         seen = None if why_not else self._run(stated)
         output.line()
-        if chosen is not None:
-            asking.tell_result(output, prediction, chosen)
+        if answer is not None:
+            asking.tell_result(output, prediction, answer)
             output.line()
         if seen is not None:
             self._show(stated, seen)
@@ -369,20 +365,20 @@ class Teacher:
         else:
             output.line()
 
-    def _predict(self, slug: str, done: FactProgress, *, is_repeated: bool) -> str | None:
-        """What was chosen, now or earlier; None where the answer was known before."""
+    def _predict(self, slug: str, done: FactProgress, *, is_repeated: bool) -> Answer | None:
+        """The answer, given now or earlier; None where it was seen before it was asked for."""
         prediction = self._task.predictions[slug]
         if is_repeated or done.can_be_predicted:
             if is_repeated:
                 output.line("You know this one: it is a repetition, and does not count again.")
-            chosen = asking.predict(output, prediction)
-            self._acts.predicted(slug, prediction, chosen)
-            return chosen
+            answer = asking.predict(output, prediction)
+            self._acts.predicted(slug, answer)
+            return answer
         output.line(prediction.question, style="bold")
         output.line()
         if done.predicted is not None:
             output.line(f"You answered on {_day(done.predicted.at)}; it was not explained yet.")
-            return done.predicted.choice
+            return Answer(done.predicted.choice, done.predicted.is_right)
         if done.shown_until is not None:
             day = _day(done.shown_until)
             output.line(f"You have seen the answer: a prediction counts again from {day} on.")
