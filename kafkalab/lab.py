@@ -41,6 +41,8 @@ class Lab:
         """what the record is known by"""
         self.prefix = self._share.prefix
         """what the names of all topics, groups and transactional ids begin with"""
+        self.command = self._share.command or ("pytest", *map(str, config.invocation_params.args))
+        """what the user called"""
         self.trouble = self._share.trouble
         """why no fact can run, where the host's tests run all the same; else empty"""
         self.saw_hypothesis = False

@@ -15,6 +15,7 @@ from kafkalab.curriculum.predictions import Prediction
 from kafkalab.facts import statement_of
 from kafkalab.lab import Lab
 from kafkalab.learning_log import acts, asking
+from kafkalab.learning_log.asking import Answer
 from kafkalab.learning_log.progress import replay
 from kafkalab.learning_log.terminal import Conversation
 
@@ -46,7 +47,7 @@ class Questions:
         self._lab = lab
         self._to_come: Counter[str] = Counter()
         """how many tests of each fact are still to run, by slug"""
-        self._chosen: dict[str, str] = {}
+        self._answers: dict[str, Answer] = {}
         """what was answered in this run, by slug"""
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
@@ -62,11 +63,11 @@ class Questions:
             return (yield)
         slug = stated.slug
         is_skipped = item.get_closest_marker("skip") is not None
-        if slug not in self._chosen and not is_skipped and self._counts(stated):
-            self._chosen[slug] = self._ask(prediction, slug)
+        if slug not in self._answers and not is_skipped and self._counts(stated):
+            self._answers[slug] = self._ask(prediction, slug)
         result = yield
         self._to_come[slug] -= 1
-        if slug in self._chosen and not self._to_come[slug]:
+        if slug in self._answers and not self._to_come[slug]:
             self._tell(stated, prediction)
         return result
 
@@ -84,21 +85,24 @@ class Questions:
     def _path(self) -> Path:
         return self._lab.settings.reports / acts.FILE
 
-    def _ask(self, prediction: Prediction, slug: str) -> str:
+    def _ask(self, prediction: Prediction, slug: str) -> Answer:
         talk = self._talk()
         with _terminal_of(self._config):
             talk.line()
             try:
-                return asking.predict(talk, prediction, slug, self._path)
+                answer = asking.predict(talk, prediction)
             except asking.Left:
                 pytest.exit("you left; what you answered is kept")
-            except OSError as error:
-                pytest.exit(f"your answer cannot be kept in {self._path}: {error.strerror}")
+        try:
+            asking.keep(self._path, slug, answer)
+        except OSError as error:
+            pytest.exit(f"your answer cannot be kept in {self._path}: {error.strerror}")
+        return answer
 
     def _tell(self, stated: Statement, prediction: Prediction) -> None:
         talk = self._talk()
         talk.line()
-        asking.tell_result(talk, prediction, self._chosen[stated.slug])
+        asking.tell_result(talk, prediction, self._answers[stated.slug])
         asking.tell_fact(talk, stated)
 
     def _talk(self) -> Conversation:

@@ -203,7 +203,7 @@ class Recorder:
             completed=completed,
             exit_status=self._exit_status,
             seconds=round(time.monotonic() - self._began, 2),
-            command=("pytest", *(str(part) for part in self._config.invocation_params.args)),
+            command=self._lab.command,
             environment=_environment(),
             broker=self._broker(),
             solutions=str(self._lab.settings.solutions or ""),

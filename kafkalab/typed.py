@@ -8,6 +8,9 @@ import stat
 import sys
 import termios
 
+ENDED_BY_CTRL_C = 130
+"""the exit code of whom Ctrl-C ended: 128 and the number of SIGINT, as shells count"""
+
 
 def line(prompt: str) -> str:
     """A line; it can be edited where there is a terminal. Blanks around it, or twice, are lost.

@@ -56,6 +56,8 @@ class Share:
     """empty where each process may choose, as nobody has yet"""
     trouble: str = ""
     """why no fact can run, where the host's tests run all the same; else empty"""
+    command: tuple[str, ...] = ()
+    """what the user called, as the record is to tell; empty where it was this pytest"""
 
     @classmethod
     def own(cls, run: Run) -> Self:
@@ -63,19 +65,20 @@ class Share:
         return cls(run, run.folder.name, run.prefix)
 
     @classmethod
-    def lent(cls, run: Run) -> Self:
+    def lent(cls, run: Run, command: Sequence[str]) -> Self:
         """One for a pytest that uses the run's broker and has a record of its own."""
         name = uuid.uuid4().hex[:12]
-        return cls(run, name, f"{run.prefix}{name[:6]}-", run.backend)
+        return cls(run, name, f"{run.prefix}{name[:6]}-", run.backend, command=tuple(command))
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> Self:
         """The share that `as_data` told of."""
-        return cls(**{**data, "run": Run.from_data(data["run"])})
+        run, command = Run.from_data(data["run"]), tuple(data["command"])
+        return cls(**{**data, "run": run, "command": command})
 
     def as_data(self) -> dict[str, Any]:
         """The share as JSON-safe data."""
-        others = ("id", "prefix", "backend", "trouble")
+        others = ("id", "prefix", "backend", "trouble", "command")
         return {"run": self.run.as_data(), **{name: getattr(self, name) for name in others}}
 
     @classmethod
@@ -146,7 +149,7 @@ class WarmBroker:
             self._begin()
             self._broker.result()
 
-    def pytest(self, *arguments: str) -> Ended:
+    def pytest(self, *arguments: str, told_as: Sequence[str]) -> Ended:
         """Run pytest on this broker, and wait for its end.
 
         Ini files, and options in the environment, are for other runs: facts are the same
@@ -154,11 +157,12 @@ class WarmBroker:
 
         Args:
             arguments: what to run, and what else pytest is to know.
+            told_as: the command that the record tells, for whoever wants to do it again.
 
         Raises:
             KeyboardInterrupt: pytest has ended by then, and its record says so.
         """
-        share = Share.lent(self.run)
+        share = Share.lent(self.run, told_as)
         command = [
             # -P: nothing that lies in the current folder, whatever its name, is run by this.
             *(sys.executable, "-P", "-m", "pytest", "-c", os.devnull, "--rootdir", str(Path.cwd())),

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import psutil
 import pytest
 
+import kafkalab.__main__
 from kafkalab.cli import learning, main
 from kafkalab.learning_log import acts
 from kafkalab.waiting import wait_until
@@ -89,6 +90,7 @@ choices = [
 # The command in a terminal of its own, with the broker that is only played.
 PLAYED_LEARN = """
 import conftest, kafkalab.lab
+import kafkalab.__main__
 from kafkalab.cli import learning, main
 learning.choose = kafkalab.lab.choose
 main()
@@ -301,6 +303,18 @@ def test_it_goes_on_where_it_stopped(learn: Learn, lessons: Any) -> None:
     assert "Not so: a: No thing Nothing is, some think. It is b: A thing" in text
     assert "2 of 2 And another?" in text
     assert [kind for kind, _, _ in done(lessons)] == ["predicted", "explained"]
+
+
+def test_a_question_may_have_changed_since_it_was_answered(learn: Learn, lessons: Any) -> None:
+    """What was right then, was."""
+    path = lessons.folder / "reports" / acts.FILE
+    acts.append(path, acts.PREDICTED, "thing", choice="One of them", right=True)
+    acts.append(path, acts.PREDICTED, "other", choice="None at all", right=False)
+
+    text = told(learn("9.1", answers="|Mine.|y|q"))
+
+    assert "Right: b: A thing" in text
+    assert "Not so: None at all It is b: Another" in text
 
 
 def test_who_does_not_agree_is_asked_again(learn: Learn, lessons: Any) -> None:
@@ -605,8 +619,26 @@ def test_it_can_be_left_at_each_prompt(
     assert_nothing_is_left(lessons)
 
 
-def test_ctrl_c_while_it_runs(opened: Open, lessons: Any) -> None:
-    """The run ends, and its record says that it was interrupted; next time it goes on."""
+def test_ctrl_c_while_it_is_loaded(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Which takes a moment: no traceback, and the exit code of all that Ctrl-C ends."""
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(sys.modules, "kafkalab.cli", SimpleNamespace(main=interrupt))
+
+    with pytest.raises(SystemExit) as end:
+        kafkalab.__main__.main()
+
+    assert end.value.code == 130
+    assert capsys.readouterr().err == "\n"
+
+
+@pytest.mark.parametrize("is_impatient", [False, True], ids=["once", "twice"])
+def test_ctrl_c_while_it_runs(opened: Open, lessons: Any, *, is_impatient: bool) -> None:
+    """The run ends, and its record says that it was interrupted; a second one ends it at once."""
     waits = "pathlib.Path('begun').touch(); wait_until(lambda: False, limit=60, what='it')"
     lessons.teach(LESSON.replace("WHAT_IS_OTHER", waits), FACTS)
     at = opened("other")
@@ -616,12 +648,35 @@ def test_ctrl_c_while_it_runs(opened: Open, lessons: Any) -> None:
     wait_until((lessons.folder / "begun").exists, limit=30, what="the fact to begin")
 
     at.press(CTRL_C)
+    if is_impatient:
+        at.press(CTRL_C)
 
     assert at.end() == 130
     assert "predicted 1 of 2, right 1, explained 0." in at.received
     assert "Traceback" not in at.received
-    assert lessons.verdicts() == {"other": "interrupted"}
+    assert is_impatient or lessons.verdicts() == {"other": "interrupted"}
     assert_nothing_is_left(lessons)
+
+
+def test_what_is_typed_while_it_runs_is_no_answer(opened: Open, lessons: Any) -> None:
+    """Whoever is impatient passes over nothing."""
+    waits = (
+        "pathlib.Path('begun').touch(); wait_until(pathlib.Path('go').exists, limit=60, what='')"
+    )
+    lessons.teach(LESSON.replace("WHAT_IS_OTHER", waits), FACTS)
+    at = opened("other")
+    at.see("(q leaves) >")
+    at.type("b")
+    wait_until((lessons.folder / "begun").exists, limit=30, what="the fact to begin")
+    at.type("too early")
+    (lessons.folder / "go").touch()
+    at.see("yours >")
+    at.type("In time.")
+    at.see("(y or n) >")
+    at.type("y")
+
+    assert at.end() == 0
+    assert done(lessons)[-1][2] == {"sentence": "In time.", "agrees": True}
 
 
 def test_a_killed_learn_leaves_nothing(opened: Open, lessons: Any) -> None:
@@ -760,8 +815,14 @@ def test_without_a_terminal_it_says_so_at_once(lessons: Any, redirection: str) -
 
 
 def test_a_real_fact_on_a_real_kafka(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two facts of Module A, on one broker; after Ctrl-C no Kafka runs."""
+    """Two facts of Module A, on one broker; after Ctrl-C no Kafka runs.
+
+    What the folder's own project asks of pytest is for its own tests.
+    """
     monkeypatch.delenv("KAFKALAB_CURRICULUM", raising=False)
+    monkeypatch.setenv("PYTEST_ADDOPTS", "--nonsense")
+    ini = "[tool.pytest.ini_options]\naddopts = '--more-nonsense'"
+    (tmp_path / "pyproject.toml").write_text(ini, "utf-8")
     program = "from kafkalab.cli import main; main()"
     command = [sys.executable, "-c", program, "learn", "1.3", "--backend=embedded"]
     with screen(command, tmp_path) as at:

@@ -27,7 +27,8 @@ def test_a_fact_runs_again_and_again_on_one_broker(tmp_path: Path, repository: P
     try:
         warm.ensure(pytest.fail)
         tests = [str(repository / "tests_module_a" / name) for name in (FACT, CONTROL)]
-        ended = [warm.pytest(*tests), warm.pytest(*tests, "-n", "1")]
+        told = ("kafkalab", "learn")
+        ended = [warm.pytest(*tests, *more, told_as=told) for more in ([], ["-n", "1"])]
         is_there = folder.exists()
     finally:
         warm.close(pytest.fail)
@@ -37,6 +38,7 @@ def test_a_fact_runs_again_and_again_on_one_broker(tmp_path: Path, repository: P
     assert {run.run for run in runs} == {each.id for each in ended}
     assert [fact.verdict for run in runs for fact in run.facts] == ["demonstrated"] * 2
     assert len({run.broker["start_seconds"] for run in runs}) == 1, "it started once"
+    assert {run.command for run in runs} == {told}
     assert is_there, "pytest closed nothing"
     assert not folder.exists()
 
@@ -54,7 +56,7 @@ def test_a_broker_that_is_closed_while_it_starts_is_gone(tmp_path: Path) -> None
 def test_a_share_comes_through_as_it_was(tmp_path: Path) -> None:
     """Its names are the run's own, so that who closes the run finds them; no two have the same."""
     run = Run.new(tmp_path, "embedded")
-    one, other = Share.lent(run), Share.lent(run)
+    one, other = Share.lent(run, ["learn"]), Share.lent(run, [])
 
     assert Share.from_data(one.as_data()) == one
     assert one.prefix.startswith(run.prefix)

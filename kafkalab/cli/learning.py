@@ -29,11 +29,12 @@ from kafkalab.cli.options import (
     task_id_of,
 )
 from kafkalab.cli.setup import Bar
+from kafkalab.collection import is_of_project
 from kafkalab.config import Settings
 from kafkalab.curriculum import Curriculum, Statement, Task, load
 from kafkalab.facts import why_not_here
 from kafkalab.learning_log import acts, asking, page
-from kafkalab.learning_log.asking import Left
+from kafkalab.learning_log.asking import Answer, Left
 from kafkalab.learning_log.commands import fact_command, task_command, with_solutions
 from kafkalab.learning_log.progress import FactProgress, Replay, replay
 from kafkalab.learning_log.record import FactRecord, TestRecord
@@ -43,9 +44,6 @@ from kafkalab.learning_log.wording import why
 from kafkalab.warm import Ended, WarmBroker
 
 OWN_FOLDER = "my_lab"
-
-ENDED_BY_CTRL_C = 130
-"""128 and the number of SIGINT, as shells count"""
 
 YES_OR_NO = {"y": "y", "yes": "y", "n": "n", "no": "n"}
 
@@ -89,38 +87,57 @@ def learn(
     taught = load(settings.curriculum)
     if not typed.may_come():
         raise WrongValue(NOBODY_ANSWERS)
-    try:
-        record = Acts(taught, settings.reports)
-        lesson = _lesson_of(what, taught, record)
-        code = _hold(lesson, record, settings)
-    except OSError as error:
-        raise WrongValue(
-            f"what you do cannot be kept in {settings.reports / acts.FILE}: "
-            f"{error.strerror or error}: check its rights, or name another folder with --reports"
-        ) from error
-    if code:
+    record = Acts(taught, settings.reports)
+    if code := _hold(_lesson_of(what, taught, record), taught, record, settings):
         raise typer.Exit(code)
 
 
 class Acts:
-    """What the learner did, as it is now."""
+    """What the learner did, as it is now, and what is added to it.
+
+    All that reads or writes raises WrongValue where the file does not let it.
+    """
 
     def __init__(self, taught: Curriculum, reports: Path) -> None:
         self._taught = taught
         self._reports = reports
         self.path = reports / acts.FILE
-        done, self.set_aside = acts.read(self.path)
+        done, self.set_aside = self._read()
         self._before = len(done)
 
     @property
     def progress(self) -> Replay:
         """All acts together."""
-        return replay(acts.read(self.path)[0], self._taught.tasks, self._reports)
+        return replay(self._read()[0], self._taught.tasks, self._reports)
 
     @property
     def has_grown(self) -> bool:
         """Whether anything was added since this object was made."""
-        return len(acts.read(self.path)[0]) > self._before
+        return len(self._read()[0]) > self._before
+
+    def predicted(self, slug: str, answer: Answer) -> None:
+        """Keep an answer to a fact's question."""
+        with self._told():
+            asking.keep(self.path, slug, answer)
+
+    def add(self, kind: str, slug: str, **said: object) -> None:
+        """Keep what was said of a fact."""
+        with self._told():
+            acts.append(self.path, kind, slug, **said)
+
+    def _read(self) -> tuple[tuple[acts.Act, ...], tuple[str, ...]]:
+        with self._told():
+            return acts.read(self.path)
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise WrongValue(
+                f"what you do cannot be kept in {self.path}: {error.strerror or error}: "
+                "check its rights, or name another folder with --reports"
+            ) from error
 
 
 # Which facts
@@ -199,14 +216,13 @@ def _is_left(done: FactProgress) -> bool:
 # The lesson
 
 
-def _hold(lesson: Lesson, record: Acts, settings: Settings) -> int:
+def _hold(lesson: Lesson, taught: Curriculum, record: Acts, settings: Settings) -> int:
     """Hold the lesson; the exit code.
 
     Raises:
         BrokerError: Kafka cannot be had.
-        OSError: the acts cannot be read or written.
+        WrongValue: nobody answers, or nothing can be kept.
     """
-    taught = load(settings.curriculum)
     for word in record.set_aside:
         output.line(word, style="yellow")
     output.line(f"{lesson.task.id} {lesson.task.title}: {lesson.task.question}", style="bold")
@@ -227,7 +243,7 @@ def _hold(lesson: Lesson, record: Acts, settings: Settings) -> int:
                     raise WrongValue(NOBODY_ANSWERS) from None
             _sum_up(lesson.task, taught, record)
     except KeyboardInterrupt:
-        code = ENDED_BY_CTRL_C
+        code = typed.ENDED_BY_CTRL_C
         with _undisturbed():
             output.line()
             _sum_up(lesson.task, taught, record)
@@ -328,11 +344,11 @@ class Teacher:
         why_not = why_not_here(stated, self.warm.backend)
         if why_not:
             output.line(f"It does not run here: {why_not}.", style="yellow")
-        chosen = self._predict(slug, done, is_repeated=is_repeated)
+        answer = self._predict(slug, done, is_repeated=is_repeated)
         seen = None if why_not else self._run(stated)
         output.line()
-        if chosen is not None:
-            asking.tell_result(output, prediction, chosen)
+        if answer is not None:
+            asking.tell_result(output, prediction, answer)
             output.line()
         if seen is not None:
             self._show(stated, seen)
@@ -349,19 +365,20 @@ class Teacher:
         else:
             output.line()
 
-    def _predict(self, slug: str, done: FactProgress, *, is_repeated: bool) -> str | None:
-        """What was chosen, now or earlier; None where the answer was known before."""
+    def _predict(self, slug: str, done: FactProgress, *, is_repeated: bool) -> Answer | None:
+        """The answer, given now or earlier; None where it was seen before it was asked for."""
         prediction = self._task.predictions[slug]
         if is_repeated or done.can_be_predicted:
             if is_repeated:
                 output.line("You know this one: it is a repetition, and does not count again.")
-            return asking.predict(output, prediction, slug, self._acts.path)
+            answer = asking.predict(output, prediction)
+            self._acts.predicted(slug, answer)
+            return answer
         output.line(prediction.question, style="bold")
         output.line()
         if done.predicted is not None:
-            chosen = done.predicted.choice
             output.line(f"You answered on {_day(done.predicted.at)}; it was not explained yet.")
-            return chosen
+            return Answer(done.predicted.choice, done.predicted.is_right)
         if done.shown_until is not None:
             day = _day(done.shown_until)
             output.line(f"You have seen the answer: a prediction counts again from {day} on.")
@@ -377,15 +394,20 @@ class Teacher:
             output.line("Kafka is starting ...", style="dim")
         self.warm.ensure(output.line)
         output.line("It runs now, on a real Kafka ...", style="dim")
-        ended = self.warm.pytest(*self._tests_of(stated))
+        ended = self.warm.pytest(
+            *self._tests_of(stated), told_as=("kafkalab", "learn", stated.slug)
+        )
         typed.forget()
         return self._seen_in(ended, stated)
 
     def _tests_of(self, stated: Statement) -> list[str]:
         module = self._taught.folder / f"{stated.module}.py"
         of_fact = [each for each in self._taught.statements if each.slug == stated.slug]
-        also_slow = ["-m", "slow or not slow"] if any(each.is_slow for each in of_fact) else []
-        return [*also_slow, *(f"{module}::{each.function}" for each in of_fact)]
+        options = ["-m", "slow or not slow"] if any(each.is_slow for each in of_fact) else []
+        if not is_of_project(module, Path.cwd()):
+            # The project around an installed package is somebody else's.
+            options.append("--noconftest")
+        return [*options, *(f"{module}::{each.function}" for each in of_fact)]
 
     def _seen_in(self, ended: Ended, stated: Statement) -> Seen | None:
         runs = self._settings.reports / "runs"
@@ -443,7 +465,7 @@ class Teacher:
             return
         said = asking.answer_to(output, "What would change it? (Enter shows)")
         if said:
-            acts.append(self._acts.path, acts.VARIED, stated.slug, said=said)
+            self._acts.add(acts.VARIED, stated.slug, said=said)
         controls = [
             each
             for each in self._taught.statements
@@ -476,7 +498,7 @@ class Teacher:
             answer = asking.one_of(output, "Does yours say the same? (y or n)", YES_OR_NO)
             agrees = answer == "y"
         finally:
-            acts.append(self._acts.path, acts.EXPLAINED, slug, sentence=sentence, agrees=agrees)
+            self._acts.add(acts.EXPLAINED, slug, sentence=sentence, agrees=agrees)
         output.line("Kept." if agrees else "Kept. It is asked again.", style="dim")
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import string
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from kafkalab.curriculum import Statement
-from kafkalab.curriculum.predictions import Choice, Prediction
+from kafkalab.curriculum.predictions import Prediction
 from kafkalab.learning_log import acts
 
 DONT_KNOW, LEAVE = "?", "q"
@@ -15,6 +15,14 @@ DONT_KNOW, LEAVE = "?", "q"
 
 class Left(Exception):
     """The learner does not want to go on; all that was answered is kept."""
+
+
+class Answer(NamedTuple):
+    """What was answered to a fact's question."""
+
+    choice: str
+    """the text of what was chosen; empty for "don't know\""""
+    is_right: bool
 
 
 class Talk(Protocol):
@@ -67,21 +75,11 @@ def one_of(talk: Talk, prompt: str, answers: dict[str, str]) -> str:
         talk.line(f"Please answer {', '.join(others)} or {last} (to leave).", style="yellow")
 
 
-def predict(talk: Talk, prediction: Prediction, slug: str, path: Path) -> str:
-    """Ask what will come of it; the answer is kept at once.
-
-    Args:
-        talk: what asks.
-        prediction: the question.
-        slug: of the fact.
-        path: the file of the acts.
-
-    Returns:
-        The text of the choice; empty for "don't know".
+def predict(talk: Talk, prediction: Prediction) -> Answer:
+    """Ask what will come of it.
 
     Raises:
         Left: the learner left without an answer.
-        OSError: the answer cannot be kept.
     """
     talk.line(prediction.question, style="bold")
     talk.line()
@@ -91,21 +89,37 @@ def predict(talk: Talk, prediction: Prediction, slug: str, path: Path) -> str:
     talk.line("I don't know", indent=2, mark=f"{DONT_KNOW}  ")
     talk.line()
     known = {letter: choice.text for letter, choice in lettered.items()}
-    chosen = one_of(talk, f"{', '.join(known)}, {DONT_KNOW} ({LEAVE} leaves)", {**known, "?": ""})
-    is_right = chosen == prediction.right.text
-    acts.append(path, acts.PREDICTED, slug, choice=chosen, right=is_right)
-    return chosen
+    prompt = f"{', '.join(known)}, {DONT_KNOW} ({LEAVE} leaves)"
+    chosen = one_of(talk, prompt, {**known, DONT_KNOW: ""})
+    return Answer(chosen, chosen == prediction.right.text)
 
 
-def tell_result(talk: Talk, prediction: Prediction, chosen: str) -> None:
-    """Tell whether a choice was right, and of a wrong one why one would think so."""
-    right = f"{_letter_of(prediction, prediction.right.text)}: {prediction.right.text}"
-    if chosen == prediction.right.text:
+def keep(path: Path, slug: str, answer: Answer) -> None:
+    """Keep what was predicted of a fact, in the file of the acts.
+
+    Raises:
+        OSError: it cannot be kept.
+    """
+    acts.append(path, acts.PREDICTED, slug, choice=answer.choice, right=answer.is_right)
+
+
+def tell_result(talk: Talk, prediction: Prediction, answer: Answer) -> None:
+    """Tell whether an answer was right, and of a wrong one why one would think so.
+
+    It may be of an earlier day, when the question had other choices.
+    """
+    lettered = {
+        choice.text: f"{letter}: {choice.text}"
+        for letter, choice in zip(string.ascii_lowercase, prediction.choices, strict=False)
+    }
+    right = lettered[prediction.right.text]
+    if answer.is_right:
         talk.line(f"Right: {right}", style="green")
         return
-    if chosen:
-        talk.line(f"Not so: {_letter_of(prediction, chosen)}: {chosen}", style="yellow")
-        if choice := _choice_of(prediction, chosen):
+    if answer.choice:
+        talk.line(f"Not so: {lettered.get(answer.choice, answer.choice)}", style="yellow")
+    for choice in prediction.choices:
+        if choice.text == answer.choice:
             talk.line(choice.tempting, indent=2)
     talk.line(f"It is {right}", style="green")
 
@@ -115,13 +129,3 @@ def tell_fact(talk: Talk, stated: Statement) -> None:
     talk.line(stated.sentence, style="bold")
     for paragraph in stated.why:
         talk.line(paragraph)
-
-
-def _choice_of(prediction: Prediction, text: str) -> Choice | None:
-    """The choice of that text; None where the question had another one when it was answered."""
-    return next((choice for choice in prediction.choices if choice.text == text), None)
-
-
-def _letter_of(prediction: Prediction, text: str) -> str:
-    texts = [choice.text for choice in prediction.choices]
-    return string.ascii_lowercase[texts.index(text)] if text in texts else "-"
