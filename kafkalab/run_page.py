@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from kafkalab.curriculum import Statement
 from kafkalab.lab import Lab
 from kafkalab.learning_log import code, run_report
 from kafkalab.learning_log.links import relative_link
 from kafkalab.learning_log.pictures import PICTURES, Pictures
+from kafkalab.learning_log.progress import hidden_facts, question_of
 from kafkalab.learning_log.record import RunRecord
 from kafkalab.learning_log.terminal import Terminal
 from kafkalab.learning_log.written import require_ours, write_whole
@@ -106,7 +109,8 @@ class RunPage:
     def pytest_html_results_summary(self, prefix: list[str]) -> None:
         if self.record is not None and self._is_ours:
             log = relative_link(self.log, self.path.parent) if self.log and self.path else ""
-            prefix.append(run_report.summary(self.record, self._lab.curriculum, log))
+            page = run_report.summary(self.record, self._lab.curriculum, log, self._hidden)
+            prefix.append(page)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_results_table_header(self, cells: list[str]) -> None:
@@ -116,7 +120,19 @@ class RunPage:
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_results_table_row(self, report: Any, cells: list[str]) -> None:
         if self._is_ours:
-            run_report.change_row(cells, self._lab.statement_of(report.nodeid))
+            statement = self._lab.statement_of(report.nodeid)
+            run_report.change_row(cells, statement, self._question_before(statement, report))
+
+    @cached_property
+    def _hidden(self) -> frozenset[str]:
+        """The facts whose answers were yet to be predicted when the first of them had run."""
+        return hidden_facts(self._lab.curriculum, self._lab.settings.reports)
+
+    def _question_before(self, statement: Statement | None, report: pytest.TestReport) -> str:
+        """What stands in a sentence's place; empty where it gives nothing away, or has failed."""
+        if statement is None or report.failed or statement.slug not in self._hidden:
+            return ""
+        return question_of(self._lab.curriculum.task(statement.task), statement.slug)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_results_table_html(self, data: list[str]) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from bs4 import BeautifulSoup
 
 from kafkalab.learning_log import acts
 
@@ -95,6 +97,32 @@ def test_an_answer_is_not_shown_before_it_is_predicted(taught: Any, workers: str
     result.stdout.no_fnmatch_line("*A thing is a thing*")
     result.stdout.no_fnmatch_line("*What is no thing*")
     result.stdout.no_fnmatch_line("  guess *")
+
+
+@WORKERS
+def test_the_runs_page_shows_an_answer_after_a_click(taught: Any, workers: str) -> None:
+    """Question first, in the summary and in each row; what was predicted stands there at once."""
+    taught.did(acts.PREDICTED, "other", choice="Something", right=True)
+
+    taught.run(workers)
+
+    soup = BeautifulSoup((taught.folder / "reports" / "run.html").read_text("utf-8"), "html.parser")
+    asked = [each.get_text(" ", strip=True) for each in soup.select(".kafkalab-summary .asked")]
+    assert len(asked) == 1
+    assert asked[0].startswith("What of thing? A thing is a thing.")
+    assert "What is no thing is not." in asked[0], "the control, too"
+    shown = soup.select_one(".kafkalab-summary")
+    assert shown is not None
+    for each in shown.select("details"):
+        each.extract()
+    assert "Another thing is another." in shown.get_text()
+    assert "A thing is a thing." not in shown.get_text()
+    (data,) = soup.select("#data-container")
+    rows = json.loads(str(data["data-jsonblob"]))["tests"]
+    cells = {nodeid.partition("::")[2]: row[0]["resultsTableRow"] for nodeid, row in rows.items()}
+    for test in ("test_a_thing_is", "test_no_thing"):
+        assert any("<summary>What of thing?</summary>" in cell for cell in cells[test])
+    assert not any("<details" in cell for cell in cells["test_another"])
 
 
 def test_in_ci_all_is_shown(taught: Any, monkeypatch: pytest.MonkeyPatch) -> None:

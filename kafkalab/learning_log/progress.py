@@ -13,7 +13,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
-from kafkalab.curriculum import Task
+from kafkalab.curriculum import Curriculum, Task
 from kafkalab.learning_log import acts
 from kafkalab.learning_log.acts import Act
 from kafkalab.learning_log.verdicts import Verdict
@@ -219,6 +219,18 @@ def replay(
         own={task.id: own for task in tasks if (own := _own_code(task, judged, reports))},
         days={about: tuple(each) for about, each in days.items()},
         has_begun=any(act.kind in LEARNED for act in done),
+    )
+
+
+def hidden_facts(curriculum: Curriculum, reports: Path) -> frozenset[str]:
+    """The slugs of the facts whose answers are yet to be predicted; none where acts are broken."""
+    try:
+        done, _ = acts.read(reports / acts.FILE)
+    except acts.BadActs:
+        return frozenset()
+    learner = replay(done, curriculum.tasks, reports)
+    return frozenset(
+        slug for task in curriculum.tasks for slug in task.facts if learner.hides(slug, task)
     )
 
 

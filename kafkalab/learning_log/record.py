@@ -90,6 +90,11 @@ class FactRecord:
         return is_about_component(self.scope)
 
     @property
+    def needs_a_look(self) -> bool:
+        """Whether more is to be said of it than that it holds, or was not run."""
+        return self.verdict not in (Verdict.DEMONSTRATED, Verdict.NOT_RUN)
+
+    @property
     def holds_for(self) -> str:
         """Its scope, and the versions of Kafka for which it is stated."""
         return holds_for(self.scope, self.versions)

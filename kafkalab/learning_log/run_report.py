@@ -13,6 +13,7 @@ from markupsafe import Markup
 from kafkalab.curriculum import Curriculum, Statement
 from kafkalab.learning_log.code import Code
 from kafkalab.learning_log.pictures import Pictures
+from kafkalab.learning_log.progress import question_of
 from kafkalab.learning_log.record import EDITED, FactRecord, RunRecord
 from kafkalab.learning_log.templates import policy_of, prose
 from kafkalab.learning_log.wording import count, why
@@ -84,13 +85,21 @@ def change_header(cells: list[str]) -> None:
     cells.pop()
 
 
-def change_row(cells: list[str], statement: Statement | None) -> None:
-    """The cells of one row, to match the header; every text is escaped (pytest-html #1024)."""
+def change_row(cells: list[str], statement: Statement | None, question: str) -> None:
+    """The cells of one row, to match the header; every text is escaped (pytest-html #1024).
+
+    Args:
+        cells: as pytest-html has them.
+        statement: what the test states; None for one of a host's.
+        question: in the sentence's place, which a click shows; empty where nothing is hidden.
+    """
     if not cells:
         return
     test_id = cells[TEST].removeprefix('<td class="col-testId">').removesuffix("</td>")
     cells[TEST] = Markup('<td class="col-testId">{}</td>').format(test_id)
-    cells.insert(TEST, Markup('<td class="col-sentence">{}</td>').format(_stated(statement)))
+    cells.insert(
+        TEST, Markup('<td class="col-sentence">{}</td>').format(_stated(statement, question))
+    )
     cells.pop()
 
 
@@ -123,7 +132,7 @@ def restrict(page: Path) -> None:
     page.write_text(text, "utf-8")
 
 
-def _stated(statement: Statement | None) -> Markup:
+def _stated(statement: Statement | None, question: str) -> Markup:
     if statement is None:
         return Markup("")
     small = (
@@ -131,13 +140,24 @@ def _stated(statement: Statement | None) -> Markup:
         if statement.role == "control"
         else f"{statement.task} {statement.slug}"
     )
-    return Markup("{} <small>{}</small>").format(prose(statement.sentence), prose(small))
+    told = Markup("{} <small>{}</small>").format(prose(statement.sentence), prose(small))
+    return _asked(question, told) if question else told
 
 
-def summary(record: RunRecord, curriculum: Curriculum, log: str) -> str:
+def _asked(question: str, answer: Markup) -> Markup:
+    """A question whose answer is one click away."""
+    fold = Markup('<details class="asked"><summary>{}</summary>{}</details>')
+    return fold.format(prose(question), answer)
+
+
+def summary(record: RunRecord, curriculum: Curriculum, log: str, hidden: frozenset[str]) -> str:
     """All facts of the run with their verdicts, a table for each task.
 
-    `log` is a link to the learning log; empty where there is none.
+    Args:
+        record: of the run.
+        curriculum: what was run.
+        log: a link to the learning log; empty where there is none.
+        hidden: the slugs of facts that show their question, and the answer after a click.
     """
     parts = [Markup('<div class="kafkalab-summary">')]
     if log:
@@ -152,13 +172,20 @@ def summary(record: RunRecord, curriculum: Curriculum, log: str) -> str:
                 Markup("<h2>{} {}</h2><p>{}</p>").format(task.id, task.title, task.question)
             )
             parts.append(Markup("<p>{}</p>").format(count(facts)))
-            rows = [_fact_row(fact, curriculum.stated_facts[fact.slug]) for fact in facts]
+            rows = [
+                _fact_row(
+                    fact,
+                    curriculum.stated_facts[fact.slug],
+                    question_of(task, fact.slug) if fact.slug in hidden else "",
+                )
+                for fact in facts
+            ]
             parts.append(_table(("Verdict", "Fact", "Scope", "Controls"), rows))
     parts.append(Markup("</div>"))
     return str(Markup("").join(parts))
 
 
-def _fact_row(fact: FactRecord, stated: Statement) -> list[object]:
+def _fact_row(fact: FactRecord, stated: Statement, question: str) -> list[object]:
     verdict = Markup('<span class="verdict {}">{}</span>').format(
         fact.verdict.replace(" ", "-"), fact.verdict
     )
@@ -178,6 +205,9 @@ def _fact_row(fact: FactRecord, stated: Statement) -> list[object]:
             for each in fact.controls
         )
     sentence = Markup("{}{}{}").format(prose(fact.sentence), reason, matters)
+    if question and not fact.needs_a_look:
+        answer = Markup("{}<p>{}</p>").format(sentence, controls)
+        return [verdict, _asked(question, answer), fact.holds_for, ""]
     return [verdict, sentence, fact.holds_for, controls]
 
 

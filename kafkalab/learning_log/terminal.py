@@ -149,7 +149,7 @@ def _show_task(
     for fact in facts:
         hint, stated = task.facts[fact.slug].hint, curriculum.stated_facts[fact.slug]
         again = run_again(fact, curriculum, record)
-        if needs_a_look(fact):
+        if fact.needs_a_look:
             # It is no answer to a question: something is wrong, and is to be read.
             _show_fact(terminal, fact, stated.why, hint, again)
         elif not view.is_brief:
@@ -158,11 +158,6 @@ def _show_task(
     if not view.is_brief:
         terminal.line()
         _wrapped(terminal, count(facts), 2, bold=True)
-
-
-def needs_a_look(fact: FactRecord) -> bool:
-    """Whether more is to be said of it than that it holds, or was not run."""
-    return fact.verdict not in (Verdict.DEMONSTRATED, Verdict.NOT_RUN)
 
 
 def show_standing(
