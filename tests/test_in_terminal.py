@@ -1,0 +1,149 @@
+"""The commands of a learner in a real terminal, as they were installed."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from screens import CTRL_C, screen
+
+from kafkalab.learning_log import acts
+
+COMMAND = str(Path(sys.executable).with_name("kafkalab"))
+
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+
+WIDTHS = pytest.mark.parametrize("columns", [40, 80])
+
+
+class Shown(NamedTuple):
+    """What a terminal showed of a command."""
+
+    lines: list[str]
+    """as they stood there"""
+    received: str
+    """with all colours"""
+    code: int
+
+    @property
+    def text(self) -> str:
+        """All words, wherever lines were broken."""
+        return " ".join("\n".join(self.lines).split())
+
+
+def shown(folder: Path, *arguments: str, columns: int = 80, **environment: str) -> Shown:
+    """A command that has run to its end in a terminal."""
+    command = [COMMAND, *arguments]
+    with screen(command, folder, columns=columns, rows=400, environment=environment) as at:
+        code = at.end()
+        return Shown([line for line in at.whole if line], at.received, code)
+
+
+def begin(folder: Path) -> None:
+    """Predict one fact of 1.1, not so."""
+    path = folder / "reports" / acts.FILE
+    acts.append(path, acts.PREDICTED, "partitions-only-grow", choice="No", right=False)
+
+
+def is_to_copy(line: str) -> bool:
+    """Whether a line may be wider than the terminal: a command or a path, that is never broken."""
+    return bool(re.match(r"\s+(pytest |kafkalab |[a-z0-9-]+$|/)", line))
+
+
+@WIDTHS
+def test_facts(tmp_path: Path, columns: int) -> None:
+    """Slugs and questions fit the terminal; of what was predicted the sentence stands below."""
+    begin(tmp_path)
+
+    at = shown(tmp_path, "facts", "1.1", columns=columns)
+
+    assert "  partitions-only-grow" in at.lines
+    assert "A topic's partitions can only become more" in at.text
+    assert "A partition is files on the broker's disk" not in at.text
+    assert COLOUR.search(at.received), "headings stand out"
+    lines = COLOUR.sub("", at.received).splitlines()
+    assert [line for line in lines if len(line) > columns and not is_to_copy(line)] == []
+
+
+@WIDTHS
+def test_status(tmp_path: Path, columns: int) -> None:
+    """What is yours, what was proved here, the tasks and the next step, in the room there is."""
+    begin(tmp_path)
+
+    at = shown(tmp_path, "status", columns=columns)
+
+    text = at.text
+    assert "predicted 1 of 88" in text
+    assert "1 surprised you: explain them" in text
+    assert "Proved here: 0 of 140 facts" in text
+    assert "> 1.1 Topic provisioning" in text
+    assert "Next: Go on with task 1.1, Topic provisioning" in text
+    lines = COLOUR.sub("", at.received).splitlines()
+    assert [line for line in lines if len(line) > columns and not is_to_copy(line)] == []
+
+
+@WIDTHS
+def test_try(tmp_path: Path, columns: int) -> None:
+    """The copy is made where the shell stands, and a word says how it is run."""
+    at = shown(tmp_path, "try", "partitions-only-grow", columns=columns)
+
+    assert (tmp_path / "my_lab" / "experiments" / "test_partitions_only_grow.py").is_file()
+    text = "".join(at.lines).replace(" ", "")
+    assert "pytestmy_lab/experiments/test_partitions_only_grow.py" in text
+
+
+def test_a_slip_is_one_line(tmp_path: Path) -> None:
+    """What was meant is guessed."""
+    at = shown(tmp_path, "try", "partition-only-grow")
+
+    assert at.code == 2
+    assert "didyoumeanpartitions-only-grow" in "".join(at.text.split())
+    assert "Traceback" not in at.received
+
+
+@pytest.mark.parametrize("command", [["facts", "1.1"], ["status"], ["try", "who-auto-creates"]])
+def test_without_colour_and_without_a_terminal(tmp_path: Path, command: list[str]) -> None:
+    """The same words, and nothing that only a terminal understands."""
+    begin(tmp_path)
+    plain = shown(tmp_path, *command, NO_COLOR="1")
+    (tmp_path / "my_lab").rename(tmp_path / "before") if "try" in command else None
+    piped = subprocess.run(
+        [COMMAND, *command], cwd=tmp_path, capture_output=True, text=True, check=True, env=unsized()
+    )
+
+    assert not re.search(r"\x1b\[3[0-9]", plain.received), "no colour"
+    assert "\x1b" not in piped.stdout
+    # What is to be copied may be longer than a line of the terminal.
+    assert "".join(piped.stdout.split()) == "".join(plain.text.split())
+
+
+def unsized() -> dict[str, str]:
+    """The environment of these tests, in which no terminal has a width."""
+    return {key: value for key, value in os.environ.items() if key not in ("COLUMNS", "LINES")}
+
+
+@WIDTHS
+def test_learn(tmp_path: Path, columns: int) -> None:
+    """One fact on a real Kafka: asked, answered wrong, run, told why; left by Ctrl-C."""
+    learn = [COMMAND, "learn", "reading-removes-nothing", "--backend", "embedded"]
+    with screen(learn, tmp_path, columns=columns, rows=60) as at:
+        at.see("A topic holds a, b, c.", "(q leaves) >")
+        at.type("x")
+        at.see("Please answer a, b, c, ? or q (to leave).")
+        at.type("b")
+        at.see("Not so: b: Only what is written later", "It is a: a, b and c", "(Enter shows) >")
+        at.press(CTRL_C)
+        code = at.end()
+
+    assert code == 130
+    assert "Traceback" not in at.received
+    done, _ = acts.read(tmp_path / "reports" / acts.FILE)
+    assert [(act.kind, act.about, act.said["right"]) for act in done] == [
+        (acts.PREDICTED, "reading-removes-nothing", False)
+    ]
+    assert "1 surprised you: explain them" in shown(tmp_path, "status", columns=columns).text
