@@ -823,8 +823,8 @@ def test_a_real_fact_on_a_real_kafka(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("PYTEST_ADDOPTS", "--nonsense")
     ini = "[tool.pytest.ini_options]\naddopts = '--more-nonsense'"
     (tmp_path / "pyproject.toml").write_text(ini, "utf-8")
-    program = "from kafkalab.cli import main; main()"
-    command = [sys.executable, "-c", program, "learn", "1.3", "--backend=embedded"]
+    # -P: what was installed, and not what lies in the current folder.
+    command = [sys.executable, "-P", "-m", "kafkalab", "learn", "1.3", "--backend=embedded"]
     with screen(command, tmp_path) as at:
         at.see("(q leaves) >")
         at.type("c")
