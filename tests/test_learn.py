@@ -129,10 +129,11 @@ def learn(
     backend = _played_backend(lessons.folder)
     monkeypatch.setattr(learning, "choose", lambda _: (backend, ""))
 
-    def call(*arguments: str, answers: str = "") -> Said:
+    def call(*arguments: str, answers: str | bytes = "") -> Said:
         monkeypatch.setattr(sys, "argv", ["kafkalab", "learn", *arguments])
-        typed = f"{answers}\n".replace("|", "\n") if answers else ""
-        monkeypatch.setattr(sys, "stdin", io.StringIO(typed))
+        given = answers.encode() if isinstance(answers, str) else answers
+        pipe = io.BytesIO(given.replace(b"|", b"\n") + b"\n" if given else b"")
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(pipe, "utf-8", "strict"))
         capsys.readouterr()
         code = 0
         try:
@@ -809,6 +810,14 @@ def test_without_a_terminal_it_says_so_at_once(lessons: Any, redirection: str) -
 
     assert at.received.count("\n") == 1
     assert lessons.launches == 0
+
+
+def test_letters_of_another_alphabet_are_no_end(learn: Learn, lessons: Any) -> None:
+    """They are kept as Python writes them, and the lesson goes on."""
+    said = learn("9.1", answers=b"b||\xfcber|y|q")
+
+    assert said.code == 0
+    assert done(lessons)[-1][2] == {"sentence": r"\xfcber", "agrees": True}
 
 
 # On a real Kafka
