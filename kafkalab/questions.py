@@ -104,6 +104,7 @@ class Questions:
         talk.line()
         asking.tell_result(talk, prediction, self._answers[stated.slug])
         asking.tell_fact(talk, stated)
+        talk.line(f"To say why: kafkalab learn {stated.slug}")
 
     def _talk(self) -> Conversation:
         return Conversation(self._config.pluginmanager.getplugin("terminalreporter"))

@@ -7,6 +7,7 @@ import os
 import stat
 import sys
 import termios
+from io import TextIOWrapper
 
 ENDED_BY_CTRL_C = 130
 """the exit code of whom Ctrl-C ended: 128 and the number of SIGINT, as shells count"""
@@ -27,13 +28,12 @@ def line(prompt: str) -> str:
 
         # What is pasted is one answer, of however many lines.
         readline.parse_and_bind("set enable-bracketed-paste on")
-    if sys.stdin is None:
+    if sys.stdin is None or sys.stdin.closed:
         raise EOFError
-    try:
-        return " ".join(input(prompt).split())
-    except ValueError as error:
-        # It was closed, or speaks another alphabet.
-        raise EOFError from error
+    if isinstance(sys.stdin, TextIOWrapper) and sys.stdin.errors == "strict":
+        # What is in no alphabet that it knows is written as Python writes it.
+        sys.stdin.reconfigure(errors="backslashreplace")
+    return " ".join(input(prompt).split())
 
 
 def may_come() -> bool:

@@ -129,10 +129,11 @@ def learn(
     backend = _played_backend(lessons.folder)
     monkeypatch.setattr(learning, "choose", lambda _: (backend, ""))
 
-    def call(*arguments: str, answers: str = "") -> Said:
+    def call(*arguments: str, answers: str | bytes = "") -> Said:
         monkeypatch.setattr(sys, "argv", ["kafkalab", "learn", *arguments])
-        typed = f"{answers}\n".replace("|", "\n") if answers else ""
-        monkeypatch.setattr(sys, "stdin", io.StringIO(typed))
+        given = answers.encode() if isinstance(answers, str) else answers
+        pipe = io.BytesIO(given.replace(b"|", b"\n") + b"\n" if given else b"")
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(pipe, "utf-8", "strict"))
         capsys.readouterr()
         code = 0
         try:
@@ -811,6 +812,14 @@ def test_without_a_terminal_it_says_so_at_once(lessons: Any, redirection: str) -
     assert lessons.launches == 0
 
 
+def test_letters_of_another_alphabet_are_no_end(learn: Learn, lessons: Any) -> None:
+    """They are kept as Python writes them, and the lesson goes on."""
+    said = learn("9.1", answers=b"b||\xfcber|y|q")
+
+    assert said.code == 0
+    assert done(lessons)[-1][2] == {"sentence": r"\xfcber", "agrees": True}
+
+
 # On a real Kafka
 
 
@@ -823,8 +832,8 @@ def test_a_real_fact_on_a_real_kafka(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("PYTEST_ADDOPTS", "--nonsense")
     ini = "[tool.pytest.ini_options]\naddopts = '--more-nonsense'"
     (tmp_path / "pyproject.toml").write_text(ini, "utf-8")
-    program = "from kafkalab.cli import main; main()"
-    command = [sys.executable, "-c", program, "learn", "1.3", "--backend=embedded"]
+    # -P: what was installed, and not what lies in the current folder.
+    command = [sys.executable, "-P", "-m", "kafkalab", "learn", "1.3", "--backend=embedded"]
     with screen(command, tmp_path) as at:
         at.see("(q leaves) >")
         at.type("c")

@@ -90,7 +90,7 @@ def test_it_asks_before_a_fact_and_tells_after_it(lessons: Any, capture: str) ->
         at.type("a")
         at.see(
             "Not so: a: No thing Nothing is, some think. It is b: A thing "
-            "A thing is a thing. So it was ever.",
+            "A thing is a thing. So it was ever. To say why: kafkalab learn thing",
             "And another?",
             "(q leaves) >",
         )

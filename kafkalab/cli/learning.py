@@ -36,6 +36,15 @@ from kafkalab.facts import why_not_here
 from kafkalab.learning_log import acts, asking, page
 from kafkalab.learning_log.asking import Answer, Left
 from kafkalab.learning_log.commands import fact_command, task_command, with_solutions
+from kafkalab.learning_log.lessons import (
+    Lesson,
+    asked_of,
+    is_left,
+    lesson_of_fact,
+    lesson_of_task,
+    next_lesson,
+    slow_of,
+)
 from kafkalab.learning_log.progress import FactProgress, Replay, replay
 from kafkalab.learning_log.record import FactRecord, TestRecord
 from kafkalab.learning_log.stored import read_run, read_tests
@@ -87,12 +96,13 @@ def learn(
     taught = load(settings.curriculum)
     if not typed.may_come():
         raise WrongValue(NOBODY_ANSWERS)
-    record = Acts(taught, settings.reports)
-    if code := _hold(_lesson_of(what, taught, record), taught, record, settings):
+    notebook = Notebook(taught, settings.reports)
+    lesson = _lesson_of(what, taught, notebook.progress)
+    if code := _hold(lesson, taught, notebook, settings):
         raise typer.Exit(code)
 
 
-class Acts:
+class Notebook:
     """What the learner did, as it is now, and what is added to it.
 
     All that reads or writes raises WrongValue where the file does not let it.
@@ -143,32 +153,17 @@ class Acts:
 # Which facts
 
 
-@dataclass(frozen=True)
-class Lesson:
-    """What is asked, in this order."""
-
-    task: Task
-    recalled: tuple[str, ...]
-    """explained a week ago or earlier: to be said again, from memory"""
-    learned: tuple[str, ...]
-    """to be predicted, seen and explained, as far as each was not yet"""
-    is_repeated: bool = False
-    """one fact was asked for by its slug, and all was done with it"""
-
-
-def _lesson_of(what: str | None, taught: Curriculum, record: Acts) -> Lesson:
+def _lesson_of(what: str | None, taught: Curriculum, progress: Replay) -> Lesson:
     """The lesson that was asked for.
 
     Raises:
-        WrongValue: there is no such task or fact, or the fact has no question.
+        WrongValue: there is no such task or fact, or it has no question.
     """
-    progress = record.progress
     if what is None:
-        lessons = [_of_task(task, taught, progress) for task in taught.tasks if task.predictions]
-        if not lessons:
+        lesson = next_lesson(taught, progress)
+        if lesson is None:
             raise WrongValue("this curriculum has no questions: kafkalab facts lists its facts")
-        with_more = [each for each in lessons if each.recalled or each.learned]
-        return next((each for each in with_more if each.learned), (with_more or lessons)[-1])
+        return lesson
     slug = what.replace("_", "-")
     if slug in taught.stated_facts:
         return _of_fact(taught.stated_facts[slug], taught, progress)
@@ -180,7 +175,7 @@ def _lesson_of(what: str | None, taught: Curriculum, record: Acts) -> Lesson:
         raise WrongValue(f"{error}{meant}") from error
     if not task.predictions:
         raise WrongValue(f"task {task.id} has no questions: kafkalab facts {task.id} lists it")
-    return _of_task(task, taught, progress)
+    return lesson_of_task(task, taught, progress)
 
 
 def _of_fact(stated: Statement, taught: Curriculum, progress: Replay) -> Lesson:
@@ -188,66 +183,46 @@ def _of_fact(stated: Statement, taught: Curriculum, progress: Replay) -> Lesson:
     if stated.slug not in task.predictions:
         command = with_solutions(fact_command(stated, taught), OWN_FOLDER)
         raise WrongValue(f"{stated.slug} has no question: it judges your own code: {command}")
-    done = progress.of(stated.slug, task.id)
-    return Lesson(task, (), (stated.slug,), is_repeated=not _is_left(done))
-
-
-def _of_task(task: Task, taught: Curriculum, progress: Replay) -> Lesson:
-    done = {slug: progress.of(slug, task.id) for slug in _asked(task, taught)}
-    recalled = [slug for slug, each in done.items() if each.explained and each.explained.is_due]
-    left = [slug for slug, each in done.items() if _is_left(each)]
-    return Lesson(task, tuple(recalled), tuple(left))
-
-
-def _asked(task: Task, taught: Curriculum) -> list[str]:
-    """The facts that a task asks: those that take a minute only by their slugs."""
-    stated = taught.stated_facts
-    return [
-        slug
-        for slug in task.facts
-        if slug in task.predictions and slug in stated and not stated[slug].is_slow
-    ]
-
-
-def _is_left(done: FactProgress) -> bool:
-    return done.explained is None or done.can_be_predicted
+    return lesson_of_fact(stated.slug, task, progress)
 
 
 # The lesson
 
 
-def _hold(lesson: Lesson, taught: Curriculum, record: Acts, settings: Settings) -> int:
+def _hold(lesson: Lesson, taught: Curriculum, notebook: Notebook, settings: Settings) -> int:
     """Hold the lesson; the exit code.
 
     Raises:
         BrokerError: Kafka cannot be had.
         WrongValue: nobody answers, or nothing can be kept.
     """
-    for word in record.set_aside:
+    for word in notebook.set_aside:
         output.line(word, style="yellow")
     output.line(f"{lesson.task.id} {lesson.task.title}: {lesson.task.question}", style="bold")
+    teacher = Teacher(taught, settings, lesson.task, notebook)
     code = 0
     try:
-        with contextlib.ExitStack() as stack:
-            teacher = Teacher(taught, settings, lesson.task, record)
-            if lesson.learned:
-                teacher.warm = stack.enter_context(_kafka(settings))
-            try:
-                for slug in lesson.recalled:
-                    teacher.recall(slug)
-                for slug in lesson.learned:
-                    teacher.teach(slug, is_repeated=lesson.is_repeated)
-            except Left as left:
-                is_at_end = isinstance(left.__cause__, EOFError) and not typed.is_terminal()
-                if is_at_end and not record.has_grown:
-                    raise WrongValue(NOBODY_ANSWERS) from None
-            _sum_up(lesson.task, taught, record)
+        _teach(lesson, teacher, settings)
+    except Left as left:
+        is_at_end = isinstance(left.__cause__, EOFError) and not typed.is_terminal()
+        if is_at_end and not notebook.has_grown:
+            raise WrongValue(NOBODY_ANSWERS) from None
     except KeyboardInterrupt:
         code = typed.ENDED_BY_CTRL_C
-        with _undisturbed():
-            output.line()
-            _sum_up(lesson.task, taught, record)
+        output.line()
+    with _undisturbed():
+        _sum_up(lesson.task, taught, notebook)
     return code
+
+
+def _teach(lesson: Lesson, teacher: Teacher, settings: Settings) -> None:
+    for slug in lesson.recalled:
+        teacher.recall(slug)
+    if lesson.learned:
+        # It starts while the first question is read.
+        with _kafka(settings) as warm:
+            for slug in lesson.learned:
+                teacher.teach(slug, warm, is_repeated=lesson.is_repeated)
 
 
 @contextlib.contextmanager
@@ -273,9 +248,9 @@ def _undisturbed() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _sum_up(task: Task, taught: Curriculum, record: Acts) -> None:
+def _sum_up(task: Task, taught: Curriculum, notebook: Notebook) -> None:
     """Tell what the learner has done of the task, and how to go on."""
-    asked, progress = _asked(task, taught), record.progress
+    asked, progress = asked_of(task, taught), notebook.progress
     done = [progress.of(slug, task.id) for slug in asked]
     guesses = [each.predicted for each in done if each.predicted]
     right = sum(guess.is_right for guess in guesses)
@@ -286,13 +261,11 @@ def _sum_up(task: Task, taught: Curriculum, record: Acts) -> None:
         f"explained {explained}.",
         style="bold",
     )
-    for slug in task.predictions:
-        is_slow = slug in taught.stated_facts and taught.stated_facts[slug].is_slow
-        if is_slow and _is_left(progress.of(slug, task.id)):
+    for slug in slow_of(task, taught):
+        if is_left(progress.of(slug, task.id)):
             output.line("One fact takes a minute, and is asked by its name:")
             output.whole(f"kafkalab learn {slug}", indent=2)
-    lesson = _of_task(task, taught, progress)
-    if lesson.learned or lesson.recalled:
+    if not lesson_of_task(task, taught, progress).is_over:
         output.line("To go on:")
         output.whole(f"kafkalab learn {task.id}", indent=2)
     else:
@@ -311,12 +284,13 @@ class Seen:
 class Teacher:
     """Asks and shows the facts of a task."""
 
-    def __init__(self, taught: Curriculum, settings: Settings, task: Task, record: Acts) -> None:
+    def __init__(
+        self, taught: Curriculum, settings: Settings, task: Task, notebook: Notebook
+    ) -> None:
         self._taught = taught
         self._settings = settings
         self._task = task
-        self._acts = record
-        self.warm: WarmBroker | None = None
+        self._notebook = notebook
 
     def recall(self, slug: str) -> None:
         """Ask for a fact's sentence a week after it was explained, without showing it first.
@@ -330,7 +304,7 @@ class Teacher:
         output.line("You explained this a week ago, or earlier. Say it once more, from memory.")
         self._explain(slug)
 
-    def teach(self, slug: str, *, is_repeated: bool) -> None:
+    def teach(self, slug: str, warm: WarmBroker, *, is_repeated: bool) -> None:
         """Predict, run, explain: from where it was left.
 
         Raises:
@@ -339,13 +313,12 @@ class Teacher:
         """
         stated, prediction = self._taught.stated_facts[slug], self._task.predictions[slug]
         self._head(slug)
-        done = self._acts.progress.of(slug, self._task.id)
-        assert self.warm is not None
-        why_not = why_not_here(stated, self.warm.backend)
+        done = self._notebook.progress.of(slug, self._task.id)
+        why_not = why_not_here(stated, warm.backend)
         if why_not:
             output.line(f"It does not run here: {why_not}.", style="yellow")
         answer = self._predict(slug, done, is_repeated=is_repeated)
-        seen = None if why_not else self._run(stated)
+        seen = None if why_not else self._run(stated, warm)
         output.line()
         if answer is not None:
             asking.tell_result(output, prediction, answer)
@@ -357,7 +330,7 @@ class Teacher:
         self._explain(slug)
 
     def _head(self, slug: str) -> None:
-        asked = _asked(self._task, self._taught)
+        asked = asked_of(self._task, self._taught)
         # One that takes a minute is not among them.
         if slug in asked:
             output.line()
@@ -372,7 +345,7 @@ class Teacher:
             if is_repeated:
                 output.line("You know this one: it is a repetition, and does not count again.")
             answer = asking.predict(output, prediction)
-            self._acts.predicted(slug, answer)
+            self._notebook.predicted(slug, answer)
             return answer
         output.line(prediction.question, style="bold")
         output.line()
@@ -386,17 +359,14 @@ class Teacher:
 
     # The run
 
-    def _run(self, stated: Statement) -> Seen | None:
+    def _run(self, stated: Statement, warm: WarmBroker) -> Seen | None:
         """Run a fact with its controls; None where nothing came of it, which is told."""
-        assert self.warm is not None
         output.line()
-        if not self.warm.is_ready:
+        if not warm.is_ready:
             output.line("Kafka is starting ...", style="dim")
-        self.warm.ensure(output.line)
+        warm.ensure(output.line)
         output.line("It runs now, on a real Kafka ...", style="dim")
-        ended = self.warm.pytest(
-            *self._tests_of(stated), told_as=("kafkalab", "learn", stated.slug)
-        )
+        ended = warm.pytest(*self._tests_of(stated), told_as=("kafkalab", "learn", stated.slug))
         typed.forget()
         return self._seen_in(ended, stated)
 
@@ -465,7 +435,7 @@ class Teacher:
             return
         said = asking.answer_to(output, "What would change it? (Enter shows)")
         if said:
-            self._acts.add(acts.VARIED, stated.slug, said=said)
+            self._notebook.add(acts.VARIED, stated.slug, said=said)
         controls = [
             each
             for each in self._taught.statements
@@ -498,7 +468,7 @@ class Teacher:
             answer = asking.one_of(output, "Does yours say the same? (y or n)", YES_OR_NO)
             agrees = answer == "y"
         finally:
-            self._acts.add(acts.EXPLAINED, slug, sentence=sentence, agrees=agrees)
+            self._notebook.add(acts.EXPLAINED, slug, sentence=sentence, agrees=agrees)
         output.line("Kept." if agrees else "Kept. It is asked again.", style="dim")
 
 
