@@ -16,12 +16,12 @@ from typing import Any, NamedTuple
 
 import psutil
 import pytest
+from screens import COLOUR, CTRL_C, CTRL_D, ENTER, Screen, screen
 
 import kafkalab.__main__
 from kafkalab.cli import learning, main
 from kafkalab.learning_log import acts
 from kafkalab.waiting import wait_until
-from tests.screens import COLOUR, CTRL_C, CTRL_D, ENTER, Screen, screen
 
 LESSON = """
     @pytest.mark.fact("thing", scope="any client")
