@@ -16,12 +16,12 @@ from typing import Any, NamedTuple
 
 import psutil
 import pytest
+from screens import COLOUR, CTRL_C, CTRL_D, ENTER, Screen, screen
 
 import kafkalab.__main__
-from kafkalab.cli import learning, main
+from kafkalab.cli import evidence, learning, main
 from kafkalab.learning_log import acts
 from kafkalab.waiting import wait_until
-from tests.screens import COLOUR, CTRL_C, CTRL_D, ENTER, Screen, screen
 
 LESSON = """
     @pytest.mark.fact("thing", scope="any client")
@@ -31,12 +31,6 @@ LESSON = """
         So it was ever.
         '''
         evidence.table("Things", [{"name": "one", "size": 1}, {"name": "two", "size": 22}])
-        evidence.shares("Shares", {0: {"a": 3, "b": 1}, 1: {"a": 4}})
-        evidence.timeline("Owners", [
-            {"row": "0", "start": 0, "end": 1, "what": "left"},
-            {"row": "0", "start": 1.5, "end": 2, "what": "right"},
-        ])
-        evidence.series("Lag", {"0": [(0, 3), (1, 9), (2, 0)]}, "records")
         evidence.number("measured", 7, "ms")
         assert True, "it is"
 
@@ -91,7 +85,7 @@ choices = [
 PLAYED_LEARN = """
 import conftest, kafkalab.lab
 import kafkalab.__main__
-from kafkalab.cli import learning, main
+from kafkalab.cli import evidence, learning, main
 learning.choose = kafkalab.lab.choose
 main()
 """
@@ -235,16 +229,61 @@ def test_what_ran_is_a_run_like_any_other(learn: Learn, lessons: Any) -> None:
     assert lessons.launches == 1, "both on the broker that was warm"
 
 
-def test_evidence_is_shown_as_text(learn: Learn) -> None:
-    """Shares and timelines as bars, lines in words."""
-    lines = learn("9.1", answers="b|q").out.splitlines()
+def test_evidence_is_shown_as_text(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Shares and timelines as bars, lines in words; what to look at stands above."""
+    monkeypatch.setenv("COLUMNS", "80")
+    left = {"row": "0", "start": 0.0, "end": 1.0, "what": "left"}
+    right = {"row": "0", "start": 1.5, "end": 2.0, "what": "right"}
+    lines = {"0": [[0.0, 3.0], [1.0, 9.0], [2.0, None], [3.0, 0.0]]}
 
-    assert f"    0  {'#' * 50} 4 (50%)" in lines
-    assert "       a 3, b 1" in lines
-    owners = lines[lines.index("  Owners:") + 1 :]
-    assert owners[0].split() == ["0", "A" * 25 + "." * 12 + "B" * 13]
-    assert owners[1:4] == ["    from 0 to 2 s", "    A  left", "    B  right"]
-    assert "    0  first 3, highest 9, last 0 records" in lines
+    evidence.show(
+        {
+            "": [
+                {
+                    "kind": "table",
+                    "title": "Things",
+                    "look": "They differ.",
+                    "columns": ["name", "is one"],
+                    "rows": [["one", True], ["", False], [None, 3]],
+                    "left_out": 2,
+                },
+                {"kind": "shares", "title": "Shares", "counts": {"0": {"a": 3, "b": 1}, "1": {}}},
+                {"kind": "timeline", "title": "Owners", "spans": [left, right], "left_out": 0},
+                {
+                    "kind": "series",
+                    "title": "Lag",
+                    "unit": "records",
+                    "lines": lines,
+                    "lines_left_out": 0,
+                },
+                {"kind": "number", "name": "measured", "value": 7, "unit": "ms"},
+            ]
+        }
+    )
+
+    assert [line.rstrip() for line in capsys.readouterr().out.splitlines()] == [
+        "  Things:",
+        "    They differ.",
+        "    name   is one",
+        "    one    yes",
+        "    empty  no",
+        "    none   3",
+        "    and 2 rows more, in the learning log",
+        "  Shares:",
+        f"    0  {'#' * 50} 4 (100%)",
+        "       a 3, b 1",
+        "    1  0 (0%)",
+        "  Owners:",
+        f"    0  {'A' * 25}{'.' * 12}{'B' * 13}",
+        "    from 0 to 2 s",
+        "    A  left",
+        "    B  right",
+        "  Lag:",
+        "    0  first 3, highest 9, last 0 records",
+        "  measured: 7 ms",
+    ]
 
 
 def test_of_several_cases_the_first_is_shown_whole(learn: Learn, lessons: Any) -> None:
@@ -503,7 +542,8 @@ def test_acts_that_cannot_be_kept_are_told_in_one_line(learn: Learn, lessons: An
     said = learn("9.1", answers="b")
 
     assert (said.code, said.err.count("\n")) == (2, 1)
-    assert "cannot be kept" in said.err
+    assert acts.FILE in said.err
+    assert "check its rights" in said.err
 
 
 def test_a_broken_line_of_acts_is_named(learn: Learn, lessons: Any) -> None:
@@ -837,9 +877,9 @@ def test_a_real_fact_on_a_real_kafka(tmp_path: Path, monkeypatch: pytest.MonkeyP
     with screen(command, tmp_path) as at:
         at.see("(q leaves) >")
         at.type("c")
-        at.see("Offsets: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]", "What would change it?")
+        at.see("Right: c: 0 to 9", "What was seen: Offsets: ", "What would change it?")
         at.type("transactions")
-        at.see("Offsets: [0, 1, 6, 7], the end is at 9", "yours >")
+        at.see("Transactions leave gaps", "Offsets: ", "yours >")
         at.type("")
         at.see("2 of 15", "(q leaves) >")
         at.type("a")

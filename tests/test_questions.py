@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from screens import CTRL_C, CTRL_D, ENTER, Screen, screen
 
 from kafkalab.learning_log import acts
-from tests.screens import CTRL_C, CTRL_D, ENTER, Screen, screen
 
 LESSON = """
     @pytest.mark.fact("thing", scope="any client")

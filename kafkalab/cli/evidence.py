@@ -41,8 +41,15 @@ def show(cases: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
         shown += told
 
 
-def _table(item: Mapping[str, Any]) -> None:
+def _title(item: Mapping[str, Any]) -> None:
     output.line(f"{item['title']}:", indent=INDENT)
+    # What to look at: records of earlier versions have none.
+    if look := item.get("look"):
+        output.line(look, style="italic", indent=2 * INDENT)
+
+
+def _table(item: Mapping[str, Any]) -> None:
+    _title(item)
     cells = [[_cell(value) for value in row] for row in item["rows"]]
     rows = cells[:MOST_ROWS]
     if not rows:
@@ -71,11 +78,13 @@ def _width(rows: Sequence[Sequence[str]]) -> int:
 
 
 def _cell(value: object) -> str:
-    return "none" if value is None else str(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "none" if value is None else str(value) or "empty"
 
 
 def _shares(item: Mapping[str, Any]) -> None:
-    output.line(f"{item['title']}:", indent=INDENT)
+    _title(item)
     counts = {place: sum(parts.values()) for place, parts in item["counts"].items()}
     whole, most = sum(counts.values()), max(counts.values(), default=0)
     margin = max(map(len, counts), default=0) + 2
@@ -94,7 +103,7 @@ def _shares(item: Mapping[str, Any]) -> None:
 
 def _timeline(item: Mapping[str, Any]) -> None:
     """A letter stands for what held the row, a dot for nothing."""
-    output.line(f"{item['title']}:", indent=INDENT)
+    _title(item)
     spans = item["spans"]
     if not spans:
         output.line("nothing", indent=2 * INDENT)
@@ -138,7 +147,7 @@ def _bar(
 
 
 def _series(item: Mapping[str, Any]) -> None:
-    output.line(f"{item['title']}:", indent=INDENT)
+    _title(item)
     for name, points in list(item["lines"].items())[:MOST_ROWS]:
         values = [value for _, value in points if value is not None]
         told = "no value"
