@@ -159,7 +159,12 @@ class Evidence:
     def number(self, name: str, value: float, unit: str = "") -> None:
         """Record one measured or counted value."""
         self.items.append(
-            {"kind": "number", "name": self._plain(name), "value": self._plain(value), "unit": self._plain(unit)}
+            {
+                "kind": "number",
+                "name": self._plain(name),
+                "value": self._plain(value),
+                "unit": self._plain(unit),
+            }
         )
 
     def note(self, text: str, *values: object) -> None:
