@@ -986,9 +986,8 @@ def test_distribution_adds_up(
         look="At most three bars have records, for there are three keys. The empty ones are "
         "counted, too.",
     )
-    evidence.table(
-        "Figures", [{"max over mean": seen.skew, "chi-square": statistic, "p-value": p_value}]
-    )
+    figures = {"max over mean": seen.skew, "chi-square": statistic, "p-value": p_value}
+    evidence.table("Figures", [{name: float(f"{each:.3g}") for name, each in figures.items()}])
     assert list(seen.counts) == [counts[partition] for partition in range(6)], "empty ones too"
     assert sum(seen.counts) == 30, "no record is missing"
     assert sum(seen.shares) == pytest.approx(1), "shares are parts of the whole"

@@ -435,7 +435,7 @@ def test_offsets_expire(
         "Committed offsets of the three groups",
         [{"when": "at first", **at_first}, {"when": "in the end", **in_the_end}],
     )
-    evidence.number("from first to last", round(time.monotonic() - started, 1), "s")
+    evidence.number("from the commits to the last look", round(time.monotonic() - started, 1), "s")
     assert at_first == {"stays": 5, "left": 5, "assigns": 5}
     assert in_the_end == {"stays": 5, "left": None, "assigns": None}, "only a member keeps them"
 
@@ -834,8 +834,7 @@ def test_aborted_records_are_hidden(
 
     reader = consumer({"isolation.level": "read_committed"})
 
-    seen = read_on(reader, name)
-    evidence.note("Read before the record that was sent last: {}", seen)
+    seen = polled_before_the_last(reader, name, evidence)
     assert seen == [b"a"], "what was committed, and nothing else"
 
 
@@ -852,8 +851,7 @@ def test_read_uncommitted_sees_aborted_records(
 
     reader = consumer({"isolation.level": "read_uncommitted"})
 
-    seen = read_on(reader, name)
-    evidence.note("Read before the record that was sent last: {}", seen)
+    seen = polled_before_the_last(reader, name, evidence)
     assert seen == [b"a", b"aborted"]
 
 
@@ -956,7 +954,7 @@ def test_one_more_poll_passes_the_marker(
     reader.commit(asynchronous=False)
 
     lag = lag_of(consumer(), [(name, 0)])[name, 0]
-    evidence.number("lag", lag or 0)
+    evidence.note("The lag: {}", lag)
     assert lag == 0
 
 
@@ -982,7 +980,7 @@ def test_a_transaction_that_takes_too_long_is_aborted(
     refused = refused_by(lambda: writer.commit_transaction(20), lambda: writer.flush(20))
     send(producer(), name, [SENTINEL])
     seen = read_on(consumer(), name)
-    evidence.number("the transaction ended by itself after", round(seconds, 2), "s")
+    evidence.number("the log had a marker after", round(seconds, 2), "s")
     evidence.note("commit_transaction() raised {}", refused[0])
     evidence.note("Read before the record that was sent last: {}", seen)
     assert refused[0].code() == KafkaError._FENCED, "the commit is refused"
@@ -1884,6 +1882,19 @@ def read_on(reader: Consumer, topic: str) -> list[bytes]:
     """What the next process of a group reads: from its commit to the sentinel."""
     reader.assign([TopicPartition(topic, 0)])
     return read_to_sentinel(reader)
+
+
+def polled_before_the_last(reader: Consumer, topic: str, evidence: Evidence) -> list[bytes | None]:
+    """The values of all that poll() gives before the sentinel, errors too; goes into evidence."""
+    reader.assign([TopicPartition(topic, 0)])
+    events = events_until(
+        reader, lambda got: bool(got) and got[-1].value() == SENTINEL, what="the last record"
+    )[:-1]
+    evidence.table(
+        "What poll() gave before the record that was sent last",
+        [{"offset": e.offset(), "value": e.value(), "error": error_of(e)} for e in events],
+    )
+    return [each.value() for each in events]
 
 
 def position_of(reader: Consumer, topic: str) -> int:
