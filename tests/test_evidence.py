@@ -438,7 +438,7 @@ def test_bytes_are_never_ambiguous_to_a_terminal(value: bytes) -> None:
 def test_a_name_is_shown_as_it_is_called() -> None:
     """Wherever a name stands: in titles, rows, the words of an error, pictures and notes."""
     evidence = Evidence(began=0.0, names={"run-test-": "topic-"})
-    evidence.call({"run-test-1": "orders", "run-test-1-copy": "copy"})
+    evidence.rename({"run-test-1": "orders", "run-test-1-copy": "copy"})
     error = KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART, "run-test-1-copy is unknown")
 
     evidence.table(
@@ -462,7 +462,7 @@ def test_a_name_is_shown_as_it_is_called() -> None:
 def test_a_text_with_long_names_is_cut_as_it_is_shown() -> None:
     """What is readable once the names are short is not cut for the long ones."""
     evidence = Evidence()
-    evidence.call({"long" * 100: "orders"})
+    evidence.rename({"long" * 100: "orders"})
 
     evidence.note("There is no " + "long" * 100)
 

@@ -324,7 +324,7 @@ def test_creating_under_a_taken_name_changes_nothing(
     name, before = there.removesuffix(taken) + asked, topic_id(admin, there)
 
     # The second name counts where both are the same.
-    evidence.call({name: "a_shop", there: "a.shop"})
+    evidence.rename({name: "a_shop", there: "a.shop"})
     error = refusal(admin.create_topics([NewTopic(name, 5, 1)])[name])
 
     evidence.note("{} is there, {} is asked for: {}", there, name, error or "created")
@@ -542,7 +542,7 @@ def test_a_producer_creates_topics_a_consumer_does_not(
     )
 
     known = {name: partitions_with_leader(admin, name) for name in (written, read_only)}
-    evidence.call({written: "w", read_only: "r"})
+    evidence.rename({written: "w", read_only: "r"})
     evidence.table(
         "Topics afterwards",
         [
@@ -569,7 +569,7 @@ def test_where_the_broker_says_no_nobody_creates(
     (delivery,) = send(writer, name, [b"x"])
 
     found = partitions_with_leader(admin, name)
-    evidence.call({name: "w"})
+    evidence.rename({name: "w"})
     evidence.table(
         "Topics afterwards",
         [{"topic": name, "used by": "the producer", "partitions found": found}],

@@ -741,11 +741,7 @@ def test_polling_brings_the_callback(
     reader.subscribe([name], on_assign=lambda _, partitions: assigned.append(len(partitions)))
     events_until(reader, lambda _: bool(assigned), what="the callback")
 
-    evidence.note(
-        "After polling: on_assign was called {} time(s), with {} partitions",
-        len(assigned),
-        assigned,
-    )
+    evidence.note("After polling, partitions of each call of on_assign: {}", assigned)
     assert assigned == [3]
 
 
@@ -763,7 +759,7 @@ def test_subscribing_to_an_unknown_topic_is_reported(
     (event,) = events_until(reader, bool, what="an event")
 
     told = error_of(event)
-    evidence.call({name: "missing"})
+    evidence.rename({name: "missing"})
     evidence.note("poll() gave an event with the error {}", told)
     assert told is not None, "it is an error"
     assert told.code() == KafkaError.UNKNOWN_TOPIC_OR_PART
@@ -780,7 +776,7 @@ def test_assigning_an_unknown_topic_is_not_reported(
     reader.assign([TopicPartition(unknown, 0, 0), TopicPartition(known, 0, 0)])
     events = events_until(reader, bool, what="the first event")
 
-    evidence.call({unknown: "missing", known: "known"})
+    evidence.rename({unknown: "missing", known: "known"})
     evidence.table("Events", [{"topic": e.topic(), "error": error_of(e)} for e in events])
     assert [error_of(each) for each in events] == [None], "no error"
     assert [each.value() for each in events] == [SENTINEL], "the known topic's record"

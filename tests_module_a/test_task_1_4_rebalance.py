@@ -246,7 +246,7 @@ def test_range_gives_the_first_member_more_of_each_topic(
     With many topics of few partitions this adds up: one member works, another is idle.
     """
     names = topic(partitions=3), topic(partitions=3)
-    evidence.call(dict(zip(names, ("orders", "payments"), strict=True)))
+    evidence.rename(dict(zip(names, ("orders", "payments"), strict=True)))
     group = members(EAGER, *names, partitions=6)
 
     group.add()
@@ -268,7 +268,7 @@ def test_other_assignors_share_evenly(
 ) -> None:
     """Other assignors deal the partitions of all topics out together: as many to each."""
     names = topic(partitions=3), topic(partitions=3)
-    evidence.call(dict(zip(names, ("orders", "payments"), strict=True)))
+    evidence.rename(dict(zip(names, ("orders", "payments"), strict=True)))
     group = members(ASSIGNORS[assignor], *names, partitions=6)
 
     group.add()
@@ -401,7 +401,7 @@ def test_a_pattern_means_a_prefix_or_the_whole_name(
     compares the whole name, and no error tells that none fits.
     """
     prefixed, other = topic(ending="-one"), topic()
-    evidence.call({prefixed.removesuffix("one"): "x-", other: "y"})
+    evidence.rename({prefixed.removesuffix("one"): "x-", other: "y"})
     patterns = f"^{prefixed.removesuffix('one')}", f"^{other}$"
     classic = members(EAGER, *patterns, partitions=2)
     modern = members(KIP_848, *patterns, partitions=1, ending="-848")
@@ -425,7 +425,7 @@ def test_a_pattern_to_the_end_means_the_same_to_both(
 ) -> None:
     """A pattern that goes on to the end of the name, such as `^x-.*`, fits under both."""
     prefixed, other = topic(ending="-one"), topic()
-    evidence.call({prefixed.removesuffix("one"): "x-", other: "y"})
+    evidence.rename({prefixed.removesuffix("one"): "x-", other: "y"})
     patterns = f"^{prefixed.removesuffix('one')}.*", f"^{other}$"
     classic = members(EAGER, *patterns, partitions=2)
     modern = members(KIP_848, *patterns, partitions=2, ending="-848")

@@ -38,17 +38,17 @@ class Evidence:
     def __init__(self, began: float = 0.0, names: Mapping[str, str] | None = None) -> None:
         """Args:
         began: when the test began, on the monotonic clock; all its times count from here.
-        names: what to show in place of names of the run, as `call` takes them.
+        names: what to show in place of names of the run, as `rename` takes them.
         """
         self.items: list[dict[str, Any]] = []
         self._began = began
         self._names = dict(names or {})
 
-    def call(self, names: Mapping[str, str]) -> None:
-        """From now on show these names as those, such as a topic's long name as `orders`.
+    def rename(self, names: Mapping[str, str]) -> None:
+        """From now on show other names for these, such as `orders` for a topic's long name.
 
-        Wherever a name stands in what is recorded, such as in the words of an error, it is
-        replaced; where one is the beginning of another, the longer one is.
+        A name is replaced wherever it stands in what is recorded, such as in the words of an
+        error; where one is the beginning of another, the longer one is.
         """
         self._names.update(names)
 
@@ -200,7 +200,7 @@ def plain(
     """A value as JSON takes it: bytes and objects in words, long text cut with a word.
 
     Numbers that JSON does not know (not a number, infinity, huge ones) become text. `names`
-    are shown in place of others, as `Evidence.call` has it.
+    are shown in place of others, as `Evidence.rename` has it.
     """
     if value is None or isinstance(value, bool):
         return value
