@@ -220,10 +220,17 @@ def group(request: pytest.FixtureRequest, _lab: Lab) -> str:
 
 
 @pytest.fixture
-def evidence(request: pytest.FixtureRequest) -> Evidence:
-    """Where a test records what it observed, before it asserts."""
+def evidence(request: pytest.FixtureRequest, _lab: Lab) -> Evidence:
+    """Where a test records what it observed, before it asserts.
+
+    Names of the run are shown as `topic-1`, `topic-2` and `group`.
+    """
+    from kafkalab.observe.topics import topic_name
+
+    group = topic_name(_lab.prefix, request.node.name, 0)
+    names = {group: "group", group.removesuffix("0"): "topic-"}
     collected: Evidence = request.node.stash.setdefault(
-        evidence_key, Evidence(began=time.monotonic())
+        evidence_key, Evidence(began=time.monotonic(), names=names)
     )
     return collected
 

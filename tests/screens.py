@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pexpect
+import psutil
 import pyte
 
 from kafkalab.waiting import wait_until
@@ -72,6 +73,9 @@ class Screen:
 
     def press(self, keys: str) -> None:
         """Type keys as they are."""
+        # Python misses a signal that comes after the prompt, just before it waits for what is
+        # typed: a matter of microseconds, which no hand meets.
+        wait_until(self._is_asleep, limit=LIMIT, what="the program to wait")
         self._read()
         self._fresh = ""
         self._process.send(keys)
@@ -88,6 +92,13 @@ class Screen:
         self._read()
         status, signal = self._process.exitstatus, self._process.signalstatus
         return -signal if signal is not None else status or 0
+
+    def _is_asleep(self) -> bool:
+        try:
+            return psutil.Process(self.pid).status() == psutil.STATUS_SLEEPING
+        except psutil.Error:
+            # It has ended, and takes no keys any more.
+            return True
 
     def _read(self) -> None:
         while True:

@@ -134,6 +134,15 @@ def test_notes_tell_values_in_words() -> None:
         assert isinstance(call.args[0], ast.Constant | ast.Name), place
 
 
+@pytest.mark.parametrize("kind", ["table", "note", "number"])
+def test_evidence_is_plain_to_one_who_has_not_read_the_test(kind: str) -> None:
+    """No sentinel, the device of a test; and errors with their names, not their text alone."""
+    for place, call in evidence_calls(kind):
+        texts = [each.value for each in ast.walk(call) if isinstance(each, ast.Constant)]
+        assert not [each for each in texts if "sentinel" in str(each).lower()], place
+        assert ".str()" not in ast.unparse(call), f"{place}: questions and answers have error names"
+
+
 def test_a_good_curriculum_has_no_problem(course: Course) -> None:
     """The course that the tests below break is whole before."""
     assert course.load().problems() == []

@@ -430,3 +430,40 @@ def test_any_text_or_bytes_can_be_recorded(value: str | bytes) -> None:
 def test_bytes_are_never_ambiguous_to_a_terminal(value: bytes) -> None:
     """No control character of a record's bytes reaches a terminal or a page."""
     assert str(plain(value)).isprintable()
+
+
+# Names of the run
+
+
+def test_a_name_is_shown_as_it_is_called() -> None:
+    """Wherever a name stands: in titles, rows, the words of an error, pictures and notes."""
+    evidence = Evidence(began=0.0, names={"run-test-": "topic-"})
+    evidence.rename({"run-test-1": "orders", "run-test-1-copy": "copy"})
+    error = KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART, "run-test-1-copy is unknown")
+
+    evidence.table(
+        "run-test-1", [{"run-test-2": ["run-test-1", "run-test-1-copy"], "error": error}]
+    )
+    evidence.shares("Records", {"run-test-1": {"run-test-2": 1}})
+    evidence.timeline("Owners", [{"row": "run-test-1", "start": 0, "end": 1, "what": "run-test-2"}])
+    evidence.series("Lag", {"run-test-1-0": [(0.0, 1)]})
+    evidence.note("{} and run-test-3", b"run-test-1")
+
+    table, shares, timeline, series, note = evidence.items
+    assert table["title"] == "orders"
+    assert table["columns"] == ["topic-2", "error"]
+    assert table["rows"] == [["orders, copy", "UNKNOWN_TOPIC_OR_PART: copy is unknown"]]
+    assert shares["counts"] == {"orders": {"topic-2": 1}}
+    assert (timeline["spans"][0]["row"], timeline["spans"][0]["what"]) == ("orders", "topic-2")
+    assert list(series["lines"]) == ["orders-0"]
+    assert note["text"] == "orders and topic-3"
+
+
+def test_a_text_with_long_names_is_cut_as_it_is_shown() -> None:
+    """What is readable once the names are short is not cut for the long ones."""
+    evidence = Evidence()
+    evidence.rename({"long" * 100: "orders"})
+
+    evidence.note("There is no " + "long" * 100)
+
+    assert evidence.items[0]["text"] == "There is no orders"

@@ -53,7 +53,17 @@ def test_shares_tell_counts_in_figures_and_words() -> None:
     shown = texts(picture)
     assert {"10 (33%)", "20 (67%)", "0 (0%)"} <= {each.strip() for each in shown}
     assert {"a", "b", "c"} <= set(shown), "the parts are named"
-    assert 'aria-label="Thirty records. Records of each partition: 0: 10, 1: 20, 2: 0."' in picture
+    assert label(picture) == (
+        "Thirty records. Records of each partition: 0: 10 (10 of a), "
+        "1: 20 (10 of b and 10 of c), 2: 0."
+    )
+
+
+def test_undivided_shares_tell_counts_alone() -> None:
+    """Where there are no parts, none are told."""
+    picture = shares("Three records", {"0": {"": 1}, "1": {"": 2}}, place="group")
+
+    assert label(picture) == "Three records. Records of each group: 0: 1, 1: 2."
 
 
 def test_many_parts_become_others() -> None:
@@ -62,6 +72,7 @@ def test_many_parts_become_others() -> None:
 
     shown = texts(picture)
     assert "others" in shown
+    assert "14 of others" in label(picture), "in words too"
     assert {"20 (80%)", "5 (20%)"} <= {each.strip() for each in shown}
 
 

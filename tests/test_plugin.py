@@ -251,6 +251,26 @@ def test_evidence_of_failures_and_of_late_fixtures_is_kept(project: Any, workers
     assert [item["text"] for item in test["evidence"]] == ["before", "meanwhile", "after"]
 
 
+def test_evidence_shows_names_of_the_run_shortly(project: Any) -> None:
+    """The run's and the test's own part of a name bury what a reader looks for."""
+    project.teach(
+        """
+        @pytest.mark.fact("thing", scope="any")
+        @pytest.mark.parametrize("protocol", ["KIP-848"])
+        def test_a_thing_is(evidence, group, protocol):
+            '''A thing is a thing.'''
+            evidence.note(f"{group} reads {group.removesuffix('0')}12-0, {group}-other does not")
+            assert 1 == 1
+        """,
+        {"thing": "there is none"},
+    )
+
+    project.run("-n0")
+
+    (item,) = project.record()["tests"][0]["evidence"]
+    assert item["text"] == "group reads topic-12-0, group-other does not"
+
+
 # All runs together, and the summary for CI
 
 

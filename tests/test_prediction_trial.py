@@ -38,7 +38,7 @@ Read:
 
 Records:
 
-| of | a | b | in all |
+| partition | a | b | in all |
 | --- | --- | --- | --- |
 | 0 | 2 | 3 | 5 |
 | 1 | 4 | 0 | 4 |
@@ -132,6 +132,20 @@ def test_what_was_measured_is_shown_without_what_tells_the_fact(tool: Any, tmp_p
     assert sheet.endswith(SHOWN)
     for told in (slug, load().stated_facts[slug].sentence, "a-test-that", "test_a_topic"):
         assert told not in sheet
+
+
+def test_a_cell_is_worded_as_on_the_pages(tool: Any) -> None:
+    """No cell is as Python writes it, and none looks as if there were nothing."""
+    cells = (None, True, False, "", 3, "three")
+
+    assert [tool.worded(each) for each in cells] == ["none", "yes", "no", "empty", "3", "three"]
+
+
+def test_undivided_shares_have_no_column_without_a_name(tool: Any) -> None:
+    """A record of a picture without parts has one part, which is called nothing."""
+    item = {"kind": "shares", "title": "Records", "counts": {"0": {"": 2}}, "place": "group"}
+
+    assert tool.as_text(item).endswith("| group | in all |\n| --- | --- |\n| 0 | 2 |")
 
 
 def test_a_further_record_shows_what_the_first_did_not_measure(tool: Any, tmp_path: Path) -> None:

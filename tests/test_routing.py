@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kafkalab.contracts.routing import Distribution
+from kafkalab.contracts.routing import Distribution, PublishFailed, Report
 from kafkalab.solutions import Solutions
 
 reference = Solutions(None).routing
@@ -87,3 +87,22 @@ def test_a_partition_that_is_not_there_is_refused() -> None:
     """A record cannot have landed where there is no partition."""
     with pytest.raises(ValueError, match="partition 3 is not among 0 to 2"):
         reference.distribution([3], 3)
+
+
+@pytest.mark.parametrize(
+    ("key", "told"),
+    [
+        (b"user-0", "with the key 'user-0'"),
+        (b"", "with the key ''"),
+        (b"\xff\x00", r"with the key '\xff\x00'"),
+        (None, "without a key"),
+    ],
+)
+def test_a_failure_names_the_first_record_plainly(key: bytes | None, told: str) -> None:
+    """By its key as text, not as Python writes bytes."""
+    error = confluent_kafka.KafkaError(confluent_kafka.KafkaError._MSG_TIMED_OUT, "too late")
+    reports = [Report("t", b"good", 0, 0, 0), Report("t", key, None, None, None, error)]
+
+    assert str(PublishFailed(reports)) == (
+        f"1 of 2 records were not acknowledged; the first of them, {told} for t: too late"
+    )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 from binascii import crc32
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
@@ -92,8 +93,8 @@ def test_a_topic_has_its_partitions(
         [
             {
                 "partition": each.id,
-                "leader": each.leader.id,
-                "replicas": [node.id for node in each.replicas],
+                "leader is broker": each.leader.id,
+                "replicas are on brokers": [node.id for node in each.replicas],
             }
             for each in partitions
         ],
@@ -112,7 +113,7 @@ def test_an_uncreated_topic_is_unknown(
     with pytest.raises(KafkaException) as refused:
         describe_topic(admin, name)
 
-    evidence.note("The broker's answer: {}", refused.value.args[0].str())
+    evidence.note("The broker's answer: {}", refused.value.args[0])
     assert refused.value.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART
 
 
@@ -233,7 +234,7 @@ def test_a_partition_is_segment_files(
     folder = broker.log_dir(broker.node_ids[0]) / f"{name}-0"
     files = sorted(folder.glob("0*"))
     evidence.table(
-        f"Files in {folder.name}", [{"file": f.name, "bytes": f.stat().st_size} for f in files]
+        "Files of the partition", [{"file": f.name, "bytes": f.stat().st_size} for f in files]
     )
     logs = [each.name for each in files if each.suffix == ".log"]
     assert logs == [f"{offset:020}.log" for offset in (0, 1, 2)], "named by the first offset"
@@ -322,9 +323,11 @@ def test_creating_under_a_taken_name_changes_nothing(
     there = topic(partitions=3, ending=taken)
     name, before = there.removesuffix(taken) + asked, topic_id(admin, there)
 
+    # The second name counts where both are the same.
+    evidence.rename({name: "a_shop", there: "a.shop"})
     error = refusal(admin.create_topics([NewTopic(name, 5, 1)])[name])
 
-    evidence.note("{} is there, {} is asked for: {}", there, name, error)
+    evidence.note("{} is there, {} is asked for: {}", there, name, error or "created")
     assert error is not None, "the name is taken, so the broker refuses"
     assert error.code() == code, f"expected a refusal of the name, got {error}"
     assert topic_id(admin, there) == before, "it is still the same topic"
@@ -336,12 +339,11 @@ def test_creating_under_a_new_name_works(
     admin: AdminClient, topic: TopicMaker, evidence: Evidence
 ) -> None:
     """Under a new name the same request creates a topic."""
-    topic(partitions=3)
-    name = topic.name()
+    there, name = topic(partitions=3), topic.name()
 
     error = refusal(admin.create_topics([NewTopic(name, 5, 1)])[name])
 
-    evidence.note("{} is asked for: {}", name, error or "created")
+    evidence.note("{} is there, {} is asked for: {}", there, name, error or "created")
     assert error is None, f"a new name is not refused, but the broker said {error}"
     wait_until(
         lambda: partitions_with_leader(admin, name),
@@ -363,7 +365,7 @@ def test_more_replicas_than_brokers_are_refused(
 
     error = refusal(admin.create_topics([NewTopic(name, 1, brokers + 1)])[name])
 
-    evidence.note("{} replicas on {} broker(s): {}", brokers + 1, brokers, error)
+    evidence.note("{} replicas on {} broker(s): {}", brokers + 1, brokers, error or "created")
     assert error is not None, "the broker should refuse"
     assert error.code() == KafkaError.INVALID_REPLICATION_FACTOR
 
@@ -394,7 +396,7 @@ def test_partitions_cannot_become_fewer(
 
     error = refusal(admin.create_partitions([NewPartitions(name, count)])[name])
 
-    evidence.note("From 3 to {}: {}", count, error)
+    evidence.note("From 3 to {}: {}", count, error or "granted")
     assert error is not None, f"3 to {count} should be refused"
     assert error.code() == KafkaError.INVALID_PARTITIONS
     assert len(describe_topic(admin, name).partitions) == 3, "nothing changed"
@@ -410,7 +412,7 @@ def test_partitions_can_become_more(
     grow(admin, name, 5)
 
     found = len(describe_topic(admin, name).partitions)
-    evidence.number("partitions", found)
+    evidence.note("From 3 to 5: granted, and the broker describes {} partitions", found)
     assert found == 5
 
 
@@ -540,7 +542,14 @@ def test_a_producer_creates_topics_a_consumer_does_not(
     )
 
     known = {name: partitions_with_leader(admin, name) for name in (written, read_only)}
-    evidence.table("Partitions", [{"topic": name, "found": found} for name, found in known.items()])
+    evidence.rename({written: "w", read_only: "r"})
+    evidence.table(
+        "Topics afterwards",
+        [
+            {"topic": name, "used by": user, "partitions found": known[name]}
+            for name, user in ((written, "the producer"), (read_only, "the consumer"))
+        ],
+    )
     evidence.note("The consumer was told: {}", told)
     assert delivered[0].error is None, "the record went to a topic that the producer created"
     assert told is not None
@@ -559,10 +568,16 @@ def test_where_the_broker_says_no_nobody_creates(
 
     (delivery,) = send(writer, name, [b"x"])
 
-    evidence.note("The delivery report: {}", delivery.error)
+    found = partitions_with_leader(admin, name)
+    evidence.rename({name: "w"})
+    evidence.table(
+        "Topics afterwards",
+        [{"topic": name, "used by": "the producer", "partitions found": found}],
+    )
+    evidence.note("The producer's delivery report: {}", delivery.error)
     assert delivery.error is not None, "the record cannot be delivered"
     assert delivery.error.code() in (KafkaError._UNKNOWN_TOPIC, KafkaError.UNKNOWN_TOPIC_OR_PART)
-    assert partitions_with_leader(admin, name) == 0, "no topic came of it"
+    assert found == 0, "no topic came of it"
 
 
 # What deleting does
@@ -619,7 +634,7 @@ def test_a_sibling_topics_offsets_stay(
     )
 
     kept = committed_offset(observer, sibling)
-    evidence.number("the sibling's committed offset", kept if kept is not None else -1)
+    evidence.note("The sibling's committed offset: {}", kept)
     assert kept == 7, "the sibling's offset is as committed"
 
 
@@ -688,7 +703,7 @@ def test_log_append_time_replaces_the_timestamp(
     send(producer(), name, [Record(b"x", timestamp_ms=LONG_AGO_MS)])
 
     _, seen = read(consumer(), name)[0].timestamp()
-    evidence.table("Timestamp", [{"given": LONG_AGO_MS, "read": seen}])
+    evidence.table("Timestamp", timestamp_rows(given=LONG_AGO_MS, read=seen))
     assert seen - LONG_AGO_MS > DAY_MS, "the record carries the time at which it was appended"
 
 
@@ -702,7 +717,7 @@ def test_create_time_keeps_the_timestamp(
     send(producer(), name, [Record(b"x", timestamp_ms=LONG_AGO_MS)])
 
     _, seen = read(consumer(), name)[0].timestamp()
-    evidence.table("Timestamp", [{"given": LONG_AGO_MS, "read": seen}])
+    evidence.table("Timestamp", timestamp_rows(given=LONG_AGO_MS, read=seen))
     assert seen == LONG_AGO_MS
 
 
@@ -720,7 +735,7 @@ def test_incompressible_records_meet_the_size_limit(
 
     (delivery,) = send(producer({"compression.type": "gzip"}), name, [noise])
 
-    evidence.note("20 kB of noise, gzip: {}", delivery.error)
+    evidence.note("20 kB of noise, gzip: {}", delivery.error or "accepted")
     assert delivery.error is not None, "noise does not become smaller by compression"
     assert delivery.error.code() == KafkaError.MSG_SIZE_TOO_LARGE
 
@@ -877,8 +892,8 @@ def test_retention_drops_whole_segments(
     )
     (following,) = send(writer, name, [b"young"])
     evidence.table(
-        "Start and end offset",
-        [{"after retention": ends}],
+        "Start and end offset after retention",
+        [{"settings": limit, "start": ends[0], "end": ends[1]}],
         look="The start has moved over whole segments, one record each here.",
     )
     assert ends == (start, 5), "the start moved, the end did not"
@@ -905,7 +920,13 @@ def test_without_limits_nothing_is_dropped(
     )
 
     ends = watermarks(reader, forever)
-    evidence.table("Start and end offset", [{"without limits": ends, "with the defaults": (5, 5)}])
+    evidence.table(
+        "Start and end offset after retention",
+        [
+            {"settings": settings, "start": start, "end": end}
+            for settings, (start, end) in ((KEEP_FOR_EVER, ends), ("the defaults", (5, 5)))
+        ],
+    )
     assert ends == (0, 5), "all five records are there"
 
 
@@ -1199,6 +1220,18 @@ def kept_rows(written: list[DeliveryReport], kept: list[int | None]) -> list[dic
     return [
         {"offset": w.offset, "key": w.key, "value": w.value, "kept": w.offset in kept}
         for w in written
+    ]
+
+
+def timestamp_rows(**milliseconds: int) -> list[dict[str, object]]:
+    """Timestamps with their dates, as rows of evidence."""
+    return [
+        {
+            "timestamp": name,
+            "milliseconds": each,
+            "date": datetime.fromtimestamp(each / 1000, UTC).date().isoformat(),
+        }
+        for name, each in milliseconds.items()
     ]
 
 

@@ -60,8 +60,14 @@ def test_produce_only_enqueues(
     (sentinel,) = send(producer(), name, [b"sentinel"])
     evidence.table(
         "After 30 times produce()",
-        [{"in the queue": len(lazy), "reports": len(reports), "next offset": sentinel.offset}],
-        look="All records are still in the queue, no report has come, and the log is empty.",
+        [
+            {
+                "in the queue": len(lazy),
+                "reports": len(reports),
+                "offset of the other producer's record": sentinel.offset,
+            }
+        ],
+        look="An offset says how many records stood in the log before.",
     )
     assert sentinel.offset == 0, "nothing had been sent, so the other record is the first"
     assert len(lazy) == 30, "all records are still in the producer's queue"
@@ -107,9 +113,17 @@ def test_a_full_queue_raises_until_reports_are_served(
         what="all ten records to be in the log",
     )
 
-    evidence.note("Ten records are in the log, and {} still count as queued", len(small))
-    with pytest.raises(BufferError):
+    with pytest.raises(BufferError) as refused:
         small.produce(name, b"one more", partition=0)
+    evidence.table(
+        "After ten times produce()",
+        [
+            {
+                "end offset": watermarks(reader, name)[1],
+                "the next produce()": f"raised {refused.typename}: {refused.value}",
+            }
+        ],
+    )
 
 
 @pytest.mark.control("full-queue-raises", changes="poll() serves the reports first")
@@ -126,7 +140,10 @@ def test_polling_makes_room(
     small.flush(20)
 
     end = watermarks(consumer(), name)[1]
-    evidence.table("After poll()", [{"reports served": served, "end offset": end}])
+    evidence.table(
+        "After ten times produce(), and a poll()",
+        [{"reports served": served, "end offset after one more produce(), and a flush()": end}],
+    )
     assert served > 0, "poll() served reports"
     assert end == 11, "the eleventh record was taken, and is in the log"
 
@@ -221,7 +238,16 @@ def test_an_oversized_record_fails_in_produce(
     with pytest.raises(KafkaException) as refused:
         writer.produce(name, b"x" * 10_001, on_delivery=reports)
 
-    evidence.note("produce() raised {}", refused.value.args[0].str())
+    evidence.table(
+        "produce() of 10,001 bytes",
+        [
+            {
+                "raised": refused.value.args[0].name(),
+                "in the queue": len(writer),
+                "calls of on_delivery": len(reports),
+            }
+        ],
+    )
     assert refused.value.args[0].code() == KafkaError.MSG_SIZE_TOO_LARGE
     assert len(writer) == 0, "it is not in the queue"
     assert len(reports) == 0, "and no report will come"
@@ -260,13 +286,17 @@ def test_headers_are_a_list(
 
     writer.produce(name, b"x", headers=headers)
     writer.produce(name, b"y", headers=[])
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError) as refused:
         writer.produce(name, b"z", headers=[("number", 1)])  # type: ignore[list-item]
     writer.flush(20)
 
     first, second = read(consumer(), name)
     seen: Any = first.headers()
     evidence.table("As read", [{"name": header, "value": value} for header, value in seen])
+    evidence.note("Sent with headers=[], a record is read with: {}", second.headers())
+    evidence.note(
+        "produce() with the number 1 as a value raised {}: {}", refused.typename, refused.value
+    )
     assert seen == headers, "as they were written"
     assert second.headers() is None, "no headers at all read as None"
 
@@ -956,9 +986,8 @@ def test_distribution_adds_up(
         look="At most three bars have records, for there are three keys. The empty ones are "
         "counted, too.",
     )
-    evidence.table(
-        "Figures", [{"max over mean": seen.skew, "chi-square": statistic, "p-value": p_value}]
-    )
+    figures = {"max over mean": seen.skew, "chi-square": statistic, "p-value": p_value}
+    evidence.table("Figures", [{name: float(f"{each:.3g}") for name, each in figures.items()}])
     assert list(seen.counts) == [counts[partition] for partition in range(6)], "empty ones too"
     assert sum(seen.counts) == 30, "no record is missing"
     assert sum(seen.shares) == pytest.approx(1), "shares are parts of the whole"

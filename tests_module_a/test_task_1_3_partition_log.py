@@ -116,9 +116,17 @@ def test_records_of_a_key_are_read_in_the_order_sent(
 
     send(producer(), name, sent, partition=BY_KEY)
 
-    seen = [(each.key(), sequence(each)) for each in read(consumer(), name, 2, 0, 1)]
+    records_read = read(consumer(), name, 2, 0, 1)
+    seen = [(each.key(), sequence(each)) for each in records_read]
     by_key = {key: [number for k, number in seen if k == key] for key, _ in seen}
-    evidence.table("As read", [{"key": k, "numbers": numbers} for k, numbers in by_key.items()])
+    places = {each.key(): each.partition() for each in records_read}
+    evidence.table(
+        "As read, partition 2 first, then 0, then 1",
+        [
+            {"partition": places[key], "key": key, "numbers": numbers}
+            for key, numbers in by_key.items()
+        ],
+    )
     assert len(seen) == 30, "all records were read"
     assert by_key == {
         b"user-0": list(range(10)),
@@ -144,7 +152,12 @@ def test_growing_in_between_breaks_the_order_of_a_key(
     send(producer(), name, numbered(key, 5, 10), partition=BY_KEY)
 
     numbers = [int(each.value() or b"") for each in read(consumer(), name, after, before)]
-    evidence.note("Partition {}, then {}: {}", after, before, numbers)
+    evidence.note(
+        "The numbers of one key, read from partition {} and then from {}: {}",
+        after,
+        before,
+        numbers,
+    )
     assert after != before, "the key moved"
     assert numbers == [5, 6, 7, 8, 9, 0, 1, 2, 3, 4], "the second half was read first"
 
@@ -173,7 +186,7 @@ def test_a_time_finds_the_first_offset_that_is_not_older(
     (found,) = consumer().offsets_for_times([asked], timeout=20)
 
     evidence.table("Timestamps by offset", [{"offset": o, "ms": ms} for o, ms in enumerate(times)])
-    evidence.note("Asked for {} ms: offset {}", asked_ms, found.offset)
+    evidence.note("Asked for {} ms, it tells offset {}", asked_ms, found.offset)
     assert found.offset == offset
 
 
@@ -187,7 +200,7 @@ def test_a_time_after_all_records_finds_none(
 
     (found,) = consumer().offsets_for_times([TopicPartition(name, 0, LONG_AGO_MS + 1)], timeout=20)
 
-    evidence.number("offset found", found.offset)
+    evidence.note("Asked for 1 ms more than the only record has, it tells {}", found.offset)
     assert found.offset == -1
 
 
@@ -242,7 +255,7 @@ def test_the_same_group_reads_it_once(
     send(writer, name, [SENTINEL])
 
     seen = values_until(second, SENTINEL)
-    evidence.note("The second reader, before the sentinel: {}", seen)
+    evidence.note("The second reader read, before the record that was sent last: {}", seen)
     assert seen == [], "nothing comes again"
 
 
@@ -388,7 +401,13 @@ def test_a_paused_partition_is_silent_and_others_flow(
     send(writer, name, [b"flowing", SENTINEL], partition=1)
 
     seen = values_until(reader, SENTINEL)
-    evidence.note("Read before the sentinel of partition 1: {}", seen)
+    evidence.table(
+        "Sent while partition 0 is paused, and read",
+        [
+            {"partition": partition, "value": value, "read": value in seen}
+            for partition, value in enumerate((b"paused", b"flowing"))
+        ],
+    )
     assert seen == [b"flowing"], "only the other partition's record came"
 
 
@@ -427,7 +446,8 @@ def test_seeking_reads_again(
     seen = values_until(reader, SENTINEL)
     with pytest.raises(KafkaException) as refused:
         consumer().seek(TopicPartition(name, 0, 1))
-    evidence.note("After seeking to 1: {}; not assigned: {}", seen, refused.value.args[0].str())
+    evidence.note("After seek() to 1, read before the record that was sent last: {}", seen)
+    evidence.note("seek() where nothing is assigned: {}", refused.value.args[0])
     assert seen == [b"b", b"c"], "from offset 1 again"
     assert refused.value.args[0].code() == KafkaError._UNKNOWN_PARTITION
 
@@ -445,7 +465,7 @@ def test_without_a_seek_nothing_comes_again(
     send(writer, name, [SENTINEL])
 
     seen = values_until(reader, SENTINEL)
-    evidence.note("Before the sentinel: {}", seen)
+    evidence.note("Read before the record that was sent last: {}", seen)
     assert seen == []
 
 
@@ -523,11 +543,11 @@ def test_without_a_commit_reset_decides(
     seen = {reset: values_until(readers[reset], SENTINEL) for reset in ("earliest", "latest")}
     told = wait_for_error(readers["error"], KafkaError._AUTO_OFFSET_RESET)
     evidence.table(
-        "Read before the sentinel",
-        [{"reset": r, "values": v} for r, v in seen.items()],
-        look="Earliest reads what was there before, latest does not.",
+        "Read before the record that was sent when latest had begun",
+        [{"auto.offset.reset": r, "values": v} for r, v in seen.items()],
+        look="The values were in the log before the groups came.",
     )
-    evidence.note("error: {}", told.str())
+    evidence.note("With error, poll() gives an error: {}", told)
     assert seen == {"earliest": [b"a", b"b"], "latest": []}
 
 
@@ -550,7 +570,9 @@ def test_with_a_commit_reset_is_not_asked(
     reader.subscribe([name])
 
     seen = values_until(reader, SENTINEL)
-    evidence.note("{}, with offset 1 committed: {}", reset, seen)
+    evidence.note(
+        "With {} and offset 1 committed, read before the record that was sent last: {}", reset, seen
+    )
     assert seen == [b"b"], "from offset 1"
 
 
@@ -574,13 +596,23 @@ def test_a_commit_outside_the_log_resets(
     commit_offset(admin, group, name, 999)
     reader.subscribe([name])
 
-    seen = values_until(reader, SENTINEL)
+    polled = poll_until(
+        reader,
+        lambda records: bool(records) and records[-1].value() == SENTINEL,
+        what="the last record",
+    )
+    *seen, _ = [each.value() for each in polled]
     committed = committed_offset(reader, name)
     evidence.table(
-        "Commit 999 of 3 records",
-        [{"read": seen, "still committed": committed}],
-        look="Nobody refuses the commit. There is no such offset, so reading begins where "
-        "auto.offset.reset says.",
+        "A commit of 999, where three records are",
+        [
+            {
+                "first offset read": polled[0].offset(),
+                "records read": len(polled),
+                "committed afterwards": committed,
+            }
+        ],
+        look="Compare where reading began with what was committed.",
     )
     assert seen == [b"a", b"b"], "earliest: from the start"
     assert committed == 999, "the commit stays until the next one"
@@ -604,7 +636,7 @@ def test_a_commit_at_the_end_does_not_reset(
     send(writer, name, [SENTINEL])
 
     seen = values_until(reader, SENTINEL)
-    evidence.note("Read before the sentinel: {}", seen)
+    evidence.note("Read before the record that was sent last: {}", seen)
     assert seen == [], "nothing comes again"
 
 
@@ -653,7 +685,7 @@ def test_subscribe_makes_a_member(
         outsider.commit(offsets=[TopicPartition(name, 0, 1)], asynchronous=False)
 
     evidence.table("The group", [{"state": described.state, "members": len(described.assignments)}])
-    evidence.note("The outsider's commit: {}", refused.value.args[0].str())
+    evidence.note("The outsider's commit: {}", refused.value.args[0])
     assert described.assignments == (((name, 0),),), "one member with one partition"
     assert refused.value.args[0].code() == KafkaError.UNKNOWN_MEMBER_ID
 
@@ -684,7 +716,16 @@ def test_callbacks_wait_for_poll(
         what="the group to be stable, its member with three partitions",
     )
 
-    evidence.table("Unpolled", [{"state": described.state, "callbacks": len(assigned)}])
+    evidence.table(
+        "After subscribe(), without a poll()",
+        [
+            {
+                "state of the group": described.state,
+                "partitions of its member": [len(each) for each in described.assignments],
+                "calls of on_assign": len(assigned),
+            }
+        ],
+    )
     assert assigned == [], "no callback came"
     assert reader.assignment() == [], "and the consumer knows of no partition"
 
@@ -700,7 +741,7 @@ def test_polling_brings_the_callback(
     reader.subscribe([name], on_assign=lambda _, partitions: assigned.append(len(partitions)))
     events_until(reader, lambda _: bool(assigned), what="the callback")
 
-    evidence.note("on_assign was called with {} partitions", assigned)
+    evidence.note("After polling, partitions of each call of on_assign: {}", assigned)
     assert assigned == [3]
 
 
@@ -718,7 +759,8 @@ def test_subscribing_to_an_unknown_topic_is_reported(
     (event,) = events_until(reader, bool, what="an event")
 
     told = error_of(event)
-    evidence.note("The event: {}", told)
+    evidence.rename({name: "missing"})
+    evidence.note("poll() gave an event with the error {}", told)
     assert told is not None, "it is an error"
     assert told.code() == KafkaError.UNKNOWN_TOPIC_OR_PART
 
@@ -734,6 +776,7 @@ def test_assigning_an_unknown_topic_is_not_reported(
     reader.assign([TopicPartition(unknown, 0, 0), TopicPartition(known, 0, 0)])
     events = events_until(reader, bool, what="the first event")
 
+    evidence.rename({unknown: "missing", known: "known"})
     evidence.table("Events", [{"topic": e.topic(), "error": error_of(e)} for e in events])
     assert [error_of(each) for each in events] == [None], "no error"
     assert [each.value() for each in events] == [SENTINEL], "the known topic's record"

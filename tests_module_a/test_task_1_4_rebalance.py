@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import pairwise
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import pytest
@@ -91,7 +92,7 @@ def test_each_partition_has_one_owner(
     described = group.wait_for_stable()
 
     evidence.table("Who was told what", told_rows(group, evidence))
-    evidence.note("The coordinator: {} partitions a member", shares(described))
+    evidence.note(MEMBERS_HAVE, shares(described))
     assert owners(described) == dict.fromkeys(range(5), 1), "each has one owner"
     exclusive_ownership(group.history).require()
 
@@ -180,7 +181,7 @@ def test_a_member_of_another_group_moves_nothing(
 
     after = group.wait_for_stable()
     evidence.table("Who was told what", told_rows(group, evidence))
-    evidence.note("The other group: {}", shares(joined))
+    evidence.note("Partitions of each member of the other group: {}", shares(joined))
     assert shares(joined) == [3], "it came, and reads everything"
     assert after == before, "but here all is as before"
     assert len(group.history) == heard, "and nobody was told anything"
@@ -205,8 +206,9 @@ def test_a_member_too_many_is_idle(
     evidence.table(
         "Who was told what",
         told_rows(group, evidence),
-        look="One member never has a partition: it is told so, or nothing at all.",
+        look="Add up what each member was told to assign and to revoke: one of them has nothing.",
     )
+    evidence.note(MEMBERS_HAVE, shares(described))
     assert shares(described) == [0, 1, 1], "three members, two partitions"
 
 
@@ -231,6 +233,7 @@ def test_the_idle_member_works_when_the_topic_grows(
     described = group.wait_for_stable()
 
     evidence.table("Who was told what", told_rows(group, evidence))
+    evidence.note(MEMBERS_HAVE, shares(described))
     assert shares(described) == [1, 1, 1]
 
 
@@ -243,6 +246,7 @@ def test_range_gives_the_first_member_more_of_each_topic(
     With many topics of few partitions this adds up: one member works, another is idle.
     """
     names = topic(partitions=3), topic(partitions=3)
+    evidence.rename(dict(zip(names, ("orders", "payments"), strict=True)))
     group = members(EAGER, *names, partitions=6)
 
     group.add()
@@ -252,7 +256,7 @@ def test_range_gives_the_first_member_more_of_each_topic(
     evidence.table(
         "Who has what",
         assignment_rows(described),
-        look="The first member has one partition more of each topic, so two more in all.",
+        look="Count the partitions of each member, and those of each topic that it has.",
     )
     assert shares(described) == [2, 4], "two of three partitions, of both topics"
 
@@ -264,6 +268,7 @@ def test_other_assignors_share_evenly(
 ) -> None:
     """Other assignors deal the partitions of all topics out together: as many to each."""
     names = topic(partitions=3), topic(partitions=3)
+    evidence.rename(dict(zip(names, ("orders", "payments"), strict=True)))
     group = members(ASSIGNORS[assignor], *names, partitions=6)
 
     group.add()
@@ -345,6 +350,7 @@ def test_new_partitions_reach_the_group(
     described = group.wait_for_stable()
 
     evidence.table("Who was told what", told_rows(group, evidence))
+    evidence.note(MEMBERS_HAVE, shares(described))
     assert shares(described) == [3]
 
 
@@ -377,7 +383,10 @@ def test_who_seldom_looks_does_not_see_new_partitions(
     wait_until_polled(group, 1)
 
     here = group.wait_for_stable()
-    evidence.table("Partitions", [{"KIP-848": shares(elsewhere), "classic": shares(here)}])
+    evidence.table(
+        "Partitions of the member, after the topic grew from one to three",
+        [{"KIP-848": shares(elsewhere), "classic": shares(here)}],
+    )
     assert shares(elsewhere) == [3], "the other group has three"
     assert shares(here) == [1], "this one has one, and reads it"
 
@@ -392,6 +401,7 @@ def test_a_pattern_means_a_prefix_or_the_whole_name(
     compares the whole name, and no error tells that none fits.
     """
     prefixed, other = topic(ending="-one"), topic()
+    evidence.rename({prefixed.removesuffix("one"): "x-", other: "y"})
     patterns = f"^{prefixed.removesuffix('one')}", f"^{other}$"
     classic = members(EAGER, *patterns, partitions=2)
     modern = members(KIP_848, *patterns, partitions=1, ending="-848")
@@ -401,7 +411,9 @@ def test_a_pattern_means_a_prefix_or_the_whole_name(
     seen = {"classic": classic.wait_for_stable(), "KIP-848": modern.wait_for_stable()}
 
     topics = {protocol: topics_of(described) for protocol, described in seen.items()}
-    evidence.table("Topics", [{"patterns": patterns, **topics}])
+    evidence.table(
+        "Topics of which the member has partitions", [{"subscribed to": patterns, **topics}]
+    )
     assert topics["classic"] == {prefixed, other}
     # The patterns are one to the broker: when one has matched, both were looked for.
     assert topics["KIP-848"] == {other}, "the pattern of a whole name fits, the prefix does not"
@@ -413,6 +425,7 @@ def test_a_pattern_to_the_end_means_the_same_to_both(
 ) -> None:
     """A pattern that goes on to the end of the name, such as `^x-.*`, fits under both."""
     prefixed, other = topic(ending="-one"), topic()
+    evidence.rename({prefixed.removesuffix("one"): "x-", other: "y"})
     patterns = f"^{prefixed.removesuffix('one')}.*", f"^{other}$"
     classic = members(EAGER, *patterns, partitions=2)
     modern = members(KIP_848, *patterns, partitions=2, ending="-848")
@@ -422,7 +435,9 @@ def test_a_pattern_to_the_end_means_the_same_to_both(
     seen = {"classic": classic.wait_for_stable(), "KIP-848": modern.wait_for_stable()}
 
     topics = {protocol: topics_of(described) for protocol, described in seen.items()}
-    evidence.table("Topics", [{"patterns": patterns, **topics}])
+    evidence.table(
+        "Topics of which the member has partitions", [{"subscribed to": patterns, **topics}]
+    )
     assert topics["classic"] == topics["KIP-848"] == {prefixed, other}
 
 
@@ -451,8 +466,11 @@ def test_under_kip_848_the_broker_decides(
         for setting, value in OF_THE_CLIENT.items()
     }
 
-    evidence.note("The group: {}", type_of(admin, group))
-    evidence.table("Refused", [{"setting": s, "error": e.str()} for s, e in refused.items()])
+    evidence.note("A group with group.protocol=consumer: {}", type_of(admin, group))
+    evidence.table(
+        "Creating a consumer with group.protocol=consumer and one setting more",
+        [{"setting": s, "error": e} for s, e in refused.items()],
+    )
     assert type_of(admin, group) == "CONSUMER/uniform", "the broker's assignor"
     assert {error.code() for error in refused.values()} == {KafkaError._INVALID_ARG}
 
@@ -468,7 +486,9 @@ def test_under_classic_the_client_decides(
     group.add()
     group.wait_for_stable()
 
-    evidence.note("The group: {}", type_of(admin, group))
+    evidence.note(
+        "A group with group.protocol=classic, {}: {}", OF_THE_CLIENT, type_of(admin, group)
+    )
     assert type_of(admin, group) == "CLASSIC/roundrobin", "the client's assignor"
 
 
@@ -490,7 +510,14 @@ def test_a_group_becomes_what_its_members_are(
     group.remove(modern)
     steps.append((shares(group.wait_for_stable()), type_of(admin, group)))
 
-    evidence.table("Step by step", [{"partitions": s, "group": kind} for s, kind in steps])
+    members_then = ("one classic", "one classic, one KIP-848", "one classic")
+    evidence.table(
+        "Step by step",
+        [
+            {"members": which, "partitions of each": s, "group": kind}
+            for which, (s, kind) in zip(members_then, steps, strict=True)
+        ],
+    )
     assert [kind for _, kind in steps] == ["CLASSIC/range", "CONSUMER/uniform", "CLASSIC/range"]
     assert [share for share, _ in steps] == [[4], [2, 2], [4]], "all is owned at each step"
 
@@ -675,7 +702,7 @@ def test_committing_on_revoke_avoids_duplicates(
     hand_over_halfway(group, name, producer(), on_revoke=commit_position)
 
     checked = duplicate_delivery(group.history)
-    evidence.table("Polls", [{"records": checked.compared, "twice": len(checked.violations)}])
+    evidence.table("Polls", poll_rows(group))
     assert checked.compared == 44, "40 records, and a sentinel in each partition"
     checked.require()
     activity_on_owned(group.history).require()
@@ -703,7 +730,7 @@ def test_without_a_commit_what_moves_comes_again(
     hand_over_halfway(group, name, producer())
 
     checked = duplicate_delivery(group.history)
-    evidence.table("Polls", [{"records": checked.compared, "twice": len(checked.violations)}])
+    evidence.table("Polls", poll_rows(group))
     assert len(checked.violations) == repeated, "of 40 records"
 
 
@@ -777,8 +804,8 @@ def test_a_member_that_does_not_poll_is_still_a_member(
     )
 
     seen = {each: describe_group(admin, group.id) for each, group in hanging.items()}
-    evidence.table("A session after the last poll", group_rows(seen))
-    evidence.table("A session after the kill", group_rows(missed))
+    evidence.table("Groups whose member hangs, when the killed are missed", group_rows(seen))
+    evidence.table("Groups whose member was killed, at that time", group_rows(missed))
     assert {each.state for each in seen.values()} == {"STABLE"}
     assert [shares(each) for each in seen.values()] == [[2], [2]], "each still owns everything"
     assert {each.state for each in missed.values()} == {"EMPTY"}, "the killed own nothing"
@@ -801,7 +828,10 @@ def test_who_leaves_hands_over_at_once(
     group.wait_for_stable()
 
     seconds = last_assignment(group, heir) - closed
-    evidence.table("Taken over", [{"session": LONG_SESSION, "seconds": round(seconds, 3)}])
+    evidence.table(
+        "Taken over after a close()",
+        [{"session in seconds": LONG_SESSION, "taken over after seconds": round(seconds, 3)}],
+    )
     # A fifth of a second is usual; half a session leaves room for any load.
     assert seconds < LONG_SESSION / 2, "the session played no part"
 
@@ -829,8 +859,15 @@ def test_who_dies_keeps_its_partitions_for_a_session(
         for each in groups
     }
     evidence.table(
-        "Taken over",
-        [{"protocol": p, "seconds": round(s, 3)} for p, s in seconds.items()],
+        "Taken over after a kill",
+        [
+            {
+                "protocol": p,
+                "session in seconds": SESSION,
+                "taken over after seconds": round(s, 3),
+            }
+            for p, s in seconds.items()
+        ],
         look="About the session timeout of one second: nobody reads its partitions until then.",
     )
     # The session counts from the last heartbeat, which can be 150 ms old, or more under load.
@@ -855,10 +892,12 @@ def test_who_polls_too_seldom_loses_its_partitions(
     for group in groups.values():
         group.wait_for_stable()
 
+    happened = {protocol: [own_row("hangs", member, evidence)] for protocol, member in slow.items()}
     stop_polling(groups, slow)
     after = {protocol: group.wait_for_stable() for protocol, group in groups.items()}
     believed = {protocol: len(member.assignment) for protocol, member in slow.items()}
     for protocol, member in slow.items():
+        happened[protocol].append(own_row("polls again", member, evidence))
         member.wake()
         wait_for_kind(groups[protocol], member, Kind.LOST)
 
@@ -866,11 +905,15 @@ def test_who_polls_too_seldom_loses_its_partitions(
         protocol: [len(told_of(group, each[protocol], Kind.LOST)) for each in (slow, quick)]
         for protocol, group in groups.items()
     }
-    evidence.table("After the interval", group_rows(after))
-    evidence.table("The slow member believed in so many", [believed])
-    evidence.table(
-        "Lost", [{"protocol": p, "by the slow": s, "by the quick": q} for p, (s, q) in lost.items()]
-    )
+    evidence.table("The groups while a member hangs", group_rows(after))
+    for protocol, rows in happened.items():
+        rows += told_rows(groups[protocol], evidence)
+        evidence.table(
+            f"Who was told what, {protocol}",
+            sorted(rows, key=itemgetter("seconds")),
+            look="Where a member hangs and where it polls again, the partitions are those that it "
+            "takes for its own. Assign, revoke and lost are its callbacks.",
+        )
     assert [shares(each) for each in after.values()] == [[2], [2]], "the quick one has all"
     assert set(believed.values()) == {1}, "the slow one believed in what it had"
     assert set(map(tuple, lost.values())) == {(1, 0)}, (
@@ -899,7 +942,7 @@ def test_who_lost_its_partitions_cannot_commit(
         group.wait_for_stable()
     refused = {protocol: refused_commit(member, name) for protocol, member in slow.items()}
 
-    evidence.table("Its commit", [{"protocol": p, "error": e.str()} for p, e in refused.items()])
+    evidence.table("Its commit", [{"protocol": p, "raised": e.name()} for p, e in refused.items()])
     assert {error.code() for error in refused.values()} == {KafkaError.UNKNOWN_MEMBER_ID}
 
 
@@ -920,7 +963,7 @@ def test_the_owner_can_commit(
         protocol: committed_offset(consumer({"group.id": group.id}), name)
         for protocol, group in groups.items()
     }
-    evidence.table("Committed", [committed])
+    evidence.table("Committed by the owner", [committed])
     assert committed == dict.fromkeys(groups, 7)
 
 
@@ -947,7 +990,15 @@ def test_a_member_may_commit_what_another_owns(
 
     committed = committed_offset(consumer(), name, foreign)
     evidence.table(
-        "Committed by one who does not own it", [{"partition": foreign, "offset": committed}]
+        "Offset 7 is committed for a partition",
+        [
+            {
+                "partition": foreign,
+                "its owner": second.name,
+                "who commits": first.name,
+                "committed then": committed,
+            }
+        ],
     )
     assert committed == 7
 
@@ -971,9 +1022,7 @@ def test_an_outsider_may_not_commit(
         commits(name, 0, 7)(consumer())
 
     committed = committed_offset(consumer(), name)
-    evidence.note(
-        "The outsider's commit: {}; committed: {}", refused.value.args[0].str(), committed
-    )
+    evidence.note("The outsider's commit: {}; committed then: {}", refused.value.args[0], committed)
     assert refused.value.args[0].code() == KafkaError.UNKNOWN_MEMBER_ID
     assert committed is None, "nothing was committed"
 
@@ -1074,7 +1123,10 @@ def test_without_a_commit_there_is_no_lag(
     (answer,) = observer.committed([TopicPartition(name, 0)], timeout=20)
     lag = lag_of(observer, [(name, 0)])[name, 0]
 
-    evidence.table("Without a commit", [{"committed": answer.offset, "lag": lag}])
+    evidence.table(
+        "Without a commit",
+        [{"committed": f"none, for which the client gives {answer.offset}", "lag": lag}],
+    )
     assert answer.offset == OFFSET_INVALID == -1001, "a sign, and no number to count with"
     assert lag is None, "none, which is neither 0 nor 1004"
 
@@ -1492,6 +1544,9 @@ COMMITS_OFTEN = {"enable.auto.commit": True, "auto.commit.interval.ms": 50}
 
 STATIC = {"group.instance.id": "one"}
 
+# What a table of what members were told does not show: those that were told nothing.
+MEMBERS_HAVE = "Partitions of each member, as the coordinator tells: {}"
+
 OWNERSHIP = (Kind.ASSIGN, Kind.REVOKE, Kind.LOST, Kind.CRASH)
 
 
@@ -1542,7 +1597,7 @@ def callbacks(group: Group) -> list[list[Event]]:
     return sorted(told.values(), key=lambda events: events[0].time)
 
 
-def told_rows(group: Group, evidence: Evidence) -> list[dict[str, object]]:
+def told_rows(group: Group, evidence: Evidence) -> list[dict[str, Any]]:
     """What the members were told, as rows of evidence."""
     return [
         {
@@ -1555,10 +1610,25 @@ def told_rows(group: Group, evidence: Evidence) -> list[dict[str, object]]:
     ]
 
 
+def own_row(what: str, member: Member, evidence: Evidence) -> dict[str, Any]:
+    """What a member takes for its own now, as a row among those of what it was told."""
+    own = sorted(partition for _, partition in member.assignment)
+    return {
+        "seconds": evidence.since(time.monotonic()),
+        "member": member.name,
+        "kind": what,
+        "partitions": own,
+    }
+
+
 def assignment_rows(described: GroupDescription) -> list[dict[str, object]]:
     """Who has what, as rows of evidence."""
     return [
-        {"member": number, "partitions": [f"{topic}-{partition}" for topic, partition in each]}
+        {
+            "member": number,
+            "partitions": [f"{topic}-{partition}" for topic, partition in sorted(each)],
+            "how many": len(each),
+        }
         for number, each in enumerate(described.assignments, 1)
     ]
 
@@ -1717,6 +1787,14 @@ def hand_over_halfway(group: Group, topic: str, producer: KafkaProducer, **told:
     wait_until_polled(group, 4, SENTINEL)
 
 
+def poll_rows(group: Group) -> list[dict[str, object]]:
+    """How many records were polled, and how many of them twice, as rows of evidence."""
+    # Sentinels are the test's own, and no part of the lesson.
+    polls = [each for each in group.history.of(Kind.POLL) if each.value != SENTINEL]
+    checked = duplicate_delivery(polls)
+    return [{"records": checked.compared, "read twice": len(checked.violations)}]
+
+
 def set_session(admin: AdminClient, group: Group, seconds: float) -> None:
     """Give a group another session, before its members come; KIP-848 has it at the broker."""
     milliseconds = int(seconds * 1000)
@@ -1816,7 +1894,12 @@ def restart_one_of_two(
 def restart_rows(restarts: Mapping[str, Restart]) -> list[dict[str, object]]:
     """Restarts as rows of evidence."""
     return [
-        {"protocol": p, "before": e.before, "after": e.after, "times the other was told": e.told}
+        {
+            "protocol": p,
+            "its partition before": e.before,
+            "and after": e.after,
+            "times the other was told": e.told,
+        }
         for p, e in restarts.items()
     ]
 

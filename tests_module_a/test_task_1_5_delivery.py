@@ -116,7 +116,13 @@ def test_a_commit_is_the_next_offset(
     committed, after = committed_offset(consumer(), name), read_on(consumer(), name)
     evidence.table(
         "Committed",
-        [{"record": last.offset(), "commit": committed, "next": after[0]}],
+        [
+            {
+                "offset of the last record read": last.offset(),
+                "committed": committed,
+                "first record of the next process": after[0],
+            }
+        ],
         look="The commit is one more than the record's offset, and is the next to be read.",
     )
     assert (last.offset(), committed) == (3, 4), "the offset of the record, plus one"
@@ -139,7 +145,13 @@ def test_committing_the_offset_of_a_record_repeats_it(
     committed, after = committed_offset(consumer(), name), read_on(consumer(), name)
     evidence.table(
         "Committed",
-        [{"record": last.offset(), "commit": committed, "next": after[0]}],
+        [
+            {
+                "offset of the last record read": last.offset(),
+                "committed": committed,
+                "first record of the next process": after[0],
+            }
+        ],
         look="The commit is the record's own offset, so that record is read again.",
     )
     assert (last.offset(), committed) == (3, 3), "the offset of the record"
@@ -165,8 +177,17 @@ def test_a_commit_is_asynchronous(
     told_at_return = list(told)
     wait_until(lambda: (outsider.poll(0.02), told)[1], limit=20, what="the call of on_commit")
 
-    evidence.number("commit() took", round(milliseconds, 3), "ms")
-    evidence.note("When it returned: {}; out of poll: {}", told_at_return, told[0].str())
+    evidence.table(
+        "One commit(), which the broker refuses",
+        [
+            {
+                "commit() took ms": round(milliseconds, 3),
+                "it returned": returned,
+                "on_commit was told by then": told_at_return,
+                "on_commit was told in a later poll()": told,
+            }
+        ],
+    )
     assert returned is None, "no error was raised, and nothing was returned"
     assert told_at_return == [], "nothing was known when it returned"
     assert [each.code() for each in told] == [KafkaError.UNKNOWN_MEMBER_ID], "it was refused"
@@ -185,7 +206,13 @@ def test_a_synchronous_commit_waits_for_the_answer(
         outsider.commit(offsets=wanted, asynchronous=False)
     done = member.commit(offsets=wanted, asynchronous=False)
 
-    evidence.note("The outsider: {}; the member: {}", refused.value.args[0].str(), done)
+    evidence.table(
+        "One commit(asynchronous=False) each",
+        [
+            {"by": "no member", "raised": refused.value.args[0].name(), "returned": None},
+            {"by": "a member", "raised": None, "returned": done},
+        ],
+    )
     assert refused.value.args[0].code() == KafkaError.UNKNOWN_MEMBER_ID
     assert [(each.topic, each.offset) for each in done] == [(name, 1)]
 
@@ -209,8 +236,8 @@ def test_commits_can_go_back(
     after = read_on(consumer(), name)
     evidence.table(
         "Committed",
-        [{"first": high, "then": low, "read by the next": after}],
-        look="The second commit is lower, and counts: the next consumer reads from there.",
+        [{"first": high, "then": low, "read by the next process": after}],
+        look="Compare the two commits with the first record that the next process reads.",
     )
     assert (high, low) == (8, 7), "the broker takes the lower one as well"
     assert after == [b"7", b"8", b"9"], "the next process begins there"
@@ -232,7 +259,9 @@ def test_a_running_consumer_goes_on(
     send(writer, name, [SENTINEL])
 
     after = read_to_sentinel(reader)
-    evidence.table("Committed", [{"first": high, "then": low, "read on": after}])
+    evidence.table(
+        "Committed", [{"first": high, "then": low, "read on by the running consumer": after}]
+    )
     assert (high, low) == (8, 7)
     assert after == [], "nothing comes again"
 
@@ -257,7 +286,13 @@ def test_a_stored_offset_does_not_go_below_the_commit(
     (error,) = refused_by(lambda: reader.commit(asynchronous=False))
 
     committed = committed_offset(consumer(), name)
-    evidence.table("Committed", [{"of 9 and 8": high, "of 7": committed, "error": error.str()}])
+    evidence.table(
+        "Stored, and committed by commit()",
+        [
+            {"stored": "9, then 8", "commit() raised": None, "committed then": high},
+            {"stored": "7", "commit() raised": error.name(), "committed then": committed},
+        ],
+    )
     assert high == 8, "of two stored the last one"
     assert error.code() == KafkaError._NO_OFFSET, "7 is nothing to be committed"
     assert committed == 8, "and the commit stays"
@@ -282,7 +317,15 @@ def test_a_reset_needs_an_empty_group(
     deletion = refusal(admin.delete_consumer_groups([group])[group])
 
     committed = committed_offset(consumer(), name)
-    evidence.table("Refused", [{"reset": place.error, "deletion": deletion, "commit": committed}])
+    evidence.table(
+        "What an admin client asked for, while the group has a member",
+        [
+            {"call": "alter_consumer_group_offsets()", **told_by(answer=place.error)},
+            {"call": "delete_consumer_groups()", **told_by(raised=deletion)},
+        ],
+        look="What result() raises, and what stands in the answer's .error, are two things.",
+    )
+    evidence.note("The group's committed offset then: {}", committed)
     assert place.error is not None, "the partition carries an error, which nobody raised"
     assert place.error.code() == KafkaError.UNKNOWN_MEMBER_ID
     assert committed is None, "nothing was committed"
@@ -306,7 +349,8 @@ def test_an_empty_group_can_be_reset(
     place = reset_offset(admin, group, name, 2)
 
     committed = committed_offset(consumer(), name)
-    evidence.table("Reset", [{"error": place.error, "committed": committed}])
+    evidence.table("alter_consumer_group_offsets()", [told_by(answer=place.error)])
+    evidence.note("The group's committed offset then: {}", committed)
     assert place.error is None
     assert committed == 2
 
@@ -329,7 +373,8 @@ def test_a_group_of_readers_that_assign_can_be_reset(
     place = reset_offset(admin, group, name, 2)
 
     committed = committed_offset(consumer(), name)
-    evidence.table("Reset", [{"error": place.error, "committed": committed}])
+    evidence.table("alter_consumer_group_offsets()", [told_by(answer=place.error)])
+    evidence.note("The group's committed offset then: {}", committed)
     assert place.error is None
     assert committed == 2, "not the 4 that the reader committed"
 
@@ -386,8 +431,11 @@ def test_offsets_expire(
     )
 
     in_the_end = {who: committed_offset(each, name) for who, each in observers.items()}
-    evidence.table("Committed, at first and at last", [at_first, in_the_end])
-    evidence.number("expired after", round(time.monotonic() - started, 1), "s")
+    evidence.table(
+        "Committed offsets of the three groups",
+        [{"when": "at first", **at_first}, {"when": "in the end", **in_the_end}],
+    )
+    evidence.number("from the commits to the last look", round(time.monotonic() - started, 1), "s")
     assert at_first == {"stays": 5, "left": 5, "assigns": 5}
     assert in_the_end == {"stays": 5, "left": None, "assigns": None}, "only a member keeps them"
 
@@ -613,9 +661,8 @@ def test_auto_commit_can_lose(
     after = read_on(consumer(), name)
 
     fate = fate_of(TEN, before, after)
-    evidence.table(
-        f"{processed} processed, {taken} in hand, committed: {committed}, a crash", [fate_row(fate)]
-    )
+    at_crash = {"processed": processed, "in hand": taken, "committed": committed}
+    evidence.table("At the crash, and what became of the records", [at_crash | fate_row(fate)])
     assert fate.lost == lost, "committed and not processed"
     assert fate.repeated == repeated, "processed and not committed"
 
@@ -642,7 +689,8 @@ def test_auto_commit_of_stored_offsets_loses_nothing(
     after = read_on(consumer(), name)
 
     fate = fate_of(TEN, before, after)
-    evidence.table("4 processed, 1 in hand, committed: 4, a crash", [fate_row(fate)])
+    at_crash = {"processed": 4, "in hand": 1, "committed": 4}
+    evidence.table("At the crash, and what became of the records", [at_crash | fate_row(fate)])
     assert fate.lost == [], "the record in hand comes again"
     assert fate.repeated == [], "all that was processed was committed"
 
@@ -679,8 +727,11 @@ def test_reset_decides_after_a_crash_before_the_first_commit(
     after = {reset: read_to_sentinel(readers[reset]) for reset in ("earliest", "latest")}
     told = wait_for_error(readers["error"], KafkaError._AUTO_OFFSET_RESET)
     fates = {reset: fate_of(TEN, before, values) for reset, values in after.items()}
-    evidence.table("Three processed", [{"reset": r} | fate_row(fate) for r, fate in fates.items()])
-    evidence.note("error: {}", told.str())
+    evidence.table(
+        "Three of ten processed before the crash",
+        [{"auto.offset.reset": r} | fate_row(fate) for r, fate in fates.items()],
+    )
+    evidence.note("With error, poll() gives an error: {}", told)
     assert fates["earliest"] == Fate(lost=[], repeated=TEN[:3]), "three of ten come again"
     assert fates["latest"] == Fate(lost=TEN[3:], repeated=[]), "seven of ten are lost"
 
@@ -705,7 +756,10 @@ def test_after_the_first_commit_reset_is_not_asked(
     after = read_on(consumer({"auto.offset.reset": reset}), name)
 
     fate = fate_of(TEN, before, after)
-    evidence.table("Three processed, two committed", [{"reset": reset} | fate_row(fate)])
+    evidence.table(
+        "Three of ten processed before the crash, two committed",
+        [{"auto.offset.reset": reset} | fate_row(fate)],
+    )
     assert fate == Fate(lost=[], repeated=[b"2"]), "the one that was not committed comes again"
 
 
@@ -780,8 +834,7 @@ def test_aborted_records_are_hidden(
 
     reader = consumer({"isolation.level": "read_committed"})
 
-    seen = read_on(reader, name)
-    evidence.note("Read before the sentinel: {}", seen)
+    seen = polled_before_the_last(reader, name, evidence)
     assert seen == [b"a"], "what was committed, and nothing else"
 
 
@@ -798,8 +851,7 @@ def test_read_uncommitted_sees_aborted_records(
 
     reader = consumer({"isolation.level": "read_uncommitted"})
 
-    seen = read_on(reader, name)
-    evidence.note("Read before the sentinel: {}", seen)
+    seen = polled_before_the_last(reader, name, evidence)
     assert seen == [b"a", b"aborted"]
 
 
@@ -823,7 +875,14 @@ def test_an_open_transaction_holds_back_what_follows(
     (event,) = events_until(reader, bool, what="a record, or the end")
 
     stable, end = watermarks(reader, name)[1], watermarks(other, name)[1]
-    evidence.table("The end", [{"of what is committed": stable, "of the log": end}])
+    evidence.table(
+        "The end of the partition, as a consumer sees it",
+        [
+            {"isolation.level": "read_committed", "end": stable},
+            {"isolation.level": "read_uncommitted", "end": end},
+        ],
+    )
+    evidence.note("The first thing that read_committed gets: {}", error_of(event) or "a record")
     error = error_of(event)
     assert error is not None, "no record came"
     assert error.code() == KafkaError._PARTITION_EOF, "but an end"
@@ -844,7 +903,7 @@ def test_a_commit_shows_what_was_held_back(
     writer.commit_transaction(20)
     seen = [each.value() for each in take(reader, name, 2)]
 
-    evidence.note("Read: {}", seen)
+    evidence.note("Read with read_committed: {}", seen)
     assert seen == [b"in a transaction", b"plain"], "in the order of the log"
 
 
@@ -895,7 +954,7 @@ def test_one_more_poll_passes_the_marker(
     reader.commit(asynchronous=False)
 
     lag = lag_of(consumer(), [(name, 0)])[name, 0]
-    evidence.number("lag", lag or 0)
+    evidence.note("The lag: {}", lag)
     assert lag == 0
 
 
@@ -921,8 +980,9 @@ def test_a_transaction_that_takes_too_long_is_aborted(
     refused = refused_by(lambda: writer.commit_transaction(20), lambda: writer.flush(20))
     send(producer(), name, [SENTINEL])
     seen = read_on(consumer(), name)
-    evidence.number("aborted after", round(seconds, 2), "s")
-    evidence.note("The commit: {}; read before the sentinel: {}", refused[0].str(), seen)
+    evidence.number("the log had a marker after", round(seconds, 2), "s")
+    evidence.note("commit_transaction() raised {}", refused[0])
+    evidence.note("Read before the record that was sent last: {}", seen)
     assert refused[0].code() == KafkaError._FENCED, "the commit is refused"
     assert seen == [], "and what was sent is not there"
 
@@ -941,7 +1001,7 @@ def test_a_transaction_in_time_is_committed(
 
     send(producer(), name, [SENTINEL])
     seen = read_on(consumer(), name)
-    evidence.note("Read before the sentinel: {}", seen)
+    evidence.note("Read before the record that was sent last: {}", seen)
     assert seen == [b"in time"]
 
 
@@ -968,9 +1028,9 @@ def test_a_zombie_is_fenced(
     transaction(second, name, [b"second", SENTINEL])
     seen = read_on(consumer(), name)
     calls = ("flush", "commit", "begin")
-    told = [{"call": c, "error": e.name()} for c, e in zip(calls, refused, strict=True)]
-    evidence.table("The first producer", told, look="Every call of the old producer is refused.")
-    evidence.note("Read before the sentinel: {}", seen)
+    told = [{"call": c, "raised": e.name()} for c, e in zip(calls, refused, strict=True)]
+    evidence.table("Calls of the first producer", told)
+    evidence.note("Read before the record that was sent last: {}", seen)
     assert {each.code() for each in refused} == {KafkaError._FENCED}, "each call tells it"
     assert seen == [b"second"], "nothing of the first is there"
 
@@ -992,7 +1052,7 @@ def test_another_transactional_id_lives_beside_it(
 
     transaction(second, name, [b"second", SENTINEL])
     seen = read_on(consumer(), name)
-    evidence.note("Read before the sentinel: {}", seen)
+    evidence.note("Read before the record that was sent last: {}", seen)
     assert seen == [b"first", b"first again", b"second"]
 
 
@@ -1019,8 +1079,8 @@ def test_an_abort_does_not_rewind(
 
     copied = [each.value() for each in read_settled(consumer, target, 0)]
     after = committed_offset(consumer(), source)
-    evidence.table("After the abort", [{"position": position, "committed": committed}])
-    evidence.table("At the end", [{"copied": copied, "committed": after}])
+    evidence.table("After the abort of record 3", [{"position": position, "committed": committed}])
+    evidence.table("After six more records", [{"copied": copied, "committed": after}])
     assert (position, committed) == (4, 3), "the offsets were taken back, the position was not"
     assert copied == [*TEN[:3], *TEN[4:]], "record 3 is missing in the copy"
     assert after == 10, "and committed as done"
@@ -1074,7 +1134,10 @@ def test_exactly_once_copies_exactly(
 
     original, copied = read(consumer(), source, 0, 1), read_settled(consumer, target, 0, 1)
     copies = by_partition(copied)
-    rows = [{"killed when": p, "took up": v} for p, v in zip((*points, "never"), said, strict=True)]
+    rows = [
+        {"killed when": point, "took up": values, "how many": len(values)}
+        for point, values in zip((*points, "never"), said, strict=True)
+    ]
     evidence.table(
         "Five processes, one after the other",
         rows,
@@ -1083,9 +1146,11 @@ def test_exactly_once_copies_exactly(
     )
     evidence.table(
         "The copy",
-        [{"partition": p, "values": v} for p, v in copies.items()],
-        look="Each record is there once, in order, although many were taken up twice.",
+        [{"partition": p, "values": v, "how many": len(v)} for p, v in copies.items()],
+        look="Compare with the records that were taken up, some of them twice.",
     )
+    taken_up, there = sum(map(len, said)), sum(map(len, copies.values()))
+    evidence.note("Taken up in all: {}; in the copy: {}", taken_up, there)
     assert sum(map(len, said)) == 12 + 3 * 2, "three of the four crashes undid two records"
     assert copies == by_partition(original), "the same values, in order, each once"
     exact_copy(log_records(original), log_records(copied)).require()
@@ -1125,7 +1190,7 @@ def test_offsets_outside_the_transaction_lose_or_repeat(
 
     original, copied = read(consumer(), source, 0, 1), read_settled(consumer, target, 0, 1)
     fate = fate_of(values_of(original), values_of(copied))
-    evidence.table(f"Killed with {in_hand} in hand", [fate_row(fate)])
+    evidence.table("The copy", [{"in hand when killed": in_hand} | fate_row(fate)])
     assert (len(fate.lost), len(fate.repeated)) == (lost, repeated)
     assert sorted(fate.lost + fate.repeated) == sorted(in_hand), "those of the transaction"
 
@@ -1178,7 +1243,7 @@ def test_offsets_of_the_present_generation_are_taken(
         "moved": send_offsets(writer, second.assignment, fresh),
     }
 
-    evidence.table("With fresh metadata", [{"partition": p, "error": e} for p, e in errors.items()])
+    evidence.table("Offsets sent with fresh metadata", sent_rows(errors))
     assert errors == {"kept": None, "moved": None}
 
 
@@ -1634,7 +1699,7 @@ def fate_row(fate: Fate[bytes]) -> dict[str, object]:
     return {
         "lost": len(fate.lost),
         "repeated": len(fate.repeated),
-        "which": fate.lost + fate.repeated,
+        "which of them": fate.lost + fate.repeated,
     }
 
 
@@ -1819,6 +1884,19 @@ def read_on(reader: Consumer, topic: str) -> list[bytes]:
     return read_to_sentinel(reader)
 
 
+def polled_before_the_last(reader: Consumer, topic: str, evidence: Evidence) -> list[bytes | None]:
+    """The values of all that poll() gives before the sentinel, errors too; goes into evidence."""
+    reader.assign([TopicPartition(topic, 0)])
+    events = events_until(
+        reader, lambda got: bool(got) and got[-1].value() == SENTINEL, what="the last record"
+    )[:-1]
+    evidence.table(
+        "What poll() gave before the record that was sent last",
+        [{"offset": e.offset(), "value": e.value(), "error": error_of(e)} for e in events],
+    )
+    return [each.value() for each in events]
+
+
 def position_of(reader: Consumer, topic: str) -> int:
     """The offset that a consumer reads next from partition 0."""
     (place,) = reader.position([TopicPartition(topic, 0)])
@@ -1829,6 +1907,16 @@ def commit_at(reader: Consumer, topic: str, offset: int) -> int | None:
     """Commit an offset of partition 0; what the group has committed then."""
     reader.commit(offsets=[TopicPartition(topic, 0, offset)], asynchronous=False)
     return committed_offset(reader, topic)
+
+
+def told_by(
+    *, raised: KafkaError | None = None, answer: KafkaError | None = None
+) -> dict[str, object]:
+    """What an admin's call told, as a row of evidence; where it raised there is no answer."""
+    return {
+        "result() raised": raised and raised.name(),
+        "the partition's .error": answer and answer.name(),
+    }
 
 
 def reset_offset(admin: AdminClient, group: str, topic: str, offset: int) -> TopicPartition:
@@ -1911,8 +1999,19 @@ def errors_with_old_metadata(
         "kept": send_offsets(writer, first.assignment, old),
         "moved": send_offsets(writer, second.assignment, old),
     }
-    evidence.table("With old metadata", [{"partition": p, "error": e} for p, e in errors.items()])
+    evidence.table("Offsets sent with metadata of old", sent_rows(errors))
     return {each: None if error is None else error.code() for each, error in errors.items()}
+
+
+def sent_rows(errors: Mapping[str, KafkaError | None]) -> list[dict[str, object]]:
+    """What came of offsets that were sent to a transaction, as rows of evidence."""
+    return [
+        {
+            "partition": f"the one that was {which}",
+            "send_offsets_to_transaction() raised": error and error.name(),
+        }
+        for which, error in errors.items()
+    ]
 
 
 def refused_by(*calls: Callable[[], object]) -> list[KafkaError]:

@@ -24,6 +24,7 @@ from typing import Any, NamedTuple
 
 from kafkalab.curriculum import Curriculum, load
 from kafkalab.curriculum.predictions import Prediction
+from kafkalab.learning_log.evidence import in_words
 from kafkalab.learning_log.pictures import DRAWN_BY
 
 HEAD = """\
@@ -189,12 +190,13 @@ def as_text(item: Mapping[str, Any]) -> str:
     if item["kind"] == "table":
         return f"{item['title']}:\n\n" + table(item["columns"], item["rows"])
     if item["kind"] == "shares":
+        place = item.get("place", "partition")
         parts = list(dict.fromkeys(part for each in item["counts"].values() for part in each))
         rows = [
-            [place, *(each.get(part, 0) for part in parts), sum(each.values())]
-            for place, each in item["counts"].items()
+            [name, *(each.get(part, 0) for part in parts if part), sum(each.values())]
+            for name, each in item["counts"].items()
         ]
-        return f"{item['title']}:\n\n" + table(["of", *parts, "in all"], rows)
+        return f"{item['title']}:\n\n" + table([place, *filter(None, parts), "in all"], rows)
     if item["kind"] in DRAWN_BY:
         picture = str(DRAWN_BY[item["kind"]](dict(item)))
         told = re.search(r'aria-label="([^"]*)"', picture)
@@ -205,12 +207,14 @@ def as_text(item: Mapping[str, Any]) -> str:
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A table of Markdown; None is none, as on the pages."""
-    lines = [columns, ["---"] * len(columns), *rows]
-    return "\n".join(
-        "| " + " | ".join("none" if cell is None else str(cell) for cell in line) + " |"
-        for line in lines
-    )
+    """A table of Markdown; its cells are worded as on the pages."""
+    lines = [columns, ["---"] * len(columns), *([worded(cell) for cell in row] for row in rows)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def worded(cell: object) -> str:
+    """A cell of a table, as templates/evidence.html.jinja has it."""
+    return "empty" if cell == "" else in_words(cell)
 
 
 if __name__ == "__main__":

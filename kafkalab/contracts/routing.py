@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from kafkalab.contracts import ClientConfig
+from kafkalab.readable import readable
 
 if TYPE_CHECKING:
     from confluent_kafka import KafkaError
@@ -63,8 +64,14 @@ class PublishFailed(Exception):
         reason = first.error.str() if first.error is not None else ""
         super().__init__(
             f"{len(failed)} of {len(reports)} records were not acknowledged; the first of them, "
-            f"key {first.key!r} for {first.topic}: {reason}"
+            f"{_with_key(first.key)} for {first.topic}: {reason}"
         )
+
+
+def _with_key(key: bytes | None) -> str:
+    if key is None:
+        return "without a key"
+    return f"with the key '{readable(key.decode('utf-8', 'backslashreplace'))}'"
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from enum import Enum
+from types import MappingProxyType
 from typing import Any
 
 # A page must stay readable, and small enough to open at once.
@@ -34,12 +35,22 @@ class Evidence:
     nothing that a test holds can break the transport between processes.
     """
 
-    def __init__(self, began: float = 0.0) -> None:
+    def __init__(self, began: float = 0.0, names: Mapping[str, str] | None = None) -> None:
         """Args:
         began: when the test began, on the monotonic clock; all its times count from here.
+        names: what to show in place of names of the run, as `rename` takes them.
         """
         self.items: list[dict[str, Any]] = []
         self._began = began
+        self._names = dict(names or {})
+
+    def rename(self, names: Mapping[str, str]) -> None:
+        """From now on show other names for these, such as `orders` for a topic's long name.
+
+        A name is replaced wherever it stands in what is recorded, such as in the words of an
+        error; where one is the beginning of another, the longer one is.
+        """
+        self._names.update(names)
 
     def since(self, time: float) -> float:
         """Seconds from the test's beginning to a time on the monotonic clock, as tables have it."""
@@ -52,14 +63,14 @@ class Evidence:
         lesson always has it.
         """
         columns = list(rows[0]) if rows else []
-        body = [[plain(row.get(column)) for column in columns] for row in rows[:MOST_ROWS]]
+        body = [[self._plain(row.get(column)) for column in columns] for row in rows[:MOST_ROWS]]
         left_out = max(0, len(rows) - MOST_ROWS)
         self.items.append(
             {
                 "kind": "table",
-                "title": plain(title),
-                "look": plain(look),
-                "columns": [_name(column) for column in columns],
+                "title": self._plain(title),
+                "look": self._plain(look),
+                "columns": [self._name(column) for column in columns],
                 "rows": body,
                 "left_out": left_out,
             }
@@ -79,7 +90,7 @@ class Evidence:
         the places are.
         """
         parts = {
-            _name(place): {_name(part): int(n) for part, n in count.items()}
+            self._name(place): {self._name(part): int(n) for part, n in count.items()}
             if isinstance(count, Mapping)
             else {"": int(count)}
             for place, count in counts.items()
@@ -87,10 +98,10 @@ class Evidence:
         self.items.append(
             {
                 "kind": "shares",
-                "title": plain(title),
-                "look": plain(look),
+                "title": self._plain(title),
+                "look": self._plain(look),
                 "counts": parts,
-                "place": plain(place),
+                "place": self._plain(place),
             }
         )
 
@@ -103,8 +114,8 @@ class Evidence:
         self.items.append(
             {
                 "kind": "timeline",
-                "title": plain(title),
-                "look": plain(look),
+                "title": self._plain(title),
+                "look": self._plain(look),
                 "spans": drawable,
                 "left_out": len(spans) - len(drawable),
             }
@@ -132,13 +143,13 @@ class Evidence:
             ]
             kept = _thinned(points)
             left_out += len(given) - len(points) + _values(points) - _values(kept)
-            lines[_name(name)] = [[time, value] for time, value in kept]
+            lines[self._name(name)] = [[time, value] for time, value in kept]
         self.items.append(
             {
                 "kind": "series",
-                "title": plain(title),
-                "look": plain(look),
-                "unit": plain(unit),
+                "title": self._plain(title),
+                "look": self._plain(look),
+                "unit": self._plain(unit),
                 "lines": lines,
                 "lines_left_out": max(0, len(series) - MOST_LINES),
                 "left_out": left_out,
@@ -148,20 +159,33 @@ class Evidence:
     def number(self, name: str, value: float, unit: str = "") -> None:
         """Record one measured or counted value."""
         self.items.append(
-            {"kind": "number", "name": plain(name), "value": plain(value), "unit": plain(unit)}
+            {
+                "kind": "number",
+                "name": self._plain(name),
+                "value": self._plain(value),
+                "unit": self._plain(unit),
+            }
         )
 
     def note(self, text: str, *values: object) -> None:
         """Record a sentence, such as the words of an error; each `{}` in it is a value in words."""
         said = text.format(*map(in_words, values)) if values else text
-        self.items.append({"kind": "note", "text": plain(said)})
+        self.items.append({"kind": "note", "text": self._plain(said)})
+
+    def _plain(self, value: object) -> str | int | float | bool | None:
+        return plain(value, self._names)
+
+    def _name(self, value: object) -> str:
+        """What a place, a row or a line is called."""
+        shown = self._plain(value)
+        return shown if isinstance(shown, str) else in_words(value)
 
     def _span(self, span: Mapping[str, Any]) -> dict[str, Any] | None:
         """A span as data; none if there is no telling where it starts or ends."""
         start, end = self._seconds(span.get("start")), self._seconds(span.get("end"))
         if start is None or end is None or end < start:
             return None
-        row, what = _name(span.get("row")), _name(span.get("what"))
+        row, what = self._name(span.get("row")), self._name(span.get("what"))
         return {"row": row, "start": start, "end": end, "what": what}
 
     def _seconds(self, time: Any) -> float | None:
@@ -170,10 +194,13 @@ class Evidence:
         return None if measured is None else measured - self._began
 
 
-def plain(value: object) -> str | int | float | bool | None:
+def plain(
+    value: object, names: Mapping[str, str] = MappingProxyType({})
+) -> str | int | float | bool | None:
     """A value as JSON takes it: bytes and objects in words, long text cut with a word.
 
-    Numbers that JSON does not know (not a number, infinity, huge ones) become text.
+    Numbers that JSON does not know (not a number, infinity, huge ones) become text. `names`
+    are shown in place of others, as `Evidence.rename` has it.
     """
     if value is None or isinstance(value, bool):
         return value
@@ -185,15 +212,11 @@ def plain(value: object) -> str | int | float | bool | None:
         return float(value)
     # Nothing at all is empty, not two quotation marks.
     text = "" if isinstance(value, str | bytes) and not value else in_words(value)
+    for name in sorted(names, key=len, reverse=True):
+        text = text.replace(name, names[name])
     if len(text) > LONGEST_TEXT:
         return f"{text[:LONGEST_TEXT]}... ({len(text)} characters)"
     return text
-
-
-def _name(value: object) -> str:
-    """What a place, a row or a line is called."""
-    shown = plain(value)
-    return shown if isinstance(shown, str) else in_words(value)
 
 
 def in_words(value: object) -> str:

@@ -127,7 +127,7 @@ def shares(
     axes.invert_yaxis()
     if len(parts) > 1:
         _legend(axes, handles, parts, columns)
-    told = ", ".join(f"{place}: {count}" for place, count in zip(counts, started, strict=True))
+    told = ", ".join(f"{name}: {_divided(each, parts)}" for name, each in counts.items())
     return _svg(figure, f"{title}. Records of each {place}: {told}.")
 
 
@@ -355,6 +355,14 @@ def _of(part: str, parts: list[str], counts: Mapping[str, int]) -> int:
     if part == OTHERS and part not in counts:
         return sum(count for name, count in counts.items() if name not in parts)
     return counts.get(part, 0)
+
+
+def _divided(counts: Mapping[str, int], parts: list[str]) -> str:
+    """The records of one place in words, and how many of them each part has."""
+    sizes = {part: _of(part, parts, counts) for part in parts} if len(parts) > 1 else {}
+    told = " and ".join(f"{size} of {part}" for part, size in sizes.items() if size)
+    total = str(sum(counts.values()))
+    return f"{total} ({told})" if told else total
 
 
 def _patch(colour: str) -> Any:
