@@ -141,16 +141,14 @@ class Recorder:
         """See what this run and all earlier ones make together, and write the learning log."""
         # Imported here: workers, and projects that use none of this, start without it.
         from kafkalab.learning_log import page
-        from kafkalab.learning_log.journal import BadJournal
-        from kafkalab.learning_log.standing import standing_of
 
         log = self._lab.settings.reports / page.NAME
         try:
-            self._standing = standing_of(self._lab.curriculum, self._lab.settings.reports)
+            self._standing = self._standing_now()
             page.write(self._standing, log, self._pictures, self._page.path)
             self._log = log
             self._page.log = log
-        except (BadJournal, acts.BadActs) as error:
+        except acts.BadActs as error:
             self._troubles.append(f"the learning log was not written: {error}")
         except OSError as error:
             self._troubles.append(
@@ -161,6 +159,22 @@ class Recorder:
             self._troubles.append(
                 f"the learning log was not written: {type(error).__name__}: {error}"
             )
+
+    def _standing_now(self) -> Standing:
+        """Where the learner stands; a slip in a note, which is told, hides nothing else.
+
+        Raises:
+            BadActs: the acts cannot be read.
+        """
+        from kafkalab.learning_log.journal import BadJournal
+        from kafkalab.learning_log.standing import standing_of
+
+        curriculum, reports = self._lab.curriculum, self._lab.settings.reports
+        try:
+            return standing_of(curriculum, reports)
+        except BadJournal as error:
+            self._troubles.append(f"without your notes: {error}")
+            return standing_of(curriculum, reports, entries={})
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         out, standing = terminal.Terminal(terminalreporter), self._standing

@@ -197,7 +197,7 @@ def test_a_fact_is_asked_shown_and_explained(learn: Learn, lessons: Any) -> None
         "learning_log.html#fact-thing",
         "A thing is a thing. So it was ever.",
         "What would change it? (Enter shows) > take it away",
-        "Changed: there is none Without a thing nothing is. Nothing was there.",
+        "This time: there is none Without a thing nothing is. Nothing was there.",
         "yours > It is itself. ours > A thing is a thing.",
         "Does yours say the same? (y or n) > y Kept.",
         "2 of 2 And another?",
@@ -607,7 +607,7 @@ def test_the_first_day(opened: Open, lessons: Any) -> None:
     at.type("b")
     at.see("Right: b: A thing", "What would change it?")
     at.type("")
-    at.see("Changed: there is none", "yours >")
+    at.see("This time: there is none", "yours >")
     at.type("It is itself.")
     at.see("ours > A thing is a thing.", "(y or n) >")
     at.type("y")

@@ -387,7 +387,7 @@ def test_mastery_follows_from_acts_and_verdicts(log: Log) -> None:
         "☐ open: 0 of 2 facts explained in your own words kafkalab learn 1.1",
         "☐ open: 0 of 1 facts hold for a component_1.py of your own, as it is now "
         "pytest -k task_1_1 --kafkalab-solutions=my_lab",
-        "☐ open: 2 of 3 facts proved on this machine, each with its control pytest -k task_1_1",
+        "☐ open: 2 of 3 facts proved on this machine pytest -k task_1_1",
     ]
 
 
@@ -458,7 +458,7 @@ def test_notes_are_shown_with_their_task(log: Log) -> None:
         "Notes and reflections Completed 1 Feb 2026 Time spent 40 min; the estimate is 30 min "
         "Difficulty 3 of 5 Aha So that!"
     )
-    assert 'kafkalab note 1.2 --aha "…" --difficulty 3' in words(second)
+    assert 'kafkalab note 1.2 --aha "…" --question "…" --difficulty 3' in words(second)
 
 
 def test_every_word_has_a_shape() -> None:
@@ -724,31 +724,31 @@ def test_a_run_that_was_ended_writes_the_log(project: Any) -> None:
     assert "A thing is a thing." in log
 
 
-@pytest.mark.parametrize(
-    ("break_it", "said"),
-    [
-        pytest.param(lambda reports: (reports / page.NAME).mkdir(), page.NAME, id="no file"),
-        pytest.param(
-            lambda reports: (reports / journal.FILE).write_text("aha = ["),
-            "journal.toml:1:1: ",
-            id="broken journal",
-        ),
-    ],
-)
-def test_a_log_that_cannot_be_written_fails_no_run(
-    project: Any, lines: Any, break_it: Any, said: str
-) -> None:
+def test_a_log_that_cannot_be_written_fails_no_run(project: Any, lines: Any) -> None:
     """What the run showed holds; that its page is missing is told in one line."""
     project.teach(PROVES % "")
-    (project.folder / "reports").mkdir()
-    break_it(project.folder / "reports")
+    (project.folder / "reports" / page.NAME).mkdir(parents=True)
 
     result = project.run()
 
     assert result.ret == 0
     (told,) = [line for line in lines(result).splitlines() if "log was not written" in line]
-    assert said in told
+    assert page.NAME in told
     assert "Traceback" not in lines(result)
+
+
+def test_a_slip_in_the_journal_hides_no_page(project: Any, lines: Any) -> None:
+    """The log is written without the notes, and one line says why."""
+    project.teach(PROVES % "")
+    (project.folder / "reports").mkdir()
+    (project.folder / "reports" / journal.FILE).write_text("aha = [", "utf-8")
+
+    result = project.run()
+
+    assert result.ret == 0
+    (told,) = [line for line in lines(result).splitlines() if "without your notes" in line]
+    assert "journal.toml:1:1: " in told
+    assert (project.folder / "reports" / page.NAME).exists()
 
 
 # In a browser
@@ -797,6 +797,27 @@ def test_the_page_is_quiet_in_a_browser(log: Log, browser: Any) -> None:
     assert visit.said == []
     assert [url for url in visit.asked_for if not url.startswith("data:")] == [log.path.as_uri()]
     assert visit.tab.locator("details.fact:not([open])").count() == 0
+
+
+@pytest.mark.parametrize("width", [390, 705, 900, 1160, 1217, 1400])
+def test_nothing_lies_beside_the_screen(tmp_path: Path, browser: Any, width: int) -> None:
+    """On a phone, half a laptop's screen or a desk: what cannot be scrolled to is not there."""
+    log = Log(tmp_path)
+    log.run()
+    log.write()
+    tab = Visit(browser, log.path, viewport={"width": width, "height": 844}).tab
+
+    beside = tab.evaluate(
+        """() => [...document.querySelectorAll("body *")].filter((each) => {
+          const place = each.getBoundingClientRect();
+          // Code and wide tables scroll by themselves.
+          if (each.closest("pre, figure, .table")) return false;
+          return place.width > 1 && (place.left < 0 || place.right > innerWidth + 1);
+        }).map((each) => each.outerHTML.slice(0, 80))"""
+    )
+
+    assert [each for each in beside if 'class="skip"' not in each] == []
+    assert tab.evaluate("document.documentElement.scrollWidth") <= width
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (1280, "dark")])

@@ -356,7 +356,7 @@ BUILT: dict[str, tuple[Acts, int, int]] = {
         2,
         0,
     ),
-    "the file is gone": (lambda me: [hold(me), (me.my_lab / "topics.py").unlink()], 0, 2),
+    "the file is gone": (lambda me: [hold(me), (me.my_lab / "topics.py").unlink()], 0, 0),
     "nothing that an act can say": (
         lambda me: [
             me.did(acts.JUDGED, "1.1", folder="\0", code=1, facts=[1]),
@@ -472,6 +472,35 @@ def test_a_concept_is_learned_with_all_its_facts(learner: Learner) -> None:
     assert learner.standing().tasks[0].learnings == Count(3, 3)
 
 
+def test_what_was_judged_again_was_completed_before(learner: Learner) -> None:
+    """The day is the first since which all holds."""
+    learner.finish(day=4)
+    hold(learner, day=20)
+    same = learner.standing(30).tasks[0].completed
+    learner.judged(21, built="refuted")
+    hold(learner, day=22)
+
+    assert str(same) == "2026-01-05"
+    assert str(learner.standing(30).tasks[0].completed) == "2026-01-23"
+
+
+def test_a_note_begins_a_task(learner: Learner) -> None:
+    """Whoever writes something down has begun."""
+    learner.reports.mkdir()
+    (learner.reports / "journal.toml").write_text("[task_1_2]\ndifficulty = 4\n", "utf-8")
+
+    assert [task.status for task in learner.standing().tasks] == ["not started", "in progress"]
+
+
+def test_a_file_counts_when_it_was_judged(learner: Learner) -> None:
+    """Whatever holds for it; one that is there no more does not."""
+    learner.judged(built="refuted")
+    there = learner.standing().code_files
+    (learner.my_lab / "topics.py").unlink()
+
+    assert (there, learner.standing().code_files) == (Count(1, 1), Count(0, 1))
+
+
 def test_a_task_that_was_begun_is_in_progress(learner: Learner) -> None:
     """Any act begins it; it was started on the day of the first one."""
     learner.did(acts.SEEN, "second", day=2)
@@ -553,6 +582,18 @@ NEXT: dict[str, tuple[Acts, float, str, str]] = {
         lambda me: [me.predicted("first", right=False), me.predicted("second")],
         0,
         "Go on with task 1.1, Topics: 2 to explain, 1 of them surprised you.",
+        "kafkalab learn 1.1",
+    ),
+    "surprised, and own code was edited": (
+        lambda me: [
+            me.predicted("first", right=False),
+            me.predicted("second"),
+            hold(me),
+            me.write("topics.py", "x = 1\n"),
+        ],
+        0,
+        "Go on with task 1.1, Topics: 2 to explain, 1 of them surprised you. Then: Your own "
+        "{my_lab}/topics.py of task 1.1 changed since: have it judged again.",
         "kafkalab learn 1.1",
     ),
     "begun elsewhere": (

@@ -16,6 +16,7 @@ import typer
 from kafkalab import typed
 from kafkalab.brokers.choose import choose
 from kafkalab.cli import evidence, output
+from kafkalab.cli.log import standing_now, write_log
 from kafkalab.cli.options import (
     BackendOption,
     BootstrapOption,
@@ -212,7 +213,15 @@ def _hold(lesson: Lesson, taught: Curriculum, notebook: Notebook, settings: Sett
         output.line()
     with _undisturbed():
         _sum_up(lesson.task, taught, notebook)
+        if notebook.has_grown:
+            _write_log(taught, settings.reports)
     return code
+
+
+def _write_log(taught: Curriculum, reports: Path) -> None:
+    """Have the page show what was done; who looks at it next need not know how it is made."""
+    if problem := write_log(standing_now(taught, reports), reports):
+        output.trouble(f"the learning log is as it was: {problem}")
 
 
 def _teach(lesson: Lesson, teacher: Teacher, settings: Settings) -> None:
@@ -443,7 +452,7 @@ class Teacher:
         ]
         for at, control in enumerate(controls):
             output.line()
-            output.line(control.changes, mark="Changed: ")
+            output.line(control.changes, mark="This time: ")
             output.line(control.sentence, style="bold")
             if seen is not None:
                 self._show_control(control, seen, at)

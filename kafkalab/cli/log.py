@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import webbrowser
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date
+from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
 import typer
@@ -16,7 +17,7 @@ from rich.text import Text
 from kafkalab.cli import output
 from kafkalab.cli.options import CurriculumOption, ReportsOption, WrongValue, task_id_of
 from kafkalab.config import Settings
-from kafkalab.curriculum import load
+from kafkalab.curriculum import Curriculum, load
 from kafkalab.learning_log import journal, page
 from kafkalab.learning_log.next_step import Step, next_step, next_step_in
 from kafkalab.learning_log.pictures import PICTURES, Pictures
@@ -61,12 +62,7 @@ def status(
     settings = Settings.from_environment(reports=reports, curriculum=curriculum)
     taught = load(settings.curriculum)
     asked = [task_id_of(each, taught) for each in tasks or []]
-    try:
-        standing = standing_of(taught, settings.reports)
-    except journal.BadJournal as error:
-        # Where you stand is in the records: a slip in a note must not hide it.
-        output.trouble(f"without your notes: {error}")
-        standing = standing_of(taught, settings.reports, entries={})
+    standing = standing_now(taught, settings.reports)
     shown = [each for each in standing.tasks if not asked or each.task.id in asked]
     step = next_step_in(shown, "What was asked for") if asked else next_step(standing)
     lacks = [
@@ -125,13 +121,13 @@ def note(
     }
     said = {name: value for name, value in given.items() if value not in (None, ())}
     path = settings.reports / journal.FILE
-    if said:
-        entry = journal.note(path, task_id, **said)
-    else:
-        entry = journal.read(path).get(task_id, journal.Entry())
-    (standing,) = [
-        each for each in standing_of(taught, settings.reports).tasks if each.task.id == task_id
-    ]
+    before = journal.read(path).get(task_id, journal.Entry())
+    _check_days(before, said)
+    entry = journal.note(path, task_id, **said) if said else before
+    whole = standing_of(taught, settings.reports)
+    if said and whole.last and (problem := write_log(whole, settings.reports)):
+        output.trouble(f"the learning log is as it was: {problem}")
+    (standing,) = [each for each in whole.tasks if each.task.id == task_id]
     output.line(f"{task_id} {standing.task.title}", style="bold")
     for name, value in _entry_rows(entry, standing):
         output.line(f"{name:<11} {value}", indent=2)
@@ -148,22 +144,38 @@ def report(
     """Write the learning log anew, with all runs and notes, and open it in the browser."""
     settings = Settings.from_environment(reports=reports, curriculum=curriculum)
     path = settings.reports / page.NAME
-    standing = standing_of(load(settings.curriculum), settings.reports)
-    if not standing.runs:
+    standing = standing_now(load(settings.curriculum), settings.reports)
+    if not standing.runs and not standing.has_begun:
         where = "run pytest first, or name another folder with --reports"
         output.trouble(f"there is no run in {settings.reports} yet: {where}")
         raise typer.Exit(1)
-    run_page = settings.reports / RUN_PAGE
-    try:
-        pictures = Pictures(settings.reports / PICTURES)
-        page.write(standing, path, pictures, run_page if run_page.exists() else None)
-    except OSError as error:
-        output.trouble(f"{path}: {error.strerror}: check its rights")
-        raise typer.Exit(1) from None
+    if problem := write_log(standing, settings.reports):
+        output.trouble(problem)
+        raise typer.Exit(1)
     output.whole(str(path))
     if not only_print and not webbrowser.open(path.as_uri()):
         output.trouble("no browser could be started: open that file in one")
         raise typer.Exit(1)
+
+
+def standing_now(taught: Curriculum, reports: Path) -> Standing:
+    """Where the learner stands; a slip in a note, which is told, hides nothing else."""
+    try:
+        return standing_of(taught, reports)
+    except journal.BadJournal as error:
+        output.trouble(f"without your notes: {error}")
+        return standing_of(taught, reports, entries={})
+
+
+def write_log(standing: Standing, reports: Path) -> str:
+    """Write the learning log anew; why it could not be written, in one line, or nothing."""
+    run_page = reports / RUN_PAGE
+    try:
+        pictures = Pictures(reports / PICTURES)
+        page.write(standing, reports / page.NAME, pictures, run_page if run_page.exists() else None)
+    except OSError as error:
+        return f"{reports / page.NAME}: {error.strerror}: check its rights"
+    return ""
 
 
 def _date(option: str, given: str | None) -> date | None:
@@ -177,11 +189,25 @@ def _date(option: str, given: str | None) -> date | None:
         ) from None
 
 
+def _check_days(entry: journal.Entry, said: Mapping[str, Any]) -> None:
+    """Refuse days that cannot be.
+
+    Raises:
+        WrongValue: one is yet to come, or the end is before the beginning.
+    """
+    started, completed = (said.get(name, getattr(entry, name)) for name in ("started", "completed"))
+    for name in ("started", "completed"):
+        if name in said and said[name] > date.today():
+            raise WrongValue(f"--{name} {said[name]} is yet to come")
+    if started and completed and completed < started:
+        raise WrongValue(f"completed on {completed} is before started on {started}")
+
+
 def _entry_rows(entry: journal.Entry, standing: TaskStanding) -> list[tuple[str, object]]:
     proposed = f"none noted; your runs say {standing.proposed_minutes}"
     rows: list[tuple[str, object]] = [
-        ("started", entry.started or "-"),
-        ("completed", entry.completed or "-"),
+        ("started", _day_of(entry.started, standing.started)),
+        ("completed", _day_of(entry.completed, standing.completed)),
         ("minutes", proposed if entry.minutes is None else entry.minutes),
         ("difficulty", entry.difficulty or "-"),
     ]
@@ -213,6 +239,7 @@ def _show(
     for task in shown:
         _show_optional(task)
         if with_facts:
+            _show_tracked(task)
             _show_left(task)
     for word in standing.set_aside:
         output.line(word, style="yellow", indent=2)
@@ -258,6 +285,26 @@ def _show_optional(task: TaskStanding) -> None:
             text = f"{task.task.id} optional, as {fact.optional}: {fact.verdict}"
             output.line(text, style="dim", indent=2)
             output.whole(fact.command, style="dim", indent=4)
+
+
+def _show_tracked(task: TaskStanding) -> None:
+    """The rows of a task that the table has no room for."""
+    output.line()
+    rows = (
+        ("started", task.started or "-"),
+        ("completed", task.completed or "-"),
+        ("learnings", task.learnings),
+        ("code files", task.code_files),
+        ("predicted", task.yours.predicted),
+        ("explained", task.yours.explained),
+        ("built", task.yours.built),
+        ("minutes", _minutes(task)),
+        ("difficulty", task.entry.difficulty or "-"),
+        ("challenges", len(task.entry.challenges) or "-"),
+        ("last run", (task.last_run or "-")[:16].replace("T", " ")),
+    )
+    for name, value in rows:
+        output.line(f"{task.task.id} {name:<11} {value}", indent=2)
 
 
 def _show_left(task: TaskStanding) -> None:
@@ -375,11 +422,22 @@ def _task_data(task: TaskStanding) -> dict[str, Any]:
         "minutes": task.entry.minutes,
         "proposed_minutes": task.proposed_minutes,
         "difficulty": task.entry.difficulty,
+        "aha": list(task.entry.aha),
         "challenges": list(task.entry.challenges),
+        "questions": list(task.entry.questions),
+        "objectives": list(task.task.objectives),
+        "builds": list(task.task.builds),
         "last_run": task.last_run,
         "command": task.command,
         "facts": [_fact_data(fact) for fact in task.facts],
     }
+
+
+def _day_of(noted: date | None, told: date | None) -> str:
+    """A day as it was noted, or as the acts tell it."""
+    if noted is None and told is not None:
+        return f"none noted; your acts say {told}"
+    return str(noted or "-")
 
 
 def _iso(day: date | None) -> str | None:

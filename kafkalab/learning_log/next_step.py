@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from kafkalab.curriculum.predictions import Prediction
 from kafkalab.learning_log.commands import shown_folder, with_solutions
@@ -70,7 +69,10 @@ def _step_in(task: TaskStanding, folder: str) -> Step:
         told += [f"{to_explain} to explain"] if to_explain else []
         if yours.surprises:
             told[-1] += f", {yours.surprises} of them surprised you"
-        return Step(f"Go on with {name}: {' and '.join(told)}.", _learn(task), task)
+        sentence = f"Go on with {name}: {' and '.join(told)}."
+        if task.own_code and not yours.built.is_full:
+            sentence += f" Then: {_step_to_own_code(task, folder).sentence}"
+        return Step(sentence, _learn(task), task)
     if not yours.built.is_full:
         return _step_to_own_code(task, folder)
     waiting = _facts(sum(fact.yours.shown_until is not None for fact in task.asked))
@@ -93,7 +95,7 @@ def _step_to_own_code(task: TaskStanding, folder: str) -> Step:
         sentence = f"Write your own {file} of task {task.task.id}, and have the facts judge it."
         return Step(sentence, with_solutions(task.command, folder), task)
     path = f"{shown_folder(own.folder)}/{file}"
-    if not Path(own.folder).is_dir():
+    if not own.is_there:
         sentence = f"{path} of task {task.task.id} is not there any more: name its folder now."
         return Step(sentence, with_solutions(task.command, folder), task)
     again = with_solutions(task.command, own.folder)
@@ -115,8 +117,8 @@ def _step_to_own_code(task: TaskStanding, folder: str) -> Step:
 
 def _folder(tasks: Sequence[TaskStanding]) -> str:
     """Where the learner's components are, or will be."""
-    folders = [task.own_code.folder for task in tasks if task.own_code]
-    return next((folder for folder in folders if Path(folder).is_dir()), FOLDER)
+    own = (task.own_code for task in tasks if task.own_code)
+    return next((shown_folder(each.folder) for each in own if each.is_there), FOLDER)
 
 
 def _learn(task: TaskStanding) -> str:

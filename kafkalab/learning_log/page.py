@@ -166,8 +166,12 @@ def _is_failed(fact: FactStanding) -> bool:
 
 
 def _shown_verdict(fact: FactStanding) -> Verdict:
-    """The verdict that needs a look, if one does: one's own code comes first."""
-    said = [proof.fact.verdict for proof in (fact.own, fact.proof) if proof is not None]
+    """The verdict that needs a look, if one does: one's own code comes first.
+
+    Of code that was edited since there is nothing to look at, until it is judged again.
+    """
+    own = None if fact.yours.built == "changed" else fact.own
+    said = [proof.fact.verdict for proof in (own, fact.proof) if proof is not None]
     return next((verdict for verdict in said if verdict in FAILURES), fact.verdict)
 
 
@@ -182,7 +186,7 @@ def _mastery(task: TaskStanding) -> list[Check]:
             yours.built,
             with_solutions(task.command, task.own_folder or MY_LAB),
         ),
-        ("facts proved on this machine, each with its control", task.proved, task.command),
+        ("facts proved on this machine", task.proved, task.command),
     )
     return [
         Check(count.is_full, f"{count} {text}", "" if count.is_full else command)
@@ -195,7 +199,8 @@ def _did(fact: FactStanding) -> Markup:
     """What the learner did with a fact, in a few words; empty where it was nothing."""
     told: list[str] = []
     if guess := fact.yours.predicted:
-        told.append("predicted" if guess.is_right else "predicted, it surprised you")
+        surprise = "it surprised you" if guess.choice else "you did not know"
+        told.append("predicted" if guess.is_right else f"predicted, {surprise}")
     if fact.yours.explained:
         told.append("to explain once more" if fact.is_due else "explained")
     if fact.own:
@@ -235,7 +240,7 @@ def _minutes_in_all(standing: Standing) -> str:
         task.proposed_minutes if minutes is None else minutes
         for task, minutes in zip(standing.tasks, noted, strict=True)
     )
-    told = f"about {spent} min"
+    told = f"{'' if all(minutes is not None for minutes in noted) else 'about '}{spent} min"
     estimated = sum(task.task.minutes or 0 for task in standing.tasks)
     return f"{told} of {estimated}" if estimated else told
 

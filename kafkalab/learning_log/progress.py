@@ -142,9 +142,11 @@ class OwnCode:
     folder: str
     """absolute"""
     day: date
-    """when it was judged last"""
+    """since when all holds that holds"""
     built: Mapping[str, Built]
     """by slug, of each fact that ever judged it"""
+    is_there: bool
+    """whether there is such a file now"""
 
     @property
     def held(self) -> int:
@@ -286,12 +288,19 @@ def _as_it_is_now(folder: Path, component: str, judged: Sequence[Act]) -> OwnCod
         # Of a folder that cannot be read nothing is as it was.
         now = ""
     built: dict[str, Built] = {}
+    held_since: dict[str, date] = {}
     for act in judged:
         facts = act.said.get("facts")
         for slug, verdict in facts.items() if isinstance(facts, dict) else ():
             holds: Built = "holds" if verdict == Verdict.DEMONSTRATED else "fails"
-            built[slug] = holds if now and act.said.get("code") == now else "changed"
-    return OwnCode(str(folder), _moment(judged[-1]).date(), built)
+            built[slug] = holds if act.said.get("code") == now else "changed"
+            if built[slug] == "holds":
+                held_since.setdefault(slug, _moment(act).date())
+            else:
+                held_since.pop(slug, None)
+    day = max(held_since.values(), default=_moment(judged[-1]).date())
+    # What is not there any more is neither changed nor does it fail.
+    return OwnCode(str(folder), day, built if now else {}, bool(now))
 
 
 def _moment(act: Act) -> datetime:

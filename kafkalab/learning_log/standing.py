@@ -165,15 +165,16 @@ class TaskStanding:
 
     @property
     def code_files(self) -> Count:
-        """The component's file, done when all facts about it hold."""
-        return _count([self.yours.built.is_full] if self.yours.built.of else [])
+        """The component's file, done when there is one that was judged, whatever holds for it."""
+        is_there = self.own_code is not None and self.own_code.is_there
+        return _count([is_there] if self.yours.built.of else [])
 
     @property
     def status(self) -> Status:
         # Of a curriculum that asks nothing there is only what was proved.
         if (self.yours.whole if self.yours.whole.of else self.proved).is_full:
             return "done"
-        is_begun = self.days or self.entry.started or self.own_code
+        is_begun = self.days or self.own_code or self.entry != journal.Entry()
         return "in progress" if is_begun else "not started"
 
     @property

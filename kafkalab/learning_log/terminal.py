@@ -152,6 +152,8 @@ def _show_task(
         if fact.needs_a_look:
             # It is no answer to a question: something is wrong, and is to be read.
             _show_fact(terminal, fact, stated.why, hint, again)
+        elif view.is_brief and fact.verdict is Verdict.NOT_RUN:
+            _wrapped(terminal, f"{fact.slug} was not run: {fact.reason}", 4, hanging=8, light=True)
         elif not view.is_brief:
             is_hidden = fact.slug in view.hidden
             _show_fact(terminal, fact, stated.why, hint, again, is_hidden=is_hidden)
