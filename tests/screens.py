@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -138,6 +139,8 @@ def screen(
         dimensions=(rows, columns),
         encoding="utf-8",
         codec_errors="replace",
+        # A shell that runs the tests in the background has SIGINT ignored, and hands that on.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     # What is typed is sent at once: tests wait for what they answer.
     process.delaybeforesend = None
