@@ -1,0 +1,19 @@
+"""Matches for ever inside one call that lets no other Python code run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from kafkalab.contracts import ClientConfig
+from kafkalab.contracts.topics import TopicDefinition
+from kafkalab.tasks.topics import describe
+
+__all__ = ["describe", "provision"]
+
+
+def provision(
+    config: ClientConfig, definitions: Sequence[TopicDefinition], *, grow: bool = False
+) -> Any:
+    re.fullmatch("(a+)+b", "a" * 60)
