@@ -133,7 +133,7 @@ def phase_of(
     )
     if lab.trouble or outcome is not Outcome.INVALID:
         return PhaseData(outcome, reason, observed)
-    if problem := _shared_broker_is_gone(lab):
+    if problem := shared_broker_is_gone(lab):
         item.session.shouldstop = f"the run ends: {problem.splitlines()[0]}"
     return PhaseData(outcome, reason, observed)
 
@@ -154,7 +154,8 @@ def _what_fails(broker: Broker | None) -> str | None:
     return None
 
 
-def _shared_broker_is_gone(lab: Lab) -> str | None:
+def shared_broker_is_gone(lab: Lab) -> str | None:
+    """What is wrong with the run's broker; None when it answers, or none was started."""
     try:
         broker = lab.lease.broker_if_started()
     except BrokerError as error:

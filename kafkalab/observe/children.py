@@ -141,7 +141,7 @@ def _run(program: Callable[..., None], mouth: Connection, *arguments: object) ->
     except BrokenContract as broken:
         # It names the place in the component, which is not where it was raised.
         mouth.send(ChildFailed(str(broken)))
-    except Exception as error:  # noqa: BLE001 - the parent is told, and judges
+    except BaseException as error:  # noqa: BLE001 - the parent is told, and judges
         frames = traceback.extract_tb(error.__traceback__)
         # Python's own files are where it shows, not where it comes from.
         *_, last = [each for each in frames if not _is_pythons(each.filename)] or frames
