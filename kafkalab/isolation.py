@@ -9,7 +9,9 @@ ends early, or has to be ended, has its verdict all the same.
 
 from __future__ import annotations
 
+import builtins
 import contextlib
+import os
 import re
 import time
 from collections.abc import Iterator, Sequence
@@ -25,7 +27,7 @@ from kafkalab.brokers.errors import BrokerError
 from kafkalab.lab import Lab
 from kafkalab.learning_log.phase import PhaseData
 from kafkalab.learning_log.verdicts import TIMEOUT_TEXT, TOO_LATE, Outcome
-from kafkalab.offspring import Mouth, Offspring, orphans_adopted
+from kafkalab.offspring import Frame, Mouth, Offspring, orphans_adopted
 
 # Seconds beyond its limit in which a fact that heard of it may tidy up.
 TIDY_LIMIT = 10.0
@@ -137,7 +139,9 @@ class Isolation:
     def _run_phase(self, item: pytest.Item, when: Any, **arguments: Any) -> bool:
         run = partial(getattr(item.ihook, f"pytest_runtest_{when}"), item=item, **arguments)
         # Whatever comes out of it is the test's, KeyboardInterrupt too: Ctrl-C is not heard here.
+        surroundings = _Surroundings()
         call = pytest.CallInfo.from_call(run, when)
+        surroundings.restore()
         report: pytest.TestReport = item.ihook.pytest_runtest_makereport(item=item, call=call)
         report.sections = [(name, shown(text)) for name, text in report.sections]
         if len(text := report.longreprtext) > 2 * MOST_SHOWN:
@@ -168,7 +172,7 @@ class Isolation:
         return cast("pytest.TestReport", report)
 
     def _judged(
-        self, item: pytest.Item, offspring: Offspring, stacks: Sequence[Any]
+        self, item: pytest.Item, offspring: Offspring, stacks: Sequence[Sequence[Frame]]
     ) -> tuple[Outcome, str]:
         """What it says of a fact that its process ended early, and the reason."""
         reason = f"{TOO_LATE if offspring.is_late else ''}{offspring.why_ended}"
@@ -249,7 +253,7 @@ def _loads_for_ever(call: pytest.CallInfo[None], report: pytest.TestReport) -> s
     return data.reason
 
 
-def _is_loading(stacks: Sequence[Any]) -> bool:
+def _is_loading(stacks: Sequence[Sequence[Frame]]) -> bool:
     code = own_code.Folder.load.__code__
     where = Path(code.co_filename)
     return any(
@@ -257,13 +261,30 @@ def _is_loading(stacks: Sequence[Any]) -> bool:
     )
 
 
-def _own_place(stacks: Sequence[Any], test: Path, folder: Path) -> str:
+def _own_place(stacks: Sequence[Sequence[Frame]], test: Path, folder: Path) -> str:
     """File and line of the learner's code in which a process stood; empty where it did not.
 
     The thread of the test itself counts first.
     """
-    for stack in sorted(stacks, key=lambda each: test not in {file for file, _, _ in each}):
+    for stack in sorted(stacks, key=lambda each: test not in {frame.file for frame in each}):
         for file, line, _ in stack:
             if own_code.is_own(file, folder) and file != test:
                 return f"{file.relative_to(folder).as_posix()}:{line}"
     return ""
+
+
+class _Surroundings:
+    """What all code of a process shares, and no report can be made without."""
+
+    def __init__(self) -> None:
+        self._modules = {each: dict(vars(each)) for each in (builtins, os, time)}
+        self._environment = dict(os.environ)
+        self._folder = Path.cwd()
+
+    def restore(self) -> None:
+        """Make it as it was."""
+        for module, names in self._modules.items():
+            vars(module).update(names)
+        os.environ.update(self._environment)
+        with contextlib.suppress(OSError):
+            os.chdir(self._folder)

@@ -23,7 +23,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, Any, NoReturn
+from typing import IO, Any, NamedTuple, NoReturn
 
 import psutil
 
@@ -42,6 +42,17 @@ PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 
 FRAME = re.compile(r'^  File "(?P<file>.+)", line (?P<line>\d+) in (?P<function>.+)$')
 """a line of faulthandler's"""
+
+STACK_SIGNAL = signal.SIGUSR2
+"""has a process that listens to it write down where it stands"""
+
+
+class Frame(NamedTuple):
+    """A function that has not returned."""
+
+    file: Path
+    line: int
+    function: str
 
 
 class Mouth:
@@ -77,6 +88,7 @@ class Offspring:
         self._folder = tempfile.TemporaryDirectory(prefix="kafkalab-", ignore_cleanup_errors=True)
         self._stacks: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - see end()
         self._stacks_seen = 0
+        self._is_alive = True
         self._others = set(psutil.Process().children(recursive=True))
         self._printed = _printed()
         self._ear, mouth = os.pipe()
@@ -100,7 +112,7 @@ class Offspring:
             # to ignore a signal is passed on to all programs that are started.
             signal.signal(signal.SIGINT, lambda *_: None)
             faulthandler.enable(self._stacks)
-            faulthandler.register(signal.SIGUSR2, self._stacks)
+            faulthandler.register(STACK_SIGNAL, self._stacks)
             _tell_where_it_exits(self._stacks)
             tempfile.tempdir = os.environ["TMPDIR"] = self._folder.name
             main(Mouth(mouth))
@@ -144,33 +156,25 @@ class Offspring:
 
     def _look(self) -> bool:
         """Whether the process has ended by itself; then how is known."""
-        if self.why_ended:
+        if not self._is_alive:
             return True
         pid, status = os.waitpid(self._pid, os.WNOHANG)
         if pid:
             code = os.waitstatus_to_exitcode(status)
             how = f"by {signal.Signals(-code).name}" if code < 0 else f"with exit status {code}"
             self.why_ended = f"its process ended {how}, in the middle of it"
-        return bool(pid)
+            self._is_alive = False
+        return not self._is_alive
 
-    def stacks(self) -> list[list[tuple[Path, int, str]]]:
-        """Where each of its threads stands, or stood when it crashed.
-
-        A list for each thread of file, line and function, the innermost first.
-        """
+    def stacks(self) -> list[list[Frame]]:
+        """Where each of its threads stands, or stood when it ended, the innermost frame first."""
         with contextlib.suppress(ProcessLookupError, Expired):
-            if self.is_late or not self._said_of_stacks():
-                os.kill(self._pid, signal.SIGUSR2)
+            if self._is_alive:
+                os.kill(self._pid, STACK_SIGNAL)
                 # One that was stopped hears of nothing.
                 os.kill(self._pid, signal.SIGCONT)
                 wait_until(self._stacks_are_whole, limit=STACK_LIMIT, what="the stacks")
-        threads: list[list[tuple[Path, int, str]]] = [[]]
-        for line in self._said_of_stacks().decode("utf-8", "replace").splitlines():
-            if frame := FRAME.match(line):
-                threads[-1].append((Path(frame["file"]), int(frame["line"]), frame["function"]))
-            else:
-                threads.append([])
-        return [each for each in threads if each]
+        return stacks_in(self._said_of_stacks())
 
     def _stacks_are_whole(self) -> bool:
         # Written piece by piece, they are whole when nothing more came since the last look.
@@ -199,6 +203,17 @@ class Offspring:
             with contextlib.suppress(psutil.TimeoutExpired, psutil.NoSuchProcess):
                 process.wait(LOOK_EVERY)
         return not left
+
+
+def stacks_in(said: bytes) -> list[list[Frame]]:
+    """The stacks that faulthandler wrote down, one for each thread, the innermost frame first."""
+    threads: list[list[Frame]] = [[]]
+    for line in said.decode("utf-8", "replace").splitlines():
+        if found := FRAME.match(line):
+            threads[-1].append(Frame(Path(found["file"]), int(found["line"]), found["function"]))
+        else:
+            threads.append([])
+    return [each for each in threads if each]
 
 
 @contextlib.contextmanager
@@ -241,7 +256,7 @@ def _tell_where_it_exits(stacks: IO[bytes]) -> None:
             faulthandler.dump_traceback(stacks, all_threads=False)
         end(status)
 
-    os._exit = tell  # type: ignore[assignment]
+    os._exit = tell
 
 
 def _end_with(parent: int) -> None:

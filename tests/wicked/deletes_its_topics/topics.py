@@ -22,4 +22,7 @@ def provision(
     admin = AdminClient(dict(config))
     for future in admin.delete_topics([each.name for each in definitions]).values():
         future.result()
+    names = [each.name for each in definitions]
+    while any(each.exists for each in describe(config, names)):
+        continue
     return results

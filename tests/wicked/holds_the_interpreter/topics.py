@@ -1,8 +1,8 @@
-"""Matches for ever inside one call that lets no other Python code run."""
+"""Counts for ever inside one call that lets no other Python code run, nor a signal be handled."""
 
 from __future__ import annotations
 
-import re
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,4 +16,4 @@ __all__ = ["describe", "provision"]
 def provision(
     config: ClientConfig, definitions: Sequence[TopicDefinition], *, grow: bool = False
 ) -> Any:
-    re.fullmatch("(a+)+b", "a" * 60)
+    return sum(itertools.repeat(0))

@@ -1,11 +1,11 @@
-"""Waits for the end of a log without a limit, inside the client."""
+"""Waits for a next record without a limit, inside the client."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from confluent_kafka import Consumer
+from confluent_kafka import OFFSET_END, Consumer, TopicPartition
 
 from kafkalab.contracts import ClientConfig
 from kafkalab.contracts.rebalance import LAG_LIMIT
@@ -18,5 +18,5 @@ def lag(
     config: ClientConfig, group: str, topics: Sequence[str], *, limit: float = LAG_LIMIT
 ) -> Any:
     observer = Consumer({**config, "group.id": group, "enable.auto.commit": False})
-    observer.subscribe([f"{name}-that-is-not-there" for name in topics])
-    return observer.poll()
+    observer.assign([TopicPartition(name, 0, OFFSET_END) for name in topics])
+    return observer.consume(1)

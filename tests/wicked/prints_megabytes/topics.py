@@ -16,5 +16,5 @@ def provision(
     config: ClientConfig, definitions: Sequence[TopicDefinition], *, grow: bool = False
 ) -> Any:
     for _ in range(200_000):
-        print("\x1b[31mall of it, in red\x1b[0m and once more in full length", flush=False)  # noqa: T201
+        print("\x1b[31mall of it, in red\x1b[0m and once more in full length", flush=False)
     raise ValueError("after all that")
