@@ -17,6 +17,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 from kafkalab.config import PACKAGE
@@ -153,9 +154,7 @@ def children() -> Iterator[Callable[..., Child]]:
         each.kill()
 
 
-def _run(
-    program: Callable[..., None], mouth: Connection, pen: Connection, *arguments: object
-) -> None:
+def _run(program: FunctionType, mouth: Connection, pen: Connection, *arguments: object) -> None:
     faulthandler.register(STACK_SIGNAL, pen.fileno())
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
@@ -163,10 +162,13 @@ def _run(
     except BrokenContract as broken:
         # It names the place in the component, which is not where it was raised.
         mouth.send(ChildFailed(str(broken)))
-    except BaseException as error:  # noqa: BLE001 - the parent is told, and judges
+    except BaseException as error:
         frames = traceback.extract_tb(error.__traceback__)
         # Python's own files are where it shows, not where it comes from.
         *_, last = [each for each in frames if not _is_pythons(each.filename)] or frames
+        if isinstance(error, SystemExit) and last.filename == program.__code__.co_filename:
+            # The program itself may end so; code that it calls must not.
+            raise
         place = f"{Path(last.filename).name}:{last.lineno}"
         mouth.send(ChildFailed(f"{place}: {type(error).__name__}: {error}"))
 
