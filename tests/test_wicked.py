@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -99,12 +100,20 @@ class Runs:
     def __init__(self, folder: Path) -> None:
         self._mark = folder.as_posix()
         self.reports = folder / "reports"
-        self.temporary = Path(tempfile.mkdtemp(dir=folder))
+        # Not below pytest's folder: a socket lies there, and its path must be short.
+        self.temporary = Path(tempfile.mkdtemp())
 
     def start(
         self, name: str, *slugs: str, arguments: Sequence[str] = ()
     ) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "pytest", *map(test_of, slugs), "-p", "tests.short_limit"]
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            *map(node_id_of, slugs),
+            "-p",
+            "tests.short_limit",
+        ]
         command += ["-p", "no:randomly", "--kafkalab-backend=embedded", *arguments]
         command += [f"--kafkalab-solutions={WICKED / name}", f"--kafkalab-reports={self.reports}"]
         return subprocess.Popen(
@@ -158,10 +167,12 @@ def runs(tmp_path: Path) -> Iterator[Runs]:
     finally:
         for process in made.processes():
             process.kill()
-    assert made.left_in_temporary() == []
+    left = made.left_in_temporary()
+    shutil.rmtree(made.temporary)
+    assert left == []
 
 
-def test_of(slug: str) -> str:
+def node_id_of(slug: str) -> str:
     """The node id of a fact's test."""
     (found,) = [each for each in CURRICULUM.statements if (each.slug, each.role) == (slug, "fact")]
     return f"{CURRICULUM.folder / found.module}.py::{found.function}"
