@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import sys
+import threading
 from collections.abc import Iterable, Iterator
+from pathlib import Path
+from traceback import walk_stack
 
 import pytest
 
@@ -16,6 +20,7 @@ from kafkalab.lab import Lab
 from kafkalab.learning_log.evidence import Evidence
 from kafkalab.learning_log.phase import PhaseData
 from kafkalab.learning_log.verdicts import Outcome, judge
+from kafkalab.own_code import is_own
 
 # A fact takes a second or two; ten times that, on a loaded machine, is a hang.
 FACT_LIMIT = 60
@@ -130,12 +135,25 @@ def phase_of(
         lab.solutions_folder,
         lambda: _what_fails(given.get("broker")),
         item.path if "solutions" in given else None,
+        lambda: _own_place_of_threads(lab.solutions_folder, item.path),
     )
     if lab.trouble or outcome is not Outcome.INVALID:
         return PhaseData(outcome, reason, observed)
-    if problem := _shared_broker_is_gone(lab):
+    if problem := shared_broker_is_gone(lab):
         item.session.shouldstop = f"the run ends: {problem.splitlines()[0]}"
     return PhaseData(outcome, reason, observed)
+
+
+def _own_place_of_threads(solutions: Path, test: Path) -> str:
+    """File and line in which another thread is in the components' code; empty if none is."""
+    here = threading.get_ident()
+    for thread, frame in sys._current_frames().items():
+        stack = [] if thread == here else list(walk_stack(frame))
+        for each, line in stack:
+            file = Path(each.f_code.co_filename)
+            if is_own(file, solutions) and file != test:
+                return f"{file.relative_to(solutions).as_posix()}:{line}"
+    return ""
 
 
 def _what_fails(broker: Broker | None) -> str | None:
@@ -154,7 +172,8 @@ def _what_fails(broker: Broker | None) -> str | None:
     return None
 
 
-def _shared_broker_is_gone(lab: Lab) -> str | None:
+def shared_broker_is_gone(lab: Lab) -> str | None:
+    """What is wrong with the run's broker; None when it answers, or none was started."""
     try:
         broker = lab.lease.broker_if_started()
     except BrokerError as error:

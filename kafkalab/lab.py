@@ -135,6 +135,10 @@ class Lab:
         """The right to the run's brokers."""
         return Lease(self.backend, self.run)
 
+    def forget_lease(self) -> None:
+        """Attach anew to the run's broker: this process was forked from the one that did."""
+        self.__dict__.pop("lease", None)
+
     def worker_input(self) -> dict[str, Any]:
         """What an xdist worker must know; the backend only when it was chosen already."""
         backend = self.backend.name if self.is_active and not self.trouble else ""

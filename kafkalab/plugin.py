@@ -34,6 +34,7 @@ HYPOTHESIS = "hypothesispytest"
 """the name of hypothesis's own pytest plugin"""
 
 PAGE, RECORDER, QUESTIONS = "kafkalab-page", "kafkalab-recorder", "kafkalab-questions"
+ISOLATION = "kafkalab-isolation"
 
 MARKERS = (
     "fact(slug, scope, versions=''): a sentence about Kafka, or about a component, that this test "
@@ -74,11 +75,21 @@ def pytest_configure(config: pytest.Config) -> None:
             _prepare_for_facts(config, lab)
         if lab.is_active and not lab.is_worker:
             _set_up_views(config, lab)
+        if lab.is_active and lab.settings.solutions and not _is_debugged(config):
+            # Imported here: what runs no code of the learner's starts without it.
+            from kafkalab.isolation import Isolation
+
+            config.pluginmanager.register(Isolation(config, lab), ISOLATION)
         config.pluginmanager.register(experiments.Experiments(lab))
         if not lab.is_worker:
             config.pluginmanager.register(experiments.ExperimentPages(config, lab))
     except BadManifest as error:
         raise preflight.usage_error(f"kafkalab's curriculum: {readable(str(error))}") from error
+
+
+def _is_debugged(config: pytest.Config) -> bool:
+    """Whether somebody goes through the tests by hand, in this process."""
+    return bool(config.option.usepdb or config.option.trace)
 
 
 def _set_up_views(config: pytest.Config, lab: Lab) -> None:

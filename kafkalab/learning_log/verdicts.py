@@ -13,6 +13,7 @@ import pytest
 
 from kafkalab.brokers.errors import BrokerError
 from kafkalab.own_code import is_own
+from kafkalab.waiting import Expired
 
 # pytest-timeout ends a test by pytest.fail with this text; it has no class of its own.
 TIMEOUT_TEXT = "Timeout ("
@@ -95,6 +96,7 @@ def judge(
     solutions: Path,
     broker_fails: Callable[[], str | None],
     component_test: Path | None = None,
+    still_in: Callable[[], str] = str,
 ) -> tuple[Outcome, str]:
     """What an exception that ended a test says, and its reason in one line or more.
 
@@ -106,6 +108,8 @@ def judge(
         component_test: the file of the test, if it judges a component: a misfit
             that shows there, such as None where a list was asked for, is the
             component's.
+        still_in: where code of the components has not returned in another thread:
+            file and line, or nothing. A limit that ran out meanwhile is its doing.
     """
     places = _places_of(error.__traceback__)
     own = [
@@ -128,6 +132,8 @@ def judge(
     if own:
         reason = f"{TOO_LATE}{error}" if timed_out else _reason(error)
         return Outcome.REFUTED, f"{own[-1]}: {reason}"
+    if (timed_out or isinstance(error, Expired)) and (place := still_in()):
+        return Outcome.REFUTED, f"{place}: {TOO_LATE}{error}"
     if is_expectation and not timed_out:
         return Outcome.REFUTED, _reason(error)
     if isinstance(error, MISFITS) and _shows_in(component_test, [path for path, _ in places]):

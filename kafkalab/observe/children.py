@@ -7,6 +7,7 @@ A consumer that is merely forgotten goes on sending heartbeats.
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import multiprocessing
 import os
 import signal
@@ -16,10 +17,13 @@ import traceback
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
+from kafkalab.config import PACKAGE
 from kafkalab.contracts import BrokenContract
-from kafkalab.waiting import wait_until
+from kafkalab.offspring import STACK_LIMIT, STACK_SIGNAL, stacks_in
+from kafkalab.waiting import Expired, wait_until
 
 # A child is forked in 20 ms from a server that is ready after half a second.
 CHILD_LIMIT = 30.0
@@ -59,11 +63,13 @@ class Child:
             arguments: anything that pickles.
         """
         self._ear, mouth = _context.Pipe(duplex=False)
+        self._stacks, pen = _context.Pipe(duplex=False)
         self._process = _context.Process(
-            target=_run, args=(program, mouth, *arguments), name=program.__name__, daemon=True
+            target=_run, args=(program, mouth, pen, *arguments), name=program.__name__, daemon=True
         )
         self._process.start()
         mouth.close()
+        pen.close()
         self._said: list[Any] = []
 
     def said(self) -> list[Any]:
@@ -86,15 +92,29 @@ class Child:
 
         Raises:
             ChildFailed: it raised something.
-            Expired: it did not end within the limit, in seconds.
+            Expired: it did not end within the limit, in seconds; the text says where it stands.
         """
-        wait_until(
-            lambda: (self.said(), self._process.exitcode)[1],
-            lambda code: code is not None,
-            limit=limit,
-            what=f"the process of {self._process.name} to end",
-        )
+        try:
+            wait_until(
+                lambda: (self.said(), self._process.exitcode)[1],
+                lambda code: code is not None,
+                limit=limit,
+                what=f"the process of {self._process.name} to end",
+            )
+        except Expired as error:
+            raise Expired(f"{self._stands_in()}{error}") from None
         return self.said()
+
+    def _stands_in(self) -> str:
+        """Where code that is not kafkalab's has not returned in it: file and line, or nothing."""
+        os.kill(self._process.pid or 0, STACK_SIGNAL)
+        if not self._stacks.poll(STACK_LIMIT):
+            return ""
+        for stack in stacks_in(os.read(self._stacks.fileno(), 65536)):
+            for file, line, _ in stack:
+                if not _is_pythons(str(file)) and not file.is_relative_to(PACKAGE):
+                    return f"{file.name}:{line}: it did not return in time: "
+        return ""
 
     def wait_for(self, enough: Callable[[list[Any]], bool], what: str) -> list[Any]:
         """Wait until it has said enough.
@@ -134,17 +154,21 @@ def children() -> Iterator[Callable[..., Child]]:
         each.kill()
 
 
-def _run(program: Callable[..., None], mouth: Connection, *arguments: object) -> None:
+def _run(program: FunctionType, mouth: Connection, pen: Connection, *arguments: object) -> None:
+    faulthandler.register(STACK_SIGNAL, pen.fileno())
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         program(mouth.send, *arguments)
     except BrokenContract as broken:
         # It names the place in the component, which is not where it was raised.
         mouth.send(ChildFailed(str(broken)))
-    except Exception as error:  # noqa: BLE001 - the parent is told, and judges
+    except BaseException as error:
         frames = traceback.extract_tb(error.__traceback__)
         # Python's own files are where it shows, not where it comes from.
         *_, last = [each for each in frames if not _is_pythons(each.filename)] or frames
+        if isinstance(error, SystemExit) and last.filename == program.__code__.co_filename:
+            # The program itself may end so; code that it calls must not.
+            raise
         place = f"{Path(last.filename).name}:{last.lineno}"
         mouth.send(ChildFailed(f"{place}: {type(error).__name__}: {error}"))
 

@@ -276,7 +276,7 @@ class Member:
         """Poll and do as commanded until the member is closed."""
         try:
             self._run()
-        except Exception as error:  # noqa: BLE001 - a thread has nobody else to tell
+        except BaseException as error:  # noqa: BLE001 - a thread has nobody else to tell
             self._failure = error
 
     def do(self, command: Callable[[Consumer], Result]) -> Result:
@@ -290,7 +290,7 @@ class Member:
         def work(consumer: Consumer) -> None:
             try:
                 done.set_result(command(consumer))
-            except Exception as error:  # noqa: BLE001 - it is the asker's
+            except BaseException as error:  # noqa: BLE001 - it is the asker's
                 done.set_exception(error)
 
         self._commands.put(work)
@@ -307,7 +307,7 @@ class Member:
         """Tell what ended the polling, if anything did, once.
 
         Raises:
-            Exception: what the polling or the member's own code raised.
+            BaseException: what the polling or the member's own code raised.
         """
         if self._failure is not None:
             failure, self._failure = self._failure, None
@@ -423,7 +423,7 @@ class Member:
     def _tell(self, kind: Kind, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         try:
             self._told[kind](consumer, partitions)
-        except Exception as error:  # noqa: BLE001 - a thread has nobody else to tell
+        except BaseException as error:  # noqa: BLE001 - a thread has nobody else to tell
             # Through the client it would come out as a bare KafkaError, which is no exception
             # and passes every `except` (seen with confluent-kafka 2.16). It ends the polling.
             self._failure, self._running = error, False

@@ -34,7 +34,7 @@ class InThread:
     def _run(self, work: Callable[..., object], *arguments: object) -> None:
         try:
             work(*arguments)
-        except Exception as error:  # noqa: BLE001 - it is kept for whoever asks
+        except BaseException as error:  # noqa: BLE001 - it is kept for whoever asks
             self._error = error
 
 

@@ -1,0 +1,296 @@
+"""Whatever learner code does to its process, it gets a verdict, and nobody else is harmed.
+
+Each runs pytest as a learner does, with `--kafkalab-solutions`, on a real broker: a fact that
+judges the component, and behind it a fact about Kafka, in the same process of pytest.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from kafkalab.brokers.processes import is_running
+from kafkalab.curriculum import load
+from kafkalab.isolation import MOST_SHOWN, shown
+from kafkalab.learning_log.verdicts import TOO_LATE
+from kafkalab.waiting import wait_until
+
+REPOSITORY = Path(__file__).parents[1]
+WICKED = REPOSITORY / "tests" / "wicked"
+
+CURRICULUM = load()
+
+# Whose control, which is not run, is the next in the file: it holds, and is not supported.
+AFTERWARDS = "topic-has-its-partitions"
+
+# Seconds. The limit of a fact is 12 here (see short_limit), a broker is there after two, and
+# the rest is for a loaded machine.
+RUN_LIMIT = 120
+# What a run leaves is gone by its end; a watchdog looks twice a second.
+GONE_LIMIT = 10.0
+
+LATE = rf"{TOO_LATE}it was ended after 12 s$"
+IN_TIME = rf"{TOO_LATE}Timeout \(>10\.0s\)"
+UNDONE = "one result for each\n"
+"""of components that create nothing, besides what else they do"""
+
+IN_TOPICS = "provision-creates-what-is-missing"
+IN_ROUTING = "keys-are-encoded-one-way"
+IN_PARTITION_LOG = "reader-reads-all-to-the-end"
+IN_A_LISTENER, OF_THE_LAG = "listener-logs-each-change", "lag-is-what-is-left"
+IN_A_CHILD = "at-most-once-never-repeats"
+
+CASES = {
+    "hangs_in_the_client": (IN_TOPICS, rf"topics\.py:20: {LATE}"),
+    "holds_the_interpreter": (IN_TOPICS, rf"topics\.py:19: {LATE}"),
+    "loops_for_ever": (IN_TOPICS, rf"topics\.py:20: {LATE}"),
+    "stops_itself": (IN_TOPICS, rf"topics\.py:20: {LATE}"),
+    "lag_without_a_limit": (OF_THE_LAG, rf"rebalance\.py:22: {LATE}"),
+    "hangs_in_a_members_thread": (IN_A_LISTENER, rf"rebalance\.py:17: {IN_TIME}"),
+    "hangs_in_a_child": (IN_A_CHILD, rf"delivery\.py:\d+: {TOO_LATE}"),
+    "exits_at_once": (IN_TOPICS, r"topics\.py:19: its process ended with exit status 0"),
+    "exits_politely": (IN_TOPICS, r"topics\.py:19: SystemExit: 0"),
+    "exits_pytest": (IN_TOPICS, r"topics\.py:20: Exit: enough"),
+    "exits_in_a_members_thread": (IN_A_LISTENER, r"rebalance\.py:17: SystemExit: 0"),
+    "exits_in_a_child": (IN_A_CHILD, "at_most_once ended and was never killed"),
+    "leaves_a_child_by_sys_exit": (IN_A_CHILD, r"delivery\.py:15: SystemExit: 0"),
+    "crashes": (IN_TOPICS, r"topics\.py:19: its process ended by SIGSEGV"),
+    "raises_its_own_base_exception": (IN_TOPICS, r"topics\.py:18: Wicked: catch me"),
+    "raises_keyboard_interrupt": (IN_TOPICS, r"topics\.py:18: KeyboardInterrupt: "),
+    "prints_megabytes": (IN_TOPICS, r"topics\.py:20: ValueError: after all that"),
+    "prints_for_ever": (IN_TOPICS, r"topics\.py:19: it printed more than 100 MB"),
+    "patches_the_world": (IN_TOPICS, UNDONE),
+    "closes_all_files": (IN_TOPICS, "its process ended with exit status 1"),
+    "deletes_what_it_reads": (IN_PARTITION_LOG, r"partition_log\.py:23: ReadFailed: "),
+    "leaves_a_daemon": (IN_TOPICS, UNDONE),
+    "leaves_a_command": (IN_TOPICS, UNDONE),
+    "leaks_clients_and_threads": (IN_TOPICS, UNDONE),
+    "forks_in_a_child": (IN_A_CHILD, "at_most_once ended and was never killed"),
+}
+"""for each component that is refuted, the fact that meets it, and how the reason begins"""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A run that has ended."""
+
+    exit_code: int
+    facts: dict[str, dict[str, Any]]
+    """of its record, by slug"""
+    output: str
+
+
+class Runs:
+    """Runs pytest on components; what such a run starts has a mark of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self._mark = folder.as_posix()
+        self.reports = folder / "reports"
+        # Not below pytest's folder: a socket lies there, and its path must be short.
+        self.temporary = Path(tempfile.mkdtemp())
+
+    def start(
+        self, name: str, *slugs: str, arguments: Sequence[str] = ()
+    ) -> subprocess.Popen[bytes]:
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            *map(node_id_of, slugs),
+            "-p",
+            "tests.short_limit",
+        ]
+        command += ["-p", "no:randomly", "--kafkalab-backend=embedded", *arguments]
+        command += [f"--kafkalab-solutions={WICKED / name}", f"--kafkalab-reports={self.reports}"]
+        return subprocess.Popen(
+            command,
+            cwd=REPOSITORY,
+            env={**os.environ, "WICKED_RUN": self._mark, "TMPDIR": str(self.temporary)},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+
+    def run(self, name: str, *slugs: str, arguments: Sequence[str] = ()) -> Ended:
+        process = self.start(name, *slugs, arguments=arguments)
+        output, _ = process.communicate(timeout=RUN_LIMIT)
+        return Ended(process.returncode, self.facts(), output.decode())
+
+    def facts(self) -> dict[str, dict[str, Any]]:
+        (path,) = (self.reports / "runs").glob("*.json")
+        record = json.loads(path.read_text("utf-8"))
+        assert record["completed"]
+        return {fact["slug"]: fact for fact in record["facts"]}
+
+    def processes(self) -> list[psutil.Process]:
+        """All that run with the mark: of the run, or started by one that is."""
+        found = []
+        for process in psutil.process_iter():
+            try:
+                if process.environ().get("WICKED_RUN") == self._mark and is_running(process):
+                    found.append(process)
+            except psutil.Error:
+                continue
+        return found
+
+    def left_in_temporary(self) -> list[str]:
+        """What is left of temporary files; the folder that pytest keeps on purpose apart."""
+        return [each.name for each in self.temporary.iterdir() if "pytest" not in each.name]
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Iterator[Runs]:
+    """Runs of pytest, of which nothing is left at the end."""
+    made = Runs(tmp_path)
+    yield made
+    try:
+        wait_until(
+            made.processes,
+            lambda found: not found,
+            limit=GONE_LIMIT,
+            what="all processes of the run to be gone",
+        )
+    finally:
+        for process in made.processes():
+            process.kill()
+    left = made.left_in_temporary()
+    shutil.rmtree(made.temporary)
+    assert left == []
+
+
+def node_id_of(slug: str) -> str:
+    """The node id of a fact's test."""
+    (found,) = [each for each in CURRICULUM.statements if (each.slug, each.role) == (slug, "fact")]
+    return f"{CURRICULUM.folder / found.module}.py::{found.function}"
+
+
+def test_each_wicked_component_is_tried() -> None:
+    """What lies in the folder is judged here."""
+    others = {"forks", "hangs_at_import", "hangs_in_the_client_at_import"}
+
+    assert {each.name for each in WICKED.iterdir() if each.is_dir()} == {*CASES, *others}
+
+
+@pytest.mark.parametrize(("name", "met"), CASES.items(), ids=CASES)
+def test_it_is_refuted_and_harms_nobody(name: str, met: tuple[str, str], runs: Runs) -> None:
+    """It is refuted, the reason says where or what, and the next fact holds on the same broker."""
+    slug, reason = met
+
+    ended = runs.run(name, slug, AFTERWARDS)
+
+    fact, after = ended.facts[slug], ended.facts[AFTERWARDS]
+    assert fact["verdict"] == "refuted", fact
+    assert re.match(reason, fact["reason"]), fact["reason"]
+    assert "\x1b" not in fact["reason"]
+    assert (after["verdict"], after["reason"]) == ("unsupported", "control not run")
+    assert ended.exit_code == pytest.ExitCode.TESTS_FAILED
+    assert len(ended.output) < 10 * MOST_SHOWN
+
+
+@pytest.mark.parametrize("name", ["exits_at_once", "hangs_in_the_client", "leaves_a_daemon"])
+def test_it_is_refuted_in_a_worker_too(name: str, runs: Runs) -> None:
+    """With -n it is the same: no worker crashes, and none is replaced."""
+    slug, reason = CASES[name]
+
+    ended = runs.run(name, slug, AFTERWARDS, arguments=["-n", "2"])
+
+    assert ended.facts[slug]["verdict"] == "refuted"
+    assert re.match(reason, ended.facts[slug]["reason"]), ended.facts[slug]["reason"]
+    assert ended.facts[AFTERWARDS]["verdict"] == "unsupported"
+    assert "replacing crashed worker" not in ended.output
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [("hangs_at_import", IN_TIME), ("hangs_in_the_client_at_import", LATE)],
+)
+def test_a_hang_at_import_is_waited_for_once(name: str, reason: str, runs: Runs) -> None:
+    """The second fact of a component whose import hangs is refuted at once, for the same reason."""
+    ended = runs.run(name, IN_ROUTING, "distribution-adds-up")
+
+    first, second = ended.facts[IN_ROUTING], ended.facts["distribution-adds-up"]
+    assert [first["verdict"], second["verdict"]] == ["refuted", "refuted"]
+    assert re.match(rf"routing\.py:5: {reason}", first["reason"]), first["reason"]
+    assert second["reason"] == first["reason"]
+    assert second["seconds"] < 1
+
+
+def test_who_forks_is_heard_once(runs: Runs) -> None:
+    """Code that goes on twice gives one verdict, and its second process is gone with the first."""
+    ended = runs.run("forks", IN_TOPICS, AFTERWARDS)
+
+    assert ended.facts[IN_TOPICS]["verdict"] == "demonstrated"
+    assert ended.facts[AFTERWARDS]["verdict"] == "unsupported"
+    assert "2 passed" in ended.output
+
+
+def test_ctrl_c_is_the_users(runs: Runs) -> None:
+    """Ctrl-C while a component hangs ends the run at once, with its record."""
+    process = runs.start("hangs_in_the_client", IN_TOPICS, AFTERWARDS)
+    wait_until(
+        lambda: [each for each in runs.processes() if each.ppid() == process.pid],
+        # The broker, its watchdog, and the process of the fact.
+        lambda found: len(found) == 3,
+        limit=RUN_LIMIT,
+        what="the fact to run",
+    )
+    began = time.monotonic()
+
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=RUN_LIMIT)
+
+    facts = runs.facts()
+    assert process.returncode == pytest.ExitCode.INTERRUPTED
+    assert time.monotonic() - began < 8, "it did not wait for the fact's limit"
+    assert facts[IN_TOPICS]["verdict"] == "interrupted"
+    assert facts[AFTERWARDS]["verdict"] == "not run"
+
+
+def test_nothing_is_left_of_a_killed_run(runs: Runs) -> None:
+    """When pytest itself is killed the process of a fact that hangs ends with it."""
+    process = runs.start("loops_for_ever", IN_TOPICS)
+    wait_until(
+        lambda: [each for each in runs.processes() if each.ppid() == process.pid],
+        lambda found: len(found) == 3,
+        limit=RUN_LIMIT,
+        what="the fact to run",
+    )
+
+    process.kill()
+    process.communicate(timeout=RUN_LIMIT)
+
+    wait_until(
+        runs.processes, lambda found: not found, limit=GONE_LIMIT, what="the processes to be gone"
+    )
+    for folder in runs.temporary.glob("kafkalab-*"):
+        folder.rmdir()
+
+
+def test_what_it_printed_is_shown_without_its_middle() -> None:
+    """Long output keeps both ends; no escape sequence is cut in half, or colours what follows."""
+    red, reset = "\x1b[31m", "\x1b[0m"
+    for shift in range(len(red) + 1):
+        text = "x" * shift + f"{red}word{reset}" * 10_000
+
+        kept = shown(text)
+
+        assert len(kept) < MOST_SHOWN + 200
+        head, _, tail = kept.partition("\n[... ")
+        assert head.endswith(reset)
+        assert "\x1b" not in re.sub(r"\x1b\[\d+m", "", kept), "only whole sequences"
+        assert re.match(r"[\d,]+ characters are left out here \.\.\.\]\n(\x1b\[\d+m|word)", tail)
+    assert shown("short") == "short"

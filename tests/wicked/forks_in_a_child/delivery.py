@@ -1,0 +1,19 @@
+"""Leaves a process of its own behind, from a process that is to be killed."""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import Any
+
+from kafkalab.contracts.delivery import Process, Stop
+from kafkalab.tasks.delivery import IdempotentSink, at_least_once, auto_commit, exactly_once
+
+__all__ = ["IdempotentSink", "at_least_once", "at_most_once", "auto_commit", "exactly_once"]
+
+
+def at_most_once(consumer: Any, process: Process, stop: Stop) -> int:
+    if os.fork() == 0:
+        os.setsid()
+        threading.Event().wait()
+    return 0

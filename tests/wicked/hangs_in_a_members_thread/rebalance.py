@@ -1,0 +1,17 @@
+"""Never returns from a callback, in the thread of a group's member."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+from kafkalab.tasks import rebalance as right
+from kafkalab.tasks.rebalance import lag, ownerless
+
+__all__ = ["RebalanceListener", "lag", "ownerless"]
+
+
+class RebalanceListener(right.RebalanceListener):
+    def on_assign(self, consumer: Any, partitions: Sequence[Any]) -> None:
+        threading.Event().wait()

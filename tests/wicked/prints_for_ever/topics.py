@@ -1,0 +1,19 @@
+"""Prints until somebody ends it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from kafkalab.contracts import ClientConfig
+from kafkalab.contracts.topics import TopicDefinition
+from kafkalab.tasks.topics import describe
+
+__all__ = ["describe", "provision"]
+
+
+def provision(
+    config: ClientConfig, definitions: Sequence[TopicDefinition], *, grow: bool = False
+) -> Any:
+    while True:
+        print("and on " * 1000)
