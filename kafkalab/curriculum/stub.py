@@ -52,6 +52,15 @@ def stub_of(component: str) -> str:
     return _Contract.read(contract_file(component)).stub(component)
 
 
+def asked_names(component: str) -> tuple[str, ...]:
+    """The functions and classes that a contract asks for, in its order.
+
+    Raises:
+        NoContract: there is no contract of that name.
+    """
+    return _Contract.read(contract_file(component)).asked_names()
+
+
 @dataclass(frozen=True)
 class _Contract:
     """A contract's text and its syntax."""
@@ -71,6 +80,11 @@ class _Contract:
         code = "\n\n\n".join(written)
         head = [self._docstring(asked), "from __future__ import annotations"]
         return "\n".join([*head, *self._imports(code, component), "", "", code, ""])
+
+    def asked_names(self) -> tuple[str, ...]:
+        """What the component has to define."""
+        *_, asked = self._protocols.values()
+        return tuple(each.name for each in asked.body if isinstance(each, ast.FunctionDef))
 
     @property
     def _protocols(self) -> dict[str, ast.ClassDef]:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from kafkalab.contracts import BrokenContract
+from kafkalab.unwritten import as_unwritten
 from kafkalab.waiting import wait_until
 
 # A child is forked in 20 ms from a server that is ready after half a second.
@@ -146,7 +147,11 @@ def _run(program: Callable[..., None], mouth: Connection, *arguments: object) ->
         # Python's own files are where it shows, not where it comes from.
         *_, last = [each for each in frames if not _is_pythons(each.filename)] or frames
         place = f"{Path(last.filename).name}:{last.lineno}"
-        mouth.send(ChildFailed(f"{place}: {type(error).__name__}: {error}"))
+        told = f"{type(error).__name__}: {error}"
+        if isinstance(error, NotImplementedError):
+            *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+            told = as_unwritten(error, frame.f_code)
+        mouth.send(ChildFailed(f"{place}: {told}"))
 
 
 def _is_pythons(file: str) -> bool:
