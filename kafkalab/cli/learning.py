@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import difflib
-import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +13,6 @@ from typing import Annotated, Any
 import typer
 
 from kafkalab import typed
-from kafkalab.brokers.choose import choose
 from kafkalab.cli import evidence, output
 from kafkalab.cli.options import (
     BackendOption,
@@ -28,7 +26,7 @@ from kafkalab.cli.options import (
     WrongValue,
     task_id_of,
 )
-from kafkalab.cli.setup import Bar
+from kafkalab.cli.warmed import undisturbed, warmed
 from kafkalab.collection import is_of_project
 from kafkalab.config import Settings
 from kafkalab.curriculum import Curriculum, Statement, Task, load
@@ -210,7 +208,7 @@ def _hold(lesson: Lesson, taught: Curriculum, notebook: Notebook, settings: Sett
     except KeyboardInterrupt:
         code = typed.ENDED_BY_CTRL_C
         output.line()
-    with _undisturbed():
+    with undisturbed():
         _sum_up(lesson.task, taught, notebook)
     return code
 
@@ -220,32 +218,9 @@ def _teach(lesson: Lesson, teacher: Teacher, settings: Settings) -> None:
         teacher.recall(slug)
     if lesson.learned:
         # It starts while the first question is read.
-        with _kafka(settings) as warm:
+        with warmed(settings) as warm:
             for slug in lesson.learned:
                 teacher.teach(slug, warm, is_repeated=lesson.is_repeated)
-
-
-@contextlib.contextmanager
-def _kafka(settings: Settings) -> Iterator[WarmBroker]:
-    backend, _ = choose(settings)
-    with Bar() as bar:
-        backend.prepare(bar)
-    warm = WarmBroker(backend, settings)
-    try:
-        yield warm
-    finally:
-        with _undisturbed():
-            warm.close(output.line)
-
-
-@contextlib.contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Let no Ctrl-C end the block: what is at its end takes a moment, and is to be whole."""
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _sum_up(task: Task, taught: Curriculum, notebook: Notebook) -> None:
