@@ -10,19 +10,24 @@ from kafkalab.learning_log import acts
 from kafkalab.learning_log.acts import Act
 
 
-def last_verdicts(done: Iterable[Act], task: str, folder: Path, reports: Path) -> Mapping[str, str]:
-    """The verdict that was said last of each fact, by slug; of whatever the file was then.
+def last_verdicts(
+    done: Iterable[Act], task: str, folder: Path, reports: Path, *, code: str = ""
+) -> Mapping[str, str]:
+    """The verdict that was said last of each fact, by slug.
 
     Args:
         done: the acts, the earliest first.
         task: as in `1.2`.
         folder: of the learner's components.
         reports: the folder of the acts' file; folders are named from there.
+        code: the digest of the code of which it was said; of whatever it was, if there is none.
     """
     verdicts: dict[str, str] = {}
     for act in done:
         named, facts = act.said.get("folder"), act.said.get("facts")
         if act.kind != acts.JUDGED or act.about != task or not isinstance(named, str):
+            continue
+        if code and act.said.get("code") != code:
             continue
         if _is_same(Path(reports, named), folder) and isinstance(facts, dict):
             verdicts |= {slug: str(verdict) for slug, verdict in facts.items()}
