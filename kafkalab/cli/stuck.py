@@ -197,9 +197,10 @@ def _without_docstrings(text: str) -> list[str]:
         return lines
     left_out: set[int] = set()
     for node in ast.walk(tree):
-        has_one = isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
-        # What stands beside others on a line would take them away.
-        if has_one and ast.get_docstring(node) is not None and len(node.body) > 1:
+        if not isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+            continue
+        # Where there is nothing else, it is the body.
+        if ast.get_docstring(node) is not None and len(node.body) > 1:
             first = node.body[0]
             left_out.update(range(first.lineno, (first.end_lineno or first.lineno) + 1))
     return [line for number, line in enumerate(lines, 1) if number not in left_out]
