@@ -33,7 +33,7 @@ from kafkalab.curriculum import Curriculum, Statement, Task, load
 from kafkalab.facts import why_not_here
 from kafkalab.learning_log import acts, asking, page
 from kafkalab.learning_log.asking import Answer, Left
-from kafkalab.learning_log.commands import fact_command, task_command, with_solutions
+from kafkalab.learning_log.commands import fact_command
 from kafkalab.learning_log.lessons import (
     Lesson,
     asked_of,
@@ -49,8 +49,6 @@ from kafkalab.learning_log.stored import read_run, read_tests
 from kafkalab.learning_log.verdicts import Outcome, Verdict
 from kafkalab.learning_log.wording import why
 from kafkalab.warm import Ended, WarmBroker
-
-OWN_FOLDER = "my_lab"
 
 YES_OR_NO = {"y": "y", "yes": "y", "n": "n", "no": "n"}
 
@@ -179,7 +177,7 @@ def _lesson_of(what: str | None, taught: Curriculum, progress: Replay) -> Lesson
 def _of_fact(stated: Statement, taught: Curriculum, progress: Replay) -> Lesson:
     task = taught.task(stated.task)
     if stated.slug not in task.predictions:
-        command = with_solutions(fact_command(stated, taught), OWN_FOLDER)
+        command = f"kafkalab start {stated.task}"
         raise WrongValue(f"{stated.slug} has no question: it judges your own code: {command}")
     return lesson_of_fact(stated.slug, task, progress)
 
@@ -244,8 +242,8 @@ def _sum_up(task: Task, taught: Curriculum, notebook: Notebook) -> None:
         output.line("To go on:")
         output.whole(f"kafkalab learn {task.id}", indent=2)
     else:
-        output.line(f"Next, your own {task.component}.py in {OWN_FOLDER}, judged by its facts:")
-        output.whole(with_solutions(task_command(task.id, taught), OWN_FOLDER), indent=2)
+        output.line(f"Next, your own {task.component}.py, judged by its facts:")
+        output.whole(f"kafkalab start {task.id}", indent=2)
 
 
 @dataclass(frozen=True)

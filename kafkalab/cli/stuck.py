@@ -179,7 +179,7 @@ def _show_difference(own: Path, reference: Path, text: str) -> None:
     except OSError as error:
         raise WrongValue(f"{own} cannot be read: {error.strerror}: check its rights") from error
     names = shown_folder(str(own)), shown_folder(str(reference))
-    both = (_without_docstrings(each) for each in (mine, text))
+    both = _without_docstrings(mine), _without_docstrings(text)
     lines = difflib.unified_diff(*both, *names, lineterm="")
     if difference := "\n".join(lines):
         output.code(difference, "diff")
