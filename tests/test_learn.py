@@ -404,7 +404,7 @@ def test_after_the_last_question_the_component_comes_next(learn: Learn, lessons:
 
     for said in (last, after):
         assert "9.1: predicted 2 of 2, right 2, explained 2." in said.out
-        assert "pytest -k task_9_1 --kafkalab-solutions=my_lab" in said.out
+        assert "kafkalab start 9.1" in said.out
     assert lessons.launches == 1
 
 
@@ -619,7 +619,7 @@ def test_the_first_day(opened: Open, lessons: Any) -> None:
     at.type("y")
 
     assert at.end() == 0
-    assert at.received.endswith("pytest -k task_9_1 --kafkalab-solutions=my_lab\r\n")
+    assert at.received.endswith("kafkalab start 9.1\r\n")
     assert [kind for kind, _, _ in done(lessons)] == ["predicted", "explained"] * 2
     assert_nothing_is_left(lessons)
 
