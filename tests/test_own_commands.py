@@ -77,8 +77,6 @@ Call = Callable[..., Said]
 def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], project: Any) -> Call:
     """Call `kafkalab` in a project with two facts about `topics.py`; their broker is played."""
     teach(project, FACTS)
-    (project.folder / "hints").mkdir()
-    (project.folder / "hints" / "task_9_1.toml").write_text(HINTS, "utf-8")
     project.play_warmth(monkeypatch)
     monkeypatch.chdir(project.folder)
     monkeypatch.setenv("COLUMNS", "80")
@@ -105,6 +103,8 @@ def teach(project: Any, tests: str) -> None:
     manifest = project.folder / "module.toml"
     text = manifest.read_text("utf-8")
     manifest.write_text(re.sub("(tells|makes) = {hint = 'Look.', ", r"\1 = {", text), "utf-8")
+    (project.folder / "hints").mkdir(exist_ok=True)
+    (project.folder / "hints" / "task_9_1.toml").write_text(HINTS, "utf-8")
 
 
 def mine(project: Any, text: str, folder: str = "my_lab") -> Path:
