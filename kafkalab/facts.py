@@ -19,6 +19,7 @@ from kafkalab.curriculum import Curriculum, Statement
 from kafkalab.lab import Lab
 from kafkalab.learning_log.evidence import Evidence
 from kafkalab.learning_log.phase import PhaseData
+from kafkalab.learning_log.record import is_about_component
 from kafkalab.learning_log.verdicts import Outcome, judge
 from kafkalab.own_code import is_own
 
@@ -41,6 +42,12 @@ def statement_of(item: pytest.Item, curriculum: Curriculum) -> Statement | None:
 def add_keywords(item: pytest.Item, statement: Statement) -> None:
     """Let `-k` select a fact with its controls by slug, hyphened or with underscores."""
     item.extra_keyword_matches.update({statement.slug, statement.slug.replace("-", "_")})
+
+
+def mark_component(item: pytest.Item, statement: Statement) -> None:
+    """Let `-m component` select the facts that judge a component."""
+    if is_about_component(statement.scope):
+        item.add_marker(pytest.mark.component)
 
 
 def skip_unmet_needs(

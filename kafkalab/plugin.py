@@ -43,6 +43,7 @@ MARKERS = (
     "opposite",
     f"needs(*capabilities): what the broker must be able to do: {', '.join(CAPABILITIES)}",
     "slow: takes a minute and is left out, unless -m names it",
+    "component: judges a component of a task; kafkalab gives it to such facts, for -m component",
 )
 CLUSTER_MARKER = (
     "cluster(brokers=1, settings={}): the broker that private_broker starts for this test"
@@ -213,6 +214,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item, statement in stated:
         if statement is not None:
             facts.add_keywords(item, statement)
+            facts.mark_component(item, statement)
             collection.shield(item, lab.curriculum.folder)
             if lab.trouble:
                 continue

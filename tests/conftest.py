@@ -7,6 +7,7 @@ import json
 import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -175,6 +176,11 @@ class Project:
         """The verdict of each fact, by slug."""
         return {fact["slug"]: fact["verdict"] for fact in self.record()["facts"]}
 
+    def play_warmth(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Commands that keep a broker warm, called in this process, have the one that is played."""
+        backend = played_backend(self.folder)
+        monkeypatch.setattr("kafkalab.cli.warmed.choose", lambda _: (backend, ""))
+
     @property
     def launches(self) -> int:
         """How often the broker was started."""
@@ -221,6 +227,34 @@ def settled(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytes
 def project(settled: pytest.Pytester) -> Project:
     """A project with a played broker."""
     return Project(settled)
+
+
+def played_backend(folder: Path) -> Any:
+    """The backend that the project's pytest plays, here."""
+
+    class Played:
+        bootstrap = "127.0.0.1:1"
+
+        def check_alive(self) -> None:
+            pass
+
+        def state(self) -> dict[str, Any]:
+            return {"nodes": [], "version": "0.0.0", "start_seconds": 0.25, "notes": []}
+
+    def launch(*_: object) -> Played:
+        with (folder / "launches").open("a") as launches:
+            launches.write("x")
+        return Played()
+
+    return SimpleNamespace(
+        name="played",
+        kafka_version="0.0.0",
+        capabilities=frozenset(),
+        prepare=lambda _: None,
+        launch=launch,
+        attach=lambda _: Played(),
+        end_run=lambda *_: None,
+    )
 
 
 @pytest.fixture

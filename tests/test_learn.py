@@ -19,7 +19,7 @@ import pytest
 from screens import COLOUR, CTRL_C, CTRL_D, ENTER, Screen, screen
 
 import kafkalab.__main__
-from kafkalab.cli import evidence, learning, main
+from kafkalab.cli import evidence, main
 from kafkalab.learning_log import acts
 from kafkalab.waiting import wait_until
 
@@ -85,8 +85,8 @@ choices = [
 PLAYED_LEARN = """
 import conftest, kafkalab.lab
 import kafkalab.__main__
-from kafkalab.cli import evidence, learning, main
-learning.choose = kafkalab.lab.choose
+from kafkalab.cli import evidence, learning, main, warmed
+warmed.choose = kafkalab.lab.choose
 main()
 """
 
@@ -120,8 +120,7 @@ def learn(
 ) -> Learn:
     """Call `kafkalab learn` and answer by a pipe; facts run in a real pytest."""
     monkeypatch.setenv("COLUMNS", "80")
-    backend = _played_backend(lessons.folder)
-    monkeypatch.setattr(learning, "choose", lambda _: (backend, ""))
+    lessons.play_warmth(monkeypatch)
 
     def call(*arguments: str, answers: str | bytes = "") -> Said:
         monkeypatch.setattr(sys, "argv", ["kafkalab", "learn", *arguments])
@@ -138,34 +137,6 @@ def learn(
         return Said(printed.out, printed.err, code)
 
     return call
-
-
-def _played_backend(folder: Path) -> Any:
-    """The backend that the project's pytest plays, here."""
-
-    class Played:
-        bootstrap = "127.0.0.1:1"
-
-        def check_alive(self) -> None:
-            pass
-
-        def state(self) -> dict[str, Any]:
-            return {"nodes": [], "version": "0.0.0", "start_seconds": 0.25, "notes": []}
-
-    def launch(*_: object) -> Played:
-        with (folder / "launches").open("a") as launches:
-            launches.write("x")
-        return Played()
-
-    return SimpleNamespace(
-        name="played",
-        kafka_version="0.0.0",
-        capabilities=frozenset(),
-        prepare=lambda _: None,
-        launch=launch,
-        attach=lambda _: Played(),
-        end_run=lambda *_: None,
-    )
 
 
 def done(project: Any) -> list[tuple[str, str, dict[str, Any]]]:
@@ -404,7 +375,7 @@ def test_after_the_last_question_the_component_comes_next(learn: Learn, lessons:
 
     for said in (last, after):
         assert "9.1: predicted 2 of 2, right 2, explained 2." in said.out
-        assert "pytest -k task_9_1 --kafkalab-solutions=my_lab" in said.out
+        assert "kafkalab start 9.1" in said.out
     assert lessons.launches == 1
 
 
@@ -495,7 +466,7 @@ def test_a_fact_that_cannot_run_here_says_so_before_it_is_asked(learn: Learn, le
     [
         ("7.1", "there is no task 7.1: there are 9.1"),
         ("thng", "did you mean the fact thing?"),
-        ("own", "own has no question: it judges your own code: pytest -k own --kafkalab-sol"),
+        ("own", "own has no question: it judges your own code: kafkalab start 9.1"),
         ("\x1b[2J", r"there is no task \x1b[2J"),
     ],
     ids=ascii,
@@ -619,7 +590,7 @@ def test_the_first_day(opened: Open, lessons: Any) -> None:
     at.type("y")
 
     assert at.end() == 0
-    assert at.received.endswith("pytest -k task_9_1 --kafkalab-solutions=my_lab\r\n")
+    assert at.received.endswith("kafkalab start 9.1\r\n")
     assert [kind for kind, _, _ in done(lessons)] == ["predicted", "explained"] * 2
     assert_nothing_is_left(lessons)
 

@@ -606,20 +606,20 @@ NEXT: dict[str, tuple[Acts, float, str, str]] = {
         learned,
         0,
         "Write your own topics.py of task 1.1, and have the facts judge it.",
-        "pytest -k task_1_1 --kafkalab-solutions=my_lab",
+        "kafkalab start 1.1",
     ),
     "some hold": (
         lambda me: [learned(me), me.judged(built="refuted")],
         0,
         "Go on with your own {my_lab}/topics.py of task 1.1: 1 fact does not hold yet, 1 was not "
         "judged yet.",
-        "pytest -k task_1_1 --kafkalab-solutions={my_lab}",
+        "kafkalab check 1.1 --folder {my_lab}",
     ),
     "edited": (
         lambda me: [learned(me), hold(me), me.write("topics.py", "x = 1\n")],
         0,
         "Your own {my_lab}/topics.py of task 1.1 changed since: have it judged again.",
-        "pytest -k task_1_1 --kafkalab-solutions={my_lab}",
+        "kafkalab check 1.1 --folder {my_lab}",
     ),
     "its folder is gone": (
         gone,

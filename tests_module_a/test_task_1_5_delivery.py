@@ -1367,7 +1367,7 @@ def test_at_least_once_loses_nothing_at_a_rebalance(
     observer = consumer({"group.id": work.group})
 
     first = Worker(work, hold_at=5)
-    wait_until(first.is_held.is_set, limit=20, what="the first to be at work")
+    first.wait_until_held()
     second = Worker(work)
     wait_until(
         lambda: len(describe_group(admin, work.group).assignments) == 2,
@@ -1505,7 +1505,7 @@ def test_exactly_once_ends_when_it_is_fenced(
         return message.value()
 
     zombie = InThread(work.run, work.consumer(), work.producer(), hang, work.is_done())
-    wait_until(at_work.is_set, limit=20, what="the first to be at work")
+    zombie.wait_until(at_work.is_set, limit=20, what="its work")
     work.run(work.consumer(), work.producer(), Message.value, work.is_done())
     go_on.set()
     error = zombie.error()

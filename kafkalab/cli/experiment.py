@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shlex
-from itertools import count
 from pathlib import Path
 from typing import Annotated
 
@@ -19,7 +18,7 @@ from kafkalab.curriculum.experiment import FOLDER, copy_of, file_name
 from kafkalab.curriculum.shipped import edited_facts
 from kafkalab.learning_log.commands import shown_folder
 from kafkalab.learning_log.standing import standing_of
-from kafkalab.learning_log.written import write_whole
+from kafkalab.learning_log.written import moved_aside, write_whole
 from kafkalab.readable import readable
 
 
@@ -51,7 +50,7 @@ def try_(
     text = copy_of(taught, meant, __version__, readable(command))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        backup = _moved_aside(path) if is_there else None
+        backup = moved_aside(path) if is_there else None
         write_whole(path, text.encode("utf-8", "backslashreplace"))
     except OSError as error:
         raise WrongValue(
@@ -91,10 +90,3 @@ def _show_kept(path: Path, command: str, slug: str, folder: Path) -> None:
     output.line("Make it anew, and keep yours beside it:")
     other = "" if folder == Path(FOLDER) else f" --folder={shlex.quote(str(folder))}"
     output.whole(f"kafkalab try {slug} --reset{other}", indent=2)
-
-
-def _moved_aside(path: Path) -> Path:
-    """Give what is there a name that it had not before, and which pytest does not collect."""
-    names = (path.with_name(f"{path.name}.bak{number}") for number in count(1))
-    backup = next(each for each in names if not os.path.lexists(each))
-    return path.rename(backup)

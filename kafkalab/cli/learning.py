@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import difflib
-import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +13,6 @@ from typing import Annotated, Any
 import typer
 
 from kafkalab import typed
-from kafkalab.brokers.choose import choose
 from kafkalab.cli import evidence, output
 from kafkalab.cli.log import standing_now, write_log
 from kafkalab.cli.options import (
@@ -29,14 +27,14 @@ from kafkalab.cli.options import (
     WrongValue,
     task_id_of,
 )
-from kafkalab.cli.setup import Bar
+from kafkalab.cli.warmed import undisturbed, warmed
 from kafkalab.collection import is_of_project
 from kafkalab.config import Settings
 from kafkalab.curriculum import Curriculum, Statement, Task, load
 from kafkalab.facts import why_not_here
 from kafkalab.learning_log import acts, asking, page
 from kafkalab.learning_log.asking import Answer, Left
-from kafkalab.learning_log.commands import fact_command, task_command, with_solutions
+from kafkalab.learning_log.commands import fact_command
 from kafkalab.learning_log.lessons import (
     Lesson,
     asked_of,
@@ -52,8 +50,6 @@ from kafkalab.learning_log.stored import read_run, read_tests
 from kafkalab.learning_log.verdicts import Outcome, Verdict
 from kafkalab.learning_log.wording import why
 from kafkalab.warm import Ended, WarmBroker
-
-OWN_FOLDER = "my_lab"
 
 YES_OR_NO = {"y": "y", "yes": "y", "n": "n", "no": "n"}
 
@@ -182,7 +178,7 @@ def _lesson_of(what: str | None, taught: Curriculum, progress: Replay) -> Lesson
 def _of_fact(stated: Statement, taught: Curriculum, progress: Replay) -> Lesson:
     task = taught.task(stated.task)
     if stated.slug not in task.predictions:
-        command = with_solutions(fact_command(stated, taught), OWN_FOLDER)
+        command = f"kafkalab start {stated.task}"
         raise WrongValue(f"{stated.slug} has no question: it judges your own code: {command}")
     return lesson_of_fact(stated.slug, task, progress)
 
@@ -211,7 +207,7 @@ def _hold(lesson: Lesson, taught: Curriculum, notebook: Notebook, settings: Sett
     except KeyboardInterrupt:
         code = typed.ENDED_BY_CTRL_C
         output.line()
-    with _undisturbed():
+    with undisturbed():
         _sum_up(lesson.task, taught, notebook)
         if notebook.has_grown:
             _write_log(taught, settings.reports)
@@ -229,32 +225,9 @@ def _teach(lesson: Lesson, teacher: Teacher, settings: Settings) -> None:
         teacher.recall(slug)
     if lesson.learned:
         # It starts while the first question is read.
-        with _kafka(settings) as warm:
+        with warmed(settings) as warm:
             for slug in lesson.learned:
                 teacher.teach(slug, warm, is_repeated=lesson.is_repeated)
-
-
-@contextlib.contextmanager
-def _kafka(settings: Settings) -> Iterator[WarmBroker]:
-    backend, _ = choose(settings)
-    with Bar() as bar:
-        backend.prepare(bar)
-    warm = WarmBroker(backend, settings)
-    try:
-        yield warm
-    finally:
-        with _undisturbed():
-            warm.close(output.line)
-
-
-@contextlib.contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Let no Ctrl-C end the block: what is at its end takes a moment, and is to be whole."""
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _sum_up(task: Task, taught: Curriculum, notebook: Notebook) -> None:
@@ -278,8 +251,8 @@ def _sum_up(task: Task, taught: Curriculum, notebook: Notebook) -> None:
         output.line("To go on:")
         output.whole(f"kafkalab learn {task.id}", indent=2)
     else:
-        output.line(f"Next, your own {task.component}.py in {OWN_FOLDER}, judged by its facts:")
-        output.whole(with_solutions(task_command(task.id, taught), OWN_FOLDER), indent=2)
+        output.line(f"Next, your own {task.component}.py, judged by its facts:")
+        output.whole(f"kafkalab start {task.id}", indent=2)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rich.console import Console, RenderableType
+from rich.syntax import Syntax
 from rich.text import Text
 
 from kafkalab import typed
@@ -37,6 +38,13 @@ def line(
 def whole(text: str, *, style: str = "", indent: int = 0) -> None:
     """Print what is to be copied: a command, a path; it is never broken in two."""
     _print_whole(_console(), " " * indent + readable(text), style)
+
+
+def code(text: str, language: str) -> None:
+    """Print code, coloured where the terminal has colours; no line is broken."""
+    drawn = Syntax("", language, theme="ansi_dark").highlight(readable(text, keep=LINES))
+    drawn.rstrip()
+    _console().print(drawn, soft_wrap=True)
 
 
 def picture(shown: RenderableType) -> None:

@@ -24,6 +24,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 
 from kafkalab.brokers.capabilities import CAPABILITIES
+from kafkalab.curriculum.hints import Hints, problems_of, read_hints
 from kafkalab.curriculum.predictions import Prediction, read_predictions
 
 Role = Literal["fact", "control"]
@@ -40,9 +41,15 @@ class FactNote:
     """What the manifest says of one fact; its sentence stands in its test."""
 
     slug: str
-    hint: str
+    hints: tuple[str, ...]
+    """from a nudge to nearly the code; one, in the manifest, or several, in a file of their own"""
     no_control: str = ""
     """why there can be no control; empty where there is one"""
+
+    @property
+    def hint(self) -> str:
+        """The first of them; empty where there is none."""
+        return next(iter(self.hints), "")
 
 
 @dataclass(frozen=True)
@@ -78,6 +85,8 @@ class Task:
     """what the learner writes, a sentence each"""
     concepts: tuple[Concept, ...] = ()
     """each fact of a task is in exactly one, or there are none"""
+    hinted: tuple[str, ...] = ()
+    """the slugs that the file of its hints names"""
 
 
 @dataclass(frozen=True)
@@ -215,8 +224,9 @@ def _folder_of(package: str, manifest: Path | None) -> Path:
 
 
 def _task(data: Mapping[str, Any], folder: Path | Traversable) -> Task:
+    hints = read_hints(folder, data["id"])
     facts = {
-        slug: FactNote(slug, note.get("hint", ""), note.get("no_control", ""))
+        slug: FactNote(slug, _hints(slug, note, hints), note.get("no_control", ""))
         for slug, note in data["facts"].items()
     }
     return Task(
@@ -231,7 +241,14 @@ def _task(data: Mapping[str, Any], folder: Path | Traversable) -> Task:
         objectives=_texts(data, "objectives"),
         builds=_texts(data, "builds"),
         concepts=tuple(_concept(each) for each in data.get("concepts", ())),
+        hinted=tuple(hints),
     )
+
+
+def _hints(slug: str, note: Mapping[str, Any], hints: Mapping[str, Hints]) -> Hints:
+    """A fact's hints: what the manifest says comes before those of their own file."""
+    first = (note["hint"],) if note.get("hint") else ()
+    return (*first, *hints.get(slug, ()))
 
 
 def _concept(data: Mapping[str, Any]) -> Concept:
@@ -339,6 +356,7 @@ def _problems(curriculum: Curriculum) -> Iterator[str]:
                 yield f"{slug}: has a control, and a reason why there is none"
             if not note.hint:
                 yield f"{slug}: has no hint"
+        yield from _problems_of_hints(task)
         yield from _problems_of_predictions(task, curriculum.stated_facts)
         yield from (f"task {task.id}: {problem}" for problem in _problems_of_purpose(task))
         yield from _problems_of_concepts(task)
@@ -354,6 +372,14 @@ def _problems_of_predictions(task: Task, stated: Mapping[str, Statement]) -> Ite
             is_kafkas = slug in stated and not stated[slug].scope.startswith("the component")
             if is_kafkas and slug not in task.predictions:
                 yield f"{slug}: has no prediction"
+
+
+def _problems_of_hints(task: Task) -> Iterator[str]:
+    for slug in task.hinted:
+        if slug not in task.facts:
+            yield f"task {task.id}: hints are of '{slug}', which is no fact of it"
+        else:
+            yield from (f"{slug}: {each}" for each in problems_of(task.facts[slug].hints))
 
 
 def _problems_of_purpose(task: Task) -> Iterator[str]:

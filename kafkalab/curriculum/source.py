@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import symtable
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -173,15 +173,23 @@ def _narrowed(piece: Piece, node: ast.Import | ast.ImportFrom, used: set[str]) -
     kept = [each for each in node.names if _bound_by(each) in used]
     if not kept or len(kept) == len(node.names):
         return [piece] if kept else []
-    if isinstance(node, ast.Import):
-        text = ast.unparse(ast.Import(kept))
-    else:
-        text = ast.unparse(ast.ImportFrom(node.module, kept, node.level))
-        if len(text) > LONGEST_LINE:
-            head, _, _ = text.partition(" import ")
-            names = "".join(f"    {ast.unparse(each)},\n" for each in kept)
-            text = f"{head} import (\n{names})"
+    text = narrowed_import(node, used)
     return [replace(piece, names=tuple(map(_bound_by, kept)), text=text)]
+
+
+def narrowed_import(node: ast.Import | ast.ImportFrom, used: Collection[str]) -> str:
+    """The text of an import without the names that are not used; empty where none is."""
+    kept = [each for each in node.names if _bound_by(each) in used]
+    if not kept:
+        return ""
+    if isinstance(node, ast.Import):
+        return ast.unparse(ast.Import(kept))
+    text = ast.unparse(ast.ImportFrom(node.module, kept, node.level))
+    if len(text) <= LONGEST_LINE:
+        return text
+    head, _, _ = text.partition(" import ")
+    names = "".join(f"    {ast.unparse(each)},\n" for each in kept)
+    return f"{head} import (\n{names})"
 
 
 def _bound_by(alias: ast.alias) -> str:

@@ -28,6 +28,11 @@ VARIED = "varied"
 JUDGED = "judged"
 """a task's component was judged: in which `folder`, seen from the file's own, the digest of its
 `code`, and the verdict on each of its `facts`, by slug"""
+HINTED = "hinted"
+"""a hint about a fact of a component was taken: which, its `number`, from 1"""
+ASKED_FOR_SOLUTION = "asked for solution"
+"""the reference of a task was asked for: whether the learner had `solved` it, and whether it was
+`shown`"""
 
 OF_EACH = ("id", "at", "kind", "about")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -93,12 +94,13 @@ def _step_to_own_code(task: TaskStanding, folder: str) -> Step:
     file, own = f"{task.task.component}.py", task.own_code
     if own is None:
         sentence = f"Write your own {file} of task {task.task.id}, and have the facts judge it."
-        return Step(sentence, with_solutions(task.command, folder), task)
+        command = _own("start", task, folder)
+        return Step(sentence, command, task)
     path = f"{shown_folder(own.folder)}/{file}"
     if not own.is_there:
         sentence = f"{path} of task {task.task.id} is not there any more: name its folder now."
         return Step(sentence, with_solutions(task.command, folder), task)
-    again = with_solutions(task.command, own.folder)
+    again = _own("check", task, own.folder)
     if task.yours.changed:
         sentence = f"Your own {path} of task {task.task.id} changed since: have it judged again."
         return Step(sentence, again, task)
@@ -113,6 +115,13 @@ def _step_to_own_code(task: TaskStanding, folder: str) -> Step:
         told[-1] += " not judged yet"
     sentence = f"Go on with your own {path} of task {task.task.id}: {', '.join(told)}."
     return Step(sentence, again, task)
+
+
+def _own(name: str, task: TaskStanding, folder: str) -> str:
+    """A command for a component in a folder, which is named where it is not the usual one."""
+    shown = shown_folder(folder)
+    named = [] if shown == FOLDER else ["--folder", shown]
+    return shlex.join(["kafkalab", name, task.task.id, *named])
 
 
 def _folder(tasks: Sequence[TaskStanding]) -> str:

@@ -13,6 +13,7 @@ import pytest
 
 from kafkalab.brokers.errors import BrokerError
 from kafkalab.own_code import is_own
+from kafkalab.unwritten import as_unwritten
 from kafkalab.waiting import Expired
 
 # pytest-timeout ends a test by pytest.fail with this text; it has no class of its own.
@@ -131,6 +132,8 @@ def judge(
     timed_out = isinstance(error, pytest.fail.Exception) and str(error).startswith(TIMEOUT_TEXT)
     if own:
         reason = f"{TOO_LATE}{error}" if timed_out else _reason(error)
+        if isinstance(error, NotImplementedError):
+            reason = _as_unwritten(error, solutions)
         return Outcome.REFUTED, f"{own[-1]}: {reason}"
     if (timed_out or isinstance(error, Expired)) and (place := still_in()):
         return Outcome.REFUTED, f"{place}: {TOO_LATE}{error}"
@@ -140,6 +143,13 @@ def judge(
         text = f"what the component takes or returns does not fit: {_named(error)}"
         return Outcome.REFUTED, text
     return Outcome.INVALID, _reason(error)
+
+
+def _as_unwritten(error: NotImplementedError, solutions: Path) -> str:
+    """What is not written yet; where a library lacks something, Python's own word."""
+    *_, (frame, _) = walk_tb(error.__traceback__)
+    is_theirs = is_own(Path(frame.f_code.co_filename), solutions)
+    return as_unwritten(error, frame.f_code) if is_theirs else _reason(error)
 
 
 def _shows_in(test: Path | None, files: Sequence[Path]) -> bool:

@@ -6,6 +6,7 @@ import errno
 import os
 import stat
 import uuid
+from itertools import count
 from pathlib import Path
 
 # A mark stands near the beginning of a file.
@@ -40,6 +41,19 @@ def require_ours(path: Path, mark: str) -> None:
     with path.open("rb") as file:
         if status.st_size and mark.encode() not in file.read(BEGINNING):
             raise NotOurs(path)
+
+
+def moved_aside(path: Path) -> Path:
+    """Give what is there a name that it had not before; that new name.
+
+    Neither Python nor pytest take it for a module, whatever it was.
+
+    Raises:
+        OSError: its folder cannot be written.
+    """
+    names = (path.with_name(f"{path.name}.bak{number}") for number in count(1))
+    backup = next(each for each in names if not os.path.lexists(each))
+    return path.rename(backup)
 
 
 def write_whole(path: Path, content: bytes) -> None:

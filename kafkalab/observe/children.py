@@ -23,6 +23,7 @@ from typing import Any
 from kafkalab.config import PACKAGE
 from kafkalab.contracts import BrokenContract
 from kafkalab.offspring import STACK_LIMIT, STACK_SIGNAL, stacks_in
+from kafkalab.unwritten import as_unwritten
 from kafkalab.waiting import Expired, wait_until
 
 # A child is forked in 20 ms from a server that is ready after half a second.
@@ -170,7 +171,11 @@ def _run(program: FunctionType, mouth: Connection, pen: Connection, *arguments: 
             # The program itself may end so; code that it calls must not.
             raise
         place = f"{Path(last.filename).name}:{last.lineno}"
-        mouth.send(ChildFailed(f"{place}: {type(error).__name__}: {error}"))
+        told = f"{type(error).__name__}: {error}"
+        if isinstance(error, NotImplementedError):
+            *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+            told = as_unwritten(error, frame.f_code)
+        mouth.send(ChildFailed(f"{place}: {told}"))
 
 
 def _is_pythons(file: str) -> bool:

@@ -137,6 +137,21 @@ class Job:
 
         What `process` returns is what exactly_once writes.
         """
+        try:
+            self._run(consumer, producer, process, stop)
+        except BaseException:
+            # One that subscribed, and was dropped before it was closed, can hang for ever, with
+            # all of Python (librdkafka #4041).
+            leave(consumer)
+            raise
+
+    def _run(
+        self,
+        consumer: Consumer,
+        producer: Producer | None,
+        process: Callable[[Message], bytes | None],
+        stop: Callable[[], bool],
+    ) -> None:
         processor = getattr(self.delivery, self.strategy)
         if self.strategy != "exactly_once":
             processor(consumer, process, stop)
@@ -238,6 +253,27 @@ class Worker:
         producer = job.producer(instance)
         self._thread = InThread(job.run, consumer, producer, self._process, self._stops.is_set)
 
+    def wait_until_held(self) -> None:
+        """Wait until it has the record in hand.
+
+        Raises:
+            Expired: it did not come to that record within BENCH_LIMIT.
+            Exception: what ended it before.
+        """
+        what = f"record {self._hold_at} to be in hand"
+        self._thread.wait_until(self.is_held.is_set, limit=BENCH_LIMIT, what=what)
+
+    def wait_until_through(self) -> None:
+        """Wait until it has finished the last record.
+
+        Raises:
+            Expired: it did not within BENCH_LIMIT.
+            Exception: what ended it before.
+        """
+        self._thread.wait_until(
+            lambda: self.processed[-1:] == [LAST], limit=BENCH_LIMIT, what="the last record"
+        )
+
     def go_on(self) -> None:
         """Hold no longer."""
         self._goes_on.set()
@@ -248,9 +284,13 @@ class Worker:
         Raises:
             Expired: it did not end within THREAD_LIMIT.
         """
+        self.dismiss()
+        return self._thread.error()
+
+    def dismiss(self) -> None:
+        """Have it go on, and stop after the record in hand; nobody waits for it."""
         self._stops.set()
         self.go_on()
-        return self._thread.error()
 
     def _process(self, message: Message) -> bytes | None:
         if len(self.processed) == self._hold_at and not self._goes_on.is_set():
@@ -274,16 +314,19 @@ def take_too_long(jobs: Mapping[Name, Job]) -> dict[Name, Worker]:
 
     Raises:
         Expired: one of them did not come to that record within BENCH_LIMIT.
+        Exception: what ended one of them before.
     """
     slow = {
         name: Worker(replace(job, settings={**job.settings, **IMPATIENT}), hold_at=IN_HAND)
         for name, job in jobs.items()
     }
-    wait_until(
-        lambda: all(each.is_held.is_set() for each in slow.values()),
-        limit=BENCH_LIMIT,
-        what=f"record {IN_HAND} to be in hand",
-    )
+    try:
+        for each in slow.values():
+            each.wait_until_held()
+    except BaseException:
+        for each in slow.values():
+            each.dismiss()
+        raise
     return slow
 
 
@@ -298,11 +341,8 @@ def replaced(jobs: Mapping[Name, Job], slow: Mapping[Name, Worker]) -> dict[Name
     """
     before = {name: list(each.processed) for name, each in slow.items()}
     heirs = {name: Worker(job, instance="-heir") for name, job in jobs.items()}
-    wait_until(
-        lambda: all(each.processed[-1:] == [LAST] for each in heirs.values()),
-        limit=BENCH_LIMIT,
-        what="the heirs to have done the work",
-    )
+    for heir in heirs.values():
+        heir.wait_until_through()
     errors = {name: each.end() for name, each in slow.items()}
     for each in heirs.values():
         error = each.end()

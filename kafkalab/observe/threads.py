@@ -31,6 +31,20 @@ class InThread:
         wait_until(lambda: not self._thread.is_alive(), limit=THREAD_LIMIT, what="the thread's end")
         return self._error
 
+    def wait_until(self, is_so: Callable[[], bool], *, limit: float, what: str) -> None:
+        """Wait for what it does; if it ends before, nobody waits any longer.
+
+        Raises:
+            Expired: it was not so within the limit, in seconds.
+            Exception: what it raised.
+            AssertionError: it returned, and it was not so.
+        """
+        wait_until(lambda: is_so() or not self._thread.is_alive(), limit=limit, what=what)
+        if not is_so():
+            if self._error is not None:
+                raise self._error
+            raise AssertionError(f"it ended, and there was no sign of {what}")
+
     def _run(self, work: Callable[..., object], *arguments: object) -> None:
         try:
             work(*arguments)

@@ -1,0 +1,68 @@
+"""A fact that does not hold for one's own code: what Kafka did, what was expected, which line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kafkalab.cli import evidence, output
+from kafkalab.curriculum import Curriculum
+from kafkalab.judging import Judgement, Place, called_by, place_of
+from kafkalab.learning_log.commands import shown_folder
+from kafkalab.learning_log.record import FactRecord
+from kafkalab.learning_log.verdicts import Verdict
+from kafkalab.learning_log.wording import why
+
+# Lines of the learner's above and below the one that is meant.
+AROUND = 2
+
+
+def show(
+    fact: FactRecord, judgement: Judgement, taught: Curriculum, component: str, folder: Path
+) -> None:
+    """Print one fact that does not hold, or that nothing can be said of.
+
+    Args:
+        fact: which.
+        judgement: of which run.
+        taught: whose fact it is.
+        component: which component it judged.
+        folder: where that is.
+    """
+    output.line(fact.sentence, style="bold")
+    style = "red" if fact.verdict is Verdict.REFUTED else "yellow"
+    output.line(f"{fact.verdict}: {fact.slug}", style=style, indent=2)
+    for line in why(fact.reason):
+        output.line(line, indent=2)
+    observed = judgement.evidence_of(fact)
+    if observed:
+        output.line("What was seen:")
+        evidence.show(observed)
+    if fact.verdict is not Verdict.REFUTED:
+        return
+    place = place_of(fact.reason, folder)
+    if place is not None:
+        _show_line(place)
+        return
+    called = called_by(taught, taught.stated_facts[fact.slug], component, folder)
+    if called:
+        output.line("What it calls of yours:")
+    for name, at in called:
+        output.whole(f"{name}  {_shown(at)}", indent=2)
+
+
+def _show_line(place: Place) -> None:
+    """The learner's line, with those around it."""
+    output.whole(_shown(place))
+    try:
+        lines = place.file.read_text("utf-8", "replace").split("\n")
+    except OSError:
+        return
+    first, last = max(1, place.line - AROUND), min(len(lines), place.line + AROUND)
+    for number in range(first, last + 1):
+        mark = ">" if number == place.line else " "
+        style = "bold" if number == place.line else "dim"
+        output.whole(f"{mark} {number:>4}  {lines[number - 1]}".rstrip(), style=style)
+
+
+def _shown(place: Place) -> str:
+    return f"{shown_folder(str(place.file))}:{place.line}"

@@ -1,0 +1,206 @@
+"""Commands for whoever is stuck, or done: `kafkalab hint`, `kafkalab solution`."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kafkalab.cli import output
+from kafkalab.cli.learning import Notebook
+from kafkalab.cli.options import CurriculumOption, ReportsOption, WrongValue, slug_of
+from kafkalab.cli.own import Desk, FolderOption, TaskArgument
+from kafkalab.config import Settings
+from kafkalab.curriculum import Curriculum, Statement, load
+from kafkalab.learning_log import acts, own_work
+from kafkalab.learning_log.acts import Act
+from kafkalab.learning_log.commands import shown_folder
+from kafkalab.learning_log.next_step import FOLDER
+from kafkalab.learning_log.verdicts import Verdict
+from kafkalab.own_code import digest_of
+from kafkalab.solutions import REFERENCE
+
+
+def hint(
+    task: Annotated[
+        str | None,
+        typer.Argument(help="The task, as in 1.2; the one whose component was judged last."),
+    ] = None,
+    fact: Annotated[
+        str | None, typer.Option(help="Of which fact; the first that does not hold.")
+    ] = None,
+    folder: FolderOption = Path(FOLDER),
+    reports: ReportsOption = None,
+    curriculum: CurriculumOption = None,
+) -> None:
+    """Give one hint at a time for your own component, from a nudge to nearly the code.
+
+    It is kept that you took it.
+    """
+    settings = Settings.from_environment(reports=reports, curriculum=curriculum)
+    taught = load(settings.curriculum)
+    notebook = Notebook(taught, settings.reports)
+    done, _ = acts.read(notebook.path)
+    desk = Desk.of(_task_of(task, fact, done, taught), folder, taught)
+    meant = _fact_of(fact, desk) if fact else _first_failing(desk, done, settings.reports)
+    if meant is None:
+        output.line(f"All {len(desk.facts)} facts held when they judged it last. Judge it anew:")
+        output.whole(desk.command("check"), indent=2)
+        return
+    hints = desk.task.facts[meant.slug].hints
+    if not hints:
+        raise WrongValue(f"{meant.slug} has no hint")
+    output.line(meant.sentence, style="bold")
+    output.whole(meant.slug, indent=2)
+    number = own_work.hints_taken(done, meant.slug) + 1
+    if number > len(hints):
+        for text in hints:
+            output.line(text, indent=2, mark="- ")
+        output.line("You have had them all. What is left is the reference:")
+        output.whole(desk.command("solution"), indent=2)
+        return
+    # Kept first: what was shown was taken.
+    notebook.add(acts.HINTED, meant.slug, number=number)
+    output.line(f"Hint {number} of {len(hints)}:")
+    output.line(hints[number - 1], indent=2)
+    if number < len(hints):
+        output.line("Try it. If it is not enough, the next one says more:")
+        output.whole(desk.command("hint", *(["--fact", meant.slug] if fact else [])), indent=2)
+
+
+def _task_of(task: str | None, fact: str | None, done: tuple[Act, ...], taught: Curriculum) -> str:
+    """The task that is meant.
+
+    Raises:
+        WrongValue: nothing tells which.
+    """
+    if task is not None:
+        return task
+    if fact is not None:
+        return taught.stated_facts[slug_of(fact, taught)].task
+    judged = own_work.last_judged(done)
+    if not judged:
+        raise WrongValue("nothing was judged yet: name a task, as in kafkalab hint 1.2")
+    return judged
+
+
+def _fact_of(given: str, desk: Desk) -> Statement:
+    slug = slug_of(given, desk.taught)
+    found = [each for each in desk.facts if each.slug == slug]
+    if not found:
+        of = desk.taught.stated_facts[slug].task
+        why = f"of task {of}" if of != desk.task.id else "about Kafka, and not about your code"
+        raise WrongValue(f"{slug} is {why}: kafkalab facts {desk.task.id} lists those of the task")
+    return found[0]
+
+
+def _first_failing(desk: Desk, done: tuple[Act, ...], reports: Path) -> Statement | None:
+    """The first fact that did not hold when it was judged last; None where all did."""
+    verdicts = own_work.last_verdicts(done, desk.task.id, desk.folder, reports)
+    if not verdicts:
+        output.line("Not judged yet: this is of its first fact.", style="dim")
+    left = (each for each in desk.facts if verdicts.get(each.slug) != Verdict.DEMONSTRATED)
+    return next(left, None)
+
+
+def solution(
+    task: TaskArgument,
+    folder: FolderOption = Path(FOLDER),
+    diff: Annotated[
+        bool, typer.Option("--diff", help="Show how it differs from yours, in place of all of it.")
+    ] = False,
+    reports: ReportsOption = None,
+    curriculum: CurriculumOption = None,
+) -> None:
+    """Show the reference of a task, once you have solved it, or when you ask twice.
+
+    Exit code 1: it is not shown yet.
+    """
+    settings = Settings.from_environment(reports=reports, curriculum=curriculum)
+    taught = load(settings.curriculum)
+    desk = Desk.of(task, folder, taught)
+    reference = REFERENCE / f"{desk.task.component}.py"
+    if not reference.is_file():
+        raise WrongValue(f"kafkalab has no {desk.task.component}.py to show")
+    if diff and not desk.file.is_file():
+        raise WrongValue(f"there is no {shown_folder(str(desk.file))} to compare it with")
+    notebook = Notebook(taught, settings.reports)
+    done, _ = acts.read(notebook.path)
+    held, count = _held_now(desk, done, settings.reports), len(desk.facts)
+    is_solved = held == count
+    is_shown = is_solved or own_work.was_asked_for(done, desk.task.id)
+    notebook.add(acts.ASKED_FOR_SOLUTION, desk.task.id, solved=is_solved, shown=is_shown)
+    if not is_shown:
+        output.line(
+            f"{desk.task.id} is not solved yet: {held} of {count} facts are known to hold for "
+            f"{shown_folder(str(desk.file))} as it is now. A hint says less:"
+        )
+        output.whole(desk.command("hint"), indent=2)
+        output.line("Ask once more, and the reference is shown:")
+        output.whole(desk.command("solution", *(["--diff"] if diff else [])), indent=2)
+        raise typer.Exit(1)
+    text = reference.read_text("utf-8")
+    if diff:
+        _show_difference(desk.file, reference, text)
+        return
+    output.code(text, "python")
+    output.line()
+    output.whole(f"From {shown_folder(str(reference))}")
+    if desk.file.is_file():
+        output.line("How it differs from yours:")
+        output.whole(desk.command("solution", "--diff"), indent=2)
+
+
+def _held_now(desk: Desk, done: tuple[Act, ...], reports: Path) -> int:
+    """How many facts hold for the component as its file is now."""
+    try:
+        code = digest_of(desk.folder, desk.task.component)
+    except OSError:
+        return 0
+    if not code:
+        return 0
+    verdicts = own_work.last_verdicts(done, desk.task.id, desk.folder, reports, code=code)
+    return sum(verdicts.get(each.slug) == Verdict.DEMONSTRATED for each in desk.facts)
+
+
+def _show_difference(own: Path, reference: Path, text: str) -> None:
+    """What would have to change in the learner's file to make it the reference.
+
+    Docstrings are left out: both say what the contract says, and would hide the code.
+
+    Raises:
+        WrongValue: the learner's file cannot be read.
+    """
+    try:
+        mine = own.read_text("utf-8", "replace")
+    except OSError as error:
+        raise WrongValue(f"{own} cannot be read: {error.strerror}: check its rights") from error
+    names = shown_folder(str(own)), shown_folder(str(reference))
+    both = _without_docstrings(mine), _without_docstrings(text)
+    lines = difflib.unified_diff(*both, *names, lineterm="")
+    if difference := "\n".join(lines):
+        output.code(difference, "diff")
+        output.line("Docstrings are left out, and so lines are not counted as in the files.")
+    else:
+        output.line("Yours is the reference, but for docstrings.")
+
+
+def _without_docstrings(text: str) -> list[str]:
+    """The lines of a file without its docstrings; all of them where it is no Python."""
+    lines = text.splitlines()
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return lines
+    left_out: set[int] = set()
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+            continue
+        # Where there is nothing else, it is the body.
+        if ast.get_docstring(node) is not None and len(node.body) > 1:
+            first = node.body[0]
+            left_out.update(range(first.lineno, (first.end_lineno or first.lineno) + 1))
+    return [line for number, line in enumerate(lines, 1) if number not in left_out]

@@ -1,0 +1,183 @@
+"""The start of a component, made of its contract: each function is there, and none is written.
+
+It is read from the contract's own text, so that signatures, types and docstrings stand in
+one place.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from itertools import groupby
+from pathlib import Path
+from textwrap import dedent, indent
+from typing import TypeGuard
+
+from kafkalab.curriculum.source import LONGEST_LINE, narrowed_import
+from kafkalab.own_code import OURS
+from kafkalab.unwritten import NOT_YET
+
+CONTRACTS = "kafkalab.contracts"
+
+INDENT = " " * 4
+BODY = f'raise NotImplementedError("{NOT_YET}")'
+
+
+class NoContract(Exception):
+    """There is no contract of that name, so nothing can be made of it."""
+
+
+def contract_file(component: str) -> Path:
+    """The file of a component's contract.
+
+    Raises:
+        NoContract: there is none.
+    """
+    file = Path(str(resources.files(CONTRACTS) / f"{component}.py"))
+    if not component.isidentifier() or not file.is_file():
+        raise NoContract(f"kafkalab has no contract for {component}.py")
+    return file
+
+
+def stub_of(component: str) -> str:
+    """The text of a component's file, to begin with.
+
+    Raises:
+        NoContract: there is no contract of that name.
+    """
+    return _Contract.read(contract_file(component)).stub(component)
+
+
+def asked_names(component: str) -> tuple[str, ...]:
+    """The functions and classes that a contract asks for, in its order.
+
+    Raises:
+        NoContract: there is no contract of that name.
+    """
+    return _Contract.read(contract_file(component)).asked_names()
+
+
+@dataclass(frozen=True)
+class _Contract:
+    """A contract's text and its syntax."""
+
+    lines: Sequence[str]
+    body: Sequence[ast.stmt]
+
+    @classmethod
+    def read(cls, file: Path) -> _Contract:
+        text = file.read_text("utf-8")
+        return cls(text.split("\n"), ast.parse(text).body)
+
+    def stub(self, component: str) -> str:
+        """The whole file."""
+        *_, asked = self._protocols.values()
+        written = list(self._written(asked))
+        code = "\n\n\n".join(written)
+        head = [self._docstring(asked), "from __future__ import annotations"]
+        return "\n".join([*head, *self._imports(code, component), "", "", code, ""])
+
+    def asked_names(self) -> tuple[str, ...]:
+        """What the component has to define."""
+        *_, asked = self._protocols.values()
+        return tuple(each.name for each in asked.body if isinstance(each, ast.FunctionDef))
+
+    @property
+    def _protocols(self) -> dict[str, ast.ClassDef]:
+        """What the contract asks for: the component itself comes last."""
+        return {each.name: each for each in self.body if _is_protocol(each)}
+
+    def _docstring(self, asked: ast.ClassDef) -> str:
+        """What the task is about, and what all of its functions have in common."""
+        task, common = ast.get_docstring(ast.Module(list(self.body), [])), ast.get_docstring(asked)
+        more = (common or "").partition("\n")[2].strip()
+        return f'"""{task}\n{f"{chr(10)}{more}{chr(10)}" if more else ""}"""\n'
+
+    def _imports(self, code: str, component: str) -> Iterator[str]:
+        """What the signatures name, then all that the contract gives; in groups, as is usual."""
+        used = {node.id for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Name)}
+        named = [text for node in self._imported() if (text := narrowed_import(node, used))]
+        given = sorted(self._given(), key=lambda name: (not name.isupper(), name))
+        names = "".join(f"{INDENT}{name},\n" for name in given)
+        named.append(f"from {CONTRACTS}.{component} import (\n{names})")
+        for _, group in groupby(sorted(named, key=_group), _group):
+            yield from ("", *sorted(group))
+
+    def _imported(self) -> Iterator[ast.Import | ast.ImportFrom]:
+        """The contract's own imports, those for types only too."""
+        for node in ast.walk(ast.Module(list(self.body), [])):
+            if isinstance(node, ast.ImportFrom) and node.module == "__future__":
+                continue
+            if isinstance(node, ast.Import | ast.ImportFrom) and node.col_offset <= len(INDENT):
+                yield node
+
+    def _given(self) -> Iterator[str]:
+        """The names that the contract defines, and does not ask for."""
+        for node in self.body:
+            if isinstance(node, ast.ClassDef | ast.FunctionDef) and not _is_protocol(node):
+                yield node.name
+            elif isinstance(node, ast.Assign | ast.AnnAssign):
+                targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+                yield from _names_in(targets)
+
+    def _written(self, asked: ast.ClassDef) -> Iterator[str]:
+        for each in asked.body:
+            if isinstance(each, ast.FunctionDef):
+                made = self._protocols.get(ast.unparse(each.returns)) if each.returns else None
+                yield self._class(each, made) if made else self._function(each)
+
+    def _function(self, node: ast.FunctionDef) -> str:
+        """A function of the component, which has no self."""
+        header = re.sub(r"\(\s*self\b(,\s*)?", _without_self, self._header(node), count=1)
+        in_a_line = re.sub(r"\(\n +(.*[^,])\n\)", r"(\1)", header)
+        header = in_a_line if len(in_a_line) <= LONGEST_LINE else header
+        return "\n".join([header, self._described(node)])
+
+    def _class(self, maker: ast.FunctionDef, made: ast.ClassDef) -> str:
+        """A class whose objects keep to a Protocol."""
+        header = re.sub(rf"^def {maker.name}\b", "def __init__", self._header(maker))
+        header = re.sub(r"-> \w+:$", "-> None:", header)
+        parts = ["\n".join([header, self._described(maker)])]
+        for node in made.body:
+            if isinstance(node, ast.FunctionDef):
+                parts.append("\n".join([self._header(node), self._described(node)]))
+        values = [
+            self._text(node)
+            for at, node in enumerate(made.body)
+            if at and isinstance(node, ast.AnnAssign | ast.Expr)
+        ]
+        head = [self._text(made.body[0]), *(["\n".join(values)] if values else [])]
+        return f"class {maker.name}:\n" + indent("\n\n".join([*head, *parts]), INDENT)
+
+    def _described(self, node: ast.FunctionDef) -> str:
+        return indent(f"{self._text(node.body[0])}\n{BODY}", INDENT)
+
+    def _header(self, node: ast.FunctionDef) -> str:
+        text = dedent("\n".join(self.lines[node.lineno - 1 : node.body[0].lineno - 1]))
+        return re.sub(r" +# noqa.*$", "", text)
+
+    def _text(self, node: ast.stmt) -> str:
+        return dedent("\n".join(self.lines[node.lineno - 1 : node.end_lineno]))
+
+
+def _without_self(found: re.Match[str]) -> str:
+    return found[0].partition("self")[0]
+
+
+def _group(text: str) -> int:
+    """Python's own imports come first, then those of others, then kafkalab's."""
+    top = text.split()[1].partition(".")[0]
+    return 2 if top == OURS else int(top not in sys.stdlib_module_names)
+
+
+def _is_protocol(node: ast.stmt) -> TypeGuard[ast.ClassDef]:
+    return isinstance(node, ast.ClassDef) and "Protocol" in map(ast.unparse, node.bases)
+
+
+def _names_in(targets: Iterable[ast.expr]) -> list[str]:
+    nodes = (node for target in targets for node in ast.walk(target))
+    return [node.id for node in nodes if isinstance(node, ast.Name)]

@@ -1,0 +1,156 @@
+"""Has the facts about a component judge a learner's file, and reads what they said."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from kafkalab.collection import is_of_project
+from kafkalab.curriculum import Curriculum, Statement, Task
+from kafkalab.curriculum.source import Piece, source_of_test
+from kafkalab.curriculum.stub import asked_names
+from kafkalab.learning_log.proofs import SAYS_SOMETHING
+from kafkalab.learning_log.record import FactRecord, TestRecord, is_about_component
+from kafkalab.learning_log.stored import read_run, read_tests
+from kafkalab.learning_log.verdicts import SEVERITY, Verdict
+from kafkalab.own_code import file_of
+from kafkalab.warm import Ended, WarmBroker
+
+# How the reason begins of what came out of the learner's code.
+PLACE = re.compile(r"(?P<file>[^\s:][^:\n]*\.py):(?P<line>\d+): ")
+
+
+class NoVerdict(Exception):
+    """A run of pytest came to no end that could be read; the text is one line."""
+
+
+class Place(NamedTuple):
+    """A line of the learner's."""
+
+    file: Path
+    line: int
+    """from 1"""
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What the facts said of a component, in the curriculum's order."""
+
+    facts: tuple[FactRecord, ...]
+    tests: tuple[TestRecord, ...]
+
+    @property
+    def told(self) -> tuple[FactRecord, ...]:
+        """Those that said something; the others were skipped, or met trouble that is not its."""
+        return tuple(fact for fact in self.facts if fact.verdict in SAYS_SOMETHING)
+
+    @property
+    def failed(self) -> tuple[FactRecord, ...]:
+        """Those that do not hold."""
+        return tuple(fact for fact in self.told if fact.verdict is not Verdict.DEMONSTRATED)
+
+    @property
+    def untold(self) -> tuple[FactRecord, ...]:
+        """Those that nothing can be said of, though they ran."""
+        left = (Verdict.NOT_RUN, *SAYS_SOMETHING)
+        return tuple(fact for fact in self.facts if fact.verdict not in left)
+
+    def evidence_of(self, fact: FactRecord) -> Mapping[str, Sequence[Mapping[str, Any]]]:
+        """What the case of a fact's test observed that counts, by the name of the case."""
+        tests = [test for test in self.tests if test.slug == fact.slug and test.role == "fact"]
+        worst = min(tests, key=lambda test: SEVERITY.index(test.outcome), default=None)
+        if worst is None or not worst.evidence:
+            return {}
+        return {worst.nodeid.partition("[")[2].removesuffix("]"): worst.evidence}
+
+
+def component_facts(taught: Curriculum, task: Task) -> list[Statement]:
+    """The facts of a task that judge its component, in the curriculum's order."""
+    stated = (taught.stated_facts.get(slug) for slug in task.facts)
+    return [each for each in stated if each is not None and is_about_component(each.scope)]
+
+
+def judge(
+    warm: WarmBroker,
+    taught: Curriculum,
+    facts: Sequence[Statement],
+    reports: Path,
+    told_as: Sequence[str],
+) -> Judgement:
+    """Run facts on a broker that is warm; its settings say whose component they judge.
+
+    Raises:
+        NoVerdict: pytest left no record that is complete.
+        KeyboardInterrupt: pytest has ended by then.
+    """
+    module = taught.folder / f"{facts[0].module}.py"
+    options = ["-m", "slow or not slow"] if any(each.is_slow for each in facts) else []
+    if not is_of_project(module, Path.cwd()):
+        # The project around an installed package is somebody else's.
+        options.append("--noconftest")
+    tests = [f"{taught.folder / each.module}.py::{each.function}" for each in facts]
+    return _read(warm.pytest(*options, *tests, told_as=told_as), reports / "runs")
+
+
+def _read(ended: Ended, runs: Path) -> Judgement:
+    for path in runs.glob(f"*-{ended.id[:6]}.json"):
+        try:
+            run = read_run(path)
+        except (OSError, ValueError):
+            continue
+        if run.run == ended.id and run.completed:
+            return Judgement(run.facts, read_tests(runs, run))
+    last = [line.strip() for line in ended.output.splitlines() if line.strip()][-1:]
+    raise NoVerdict(f"pytest ended with {ended.exit_code}, and left no record: {''.join(last)}")
+
+
+def place_of(reason: str, folder: Path) -> Place | None:
+    """The learner's line that a reason names first; None where it names none."""
+    found = PLACE.match(reason)
+    if found is None or not (folder / found["file"]).is_file():
+        return None
+    return Place(folder / found["file"], int(found["line"]))
+
+
+def called_by(
+    taught: Curriculum, stated: Statement, component: str, folder: Path
+) -> tuple[tuple[str, Place], ...]:
+    """What a fact calls of a component, by name, each with where the learner defines it."""
+    asked = asked_names(component)
+    source = source_of_test(taught, stated)
+    names = _named(source.tests, asked) or _named(source.helpers, asked)
+    defined = dict(_defined(file_of(folder, component)))
+    return tuple((name, defined[name]) for name in names if name in defined)
+
+
+def _named(pieces: Sequence[Piece], asked: Sequence[str]) -> list[str]:
+    """Those of the names that code has as attributes, or as texts, in their order there."""
+    found: dict[str, tuple[int, int]] = {}
+    for at, piece in enumerate(pieces):
+        for node in ast.walk(ast.parse(piece.text)):
+            name = getattr(node, "attr", None) or getattr(node, "value", None)
+            if isinstance(name, str) and name in asked:
+                found.setdefault(name, (at, getattr(node, "lineno", 0)))
+    return sorted(found, key=found.__getitem__)
+
+
+def _defined(file: Path) -> Iterator[tuple[str, Place]]:
+    """The names that a file binds on its own level, with their lines; none of a broken file."""
+    try:
+        tree = ast.parse(file.read_bytes())
+    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
+        return
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield node.name, Place(file, node.lineno)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            for alias in node.names:
+                yield alias.asname or alias.name, Place(file, node.lineno)
+        elif isinstance(node, ast.Assign):
+            for target in node.targets:
+                if isinstance(target, ast.Name):
+                    yield target.id, Place(file, node.lineno)
