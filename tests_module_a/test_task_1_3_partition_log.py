@@ -798,7 +798,7 @@ def test_assigning_an_unknown_topic_is_not_reported(
 
     evidence.rename({unknown: "missing", known: "known"})
     evidence.table(
-        "What poll() gave first: topic missing is assigned, which is not there, and topic known",
+        "What poll() gave first; assigned are topic missing, which does not exist, and topic known",
         [{"topic": e.topic(), "value": e.value(), "error": error_of(e)} for e in events],
     )
     assert [error_of(each) for each in events] == [None], "no error"

@@ -1275,7 +1275,7 @@ def test_offsets_of_the_present_generation_are_taken(
     }
 
     evidence.table(
-        f"{kind_of(broker, group)}: offsets sent with metadata of after the second member joined",
+        f"{kind_of(broker, group)}: offsets sent with metadata from after member-2 joined",
         sent_rows(errors),
     )
     assert errors == {"kept": None, "moved": None}
@@ -2062,7 +2062,7 @@ def errors_with_old_metadata(
         "moved": send_offsets(writer, second.assignment, old),
     }
     evidence.table(
-        f"{kind_of(broker, group)}: offsets sent with metadata of before the second member joined",
+        f"{kind_of(broker, group)}: offsets sent with metadata from before member-2 joined",
         sent_rows(errors),
     )
     return {each: None if error is None else error.code() for each, error in errors.items()}
