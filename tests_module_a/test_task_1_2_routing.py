@@ -296,7 +296,7 @@ def test_headers_are_a_list(
         "The headers as read, in Python's words",
         [{"name": header, "value": repr(value)} for header, value in seen],
     )
-    evidence.note("Sent with headers=[], a record is read with headers() {}", second.headers())
+    evidence.note("Sent with headers=[], headers() as read: {}", repr(second.headers()))
     evidence.note(
         "produce() with a header whose value is the number 1 raised {}: {}",
         refused.typename,
