@@ -141,7 +141,7 @@ def test_polling_makes_room(
 
     end = watermarks(consumer(), name)[1]
     evidence.table(
-        "After ten times produce(), and a poll()",
+        "After ten times produce(), and one poll(), which serves the reports that it finds",
         [{"reports served": served, "end offset after one more produce(), and a flush()": end}],
     )
     assert served > 0, "poll() served reports"
@@ -292,10 +292,15 @@ def test_headers_are_a_list(
 
     first, second = read(consumer(), name)
     seen: Any = first.headers()
-    evidence.table("As read", [{"name": header, "value": value} for header, value in seen])
-    evidence.note("Sent with headers=[], a record is read with: {}", second.headers())
+    evidence.table(
+        "The headers as read, in Python's words",
+        [{"name": header, "value": repr(value)} for header, value in seen],
+    )
+    evidence.note("Sent with headers=[], headers() as read: {}", repr(second.headers()))
     evidence.note(
-        "produce() with the number 1 as a value raised {}: {}", refused.typename, refused.value
+        "produce() with a header whose value is the number 1 raised {}: {}",
+        refused.typename,
+        refused.value,
     )
     assert seen == headers, "as they were written"
     assert second.headers() is None, "no headers at all read as None"
@@ -355,7 +360,7 @@ def test_growing_the_topic_moves_keys(
 
 
 @pytest.mark.fact("default-is-crc32", scope="librdkafka's default, partitioner=consistent_random")
-@pytest.mark.parametrize("partitions", [3, 4, 6])
+@pytest.mark.parametrize("partitions", [3, 4, 6], ids=lambda number: f"{number} partitions")
 def test_the_default_partition_is_crc32_of_the_key(
     topic: TopicMaker, producer: ProducerMaker, evidence: Evidence, partitions: int
 ) -> None:
@@ -370,7 +375,7 @@ def test_the_default_partition_is_crc32_of_the_key(
 
     missed = [each for each in deliveries if each.partition != crc32(each.key or b"") % partitions]
     evidence.table(
-        "Eight of the keys: hash, remainder, and the partition that the broker's report names",
+        EIGHT_KEYS,
         crc32_rows(USERS, deliveries, partitions),
         look=AT_THE_LAST_TWO,
     )
@@ -395,7 +400,7 @@ def test_another_partitioner_puts_keys_elsewhere(
 
     missed = [each for each in deliveries if each.partition != crc32(each.key or b"") % 3]
     evidence.table(
-        "Eight of the keys: hash, remainder, and the partition that the broker's report names",
+        EIGHT_KEYS,
         crc32_rows(USERS, deliveries, 3),
         look="Compare the last two columns: only by chance they agree, for another hash decided.",
     )
@@ -404,7 +409,7 @@ def test_another_partitioner_puts_keys_elsewhere(
 
 
 @pytest.mark.fact("java-is-murmur2", scope="Java's default; librdkafka with partitioner=murmur2*")
-@pytest.mark.parametrize("partitions", [3, 4, 6])
+@pytest.mark.parametrize("partitions", [3, 4, 6], ids=lambda number: f"{number} partitions")
 def test_java_compatible_placement_is_murmur2(
     topic: TopicMaker, producer: ProducerMaker, evidence: Evidence, partitions: int
 ) -> None:
@@ -421,7 +426,7 @@ def test_java_compatible_placement_is_murmur2(
     expected = {key: confluent_kafka.murmur2(key, partitions) for key in keys}
     missed = [each for each in deliveries if each.partition != expected[each.key or b""]]
     evidence.table(
-        "Eight of the keys: hash, remainder, and the partition that the broker's report names",
+        EIGHT_KEYS,
         murmur2_rows(USERS, deliveries, partitions),
         look=AT_THE_LAST_TWO,
     )
@@ -446,7 +451,7 @@ def test_the_default_is_not_java_compatible(
     expected = {key: confluent_kafka.murmur2(key, 3) for key in keys}
     missed = [each for each in deliveries if each.partition != expected[each.key or b""]]
     evidence.table(
-        "Eight of the keys: hash, remainder, and the partition that the broker's report names",
+        EIGHT_KEYS,
         murmur2_rows(USERS, deliveries, 3),
         look="Compare the last two columns: only by chance they agree, for another hash decided.",
     )
@@ -678,10 +683,12 @@ def test_librdkafka_has_defaults_of_its_own(evidence: Evidence) -> None:
     remember them. Its consumer reads only committed transactions by default.
     """
     defaults = librdkafka_defaults()
+    # The library lists a default under the older of two names.
+    librdkafka = {**defaults, "linger.ms": defaults["queue.buffering.max.ms"]}
 
     evidence.table(
         "librdkafka",
-        [{"property": p, "default": defaults.get(p)} for p in COMPARED],
+        [{"property": p, "default": librdkafka.get(p, NO_PROPERTY)} for p in COMPARED],
         look="Compare with Java's below: enable.idempotence and the partitioner differ.",
     )
     assert defaults["enable.idempotence"] == "false"
@@ -700,7 +707,10 @@ def test_java_has_other_defaults(java_defaults: JavaDefaults, evidence: Evidence
     consumers = java_defaults(f"{package}.consumer.ConsumerConfig")
 
     java = {**consumers, **producers}
-    evidence.table("Java", [{"property": p, "default": java.get(p)} for p in COMPARED])
+    evidence.table(
+        "Java",
+        [{"property": p, "default": java.get(p, NO_PROPERTY)} for p in COMPARED],
+    )
     assert java["enable.idempotence"] == "true"
     assert int(java["max.in.flight.requests.per.connection"]) == 5
     assert java["isolation.level"] == "read_uncommitted"
@@ -998,6 +1008,12 @@ def test_distribution_adds_up(
 
 # What the tests above share
 
+EIGHT_KEYS = (
+    "Eight of the 300 keys, of which the other 292 are random bytes: hash, remainder, and the "
+    "partition that the broker's report names"
+)
+
+NO_PROPERTY = "no such property"
 COMPARED = (
     "enable.idempotence",
     "max.in.flight.requests.per.connection",

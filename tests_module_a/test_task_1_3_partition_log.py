@@ -98,7 +98,11 @@ def test_transactions_leave_gaps(
     reader = consumer(KNOWS_ENDS)
     end = wait_for_end(reader, name, 9)
     offsets = [each.offset() for each in read(reader, name)]
-    evidence.note("Offsets: {}, the end is at {}", offsets, end)
+    evidence.note(
+        "Offsets: {}; the end offset is {} (each marker of a commit or an abort takes one offset)",
+        offsets,
+        end,
+    )
     assert offsets == [0, 1, 6, 7], "2, 5 and 8 are markers, 3 and 4 were aborted"
 
 
@@ -123,8 +127,9 @@ def test_records_of_a_key_are_read_in_the_order_sent(
     evidence.table(
         "As read, partition 2 first, then 0, then 1",
         [
-            {"partition": places[key], "key": key, "numbers": numbers}
-            for key, numbers in by_key.items()
+            {"partition": partition, "key": key or "no record", "numbers": by_key.get(key)}
+            for partition in (2, 0, 1)
+            for key in [key for key in by_key if places[key] == partition] or [None]
         ],
     )
     assert len(seen) == 30, "all records were read"
@@ -164,7 +169,9 @@ def test_growing_in_between_breaks_the_order_of_a_key(
 
 @pytest.mark.fact("time-finds-an-offset", scope="any client")
 @pytest.mark.parametrize(
-    ("asked_ms", "offset"), [(0, 0), (1000, 1), (1001, 2), (2500, 3)], ids=lambda value: str(value)
+    ("asked_ms", "offset"),
+    [(0, 0), (1000, 1), (1001, 2), (2500, 3)],
+    ids=["0 ms", "1000 ms", "1001 ms", "2500 ms"],
 )
 def test_a_time_finds_the_first_offset_that_is_not_older(
     topic: TopicMaker,
@@ -185,8 +192,13 @@ def test_a_time_finds_the_first_offset_that_is_not_older(
     asked = TopicPartition(name, 0, LONG_AGO_MS + asked_ms)
     (found,) = consumer().offsets_for_times([asked], timeout=20)
 
-    evidence.table("Timestamps by offset", [{"offset": o, "ms": ms} for o, ms in enumerate(times)])
-    evidence.note("Asked for {} ms, it tells offset {}", asked_ms, found.offset)
+    evidence.table(
+        f"offsets_for_times() was asked for {asked_ms} ms",
+        [
+            {"offset": at, "timestamp in ms": ms, "returned": at == found.offset}
+            for at, ms in enumerate(times)
+        ],
+    )
     assert found.offset == offset
 
 
@@ -200,7 +212,10 @@ def test_a_time_after_all_records_finds_none(
 
     (found,) = consumer().offsets_for_times([TopicPartition(name, 0, LONG_AGO_MS + 1)], timeout=20)
 
-    evidence.note("Asked for 1 ms more than the only record has, it tells {}", found.offset)
+    evidence.note(
+        "Asked for 1 ms more than the only record has, offsets_for_times() returned {}",
+        found.offset,
+    )
     assert found.offset == -1
 
 
@@ -280,7 +295,7 @@ def test_members_of_a_group_split_the_log(
     seen = [read_by(member, 2) for member in members]
     evidence.table(
         "Who read what",
-        [{"member": m, "values": v} for m, v in enumerate(seen)],
+        [{"member": f"member-{m}", "values": v} for m, v in enumerate(seen, 1)],
         look="Each value is in one row only: the members share the work.",
     )
     assert sorted(seen[0] + seen[1]) == [b"0", b"1", b"2", b"3"], "together all, none twice"
@@ -306,7 +321,7 @@ def test_two_groups_do_not_split_the_log(
     seen = [read_by(reader, 4) for reader in readers]
     evidence.table(
         "Who read what",
-        [{"group": g, "values": v} for g, v in enumerate(seen)],
+        [{"group": f"the one of member-{m}", "values": v} for m, v in enumerate(seen, 1)],
         look="Each value is in both rows: every group reads all.",
     )
     assert [sorted(each) for each in seen] == [[b"0", b"1", b"2", b"3"]] * 2
@@ -327,7 +342,10 @@ def test_poll_returning_nothing_is_not_the_end(
     first = reader.poll(0)
     later = poll_until(reader, lambda records: len(records) == 3, what="three records")
 
-    evidence.table("Polled", [{"first": first, "later": [each.value() for each in later]}])
+    evidence.table(
+        "What poll() returned",
+        [{"the first time": first, "later": [each.value() for each in later]}],
+    )
     assert first is None, "the first poll returned nothing, though three records were there"
     assert [each.value() for each in later] == [b"a", b"b", b"c"]
 
@@ -447,7 +465,7 @@ def test_seeking_reads_again(
     with pytest.raises(KafkaException) as refused:
         consumer().seek(TopicPartition(name, 0, 1))
     evidence.note("After seek() to 1, read before the record that was sent last: {}", seen)
-    evidence.note("seek() where nothing is assigned: {}", refused.value.args[0])
+    evidence.note("seek() of a partition that is not assigned: {}", refused.value.args[0])
     assert seen == [b"b", b"c"], "from offset 1 again"
     assert refused.value.args[0].code() == KafkaError._UNKNOWN_PARTITION
 
@@ -604,12 +622,12 @@ def test_a_commit_outside_the_log_resets(
     *seen, _ = [each.value() for each in polled]
     committed = committed_offset(reader, name)
     evidence.table(
-        "A commit of 999, where three records are",
+        "A commit of 999, where three records are; enable.auto.commit=false",
         [
             {
                 "first offset read": polled[0].offset(),
                 "records read": len(polled),
-                "committed afterwards": committed,
+                "committed when they were read": committed,
             }
         ],
         look="Compare where reading began with what was committed.",
@@ -685,7 +703,9 @@ def test_subscribe_makes_a_member(
         outsider.commit(offsets=[TopicPartition(name, 0, 1)], asynchronous=False)
 
     evidence.table("The group", [{"state": described.state, "members": len(described.assignments)}])
-    evidence.note("The outsider's commit: {}", refused.value.args[0])
+    evidence.note(
+        "commit() by a second consumer, which did not subscribe: {}", refused.value.args[0]
+    )
     assert described.assignments == (((name, 0),),), "one member with one partition"
     assert refused.value.args[0].code() == KafkaError.UNKNOWN_MEMBER_ID
 
@@ -777,7 +797,10 @@ def test_assigning_an_unknown_topic_is_not_reported(
     events = events_until(reader, bool, what="the first event")
 
     evidence.rename({unknown: "missing", known: "known"})
-    evidence.table("Events", [{"topic": e.topic(), "error": error_of(e)} for e in events])
+    evidence.table(
+        "What poll() gave first; assigned are topic missing, which does not exist, and topic known",
+        [{"topic": e.topic(), "value": e.value(), "error": error_of(e)} for e in events],
+    )
     assert [error_of(each) for each in events] == [None], "no error"
     assert [each.value() for each in events] == [SENTINEL], "the known topic's record"
 

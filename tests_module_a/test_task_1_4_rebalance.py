@@ -29,6 +29,7 @@ from confluent_kafka.admin import (
 )
 
 from kafkalab.brokers import Broker, Termination
+from kafkalab.clients import LAB_CONSUMER
 from kafkalab.contracts.rebalance import Change, LagUnknown, Listener, PartitionLag
 from kafkalab.fixtures import ConsumerMaker, MembersMaker, ProducerMaker, TopicMaker
 from kafkalab.learning_log.evidence import Evidence
@@ -91,7 +92,7 @@ def test_each_partition_has_one_owner(
     group.add()
     described = group.wait_for_stable()
 
-    evidence.table("Who was told what", told_rows(group, evidence))
+    evidence.table(WHO_WAS_TOLD, told_rows(group, evidence))
     evidence.note(MEMBERS_HAVE, shares(described))
     assert owners(described) == dict.fromkeys(range(5), 1), "each has one owner"
     exclusive_ownership(group.history).require()
@@ -143,7 +144,8 @@ def test_a_group_shares_anew_when_members_come_and_go(
         steps.append(shares(group.wait_for_stable()))
         wait_until_calm(samples)
 
-    evidence.table("Who was told what", told_rows(group, evidence))
+    evidence.table("How many partitions each member had, the fewest first", step_rows(steps))
+    evidence.table(WHO_WAS_TOLD, told_rows(group, evidence))
     evidence.timeline(
         "Who owned what",
         ownership(group),
@@ -157,7 +159,6 @@ def test_a_group_shares_anew_when_members_come_and_go(
         look="The same seconds as above. A partition's lag rises while its row is empty, and falls "
         "once it has an owner again.",
     )
-    evidence.note("Partitions of each member, step by step: {}", steps)
     assert steps == [[3], [1, 2], [1, 1, 1], [1, 2]], "shared as evenly as it goes"
     exclusive_ownership(group.history).require()
     committed_at_most_position(group.history).require()
@@ -180,8 +181,15 @@ def test_a_member_of_another_group_moves_nothing(
     joined = other.wait_for_stable()
 
     after = group.wait_for_stable()
-    evidence.table("Who was told what", told_rows(group, evidence))
-    evidence.note("Partitions of each member of the other group: {}", shares(joined))
+    evidence.table(WHO_WAS_TOLD, told_rows(group, evidence))
+    evidence.table(
+        "How many partitions each member had when a member of the other group came",
+        [
+            {"group": "this one", "before": shares(before), "after": shares(after)},
+            {"group": "the other one", "before": "no member", "after": shares(joined)},
+        ],
+    )
+    evidence.note("Callbacks in this group after that: {}", len(group.history) - heard)
     assert shares(joined) == [3], "it came, and reads everything"
     assert after == before, "but here all is as before"
     assert len(group.history) == heard, "and nobody was told anything"
@@ -204,7 +212,7 @@ def test_a_member_too_many_is_idle(
     described = group.wait_for_stable()
 
     evidence.table(
-        "Who was told what",
+        WHO_WAS_TOLD,
         told_rows(group, evidence),
         look="Add up what each member was told to assign and to revoke: one of them has nothing.",
     )
@@ -232,7 +240,7 @@ def test_the_idle_member_works_when_the_topic_grows(
     group.partitions = 3
     described = group.wait_for_stable()
 
-    evidence.table("Who was told what", told_rows(group, evidence))
+    evidence.table(WHO_WAS_TOLD, told_rows(group, evidence))
     evidence.note(MEMBERS_HAVE, shares(described))
     assert shares(described) == [1, 1, 1]
 
@@ -349,7 +357,8 @@ def test_new_partitions_reach_the_group(
     group.partitions = 3
     described = group.wait_for_stable()
 
-    evidence.table("Who was told what", told_rows(group, evidence))
+    evidence.table("How often the client looks at the metadata", [looks_row(group)])
+    evidence.table(WHO_WAS_TOLD, told_rows(group, evidence))
     evidence.note(MEMBERS_HAVE, shares(described))
     assert shares(described) == [3]
 
@@ -384,8 +393,11 @@ def test_who_seldom_looks_does_not_see_new_partitions(
 
     here = group.wait_for_stable()
     evidence.table(
-        "Partitions of the member, after the topic grew from one to three",
-        [{"KIP-848": shares(elsewhere), "classic": shares(here)}],
+        "After the topic grew from one partition to three",
+        [
+            looks_row(each) | {"partitions of the member": shares(described)}
+            for each, described in ((other, elsewhere), (group, here))
+        ],
     )
     assert shares(elsewhere) == [3], "the other group has three"
     assert shares(here) == [1], "this one has one, and reads it"
@@ -558,7 +570,7 @@ def test_under_eager_everything_is_given_up(
     group.wait_for_stable()
 
     evidence.table(
-        "Who was told what",
+        WHO_WAS_TOLD,
         told_rows(group, evidence),
         look="The first member is told to revoke all four, and gets two of them back.",
     )
@@ -588,7 +600,7 @@ def test_only_what_moves_is_given_up(
     group.wait_for_stable()
 
     evidence.table(
-        "Who was told what",
+        WHO_WAS_TOLD,
         told_rows(group, evidence),
         look="The first member is told to revoke only the two that move. Cooperative does so"
         " in two rounds, hence the rows with nothing.",
@@ -623,9 +635,9 @@ def test_under_eager_lag_jumps_everywhere(
 
     spike = third_member_joins(group, name, producer(), consumer())
 
-    evidence.table("While the third member joined", spike.rows)
+    evidence.table("From when the third member joined", spike.rows)
     evidence.series(
-        "Lag",
+        "Lag, also of the time before the third member joined",
         spike.lag,
         unit="records",
         look="All lines rise together and fall together: nobody reads any partition until the "
@@ -662,9 +674,9 @@ def test_what_does_not_move_flows_on(
 
     spike = third_member_joins(group, name, producer(), consumer())
 
-    evidence.table("While the third member joined", spike.rows)
+    evidence.table("From when the third member joined", spike.rows)
     evidence.series(
-        "Lag",
+        "Lag, also of the time before the third member joined",
         spike.lag,
         unit="records",
         look="One line stays low: its partition is read all the time. The two others rise while "
@@ -702,7 +714,7 @@ def test_committing_on_revoke_avoids_duplicates(
     hand_over_halfway(group, name, producer(), on_revoke=commit_position)
 
     checked = duplicate_delivery(group.history)
-    evidence.table("Polls", poll_rows(group))
+    evidence.table("Before and after the second member joined", poll_rows(group))
     assert checked.compared == 44, "40 records, and a sentinel in each partition"
     checked.require()
     activity_on_owned(group.history).require()
@@ -710,7 +722,9 @@ def test_committing_on_revoke_avoids_duplicates(
 
 @pytest.mark.control("commit-on-revoke", changes="nothing is committed on revoke")
 @pytest.mark.parametrize(
-    ("protocol", "repeated"), [("eager", 40), ("cooperative", 20), ("KIP-848", 20)]
+    ("protocol", "repeated"),
+    [("eager", 40), ("cooperative", 20), ("KIP-848", 20)],
+    ids=["eager", "cooperative", "KIP-848"],
 )
 def test_without_a_commit_what_moves_comes_again(
     topic: TopicMaker,
@@ -730,7 +744,7 @@ def test_without_a_commit_what_moves_comes_again(
     hand_over_halfway(group, name, producer())
 
     checked = duplicate_delivery(group.history)
-    evidence.table("Polls", poll_rows(group))
+    evidence.table("Before and after the second member joined", poll_rows(group))
     assert len(checked.violations) == repeated, "of 40 records"
 
 
@@ -746,7 +760,10 @@ def test_a_real_group_is_patient(evidence: Evidence) -> None:
     """
     defaults = librdkafka_defaults()
 
-    evidence.table("librdkafka", [{"property": p, "default": defaults[p]} for p in PATIENCE])
+    evidence.table(
+        "librdkafka, and what its documentation says that a property limits",
+        [{"property": p, "default": defaults[p], "what it is": s} for p, s in PATIENCE.items()],
+    )
     assert defaults["session.timeout.ms"] == "45000"
     assert defaults["heartbeat.interval.ms"] == "3000"
     assert defaults["max.poll.interval.ms"] == "300000"
@@ -764,7 +781,8 @@ def test_the_groups_of_this_lab_are_not(
     session = broker_setting(admin, broker, "group.consumer.session.timeout.ms")
 
     source = ConfigSource(session.source).name
-    rows = [{"property": p, "default": defaults[p], "lab": EAGER.get(p)} for p in PATIENCE]
+    lab = {**defaults, **EAGER}
+    rows = [{"property": p, "default": defaults[p], "lab": lab[p]} for p in PATIENCE]
     evidence.table("Classic members of this lab", rows)
     evidence.table("KIP-848", [{"property": session.name, "lab": session.value, "from": source}])
     assert EAGER["session.timeout.ms"] < int(defaults["session.timeout.ms"])
@@ -804,8 +822,8 @@ def test_a_member_that_does_not_poll_is_still_a_member(
     )
 
     seen = {each: describe_group(admin, group.id) for each, group in hanging.items()}
-    evidence.table("Groups whose member hangs, when the killed are missed", group_rows(seen))
-    evidence.table("Groups whose member was killed, at that time", group_rows(missed))
+    evidence.table("Groups whose member hangs, once the killed are missed", group_rows(seen))
+    evidence.table("Groups whose member was killed, at the same time", group_rows(missed))
     assert {each.state for each in seen.values()} == {"STABLE"}
     assert [shares(each) for each in seen.values()] == [[2], [2]], "each still owns everything"
     assert {each.state for each in missed.values()} == {"EMPTY"}, "the killed own nothing"
@@ -859,7 +877,7 @@ def test_who_dies_keeps_its_partitions_for_a_session(
         for each in groups
     }
     evidence.table(
-        "Taken over after a kill",
+        "Taken over after a kill; the session is short, so that nobody waits for half a minute",
         [
             {
                 "protocol": p,
@@ -905,11 +923,14 @@ def test_who_polls_too_seldom_loses_its_partitions(
         protocol: [len(told_of(group, each[protocol], Kind.LOST)) for each in (slow, quick)]
         for protocol, group in groups.items()
     }
-    evidence.table("The groups while a member hangs", group_rows(after))
+    evidence.table(
+        "The groups when the other member has taken over, and the first still hangs",
+        group_rows(after),
+    )
     for protocol, rows in happened.items():
         rows += told_rows(groups[protocol], evidence)
         evidence.table(
-            f"Who was told what, {protocol}",
+            f"{protocol}. {WHO_WAS_TOLD}",
             sorted(rows, key=itemgetter("seconds")),
             look="Where a member hangs and where it polls again, the partitions are those that it "
             "takes for its own. Assign, revoke and lost are its callbacks.",
@@ -942,7 +963,10 @@ def test_who_lost_its_partitions_cannot_commit(
         group.wait_for_stable()
     refused = {protocol: refused_commit(member, name) for protocol, member in slow.items()}
 
-    evidence.table("Its commit", [{"protocol": p, "raised": e.name()} for p, e in refused.items()])
+    evidence.table(
+        "Its commit of offset 7, before it polls again",
+        [{"protocol": p, "raised": e.name()} for p, e in refused.items()],
+    )
     assert {error.code() for error in refused.values()} == {KafkaError.UNKNOWN_MEMBER_ID}
 
 
@@ -1022,7 +1046,11 @@ def test_an_outsider_may_not_commit(
         commits(name, 0, 7)(consumer())
 
     committed = committed_offset(consumer(), name)
-    evidence.note("The outsider's commit: {}; committed then: {}", refused.value.args[0], committed)
+    evidence.note(
+        "commit() of offset 7 by a consumer that never joined: {}; committed then: {}",
+        refused.value.args[0],
+        committed,
+    )
     assert refused.value.args[0].code() == KafkaError.UNKNOWN_MEMBER_ID
     assert committed is None, "nothing was committed"
 
@@ -1045,10 +1073,12 @@ def test_a_static_member_restarts_unnoticed(
     restarts, others = restart_one_of_two(static, dynamic)
 
     evidence.table(
-        "With an id", restart_rows(restarts), look="The other member is told nothing: no rebalance."
+        "A member with an id closes, and starts again",
+        restart_rows(restarts),
+        look="The other member is told nothing: no rebalance.",
     )
     evidence.table(
-        "Without an id",
+        "A member without an id closes, and starts again",
         restart_rows(others),
         look="The other member is told of the leaving and of the coming back.",
     )
@@ -1075,7 +1105,11 @@ def test_an_id_is_for_one_member(
         what="an error of one of the two",
     )
 
-    evidence.table("Errors", [{"member": each.actor, "error": each.value} for each in thrown_out])
+    which = {old.name: "the one that had the id first", new.name: "the one that came with it later"}
+    evidence.table(
+        "Errors that poll() gave",
+        [{"member": which[each.actor], "error": each.value} for each in thrown_out],
+    )
     expected = {"classic": old, "KIP-848": new}[protocol]
     assert [(each.actor, each.value) for each in thrown_out] == [(expected.name, b"_FATAL")]
 
@@ -1108,7 +1142,11 @@ def test_lag_is_the_end_minus_the_commit(
     committed = lag_of(observer, [(name, 0)])
 
     lags = [each[name, 0] for each in (produced, polled, committed)]
-    evidence.table("Lag", [dict(zip(("produced", "polled", "committed"), lags, strict=True))])
+    steps = ("three records written", "all three polled", "commit() called")
+    evidence.table(
+        "Lag, step by step",
+        [{"after": step, "lag": lag} for step, lag in zip(steps, lags, strict=True)],
+    )
     assert lags == [3, 3, 0], "reading alone lowers nothing"
 
 
@@ -1183,7 +1221,7 @@ def test_after_the_commit_both_see_the_same_lag(
     wait_for_end(consumer(), name, 10)
 
     lag = lag_by_isolation(consumer, name)
-    evidence.table("Lag after the commit", [lag])
+    evidence.table("Lag after the commit (the commit marker takes one offset)", [lag])
     assert lag == {"read_committed": 10, "read_uncommitted": 10}, "nine records and a marker"
 
 
@@ -1516,7 +1554,8 @@ ASSIGNORS: Mapping[str, Mapping[str, Any]] = {
 }
 
 # How often a member looks for changes of its topics, by default.
-SELDOM = {"topic.metadata.refresh.interval.ms": 300_000}
+LOOKS = "topic.metadata.refresh.interval.ms"
+SELDOM = {LOOKS: 300_000}
 
 # What KIP-848 took from clients and gave to the broker.
 OF_THE_CLIENT: Mapping[str, Any] = {
@@ -1525,12 +1564,16 @@ OF_THE_CLIENT: Mapping[str, Any] = {
     "partition.assignment.strategy": "roundrobin",
 }
 
-PATIENCE = (
-    "session.timeout.ms",
-    "heartbeat.interval.ms",
-    "max.poll.interval.ms",
-    "partition.assignment.strategy",
-)
+# From librdkafka's CONFIGURATION.md, in fewer words.
+PATIENCE = {
+    "session.timeout.ms": "so long without a heartbeat, and the broker removes the member, as one "
+    "that was killed: it sends none",
+    "heartbeat.interval.ms": "time from one heartbeat to the next; the client sends them in the "
+    "background, whether its code polls or not",
+    "max.poll.interval.ms": "so long without a poll(), and the client leaves the group, though it "
+    "lives and has sent heartbeats",
+    "partition.assignment.strategy": "assignors of the classic protocol, the preferred one first",
+}
 
 # What a slow member may take between two polls; classic takes none below the session.
 SHORT_INTERVAL = {"max.poll.interval.ms": 1000}
@@ -1544,10 +1587,22 @@ COMMITS_OFTEN = {"enable.auto.commit": True, "auto.commit.interval.ms": 50}
 
 STATIC = {"group.instance.id": "one"}
 
-# What a table of what members were told does not show: those that were told nothing.
-MEMBERS_HAVE = "Partitions of each member, as the coordinator tells: {}"
+WHO_WAS_TOLD = (
+    "Who was told what: on_assign adds partitions, on_revoke takes them away; a member that was "
+    "told nothing has no row"
+)
+# What that table does not show: those that were told nothing.
+MEMBERS_HAVE = "Partitions of each member, the fewest first, as the coordinator tells: {}"
 
-OWNERSHIP = (Kind.ASSIGN, Kind.REVOKE, Kind.LOST, Kind.CRASH)
+# A column that has partitions, and not how many they are.
+BY_NUMBER = "partitions, by number"
+# What becomes of a member's ownership, and what the member's code is called then.
+CALLBACKS = {
+    Kind.ASSIGN: "on_assign",
+    Kind.REVOKE: "on_revoke",
+    Kind.LOST: "on_lost",
+    Kind.CRASH: "is killed",
+}
 
 
 def shares(described: GroupDescription) -> list[int]:
@@ -1592,7 +1647,7 @@ def callbacks(group: Group) -> list[list[Event]]:
     """What happened to the members' ownership; what one callback told is together."""
     told: dict[tuple[str, Kind, float], list[Event]] = {}
     for each in group.history:
-        if each.kind in OWNERSHIP:
+        if each.kind in CALLBACKS:
             told.setdefault((each.actor, each.kind, each.time), []).append(each)
     return sorted(told.values(), key=lambda events: events[0].time)
 
@@ -1603,11 +1658,19 @@ def told_rows(group: Group, evidence: Evidence) -> list[dict[str, Any]]:
         {
             "seconds": evidence.since(first.time),
             "member": first.actor,
-            "kind": first.kind,
-            "partitions": [each.partition for each in (first, *more) if each.topic],
+            "what happened": CALLBACKS[first.kind],
+            BY_NUMBER: [each.partition for each in (first, *more) if each.topic],
         }
         for first, *more in callbacks(group)
     ]
+
+
+def looks_row(group: Group) -> dict[str, object]:
+    """How often the members of a group look for changes of their topics, as a row of evidence."""
+    return {
+        "group.protocol": group.settings["group.protocol"],
+        LOOKS: {**LAB_CONSUMER, **group.settings}[LOOKS],
+    }
 
 
 def own_row(what: str, member: Member, evidence: Evidence) -> dict[str, Any]:
@@ -1616,9 +1679,18 @@ def own_row(what: str, member: Member, evidence: Evidence) -> dict[str, Any]:
     return {
         "seconds": evidence.since(time.monotonic()),
         "member": member.name,
-        "kind": what,
-        "partitions": own,
+        "what happened": f"{what}, and believes it owns",
+        BY_NUMBER: own,
     }
+
+
+def step_rows(steps: Sequence[Sequence[int]]) -> list[dict[str, object]]:
+    """A group's partitions as members come and go, as rows of evidence."""
+    happened = ("member-1 joined", "member-2 joined", "member-3 joined", "member-2 closed")
+    return [
+        {"after": what, "partitions of each member": step}
+        for what, step in zip(happened, steps, strict=True)
+    ]
 
 
 def assignment_rows(described: GroupDescription) -> list[dict[str, object]]:
@@ -1636,7 +1708,12 @@ def assignment_rows(described: GroupDescription) -> list[dict[str, object]]:
 def group_rows(described: Mapping[str, GroupDescription]) -> list[dict[str, object]]:
     """Groups as rows of evidence."""
     return [
-        {"protocol": protocol, "state": each.state, "partitions of members": shares(each)}
+        {
+            "protocol": protocol,
+            "state": each.state,
+            "members": len(each.assignments),
+            "partitions in all": sum(shares(each)),
+        }
         for protocol, each in described.items()
     ]
 
@@ -1792,7 +1869,7 @@ def poll_rows(group: Group) -> list[dict[str, object]]:
     # Sentinels are the test's own, and no part of the lesson.
     polls = [each for each in group.history.of(Kind.POLL) if each.value != SENTINEL]
     checked = duplicate_delivery(polls)
-    return [{"records": checked.compared, "read twice": len(checked.violations)}]
+    return [{"records sent": checked.compared, "of them read twice": len(checked.violations)}]
 
 
 def set_session(admin: AdminClient, group: Group, seconds: float) -> None:
@@ -1896,9 +1973,9 @@ def restart_rows(restarts: Mapping[str, Restart]) -> list[dict[str, object]]:
     return [
         {
             "protocol": p,
-            "its partition before": e.before,
-            "and after": e.after,
-            "times the other was told": e.told,
+            "partition that it had before, by number": e.before,
+            "partition that it has after": e.after,
+            "callbacks of the other member": e.told,
         }
         for p, e in restarts.items()
     ]
@@ -1944,10 +2021,10 @@ class Spike(NamedTuple):
         return [
             {
                 "partition": each,
-                "longest silence in s": round(self.silence[each], 3),
+                "longest time without a record, in s": round(self.silence[each], 3),
                 "highest lag": self.peak[each],
-                "polled meanwhile": self.meanwhile[each],
-                "of a member that gave up nothing": each in self.innocent,
+                "polled in the time of the hand-overs": self.meanwhile[each],
+                "its owner gave up nothing": each in self.innocent,
             }
             for each in sorted(self.silence)
         ]

@@ -318,7 +318,7 @@ def test_a_reset_needs_an_empty_group(
 
     committed = committed_offset(consumer(), name)
     evidence.table(
-        "What an admin client asked for, while the group has a member",
+        "What an admin client asked for, while the classic group has a member",
         [
             {"call": "alter_consumer_group_offsets()", **told_by(answer=place.error)},
             {"call": "delete_consumer_groups()", **told_by(raised=deletion)},
@@ -390,7 +390,7 @@ def test_a_group_of_readers_that_assign_can_be_reset(
     }
 )
 def test_offsets_expire(
-    private_broker: Broker,  # noqa: ARG001 - it keeps offsets for a minute only
+    private_broker: Broker,
     topic: TopicMaker,
     consumer: ConsumerMaker,
     members: MembersMaker,
@@ -432,8 +432,11 @@ def test_offsets_expire(
 
     in_the_end = {who: committed_offset(each, name) for who, each in observers.items()}
     evidence.table(
-        "Committed offsets of the three groups",
-        [{"when": "at first", **at_first}, {"when": "in the end", **in_the_end}],
+        f"Kafka {private_broker.version}: the offset that each group has committed",
+        [
+            {"group": which, "at first": at_first[who], "in the end": in_the_end[who]}
+            for who, which in GROUPS_TO_EXPIRE.items()
+        ],
     )
     evidence.number("from the commits to the last look", round(time.monotonic() - started, 1), "s")
     assert at_first == {"stays": 5, "left": 5, "assigns": 5}
@@ -661,7 +664,7 @@ def test_auto_commit_can_lose(
     after = read_on(consumer(), name)
 
     fate = fate_of(TEN, before, after)
-    at_crash = {"processed": processed, "in hand": taken, "committed": committed}
+    at_crash = at_crash_row(processed, taken, committed)
     evidence.table("At the crash, and what became of the records", [at_crash | fate_row(fate)])
     assert fate.lost == lost, "committed and not processed"
     assert fate.repeated == repeated, "processed and not committed"
@@ -689,7 +692,7 @@ def test_auto_commit_of_stored_offsets_loses_nothing(
     after = read_on(consumer(), name)
 
     fate = fate_of(TEN, before, after)
-    at_crash = {"processed": 4, "in hand": 1, "committed": 4}
+    at_crash = at_crash_row(4, 1, 4)
     evidence.table("At the crash, and what became of the records", [at_crash | fate_row(fate)])
     assert fate.lost == [], "the record in hand comes again"
     assert fate.repeated == [], "all that was processed was committed"
@@ -786,7 +789,9 @@ def test_a_sink_that_knows_keys_counts_once(
     after = child(pay, reading(broker, group), name, sink, None).wait()
 
     fate, total = fate_of(TEN, before, after), total_of(sink)
-    evidence.table("0 + 1 + ... + 9 = 45", [fate_row(fate) | {"total": total}])
+    evidence.table(
+        "Payments of 0 to 9, which are 45 in all", [fate_row(fate) | {"total in the table": total}]
+    )
     assert fate.repeated == TEN[6:9], "nine processed less six committed: three came again"
     assert total == 45, "and changed nothing"
 
@@ -810,7 +815,9 @@ def test_a_sink_without_keys_counts_repeats(
     after = child(pay, reading(broker, group), name, sink, None).wait()
 
     fate, total = fate_of(TEN, before, after), total_of(sink)
-    evidence.table("0 + 1 + ... + 9 = 45", [fate_row(fate) | {"total": total}])
+    evidence.table(
+        "Payments of 0 to 9, which are 45 in all", [fate_row(fate) | {"total in the table": total}]
+    )
     assert fate.repeated == TEN[6:9], "nine processed less six committed: three came again"
     assert total == 45 + 6 + 7 + 8, "and were counted twice"
 
@@ -925,8 +932,8 @@ def test_markers_take_offsets(
 
     lag = lag_of(consumer(), [(name, 0)])[name, 0]
     evidence.table(
-        "Three records",
-        [{"end": end, "last offset": last.offset(), "lag": lag}],
+        "Three records, and the commit marker, which takes one offset",
+        [{"end offset": end, "offset of the last record": last.offset(), "lag": lag}],
         look="The last record has offset 2, and yet the end is 4: the marker that ends the "
         "transaction has offset 3.",
     )
@@ -980,7 +987,7 @@ def test_a_transaction_that_takes_too_long_is_aborted(
     refused = refused_by(lambda: writer.commit_transaction(20), lambda: writer.flush(20))
     send(producer(), name, [SENTINEL])
     seen = read_on(consumer(), name)
-    evidence.number("the log had a marker after", round(seconds, 2), "s")
+    evidence.number("the broker had written the abort marker after", round(seconds, 2), "s")
     evidence.note("commit_transaction() raised {}", refused[0])
     evidence.note("Read before the record that was sent last: {}", seen)
     assert refused[0].code() == KafkaError._FENCED, "the commit is refused"
@@ -1027,9 +1034,18 @@ def test_a_zombie_is_fenced(
 
     transaction(second, name, [b"second", SENTINEL])
     seen = read_on(consumer(), name)
-    calls = ("flush", "commit", "begin")
-    told = [{"call": c, "raised": e.name()} for c, e in zip(calls, refused, strict=True)]
-    evidence.table("Calls of the first producer", told)
+    calls = ("flush()", "commit_transaction()", "begin_transaction()")
+    evidence.table(
+        "The calls in their order",
+        [
+            {"producer": "second", "call": "init_transactions()", "raised": None},
+            {"producer": "first", "call": "produce()", "raised": None},
+            *(
+                {"producer": "first", "call": call, "raised": error.name()}
+                for call, error in zip(calls, refused, strict=True)
+            ),
+        ],
+    )
     evidence.note("Read before the record that was sent last: {}", seen)
     assert {each.code() for each in refused} == {KafkaError._FENCED}, "each call tells it"
     assert seen == [b"second"], "nothing of the first is there"
@@ -1079,8 +1095,13 @@ def test_an_abort_does_not_rewind(
 
     copied = [each.value() for each in read_settled(consumer, target, 0)]
     after = committed_offset(consumer(), source)
-    evidence.table("After the abort of record 3", [{"position": position, "committed": committed}])
-    evidence.table("After six more records", [{"copied": copied, "committed": after}])
+    evidence.table(
+        "After the abort of record 3, and no seek()",
+        [{"position": position, "offset committed": committed}],
+    )
+    evidence.table(
+        "After six more records", [{"records in the copy": copied, "offset committed": after}]
+    )
     assert (position, committed) == (4, 3), "the offsets were taken back, the position was not"
     assert copied == [*TEN[:3], *TEN[4:]], "record 3 is missing in the copy"
     assert after == 10, "and committed as done"
@@ -1101,7 +1122,7 @@ def test_seeking_after_an_abort_loses_nothing(
     copy_one_by_one(reader, writer, target, [True] * 7)
 
     copied = [each.value() for each in read_settled(consumer, target, 0)]
-    evidence.table("At the end", [{"copied": copied}])
+    evidence.table("At the end", [{"records in the copy": copied}])
     assert copied == TEN, "each record once"
 
 
@@ -1123,7 +1144,7 @@ def test_exactly_once_copies_exactly(
     source, target = topic(partitions=2), topic(partitions=2)
     for partition in (0, 1):
         send(producer(), source, orders(partition), partition=partition)
-    points = ("begun", "produced", "offsets sent", "committed")
+    points = tuple(WHEN_KILLED)
     config = reading(broker, group)
 
     said = [
@@ -1135,22 +1156,26 @@ def test_exactly_once_copies_exactly(
     original, copied = read(consumer(), source, 0, 1), read_settled(consumer, target, 0, 1)
     copies = by_partition(copied)
     rows = [
-        {"killed when": point, "took up": values, "how many": len(values)}
-        for point, values in zip((*points, "never"), said, strict=True)
+        {
+            "killed in its second transaction": when,
+            "records polled": values,
+            "how many": len(values),
+        }
+        for when, values in zip((*WHEN_KILLED.values(), "never"), said, strict=True)
     ]
     evidence.table(
-        "Five processes, one after the other",
+        "Five processes, one after the other (record 0-3 is number 3 of partition 0)",
         rows,
-        look="Each row is a process that was killed at another step; it took up what the one"
+        look="Each row is a process that was killed at another step; it polled what the one"
         " before had not committed.",
     )
     evidence.table(
         "The copy",
-        [{"partition": p, "values": v, "how many": len(v)} for p, v in copies.items()],
-        look="Compare with the records that were taken up, some of them twice.",
+        [{"partition": p, "records": v, "how many": len(v)} for p, v in copies.items()],
+        look="Compare with the records that were polled, some of them twice.",
     )
     taken_up, there = sum(map(len, said)), sum(map(len, copies.values()))
-    evidence.note("Taken up in all: {}; in the copy: {}", taken_up, there)
+    evidence.note("Polled in all: {}; in the copy: {}", taken_up, there)
     assert sum(map(len, said)) == 12 + 3 * 2, "three of the four crashes undid two records"
     assert copies == by_partition(original), "the same values, in order, each once"
     exact_copy(log_records(original), log_records(copied)).require()
@@ -1160,7 +1185,7 @@ def test_exactly_once_copies_exactly(
 @pytest.mark.parametrize(
     ("offsets", "point", "lost", "repeated"),
     [("before", "produced", 2, 0), ("after", "committed", 0, 2)],
-    ids=["before", "after"],
+    ids=["before the transaction", "after the transaction"],
 )
 def test_offsets_outside_the_transaction_lose_or_repeat(
     broker: Broker,
@@ -1190,7 +1215,11 @@ def test_offsets_outside_the_transaction_lose_or_repeat(
 
     original, copied = read(consumer(), source, 0, 1), read_settled(consumer, target, 0, 1)
     fate = fate_of(values_of(original), values_of(copied))
-    evidence.table("The copy", [{"in hand when killed": in_hand} | fate_row(fate)])
+    evidence.table(
+        f"The copy; the process was killed {WHEN_KILLED[point]}, its offsets were to be committed "
+        f"{offsets} the transaction",
+        [{"records of its second transaction": in_hand} | fate_row(fate)],
+    )
     assert (len(fate.lost), len(fate.repeated)) == (lost, repeated)
     assert sorted(fate.lost + fate.repeated) == sorted(in_hand), "those of the transaction"
 
@@ -1200,6 +1229,7 @@ def test_offsets_outside_the_transaction_lose_or_repeat(
     "protocol", [EAGER, COOPERATIVE, KIP_848], ids=["eager", "cooperative", "KIP-848"]
 )
 def test_offsets_of_a_stale_generation_are_refused(
+    broker: Broker,
     topic: TopicMaker,
     producer: ProducerMaker,
     members: MembersMaker,
@@ -1213,7 +1243,7 @@ def test_offsets_of_a_stale_generation_are_refused(
     name = topic(partitions=2)
     group, writer = members(protocol, name, partitions=2), transactional(producer, name)
 
-    errors = errors_with_old_metadata(group, writer, evidence)
+    errors = errors_with_old_metadata(broker, group, writer, evidence)
 
     assert errors["moved"] == KafkaError.ILLEGAL_GENERATION
 
@@ -1223,6 +1253,7 @@ def test_offsets_of_a_stale_generation_are_refused(
     "protocol", [EAGER, COOPERATIVE, KIP_848], ids=["eager", "cooperative", "KIP-848"]
 )
 def test_offsets_of_the_present_generation_are_taken(
+    broker: Broker,
     topic: TopicMaker,
     producer: ProducerMaker,
     members: MembersMaker,
@@ -1243,13 +1274,20 @@ def test_offsets_of_the_present_generation_are_taken(
         "moved": send_offsets(writer, second.assignment, fresh),
     }
 
-    evidence.table("Offsets sent with fresh metadata", sent_rows(errors))
+    evidence.table(
+        f"{kind_of(broker, group)}: offsets sent with metadata from after member-2 joined",
+        sent_rows(errors),
+    )
     assert errors == {"kept": None, "moved": None}
 
 
 @pytest.mark.fact("old-metadata-for-what-stayed", scope="KIP-848 with KIP-1251", versions=">=4.3")
 def test_old_metadata_is_good_for_what_stayed(
-    topic: TopicMaker, producer: ProducerMaker, members: MembersMaker, evidence: Evidence
+    broker: Broker,
+    topic: TopicMaker,
+    producer: ProducerMaker,
+    members: MembersMaker,
+    evidence: Evidence,
 ) -> None:
     """A KIP-848 group takes offsets with metadata of old for a partition that stayed in its place.
 
@@ -1259,7 +1297,7 @@ def test_old_metadata_is_good_for_what_stayed(
     name = topic(partitions=2)
     group, writer = members(KIP_848, name, partitions=2), transactional(producer, name)
 
-    errors = errors_with_old_metadata(group, writer, evidence)
+    errors = errors_with_old_metadata(broker, group, writer, evidence)
 
     assert errors == {"kept": None, "moved": KafkaError.ILLEGAL_GENERATION}
 
@@ -1267,6 +1305,7 @@ def test_old_metadata_is_good_for_what_stayed(
 @pytest.mark.control("old-metadata-for-what-stayed", changes="the group is classic")
 @pytest.mark.parametrize("protocol", [EAGER, COOPERATIVE], ids=["eager", "cooperative"])
 def test_classic_groups_refuse_old_metadata_altogether(
+    broker: Broker,
     topic: TopicMaker,
     producer: ProducerMaker,
     members: MembersMaker,
@@ -1277,14 +1316,18 @@ def test_classic_groups_refuse_old_metadata_altogether(
     name = topic(partitions=2)
     group, writer = members(protocol, name, partitions=2), transactional(producer, name)
 
-    errors = errors_with_old_metadata(group, writer, evidence)
+    errors = errors_with_old_metadata(broker, group, writer, evidence)
 
     assert set(errors.values()) == {KafkaError.ILLEGAL_GENERATION}
 
 
 @pytest.mark.fact("old-metadata-before-kip-1251", scope="KIP-848", versions="<4.3")
 def test_old_metadata_is_good_for_nothing_before_kip_1251(
-    topic: TopicMaker, producer: ProducerMaker, members: MembersMaker, evidence: Evidence
+    broker: Broker,
+    topic: TopicMaker,
+    producer: ProducerMaker,
+    members: MembersMaker,
+    evidence: Evidence,
 ) -> None:
     """Before KIP-1251 a KIP-848 group refuses all offsets with metadata of old.
 
@@ -1294,7 +1337,7 @@ def test_old_metadata_is_good_for_nothing_before_kip_1251(
     name = topic(partitions=2)
     group, writer = members(KIP_848, name, partitions=2), transactional(producer, name)
 
-    errors = errors_with_old_metadata(group, writer, evidence)
+    errors = errors_with_old_metadata(broker, group, writer, evidence)
 
     assert set(errors.values()) == {KafkaError.ILLEGAL_GENERATION}
 
@@ -1693,13 +1736,32 @@ def test_delivery_in_one_table(
 
 AUTO_COMMIT = {"enable.auto.commit": True}
 
+# Where copy_in_transactions crashes, and what stands in the evidence for it.
+WHEN_KILLED = {
+    "begun": "after the begin",
+    "produced": "after the flush",
+    "offsets sent": "after the offsets were sent",
+    "committed": "after the commit",
+}
+
+GROUPS_TO_EXPIRE = {
+    "stays": "its member stays",
+    "left": "its member has left",
+    "assigns": "no member: its reader assigned, and polls",
+}
+
 
 def fate_row(fate: Fate[bytes]) -> dict[str, object]:
-    """What a crash did to the records, as a row of evidence."""
+    """What a crash did to the records, as a row of evidence: which were lost, which repeated."""
+    return {"records lost": fate.lost, "records repeated": fate.repeated}
+
+
+def at_crash_row(processed: int, in_hand: int, committed: int | None) -> dict[str, object]:
+    """How far a process had come when it crashed, as a row of evidence."""
     return {
-        "lost": len(fate.lost),
-        "repeated": len(fate.repeated),
-        "which of them": fate.lost + fate.repeated,
+        "records processed": processed,
+        "polled, not yet processed": in_hand,
+        "offset committed": committed,
     }
 
 
@@ -1891,7 +1953,7 @@ def polled_before_the_last(reader: Consumer, topic: str, evidence: Evidence) -> 
         reader, lambda got: bool(got) and got[-1].value() == SENTINEL, what="the last record"
     )[:-1]
     evidence.table(
-        "What poll() gave before the record that was sent last",
+        "All that poll() gave, errors too, before the record that was sent last",
         [{"offset": e.offset(), "value": e.value(), "error": error_of(e)} for e in events],
     )
     return [each.value() for each in events]
@@ -1983,7 +2045,7 @@ def send_offsets(
 
 
 def errors_with_old_metadata(
-    group: Group, writer: Producer, evidence: Evidence
+    broker: Broker, group: Group, writer: Producer, evidence: Evidence
 ) -> dict[str, int | None]:
     """What the broker says to metadata from before a second member came.
 
@@ -1999,15 +2061,25 @@ def errors_with_old_metadata(
         "kept": send_offsets(writer, first.assignment, old),
         "moved": send_offsets(writer, second.assignment, old),
     }
-    evidence.table("Offsets sent with metadata of old", sent_rows(errors))
+    evidence.table(
+        f"{kind_of(broker, group)}: offsets sent with metadata from before member-2 joined",
+        sent_rows(errors),
+    )
     return {each: None if error is None else error.code() for each, error in errors.items()}
+
+
+def kind_of(broker: Broker, group: Group) -> str:
+    """The version of Kafka and the kind of a group, as captions have them."""
+    assignor = group.settings.get("partition.assignment.strategy")
+    kind = f"a classic group ({assignor})" if assignor else "a KIP-848 group"
+    return f"Kafka {broker.version}, {kind}"
 
 
 def sent_rows(errors: Mapping[str, KafkaError | None]) -> list[dict[str, object]]:
     """What came of offsets that were sent to a transaction, as rows of evidence."""
     return [
         {
-            "partition": f"the one that was {which}",
+            "offset of": f"the partition that was {which}",
             "send_offsets_to_transaction() raised": error and error.name(),
         }
         for which, error in errors.items()
