@@ -14,7 +14,7 @@ import contextlib
 import os
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from traceback import walk_tb
@@ -140,7 +140,7 @@ class Isolation:
         run = partial(getattr(item.ihook, f"pytest_runtest_{when}"), item=item, **arguments)
         # Whatever comes out of it is the test's, KeyboardInterrupt too: Ctrl-C is not heard here.
         surroundings = _Surroundings()
-        call = pytest.CallInfo.from_call(run, when)
+        call = pytest.CallInfo.from_call(partial(self._no_skip_of_its_own, run), when)
         surroundings.restore()
         report: pytest.TestReport = item.ihook.pytest_runtest_makereport(item=item, call=call)
         report.sections = [(name, shown(text)) for name, text in report.sections]
@@ -150,6 +150,18 @@ class Isolation:
         data = self._config.hook.pytest_report_to_serializable(config=self._config, report=report)
         self._mouth.say(report=data, hangs=_loads_for_ever(call, report))
         return report.passed
+
+    def _no_skip_of_its_own(self, run: Callable[[], object]) -> None:
+        """Whether a component is judged is not for the component to say."""
+        try:
+            run()
+        except pytest.skip.Exception as skip:
+            for frame, line in walk_tb(skip.__traceback__):
+                file, folder = Path(frame.f_code.co_filename), self._lab.solutions_folder
+                if own_code.is_own(file, folder):
+                    place = f"{file.relative_to(folder).as_posix()}:{line}"
+                    raise AssertionError(f"{place}: it skips its own test: {skip}") from None
+            raise
 
     # In pytest's own process
 

@@ -186,6 +186,9 @@ class Offspring:
 
     def end(self) -> None:
         """End it, and all that it has started; all are gone on return."""
+        if self._is_alive:
+            os.kill(self._pid, signal.SIGKILL)
+            os.waitpid(self._pid, 0)
         with contextlib.suppress(Expired):
             wait_until(self._killed, limit=END_LIMIT, what="processes to end")
         os.close(self._ear)

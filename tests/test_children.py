@@ -13,7 +13,7 @@ import pytest
 
 from kafkalab.brokers.processes import is_running
 from kafkalab.observe.children import Child, ChildFailed, Say, children, crash
-from kafkalab.waiting import wait_until
+from kafkalab.waiting import Expired, wait_until
 
 # A process is started, or ends, within milliseconds; on a loaded machine within seconds.
 LIMIT = 20.0
@@ -46,6 +46,15 @@ def fails(_: Say) -> None:
     raise ValueError("no")
 
 
+def says_and_leaves(say: Say) -> None:
+    say("last word")
+    sys.exit(3)
+
+
+def calls(_: Say, code: str) -> None:
+    exec(compile(code, "leaves.py", "exec"))  # noqa: S102 - it stands for a learner's
+
+
 def waits_for_ever(say: Say) -> None:
     say(os.getpid())
     threading.Event().wait()
@@ -71,6 +80,23 @@ def test_what_it_raised_is_told_with_its_place() -> None:
     """An error in the child is raised here, with file and line."""
     with pytest.raises(ChildFailed, match=r"test_children\.py:\d+: ValueError: no"):
         Child(fails).wait(LIMIT)
+
+
+def test_the_program_may_leave_by_sys_exit() -> None:
+    """A program that calls sys.exit itself ends so, and that is no error."""
+    assert Child(says_and_leaves).wait(LIMIT) == ["last word"]
+
+
+def test_code_that_it_calls_may_not_leave_by_sys_exit() -> None:
+    """When other code calls sys.exit, that is told with its place: a program was to go on."""
+    with pytest.raises(ChildFailed, match=r"leaves\.py:2: SystemExit: 3"):
+        Child(calls, "def leave():\n raise SystemExit(3)\nleave()").wait(LIMIT)
+
+
+def test_one_that_does_not_end_tells_where_it_stands() -> None:
+    """When its limit is over the text names file and line at which it waits."""
+    with pytest.raises(Expired, match=r"^test_children\.py:\d+: it did not return in time: waited"):
+        Child(waits_for_ever).wait(1.0)
 
 
 def test_it_ends_with_the_block() -> None:

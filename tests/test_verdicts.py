@@ -184,6 +184,31 @@ def test_a_test_that_hangs_is_invalid() -> None:
     assert (outcome, said) == (INVALID, text)
 
 
+@pytest.mark.parametrize(
+    "action",
+    [
+        lambda: pytest.fail(PYTEST_FAILURE_MESSAGE % 1.0),
+        lambda: wait_until(lambda: 0, limit=0, what="a sign"),
+    ],
+    ids=["the test's limit", "a wait's limit"],
+)
+def test_a_limit_refutes_while_learner_code_has_not_returned(action: Callable[[], None]) -> None:
+    """A limit that runs out while another thread is in a component is that component's doing."""
+    outcome, said = judge(error_of(action), NO_SOLUTIONS, healthy, None, lambda: "rebalance.py:17")
+
+    assert outcome is REFUTED
+    assert said.startswith("rebalance.py:17: it did not return in time: ")
+
+
+def test_an_expectation_is_told_whoever_has_not_returned() -> None:
+    """What a test expected and did not see is its reason, whatever other threads do."""
+    said = judge(
+        error_of(lambda: pytest.fail("one record")), NO_SOLUTIONS, healthy, None, lambda: "x.py:1"
+    )
+
+    assert said == (REFUTED, "one record")
+
+
 # A learner's component
 
 COMPONENT = """

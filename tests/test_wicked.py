@@ -65,6 +65,7 @@ CASES = {
     "exits_at_once": (IN_TOPICS, r"topics\.py:19: its process ended with exit status 0"),
     "exits_politely": (IN_TOPICS, r"topics\.py:19: SystemExit: 0"),
     "exits_pytest": (IN_TOPICS, r"topics\.py:20: Exit: enough"),
+    "skips_its_own_test": (IN_TOPICS, r"topics\.py:20: it skips its own test: not today"),
     "exits_in_a_members_thread": (IN_A_LISTENER, r"rebalance\.py:17: SystemExit: 0"),
     "exits_in_a_child": (IN_A_CHILD, "at_most_once ended and was never killed"),
     "leaves_a_child_by_sys_exit": (IN_A_CHILD, r"delivery\.py:15: SystemExit: 0"),
