@@ -338,6 +338,29 @@ def test_check_of_a_dead_broker_cannot_be_told(call: Call, project: Any) -> None
     assert "The broker died" in said.text
 
 
+def test_check_without_a_kafka_cannot_be_told(call: Call, project: Any) -> None:
+    """Its error is one line; exit code 2, and no act."""
+    mine(project, SOLVED)
+    (project.folder / "fails").touch()
+
+    said = call("check", "9.1")
+
+    assert said.code == 2
+    assert said.err.startswith("kafkalab: It did not start.")
+    assert done(project, acts.JUDGED) == []
+
+
+def test_check_of_code_that_ends_pytest_cannot_be_told(call: Call, project: Any) -> None:
+    """A verdict needs a record that is complete."""
+    mine(project, "import os\n\nos._exit(0)\n")
+
+    said = call("check", "9.1")
+
+    assert said.code == 2
+    assert "pytest ended with 0, and left no record" in said.err
+    assert done(project, acts.JUDGED) == []
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
