@@ -282,7 +282,9 @@ def test_check_shows_what_was_expected_and_seen(call: Call, project: Any) -> Non
     assert "expected: what was asked for is told" in said.text
     assert "not so: ['a', 'b'] == ['a']" in said.text
     assert "What was seen: Told: name a b" in said.text
-    assert "What it calls of yours: describe my_lab/topics.py:6" in said.text
+    assert (
+        "What it calls of yours: my_lab/topics.py:6 > 6 def describe(config, names):" in said.text
+    )
     assert "1 of 2 hold." in said.out
     assert "fails, too" not in said.out
 
