@@ -118,13 +118,13 @@ def place_of(reason: str, folder: Path) -> Place | None:
 
 def called_by(
     taught: Curriculum, stated: Statement, component: str, folder: Path
-) -> tuple[tuple[str, Place], ...]:
-    """What a fact calls of a component, by name, each with where the learner defines it."""
+) -> tuple[Place, ...]:
+    """Where the learner defines what a fact calls of a component, in the order of the calls."""
     asked = asked_names(component)
     source = source_of_test(taught, stated)
     names = _named(source.tests, asked) or _named(source.helpers, asked)
     defined = dict(_defined(file_of(folder, component)))
-    return tuple((name, defined[name]) for name in names if name in defined)
+    return tuple(defined[name] for name in names if name in defined)
 
 
 def _named(pieces: Sequence[Piece], asked: Sequence[str]) -> list[str]:

@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, settings
 
 from kafkalab.brokers import Topology
 from kafkalab.brokers.embedded import EmbeddedBackend, EmbeddedBroker
+from kafkalab.brokers.errors import StartFailed
 from kafkalab.config import Settings
 from kafkalab.learning_log import acts
 from kafkalab.observe.topics import create_topic
@@ -242,6 +243,8 @@ def played_backend(folder: Path) -> Any:
             return {"nodes": [], "version": "0.0.0", "start_seconds": 0.25, "notes": []}
 
     def launch(*_: object) -> Played:
+        if (folder / "fails").exists():
+            raise StartFailed("It did not start.", suspect="the play.", remedy="run again.")
         with (folder / "launches").open("a") as launches:
             launches.write("x")
         return Played()

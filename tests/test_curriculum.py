@@ -366,6 +366,69 @@ def test_a_fact_without_hint_is_told(course: Course, hint: str) -> None:
     assert course.load().problems() == ["key-decides: has no hint"]
 
 
+def hint(course: Course, text: str) -> None:
+    """Write the hints of the second task; its fact is about a component then."""
+    course.change(course.lesson("test_routing"), "librdkafka", "the component routing")
+    file = course.manifest.parent / "hints" / "task_1_2.toml"
+    file.parent.mkdir()
+    file.write_text(text, "utf-8")
+
+
+def test_hints_are_read_in_their_order(course: Course) -> None:
+    """What the manifest says comes first; it is what pytest and the log show."""
+    hint(course, 'key-decides = ["Hash it.", "crc32(key)"]')
+
+    curriculum = course.load()
+
+    assert curriculum.problems() == []
+    note = curriculum.task("1.2").facts["key-decides"]
+    assert note.hints == ("Send two keys.", "Hash it.", "crc32(key)")
+    assert note.hint == "Send two keys."
+    assert curriculum.task("1.1").facts["has-partitions"].hints == ("Describe it.",)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("key-decides = []", "key-decides: there are 1 hints, and not 2 to 4"),
+        ('key-decides = ["b", "c", "d", "e"]', "key-decides: there are 5 hints, and not 2 to 4"),
+        ('key-decides = ["b", " "]', "key-decides: one of its hints is empty"),
+        ('key-decides = ["b", "b"]', "key-decides: one of its hints is there twice"),
+        ('keys = ["b", "c"]', "task 1.2: hints are of 'keys', which is no fact of it"),
+        ('keys = ["b", "c"]', "key-decides: has no hints beside those of its neighbours"),
+    ],
+)
+def test_a_flaw_of_hints_is_told(course: Course, text: str, problem: str) -> None:
+    """Two to four, each a text of its own, of every fact about the component."""
+    hint(course, text)
+
+    assert problem in course.load().problems()
+
+
+@pytest.mark.parametrize("text", ['key-decides = "one"', "key-decides = [1]", "key-decides ="])
+def test_hints_that_cannot_be_read_are_told(course: Course, text: str) -> None:
+    """One clear line."""
+    hint(course, text)
+
+    with pytest.raises(BadManifest, match=r"module\.toml"):
+        course.load()
+
+
+def test_each_component_fact_of_module_a_has_several_hints() -> None:
+    """The last says more than the first: it is the longest of the three as a rule."""
+    curriculum = load()
+    facts = [
+        curriculum.task(each.task).facts[slug]
+        for slug, each in curriculum.stated_facts.items()
+        if each.scope.startswith("the component")
+    ]
+
+    assert len(facts) == 52
+    assert all(2 <= len(fact.hints) <= 4 for fact in facts)
+    longest = sum(fact.hints[-1] == max(fact.hints, key=len) for fact in facts)
+    assert longest > 0.8 * len(facts), "nearly the code comes last"
+
+
 def test_a_fact_of_two_tasks_is_told(course: Course) -> None:
     """A slug is an id: two tasks cannot both own it."""
     course.change(

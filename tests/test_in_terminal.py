@@ -12,6 +12,7 @@ from typing import NamedTuple
 import pytest
 from screens import CTRL_C, screen
 
+import kafkalab.tasks
 from kafkalab.learning_log import acts
 
 COMMAND = str(Path(sys.executable).with_name("kafkalab"))
@@ -120,6 +121,66 @@ def test_without_colour_and_without_a_terminal(tmp_path: Path, command: list[str
     assert "\x1b" not in piped.stdout
     # What is to be copied may be longer than a line of the terminal.
     assert "".join(piped.stdout.split()) == "".join(plain.text.split())
+
+
+# One's own code
+
+
+@WIDTHS
+def test_own_code_from_start_to_hint(tmp_path: Path, columns: int) -> None:
+    """On a real Kafka: what fails stands in the room there is; only code and commands are wider."""
+    started = shown(tmp_path, "start", "1.2", columns=columns)
+    checked = shown(tmp_path, "check", "1.2", "--backend", "embedded", columns=columns)
+    hinted = shown(tmp_path, "hint", columns=columns)
+
+    assert (started.code, checked.code, hinted.code) == (0, 1, 0)
+    assert "kafkalab check 1.2" in started.text
+    assert "refuted: crc32-partition-predicts" in checked.text
+    assert "crc32_partition() is not written yet" in checked.text
+    assert "0 of 11 hold." in checked.text
+    assert "Hint 1 of 3: Which number do you make of a key" in hinted.text
+    for at in (started, checked, hinted):
+        assert COLOUR.search(at.received)
+        lines = [line.rstrip() for line in COLOUR.sub("", at.received).splitlines()]
+        wide = [line for line in lines if len(line) > columns]
+        assert [line for line in wide if not re.match(r"(>| ) +\d+  |Its contract: ", line)] == []
+        assert "Traceback" not in at.received
+
+
+def test_check_left_by_ctrl_c(tmp_path: Path) -> None:
+    """No traceback, its exit code is that of Ctrl-C, and its broker is gone."""
+    shown(tmp_path, "start", "1.2")
+    check = [COMMAND, "check", "1.2", "--backend", "embedded"]
+    with screen(check, tmp_path, environment={"KAFKALAB_REPORTS": "elsewhere"}) as at:
+        at.see("11 facts judge my_lab/routing.py")
+        at.press(CTRL_C)
+        code = at.end()
+
+    assert code == 130
+    assert "Traceback" not in at.received
+
+
+def test_the_reference_is_coloured_in_a_terminal_only(tmp_path: Path) -> None:
+    """Its text is the file's, whole, also where a line is longer than the terminal is wide."""
+    shown(tmp_path, "solution", "1.3")
+    coloured = shown(tmp_path, "solution", "1.3", columns=40)
+    plain = shown(tmp_path, "solution", "1.3", columns=200, NO_COLOR="1")
+    piped = subprocess.run(
+        [COMMAND, "solution", "1.3"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+        env=unsized(),
+    )
+
+    assert re.search(r"\x1b\[3[0-9]", coloured.received), "colours"
+    assert not re.search(r"\x1b\[[39][0-9]", plain.received), "none"
+    assert "\x1b" not in piped.stdout
+    code, _, _ = piped.stdout.partition("\nFrom ")
+    reference = Path(kafkalab.tasks.__file__).with_name("partition_log.py").read_text("utf-8")
+    assert code.rstrip() == reference.rstrip()
+    assert "".join(plain.text.split()) == "".join(piped.stdout.split())
 
 
 def unsized() -> dict[str, str]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 import importlib
+import json
 import re
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,9 +15,9 @@ from typing import Any, NamedTuple
 import pytest
 
 from kafkalab.cli import main
-from kafkalab.curriculum import load
+from kafkalab.curriculum import Task, load
 from kafkalab.curriculum.stub import asked_names, contract_file, stub_of
-from kafkalab.judging import Place, place_of
+from kafkalab.judging import Place, component_facts, place_of
 from kafkalab.learning_log import acts
 from kafkalab.own_code import Folder
 from kafkalab.solutions import Solutions, asked_for
@@ -280,7 +282,9 @@ def test_check_shows_what_was_expected_and_seen(call: Call, project: Any) -> Non
     assert "expected: what was asked for is told" in said.text
     assert "not so: ['a', 'b'] == ['a']" in said.text
     assert "What was seen: Told: name a b" in said.text
-    assert "What it calls of yours: describe my_lab/topics.py:6" in said.text
+    assert (
+        "What it calls of yours: my_lab/topics.py:6 > 6 def describe(config, names):" in said.text
+    )
     assert "1 of 2 hold." in said.out
     assert "fails, too" not in said.out
 
@@ -336,6 +340,29 @@ def test_check_of_a_dead_broker_cannot_be_told(call: Call, project: Any) -> None
     assert "The broker died" in said.text
 
 
+def test_check_without_a_kafka_cannot_be_told(call: Call, project: Any) -> None:
+    """Its error is one line; exit code 2, and no act."""
+    mine(project, SOLVED)
+    (project.folder / "fails").touch()
+
+    said = call("check", "9.1")
+
+    assert said.code == 2
+    assert said.err.startswith("kafkalab: It did not start.")
+    assert done(project, acts.JUDGED) == []
+
+
+def test_check_of_code_that_ends_pytest_cannot_be_told(call: Call, project: Any) -> None:
+    """A verdict needs a record that is complete."""
+    mine(project, "import os\n\nos._exit(0)\n")
+
+    said = call("check", "9.1")
+
+    assert said.code == 2
+    assert "pytest ended with 0, and left no record" in said.err
+    assert done(project, acts.JUDGED) == []
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
@@ -380,6 +407,36 @@ def test_a_place_is_of_the_learners_folder_only(tmp_path: Path) -> None:
     assert place_of("topics.py:7: NameError: x", tmp_path) == Place(tmp_path / "topics.py", 7)
     assert place_of("other.py:7: NameError: x", tmp_path) is None
     assert place_of("one for each\nassert 1 == 2", tmp_path) is None
+
+
+@pytest.mark.parametrize("task", load().tasks, ids=lambda task: task.component)
+def test_each_fact_says_of_a_start_that_it_is_not_written(task: Task, tmp_path: Path) -> None:
+    """On a real Kafka: one line with its place, at once, also where it is called elsewhere.
+
+    A processor that ends in a thread, or in a process of its own, is not waited for.
+    """
+    command = [str(Path(sys.executable).with_name("kafkalab"))]
+    subprocess.run([*command, "start", task.id], cwd=tmp_path, check=True, capture_output=True)
+
+    ended = subprocess.run(
+        [*command, "check", task.id, "--all", "--backend", "embedded"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        # Without its limit one that hangs would hang for ever: some seconds, as it is.
+        timeout=200,
+        check=False,
+    )
+
+    assert ended.returncode == 1, ended.stdout + ended.stderr
+    assert "Traceback" not in ended.stdout + ended.stderr
+    (path,) = (tmp_path / "reports" / "runs").glob("*.json")
+    facts = json.loads(path.read_text("utf-8"))["facts"]
+    assert len(facts) == len(component_facts(load(), task))
+    told = re.compile(rf"{task.component}\.py:\d+: \w+\(\) is not written yet")
+    assert [fact["reason"] for fact in facts if not told.fullmatch(fact["reason"])] == []
+    assert {fact["verdict"] for fact in facts} == {"refuted"}
+    assert max(fact["seconds"] for fact in facts) < 10, "none waits for what is not there"
 
 
 # Hints

@@ -24,6 +24,17 @@ def test_a_thread_keeps_its_error() -> None:
     assert InThread(lambda: None).error() is None
 
 
+def test_nobody_waits_for_a_thread_that_has_ended() -> None:
+    """What it raised is told at once, and that it ended without the sign that was waited for."""
+    sign = threading.Event()
+
+    InThread(sign.set).wait_until(sign.is_set, limit=10, what="a sign")
+    with pytest.raises(Broken):
+        InThread(fail).wait_until(lambda: False, limit=1000, what="nothing")
+    with pytest.raises(AssertionError, match="it ended, and there was no sign of nothing"):
+        InThread(lambda: None).wait_until(lambda: False, limit=1000, what="nothing")
+
+
 def test_an_action_is_repeated_while_the_block_runs() -> None:
     """It goes on during the block, and its thread is gone after it."""
     before = threading.active_count()

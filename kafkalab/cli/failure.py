@@ -46,18 +46,18 @@ def show(
     called = called_by(taught, taught.stated_facts[fact.slug], component, folder)
     if called:
         output.line("What it calls of yours:")
-    for name, at in called:
-        output.whole(f"{name}  {_shown(at)}", indent=2)
+    for at in called:
+        _show_line(at, around=0)
 
 
-def _show_line(place: Place) -> None:
+def _show_line(place: Place, around: int = AROUND) -> None:
     """The learner's line, with those around it."""
     output.whole(_shown(place))
     try:
         lines = place.file.read_text("utf-8", "replace").split("\n")
     except OSError:
         return
-    first, last = max(1, place.line - AROUND), min(len(lines), place.line + AROUND)
+    first, last = max(1, place.line - around), min(len(lines), place.line + around)
     for number in range(first, last + 1):
         mark = ">" if number == place.line else " "
         style = "bold" if number == place.line else "dim"

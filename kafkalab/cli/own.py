@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from kafkalab import judging, typed
+from kafkalab.brokers.errors import BrokerError
 from kafkalab.cli import failure, output
 from kafkalab.cli.options import (
     BackendOption,
@@ -112,6 +113,7 @@ def start(
         text, contract = stub_of(desk.task.component), contract_file(desk.task.component)
     except NoContract as error:
         raise WrongValue(str(error)) from error
+    facts = desk.facts
     there, path = desk.there, desk.folder / f"{desk.task.component}.py"
     if there is not None and not reset:
         output.whole(f"It is there already, and stays as it is: {shown_folder(str(there))}")
@@ -136,7 +138,7 @@ def start(
     names = asked_names(desk.task.component)
     output.line(
         f"It asks for {_listed(names)}. What each has to do stands in your file; none is written "
-        f"yet. {len(desk.facts)} facts will judge them."
+        f"yet. {len(facts)} facts will judge them."
     )
     _tell_next(desk)
 
@@ -197,6 +199,10 @@ def check(
             judgement = judging.judge(warm, desk.taught, facts, settings.reports, told_as)
     except NoVerdict as error:
         raise WrongValue(str(error)) from error
+    except BrokerError as error:
+        # It says nothing of the learner's code.
+        output.trouble(str(error))
+        raise typer.Exit(2) from None
     except KeyboardInterrupt:
         output.line()
         raise typer.Exit(typed.ENDED_BY_CTRL_C) from None

@@ -356,7 +356,7 @@ def _problems(curriculum: Curriculum) -> Iterator[str]:
                 yield f"{slug}: has a control, and a reason why there is none"
             if not note.hint:
                 yield f"{slug}: has no hint"
-        yield from _problems_of_hints(task)
+        yield from _problems_of_hints(task, curriculum.stated_facts)
         yield from _problems_of_predictions(task, curriculum.stated_facts)
         yield from (f"task {task.id}: {problem}" for problem in _problems_of_purpose(task))
         yield from _problems_of_concepts(task)
@@ -374,12 +374,17 @@ def _problems_of_predictions(task: Task, stated: Mapping[str, Statement]) -> Ite
                 yield f"{slug}: has no prediction"
 
 
-def _problems_of_hints(task: Task) -> Iterator[str]:
+def _problems_of_hints(task: Task, stated: Mapping[str, Statement]) -> Iterator[str]:
     for slug in task.hinted:
         if slug not in task.facts:
             yield f"task {task.id}: hints are of '{slug}', which is no fact of it"
         else:
             yield from (f"{slug}: {each}" for each in problems_of(task.facts[slug].hints))
+    if task.hinted:
+        for slug in task.facts:
+            is_own = slug in stated and stated[slug].scope.startswith("the component")
+            if is_own and slug not in task.hinted:
+                yield f"{slug}: has no hints beside those of its neighbours"
 
 
 def _problems_of_purpose(task: Task) -> Iterator[str]:
