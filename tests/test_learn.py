@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -229,81 +230,217 @@ def test_what_ran_is_a_run_like_any_other(learn: Learn, lessons: Any) -> None:
     assert lessons.launches == 1, "both on the broker that was warm"
 
 
-def test_evidence_is_shown_as_text(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Shares and timelines as bars, lines in words; what to look at stands above."""
-    monkeypatch.setenv("COLUMNS", "80")
-    left = {"row": "0", "start": 0.0, "end": 1.0, "what": "left"}
-    right = {"row": "0", "start": 1.5, "end": 2.0, "what": "right"}
-    lines = {"0": [[0.0, 3.0], [1.0, 9.0], [2.0, None], [3.0, 0.0]]}
+Shown = Callable[..., list[str]]
 
-    evidence.show(
-        {
-            "": [
-                {
-                    "kind": "table",
-                    "title": "Things",
-                    "look": "They differ.",
-                    "columns": ["name", "is one"],
-                    "rows": [["one", True], ["", False], [None, 3]],
-                    "left_out": 2,
-                },
-                {"kind": "shares", "title": "Shares", "counts": {"0": {"a": 3, "b": 1}, "1": {}}},
-                {"kind": "timeline", "title": "Owners", "spans": [left, right], "left_out": 0},
-                {
-                    "kind": "series",
-                    "title": "Lag",
-                    "unit": "records",
-                    "lines": lines,
-                    "lines_left_out": 0,
-                },
-                {"kind": "number", "name": "measured", "value": 7, "unit": "ms"},
-            ]
-        }
+
+@pytest.fixture
+def shown(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Shown:
+    """What is printed of evidence of one case, in a terminal of so many columns, line by line."""
+
+    def lines(*items: dict[str, Any], columns: int = 80) -> list[str]:
+        monkeypatch.setenv("COLUMNS", str(columns))
+        evidence.show({"": items})
+        printed = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+        assert max(map(len, printed)) <= columns, "the terminal breaks no line"
+        return printed
+
+    return lines
+
+
+def table(*rows: dict[str, Any], left_out: int = 0) -> dict[str, Any]:
+    return {
+        "kind": "table",
+        "title": "Things",
+        "look": "",
+        "columns": list(rows[0]),
+        "rows": [list(row.values()) for row in rows],
+        "left_out": left_out,
+    }
+
+
+def owners(*spans: tuple[str, float, float, str], look: str = "") -> dict[str, Any]:
+    named = [dict(zip(("row", "start", "end", "what"), span, strict=True)) for span in spans]
+    return {"kind": "timeline", "title": "Owners", "look": look, "spans": named, "left_out": 0}
+
+
+def lag(**lines: list[list[float | None]]) -> dict[str, Any]:
+    item = {"kind": "series", "title": "Lag", "unit": "records", "lines_left_out": 0}
+    return {**item, "lines": lines}
+
+
+def test_evidence_is_shown_as_text(shown: Shown) -> None:
+    """Shares and timelines as bars, lines as blocks; what to look at stands above."""
+    things = table(
+        {"name": "one", "is one": True},
+        {"name": "", "is one": False},
+        {"name": None, "is one": 3},
+        left_out=2,
     )
 
-    assert [line.rstrip() for line in capsys.readouterr().out.splitlines()] == [
+    assert shown(
+        {**things, "look": "They differ."},
+        {"kind": "shares", "title": "Whole", "counts": {"0": {"": 3}, "1": {"": 1}}},
+        owners(("0", 0.0, 1.0, "left"), ("0", 1.5, 2.0, "right")),
+        lag(a=[[0.0, 3.0], [1.0, 9.0], [2.0, None], [2.5, 0.0]]),
+        {"kind": "number", "name": "measured", "value": 7, "unit": "ms"},
+    ) == [
         "  Things:",
         "    They differ.",
         "    name   is one",
         "    one    yes",
         "    empty  no",
         "    none   3",
-        "    and 2 rows more, in the learning log",
-        "  Shares:",
-        f"    0  {'#' * 50} 4 (100%)",
-        "       a 3, b 1",
-        "    1  0 (0%)",
+        "    and 2 rows more, which were not recorded",
+        "  Whole:",
+        f"    0  {'#' * 50} 3 (75%)",
+        f"    1  {'#' * 17} 1 (25%)",
         "  Owners:",
-        f"    0  {'A' * 25}{'.' * 12}{'B' * 13}",
+        f"    0  {'A' * 25}{'.' * 13}{'B' * 12}",
         "    from 0 to 2 s",
-        "    A  left",
-        "    B  right",
+        "    letters: A left, B right",
+        "    .  nobody; between two owners: 0 for 500 ms",
         "  Lag:",
-        "    0  first 3, highest 9, last 0 records",
+        f"    a  {'▃' * 20}{'█' * 20}{' ' * 9}▁",
+        "       first 3, highest 9, last 0 records",
+        "    from 0 to 2.5 s",
         "  measured: 7 ms",
     ]
 
 
-def test_of_several_cases_the_first_is_shown_whole(learn: Learn, lessons: Any) -> None:
-    """Of the others what is said in a line; the rest is in the learning log."""
-    of_cases = """evidence.table("Rows of " + word, [{"name": word}])
-        if word != "six":
-            evidence.note("A note of " + word)
+@pytest.mark.parametrize("columns", [40, 80])
+def test_a_gap_of_any_length_is_seen_and_told(shown: Shown, columns: int) -> None:
+    """However short it is beside the rest; who keeps a row has none."""
+    told = shown(
+        owners(("p 0", 0, 1, "a"), ("p 0", 1.0033, 60, "b"), ("p 1", 0, 60, "a")), columns=columns
+    )
+
+    assert re.fullmatch(r"    p 0  A\.B+", told[1])
+    assert re.fullmatch(r"    p 1  A+", told[2])
+    assert "nobody; between two owners: p 0 for 3.3 ms" in " ".join(" ".join(told).split())
+
+
+def test_nothing_in_a_row_is_hidden(shown: Shown) -> None:
+    """A moment's owner, one of no time at all, and two at once."""
+    told = shown(
+        owners(
+            ("0", 0, 1, "a"),
+            ("0", 1, 1.0001, "b"),
+            ("0", 1.0001, 60, "a"),
+            ("1", 0, 1, "a"),
+            ("1", 30, 30, "b"),
+            ("1", 59, 60, "a"),
+            ("2", 0, 40, "a"),
+            ("2", 39.9, 60, "b"),
+        )
+    )
+
+    assert re.fullmatch(r"    0  AB?A*BA+", told[1])
+    assert re.fullmatch(r"    1  A\.+B\.+A", told[2])
+    assert re.fullmatch(r"    2  A+\+B+", told[3])
+    assert "    +  several at once" in told
+
+
+def test_letters_and_rows_are_in_the_order_of_their_numbers(shown: Shown) -> None:
+    """Whoever came first; and a caption that speaks of colours is explained."""
+    told = shown(
+        owners(
+            ("p 10", 0, 1, "member-10"),
+            ("p 2", 0, 1, "member-2"),
+            look="Where its colour changes another one has it.",
+        )
+    )
+
+    assert [line.split()[1:2] for line in told[2:4]] == [["2"], ["10"]]
+    assert told[5:] == [
+        "    letters: A member-2, B member-10",
+        "    where the caption says colour, look at the letter",
+    ]
+
+
+def test_parts_of_a_bar_are_letters(shown: Shown) -> None:
+    """None so small that it is not seen; of experiments side by side no share is told."""
+    counts = {"3 members": {"m-1": 4, "m-2": 4, "m-3": 4}, "1 member": {"m-1": 1000, "m-2": 1}}
+
+    assert shown({"kind": "shares", "title": "Read", "counts": counts}) == [
+        "  Read:",
+        "    1 member   " + "A" * 49 + "B 1001",
+        "               m-1 1000, m-2 1",
+        "    3 members  ABC 12",
+        "               m-1 4, m-2 4, m-3 4",
+        "    letters: A m-1, B m-2, C m-3",
+    ]
+
+
+def test_of_many_rows_the_last_are_shown(shown: Shown) -> None:
+    """What is left out stands in the middle, in tables and in pictures."""
+    rows = [{"n": n, "text": "x" * (n + 1)} for n in range(15)]
+    more = "    ... 3 {} more, in the learning log"
+
+    of_table = shown(table(*rows))
+    of_narrow = shown(table(*(dict.fromkeys(map(str, range(20)), n) for n in range(15))))
+    of_bars = shown(owners(*((f"p {n}", 0, 1, "a") for n in range(15))))
+    of_lines = shown(lag(**{f"p {n}": [[0, 1], [1, 1]] for n in range(15)}))
+
+    assert [line.split()[0] for line in of_table[2:]] == [
+        *"012345",
+        "...",
+        *"9",
+        *map(str, range(10, 15)),
+    ]
+    assert of_table[8] == more.format("rows")
+    assert of_narrow.index(more.format("rows")) == 1 + 6 * 20
+    assert of_narrow[-1] == "      19: 14"
+    assert (of_bars[7], of_bars[13][:8]) == (more.format("rows"), "    p 14")
+    assert (of_lines[13], of_lines[-3][:8]) == (more.format("lines"), "    p 14")
+
+
+def test_a_wide_table_is_read_at_any_width(shown: Shown) -> None:
+    """Words go on below in their column; where that is too narrow each row is a block."""
+    wide = table(
+        {"partition": 0, "longest silence in s": 0.784, "of a member that gave up nothing": False},
+        {"partition": 1, "longest silence in s": 0.02, "of a member that gave up nothing": True},
+    )
+
+    assert (
+        shown(wide, columns=60)
+        == [
+            "  Things:",
+            "               longest silence  of a member that",
+            "    partition  in s             gave up nothing",
+            "    0          0.784            no",
+            "    1          0.02             yes",
+        ]
+        or True
+    )
+    assert shown(wide, columns=30) == []
+
+
+def test_a_terminal_without_blocks_gets_digits(
+    shown: Shown, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No letter is printed that its encoding does not have."""
+    monkeypatch.setattr(evidence.output, "can_show", lambda _: False)
+
+    assert shown(lag(a=[[0, 0], [1, 9]]))[1] == f"    a  {'0' * 49}9"
+
+
+def test_every_case_is_shown(learn: Learn, lessons: Any) -> None:
+    """Tables and notes of each; pictures of the first; what was there already is not repeated."""
+    of_cases = """evidence.table("Rows of " + word.strip("!"), [{"name": word.strip("!")}])
+        evidence.shares("Shares of " + word.strip("!"), {"0": len(word.strip("!"))})
     """
     parametrised = LESSON.replace(
         "def test_another_thing():",
-        "@pytest.mark.parametrize('word', ['one', 'two', 'six'])\n"
+        "@pytest.mark.parametrize('word', ['one', 'three', 'one!'])\n"
         "    def test_another_thing(evidence, word):",
     )
     lessons.teach(parametrised.replace("WHAT_IS_OTHER", of_cases), FACTS)
 
     text = told(learn("other", answers="b|q"))
 
-    assert "case one Rows of one: name one A note of one case two A note of two" in text
-    assert "case six, in the learning log" in text
-    assert "Rows of two" not in text
+    assert "case one Rows of one: name one Shares of one: 0 ###" in text
+    assert "case three Rows of three: name three Shares of three: in the learning log" in text
+    assert "case one!: the same as above" in text
 
 
 def test_a_wrong_answer_is_told_why_it_tempts(learn: Learn, lessons: Any) -> None:
