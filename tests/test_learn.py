@@ -359,14 +359,14 @@ def test_letters_and_rows_are_in_the_order_of_their_numbers(shown: Shown) -> Non
 
 def test_parts_of_a_bar_are_letters(shown: Shown) -> None:
     """None so small that it is not seen; of experiments side by side no share is told."""
-    counts = {"3 members": {"m-1": 4, "m-2": 4, "m-3": 4}, "1 member": {"m-1": 1000, "m-2": 1}}
+    counts = {"group 3": {"m-1": 4, "m-2": 4, "m-3": 4}, "group 1": {"m-1": 999, "m-2": 1}}
 
     assert shown({"kind": "shares", "title": "Read", "counts": counts}) == [
         "  Read:",
-        "    1 member   " + "A" * 49 + "B 1001",
-        "               m-1 1000, m-2 1",
-        "    3 members  ABC 12",
-        "               m-1 4, m-2 4, m-3 4",
+        "    group 1  " + "A" * 49 + "B 1000",
+        "             m-1 999, m-2 1",
+        "    group 3  ABC 12",
+        "             m-1 4, m-2 4, m-3 4",
         "    letters: A m-1, B m-2, C m-3",
     ]
 
@@ -381,12 +381,8 @@ def test_of_many_rows_the_last_are_shown(shown: Shown) -> None:
     of_bars = shown(owners(*((f"p {n}", 0, 1, "a") for n in range(15))))
     of_lines = shown(lag(**{f"p {n}": [[0, 1], [1, 1]] for n in range(15)}))
 
-    assert [line.split()[0] for line in of_table[2:]] == [
-        *"012345",
-        "...",
-        *"9",
-        *map(str, range(10, 15)),
-    ]
+    heads = [*range(6), "...", *range(9, 15)]
+    assert [line.split()[0] for line in of_table[2:]] == list(map(str, heads))
     assert of_table[8] == more.format("rows")
     assert of_narrow.index(more.format("rows")) == 1 + 6 * 20
     assert of_narrow[-1] == "      19: 14"
@@ -401,18 +397,22 @@ def test_a_wide_table_is_read_at_any_width(shown: Shown) -> None:
         {"partition": 1, "longest silence in s": 0.02, "of a member that gave up nothing": True},
     )
 
-    assert (
-        shown(wide, columns=60)
-        == [
-            "  Things:",
-            "               longest silence  of a member that",
-            "    partition  in s             gave up nothing",
-            "    0          0.784            no",
-            "    1          0.02             yes",
-        ]
-        or True
-    )
-    assert shown(wide, columns=30) == []
+    assert shown(wide, columns=44) == [
+        "  Things:",
+        "                             of a member",
+        "               longest       that gave up",
+        "    partition  silence in s  nothing",
+        "    0          0.784         no",
+        "    1          0.02          yes",
+    ]
+    assert shown(wide, columns=30)[:6] == [
+        "  Things:",
+        "    partition: 0",
+        "      longest silence in s:",
+        "      0.784",
+        "      of a member that gave up",
+        "      nothing: no",
+    ]
 
 
 def test_a_terminal_without_blocks_gets_digits(
