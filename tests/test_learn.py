@@ -197,7 +197,8 @@ def test_a_fact_is_asked_shown_and_explained(learn: Learn, lessons: Any) -> None
         "measured: 7 ms",
         "learning_log.html#fact-thing",
         "A thing is a thing. So it was ever.",
-        "What would change it? (Enter shows) > take it away",
+        "What would you change to make it false? A guess is kept, and not judged.",
+        "Type a guess, or Enter to see > take it away",
         "This time: there is none Without a thing nothing is. Nothing was there.",
         "yours > It is itself. ours > A thing is a thing.",
         "Does yours say the same? (y or n) > y Kept.",
@@ -218,7 +219,7 @@ def test_a_fact_is_asked_shown_and_explained(learn: Learn, lessons: Any) -> None
 
 def test_what_ran_is_a_run_like_any_other(learn: Learn, lessons: Any) -> None:
     """It has a record of its own, with its verdict, and the learning log is written."""
-    learn("9.1", answers="b||Mine.|y|b|Mine.|y")
+    learn("9.1", answers="b||Mine.|y|b||Mine.|y")
 
     records = list((lessons.folder / "reports" / "runs").glob("*.json"))
     runs = [json.loads(path.read_text("utf-8")) for path in records]
@@ -455,6 +456,7 @@ def test_not_to_know_is_an_answer(learn: Learn, lessons: Any) -> None:
 
     assert "It is b: A thing" in said.out
     assert "Not so" not in said.out
+    assert "9.1: predicted 1 of 2, right 0, did not know 1, explained 0." in said.out
     assert done(lessons) == [("predicted", "thing", {"choice": "", "right": False})]
 
 
@@ -512,8 +514,8 @@ def test_who_does_not_agree_is_asked_again(learn: Learn, lessons: Any) -> None:
 
 def test_one_fact_by_its_slug(learn: Learn) -> None:
     """Only it; once all is done with it, it is a repetition, which counts no more."""
-    first = learn("other", answers="a|Mine.|y")
-    second = learn("other", answers="b|Mine.|y")
+    first = learn("other", answers="a||Mine.|y")
+    second = learn("other", answers="b||Mine.|y")
 
     assert "What is a thing?" not in first.out.split("\n", 1)[1]
     assert "There is no control: nothing can be changed." in first.out
@@ -522,10 +524,61 @@ def test_one_fact_by_its_slug(learn: Learn) -> None:
     assert "predicted 1 of 2, right 0, explained 1" in second.out
 
 
+def test_without_a_control_one_goes_on_with_enter(learn: Learn, lessons: Any) -> None:
+    """What else is typed there is no answer to the next question, and is not taken for one."""
+    said = learn("other", answers="b|My sentence.||Mine.|y")
+
+    assert "There is no control: nothing can be changed. Enter goes on >" in told(said)
+    assert "Just Enter, please: your own words are asked next." in said.out
+    kept = [(kind, what) for kind, _, what in done(lessons)]
+    assert kept[1:] == [("explained", {"sentence": "Mine.", "agrees": True})]
+
+
+def test_what_has_scrolled_away_is_told_once_more(learn: Learn, lessons: Any) -> None:
+    """The question and what is right, in front of the next prompt; not after a short answer."""
+    rows = '[{"n": n} for n in range(ROWS)]'
+    many = f"evidence.table('Many', {rows})\n        evidence.table('More', {rows})"
+    asked = "Asked: And another? Right is b: Another There is no control"
+    taught = LESSON.replace("test_another_thing()", "test_another_thing(evidence)")
+    lessons.teach(taught.replace("WHAT_IS_OTHER", many.replace("ROWS", "12")), FACTS)
+    long = learn("other", answers="b||Mine.|y")
+    lessons.teach(taught.replace("WHAT_IS_OTHER", many.replace("ROWS", "3")), FACTS)
+    short = learn("other", answers="b||Mine.|y")
+
+    assert asked in told(long)
+    assert "Asked:" not in short.out
+
+
+WORDS = """
+[[task.words]]
+term = "thing"
+meaning = "What is, and is no other."
+
+[task.facts.thing]
+"""
+
+
+def test_words_are_explained_before_the_first_fact(learn: Learn, lessons: Any) -> None:
+    """Once: who has done something of the task knows them, or finds them in the learning log."""
+    manifest = lessons.folder / "module.toml"
+    text = manifest.read_text("utf-8")
+    assert text.count("\n[task.facts.thing]\n") == 1
+    manifest.write_text(text.replace("\n[task.facts.thing]\n", WORDS), "utf-8")
+
+    first = learn("9.1", answers="b|q")
+    second = learn("9.1", answers="q")
+
+    explained = "Words that come up: thing: What is, and is no other. 1 of 2 What is a thing?"
+    assert explained in told(first)
+    assert "Words that come up" not in second.out
+    page = (lessons.folder / "reports" / "learning_log.html").read_text("utf-8")
+    assert "<dt>thing</dt><dd>What is, and is no other.</dd>" in page
+
+
 def test_a_fact_that_takes_a_minute_is_asked_by_its_slug(learn: Learn, lessons: Any) -> None:
     """A task passes it over, and says so."""
-    of_task = learn("9.1", answers="b||Mine.|y|b|Mine.|y")
-    alone = learn("slow_thing", answers="a|Mine.|y")
+    of_task = learn("9.1", answers="b||Mine.|y|b||Mine.|y")
+    alone = learn("slow_thing", answers="a||Mine.|y")
 
     assert "How long" not in of_task.out
     assert "kafkalab learn slow-thing" in of_task.out
@@ -536,7 +589,7 @@ def test_a_fact_that_takes_a_minute_is_asked_by_its_slug(learn: Learn, lessons: 
 
 def test_after_the_last_question_the_component_comes_next(learn: Learn, lessons: Any) -> None:
     """And once all is done nothing runs any more."""
-    last = learn("9.1", answers="b||Mine.|y|b|Mine.|y")
+    last = learn("9.1", answers="b||Mine.|y|b||Mine.|y")
     after = learn(answers="")
 
     for said in (last, after):
@@ -549,7 +602,7 @@ def test_what_was_explained_a_week_ago_is_said_again_from_memory(
     learn: Learn, lessons: Any
 ) -> None:
     """The sentence comes after one's own, and Kafka is not needed."""
-    learn("9.1", answers="b||Mine.|y|b|Mine.|y")
+    learn("9.1", answers="b||Mine.|y|b||Mine.|y")
     _move_back(lessons, timedelta(days=8))
 
     said = learn("9.1", answers="Still mine.|y|q")
@@ -590,7 +643,7 @@ def test_a_refuted_fact_is_told_and_the_lesson_goes_on(learn: Learn, lessons: An
     refuted = LESSON.replace("WHAT_IS_OTHER", "assert 1 == 2, 'one is two'")
     lessons.teach(refuted, FACTS)
 
-    said = learn("other", answers="b|Mine.|y")
+    said = learn("other", answers="b||Mine.|y")
 
     assert said.code == 0
     assert (
@@ -607,7 +660,7 @@ def test_a_process_that_dies_is_told_and_the_lesson_goes_on(learn: Learn, lesson
     """No record says what came of it: pytest's own exit code is told."""
     lessons.teach(LESSON.replace("WHAT_IS_OTHER", "os._exit(7)"), FACTS)
 
-    said = learn("other", answers="b|Mine.|y")
+    said = learn("other", answers="b||Mine.|y")
 
     assert "pytest ended with 7, and left no record:" in said.out
     assert "explained 1" in said.out
@@ -618,7 +671,7 @@ def test_a_fact_that_cannot_run_here_says_so_before_it_is_asked(learn: Learn, le
     needy = LESSON.replace("def test_another", "@pytest.mark.needs('jars')\n    def test_another")
     lessons.teach(needy.replace("WHAT_IS_OTHER", "assert True"), FACTS)
 
-    said = learn("other", answers="b|Mine.|y")
+    said = learn("other", answers="b||Mine.|y")
 
     text = told(said)
     assert text.index("It does not run here: needs jars") < text.index("And another?")
@@ -742,7 +795,7 @@ def test_the_first_day(opened: Open, lessons: Any) -> None:
     at = opened("9.1")
     at.see("What is a thing?", "(q leaves) >")
     at.type("b")
-    at.see("Right: b: A thing", "What would change it?")
+    at.see("Right: b: A thing", "or Enter to see >")
     at.type("")
     at.see("This time: there is none", "yours >")
     at.type("It is itself.")
@@ -750,7 +803,9 @@ def test_the_first_day(opened: Open, lessons: Any) -> None:
     at.type("y")
     at.see("2 of 2", "And another?")
     at.type("b")
-    at.see("There is no control", "yours >")
+    at.see("There is no control", "Enter goes on >")
+    at.type("")
+    at.see("yours >")
     at.type("Another one.")
     at.see("(y or n) >")
     at.type("y")
@@ -761,7 +816,7 @@ def test_the_first_day(opened: Open, lessons: Any) -> None:
     assert_nothing_is_left(lessons)
 
 
-PROMPTS = ["(q leaves) >", "What would change it? (Enter shows) >", "yours >", "(y or n) >"]
+PROMPTS = ["(q leaves) >", "or Enter to see >", "yours >", "(y or n) >"]
 ANSWERS = ["b", "", "Mine.", "y"]
 
 
@@ -862,7 +917,7 @@ def test_a_killed_learn_leaves_nothing(opened: Open, lessons: Any) -> None:
     at = opened("thing")
     at.see("(q leaves) >")
     at.type("b")
-    at.see("What would change it?")
+    at.see("or Enter to see >")
 
     os.kill(at.pid, signal.SIGKILL)
 
@@ -928,7 +983,7 @@ def test_a_terminal_may_change_its_size_in_the_middle_of_a_question(
     at.press("b")
     at.resize(40, 24)
     at.press("\r")
-    at.see("What would change it?")
+    at.see("or Enter to see >")
     at.type("")
     at.see("yours >")
     at.press("It is ")
@@ -968,7 +1023,7 @@ def test_colours(opened: Open, environment: dict[str, str], *, is_coloured: bool
     at = opened("thing", environment=environment)
     at.see("(q leaves) >")
     at.type("a")
-    at.see("Not so: a: No thing", "It is b: A thing", "What would change it?")
+    at.see("Not so: a: No thing", "It is b: A thing", "or Enter to see >")
     at.press(CTRL_D)
     assert at.end() == 0
 
@@ -1014,13 +1069,13 @@ def test_a_real_fact_on_a_real_kafka(tmp_path: Path, monkeypatch: pytest.MonkeyP
     with screen(command, tmp_path) as at:
         at.see("(q leaves) >")
         at.type("c")
-        at.see("Right: c: 0 to 9", "What was seen: Offsets: ", "What would change it?")
+        at.see("Right: c: 0 to 9", "What was seen: Offsets: ", "or Enter to see >")
         at.type("transactions")
         at.see("Transactions leave gaps", "Offsets: ", "yours >")
         at.type("")
         at.see("2 of 15", "(q leaves) >")
         at.type("a")
-        at.see("Right: a", "What would change it?")
+        at.see("Right: a", "or Enter to see >")
         at.press(CTRL_C)
         assert at.end() == 130
 
