@@ -554,16 +554,16 @@ WORDS = """
 term = "thing"
 meaning = "What is, and is no other."
 
-[task.facts.thing]
+[task.facts]
 """
 
 
 def test_words_are_explained_before_the_first_fact(learn: Learn, lessons: Any) -> None:
     """Once: who has done something of the task knows them, or finds them in the learning log."""
-    manifest = lessons.folder / "module.toml"
+    manifest = lessons.lessons / "module.toml"
     text = manifest.read_text("utf-8")
-    assert text.count("\n[task.facts.thing]\n") == 1
-    manifest.write_text(text.replace("\n[task.facts.thing]\n", WORDS), "utf-8")
+    assert text.count("\n[task.facts]\n") == 1
+    manifest.write_text(text.replace("\n[task.facts]\n", WORDS), "utf-8")
 
     first = learn("9.1", answers="b|q")
     second = learn("9.1", answers="q")
@@ -903,6 +903,8 @@ def test_what_is_typed_while_it_runs_is_no_answer(opened: Open, lessons: Any) ->
     wait_until((lessons.folder / "begun").exists, limit=30, what="the fact to begin")
     at.type("too early")
     (lessons.folder / "go").touch()
+    at.see("Enter goes on >")
+    at.type("")
     at.see("yours >")
     at.type("In time.")
     at.see("(y or n) >")

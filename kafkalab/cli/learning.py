@@ -229,7 +229,7 @@ def _tell_words(task: Task) -> None:
         output.line()
         output.line("Words that come up:")
     for word in task.words:
-        output.line(word.meaning, indent=2, mark=f"{word.term}: ")
+        output.line(f"{word.term}: {word.meaning}", indent=2)
 
 
 def _write_log(taught: Curriculum, reports: Path) -> None:
