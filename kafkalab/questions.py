@@ -16,7 +16,7 @@ from kafkalab.facts import statement_of
 from kafkalab.lab import Lab
 from kafkalab.learning_log import acts, asking
 from kafkalab.learning_log.asking import Answer
-from kafkalab.learning_log.progress import replay
+from kafkalab.learning_log.progress import FactProgress, replay
 from kafkalab.learning_log.terminal import Conversation
 
 FLAG = "--kafkalab-predict"
@@ -49,6 +49,8 @@ class Questions:
         """how many tests of each fact are still to run, by slug"""
         self._answers: dict[str, Answer] = {}
         """what was answered in this run, by slug"""
+        self._passed_over: set[str] = set()
+        """the facts that were not asked, which was told"""
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         stated = (statement_of(item, self._lab.curriculum) for item in session.items)
@@ -63,8 +65,13 @@ class Questions:
             return (yield)
         slug = stated.slug
         is_skipped = item.get_closest_marker("skip") is not None
-        if slug not in self._answers and not is_skipped and self._counts(stated):
-            self._answers[slug] = self._ask(prediction, slug)
+        if slug not in {*self._answers, *self._passed_over} and not is_skipped:
+            done = self._done(stated)
+            if done.can_be_predicted:
+                self._answers[slug] = self._ask(prediction, slug)
+            else:
+                self._passed_over.add(slug)
+                self._tell_why_not(done, slug)
         result = yield
         self._to_come[slug] -= 1
         if slug in self._answers and not self._to_come[slug]:
@@ -76,10 +83,23 @@ class Questions:
             return None
         return self._lab.curriculum.task(stated.task).predictions.get(stated.slug)
 
-    def _counts(self, stated: Statement) -> bool:
+    def _done(self, stated: Statement) -> FactProgress:
         done, _ = acts.read(self._path)
         reports, tasks = self._lab.settings.reports, self._lab.curriculum.tasks
-        return replay(done, tasks, reports).of(stated.slug, stated.task).can_be_predicted
+        return replay(done, tasks, reports).of(stated.slug, stated.task)
+
+    def _tell_why_not(self, done: FactProgress, slug: str) -> None:
+        talk = self._talk()
+        talk.line()
+        if done.predicted is not None:
+            day = done.predicted.at.date().isoformat()
+            talk.line(f"{slug} is not asked: you predicted it on {day}")
+        elif done.shown_until is not None:
+            day = done.shown_until.date().isoformat()
+            talk.line(
+                f"{slug} is not asked: you have seen the answer, and a prediction counts "
+                f"again from {day} on"
+            )
 
     @property
     def _path(self) -> Path:

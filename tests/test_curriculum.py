@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from kafkalab.brokers.capabilities import CAPABILITIES
-from kafkalab.curriculum import BadManifest, Concept, Curriculum, Task, load
+from kafkalab.curriculum import BadManifest, Concept, Curriculum, Task, Word, load
 
 MANIFEST = """\
 [module]
@@ -631,6 +631,10 @@ builds = ["route() says it beforehand."]
 title = "Who assigns a partition"
 facts = ["key-decides"]
 
+[[task.words]]
+term = "key"
+meaning = "What a record is told apart by."
+
 [task.facts.key-decides]
 """
 
@@ -654,7 +658,9 @@ def test_a_task_says_what_it_is_for(course: Course) -> None:
         ("route() says it beforehand.",),
     )
     assert second.concepts == (Concept("Who assigns a partition", ("key-decides",)),)
+    assert second.words == (Word("key", "What a record is told apart by."),)
     assert (first.minutes, first.objectives, first.builds, first.concepts) == (None, (), (), ())
+    assert first.words == ()
 
 
 @pytest.mark.parametrize(
@@ -726,6 +732,25 @@ def test_a_task_says_what_it_is_for(course: Course) -> None:
             "task 1.2: the concept 'Keys' has no fact",
             id="a concept that names no facts",
         ),
+        pytest.param('"key"', '" "', "task 1.2: a word has no term", id="a word without a term"),
+        pytest.param(
+            "told apart by.",
+            "told apart by",
+            "task 1.2: the meaning of 'key' is not one sentence that ends in a full stop",
+            id="a meaning without an end",
+        ),
+        pytest.param(
+            "told apart by.",
+            "told apart by. It may be null.",
+            "task 1.2: the meaning of 'key' is not one sentence that ends in a full stop",
+            id="a meaning of two sentences",
+        ),
+        pytest.param(
+            '"key"',
+            '"key"\nmeaning = "A name."\n[[task.words]]\nterm = "key"',
+            "task 1.2: the word 'key' is explained 2 times",
+            id="a word that is explained twice",
+        ),
     ],
 )
 def test_a_flaw_of_a_tasks_purpose_is_told(
@@ -735,6 +760,11 @@ def test_a_flaw_of_a_tasks_purpose_is_told(
     give_purpose(course, PURPOSE.replace(old, new))
 
     assert course.load().problems() == [problem]
+
+
+def test_each_task_of_module_a_explains_its_words() -> None:
+    """A few each, which are read in a moment."""
+    assert all(3 <= len(task.words) <= 8 for task in load().tasks)
 
 
 def test_a_fact_of_no_concept_is_told(course: Course) -> None:
@@ -759,6 +789,10 @@ def test_a_fact_of_no_concept_is_told(course: Course) -> None:
         ('["key-decides"]', '"key-decides"', "facts is no list of texts: 'key-decides'"),
         ("[[task.concepts]]", "[task.concepts]", "it has not the shape of a manifest"),
         ('title = "Who assigns a partition"\n', "", "'title' is missing"),
+        ('"key"', "3", "a word's term is no text: 3"),
+        ('"What a record is told apart by."', "[]", "a word's meaning is no text: []"),
+        ('term = "key"\n', "", "'term' is missing"),
+        ("[[task.words]]", "[task.words]", "it has not the shape of a manifest"),
     ],
 )
 def test_a_purpose_of_another_type_is_named(course: Course, old: str, new: str, told: str) -> None:

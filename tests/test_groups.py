@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 
 import pytest
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import AdminClient, NewTopic
 
 from kafkalab.brokers.embedded import EmbeddedBroker
 from kafkalab.clients import LAB_CLIENT, LAB_CONSUMER
 from kafkalab.observe.groups import EAGER, KIP_848, Group, describe_group
 from kafkalab.observe.history import Kind, State
 from kafkalab.observe.records import send
-from kafkalab.waiting import wait_until
+from kafkalab.waiting import Expired, wait_until
 
 # Seconds for what takes milliseconds on an idle machine.
 LIMIT = 20.0
@@ -144,3 +145,25 @@ def test_a_bounced_member_begins_anew(group: Group) -> None:
     assert sorted(len(each) for each in both.assignments) == [1, 2]
     assert len(bounced.assignment) + len(other.assignment) == 3
     assert {event.actor for event in group.history} == {bounced.name, other.name}
+
+
+def test_a_group_that_does_not_settle_is_told_in_words(
+    real_broker: EmbeddedBroker, admin: AdminClient
+) -> None:
+    """What was awaited, and who owns how many: whoever changed one number finds the other."""
+    topic = NewTopic("of-two", num_partitions=2, replication_factor=1)
+    admin.create_topics([topic])["of-two"].result(LIMIT)
+    config = {**real_broker.client_properties(), **LAB_CLIENT, **LAB_CONSUMER, **EAGER}
+    group = Group(admin, "unsettled", ["of-two"], 3, config)
+    group.add()
+    try:
+        with pytest.raises(Expired) as told:
+            group.wait_for_stable(limit=8.0)
+    finally:
+        group.close()
+
+    assert re.fullmatch(
+        r"waited \d\.\d s for unsettled to be stable, all 3 partitions owned by 1 member; "
+        r"last seen: STABLE, owned were 2 by 1 member",
+        str(told.value),
+    ), told.value

@@ -197,7 +197,7 @@ def test_learn(tmp_path: Path, columns: int) -> None:
         at.type("x")
         at.see("Please answer a, b, c, ? or q (to leave).")
         at.type("b")
-        at.see("Not so: b: Only what is written later", "It is a: a, b and c", "(Enter shows) >")
+        at.see("Not so: b: Only what is written later", "It is a: a, b and c", "or Enter to see >")
         at.press(CTRL_C)
         code = at.end()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -167,7 +168,8 @@ def test_a_fact_is_asked_shown_and_explained(learn: Learn, lessons: Any) -> None
         "measured: 7 ms",
         "learning_log.html#fact-thing",
         "A thing is a thing. So it was ever.",
-        "What would change it? (Enter shows) > take it away",
+        "What would you change to make it false? A guess is kept, and not judged.",
+        "Type a guess, or Enter to see > take it away",
         "This time: there is none Without a thing nothing is. Nothing was there.",
         "yours > It is itself. ours > A thing is a thing.",
         "Does yours say the same? (y or n) > y Kept.",
@@ -188,7 +190,7 @@ def test_a_fact_is_asked_shown_and_explained(learn: Learn, lessons: Any) -> None
 
 def test_what_ran_is_a_run_like_any_other(learn: Learn, lessons: Any) -> None:
     """It has a record of its own, with its verdict, and the learning log is written."""
-    learn("9.1", answers="b||Mine.|y|b|Mine.|y")
+    learn("9.1", answers="b||Mine.|y|b||Mine.|y")
 
     records = list((lessons.folder / "reports" / "runs").glob("*.json"))
     runs = [json.loads(path.read_text("utf-8")) for path in records]
@@ -200,81 +202,217 @@ def test_what_ran_is_a_run_like_any_other(learn: Learn, lessons: Any) -> None:
     assert lessons.launches == 1, "both on the broker that was warm"
 
 
-def test_evidence_is_shown_as_text(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Shares and timelines as bars, lines in words; what to look at stands above."""
-    monkeypatch.setenv("COLUMNS", "80")
-    left = {"row": "0", "start": 0.0, "end": 1.0, "what": "left"}
-    right = {"row": "0", "start": 1.5, "end": 2.0, "what": "right"}
-    lines = {"0": [[0.0, 3.0], [1.0, 9.0], [2.0, None], [3.0, 0.0]]}
+Shown = Callable[..., list[str]]
 
-    evidence.show(
-        {
-            "": [
-                {
-                    "kind": "table",
-                    "title": "Things",
-                    "look": "They differ.",
-                    "columns": ["name", "is one"],
-                    "rows": [["one", True], ["", False], [None, 3]],
-                    "left_out": 2,
-                },
-                {"kind": "shares", "title": "Shares", "counts": {"0": {"a": 3, "b": 1}, "1": {}}},
-                {"kind": "timeline", "title": "Owners", "spans": [left, right], "left_out": 0},
-                {
-                    "kind": "series",
-                    "title": "Lag",
-                    "unit": "records",
-                    "lines": lines,
-                    "lines_left_out": 0,
-                },
-                {"kind": "number", "name": "measured", "value": 7, "unit": "ms"},
-            ]
-        }
+
+@pytest.fixture
+def shown(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Shown:
+    """What is printed of evidence of one case, in a terminal of so many columns, line by line."""
+
+    def lines(*items: dict[str, Any], columns: int = 80) -> list[str]:
+        monkeypatch.setenv("COLUMNS", str(columns))
+        evidence.show({"": items})
+        printed = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+        assert max(map(len, printed)) <= columns, "the terminal breaks no line"
+        return printed
+
+    return lines
+
+
+def table(*rows: dict[str, Any], left_out: int = 0) -> dict[str, Any]:
+    return {
+        "kind": "table",
+        "title": "Things",
+        "look": "",
+        "columns": list(rows[0]),
+        "rows": [list(row.values()) for row in rows],
+        "left_out": left_out,
+    }
+
+
+def owners(*spans: tuple[str, float, float, str], look: str = "") -> dict[str, Any]:
+    named = [dict(zip(("row", "start", "end", "what"), span, strict=True)) for span in spans]
+    return {"kind": "timeline", "title": "Owners", "look": look, "spans": named, "left_out": 0}
+
+
+def lag(**lines: list[list[float | None]]) -> dict[str, Any]:
+    item = {"kind": "series", "title": "Lag", "unit": "records", "lines_left_out": 0}
+    return {**item, "lines": lines}
+
+
+def test_evidence_is_shown_as_text(shown: Shown) -> None:
+    """Shares and timelines as bars, lines as blocks; what to look at stands above."""
+    things = table(
+        {"name": "one", "is one": True},
+        {"name": "", "is one": False},
+        {"name": None, "is one": 3},
+        left_out=2,
     )
 
-    assert [line.rstrip() for line in capsys.readouterr().out.splitlines()] == [
+    assert shown(
+        {**things, "look": "They differ."},
+        {"kind": "shares", "title": "Whole", "counts": {"0": {"": 3}, "1": {"": 1}}},
+        owners(("0", 0.0, 1.0, "left"), ("0", 1.5, 2.0, "right")),
+        lag(a=[[0.0, 3.0], [1.0, 9.0], [2.0, None], [2.5, 0.0]]),
+        {"kind": "number", "name": "measured", "value": 7, "unit": "ms"},
+    ) == [
         "  Things:",
         "    They differ.",
         "    name   is one",
         "    one    yes",
         "    empty  no",
         "    none   3",
-        "    and 2 rows more, in the learning log",
-        "  Shares:",
-        f"    0  {'#' * 50} 4 (100%)",
-        "       a 3, b 1",
-        "    1  0 (0%)",
+        "    and 2 rows more, which were not recorded",
+        "  Whole:",
+        f"    0  {'#' * 50} 3 (75%)",
+        f"    1  {'#' * 17} 1 (25%)",
         "  Owners:",
-        f"    0  {'A' * 25}{'.' * 12}{'B' * 13}",
+        f"    0  {'A' * 25}{'.' * 13}{'B' * 12}",
         "    from 0 to 2 s",
-        "    A  left",
-        "    B  right",
+        "    letters: A left, B right",
+        "    .  nobody; between two owners: 0 for 500 ms",
         "  Lag:",
-        "    0  first 3, highest 9, last 0 records",
+        f"    a  {'▃' * 20}{'█' * 20}{' ' * 9}▁",
+        "       first 3, highest 9, last 0 records",
+        "    from 0 to 2.5 s",
         "  measured: 7 ms",
     ]
 
 
-def test_of_several_cases_the_first_is_shown_whole(learn: Learn, lessons: Any) -> None:
-    """Of the others what is said in a line; the rest is in the learning log."""
-    of_cases = """evidence.table("Rows of " + word, [{"name": word}])
-        if word != "six":
-            evidence.note("A note of " + word)
+@pytest.mark.parametrize("columns", [40, 80])
+def test_a_gap_of_any_length_is_seen_and_told(shown: Shown, columns: int) -> None:
+    """However short it is beside the rest; who keeps a row has none."""
+    told = shown(
+        owners(("p 0", 0, 1, "a"), ("p 0", 1.0033, 60, "b"), ("p 1", 0, 60, "a")), columns=columns
+    )
+
+    assert re.fullmatch(r"    p 0  A\.B+", told[1])
+    assert re.fullmatch(r"    p 1  A+", told[2])
+    assert "nobody; between two owners: p 0 for 3.3 ms" in " ".join(" ".join(told).split())
+
+
+def test_nothing_in_a_row_is_hidden(shown: Shown) -> None:
+    """A moment's owner, one of no time at all, and two at once."""
+    told = shown(
+        owners(
+            ("0", 0, 1, "a"),
+            ("0", 1, 1.0001, "b"),
+            ("0", 1.0001, 60, "a"),
+            ("1", 0, 1, "a"),
+            ("1", 30, 30, "b"),
+            ("1", 59, 60, "a"),
+            ("2", 0, 40, "a"),
+            ("2", 39.9, 60, "b"),
+        )
+    )
+
+    assert re.fullmatch(r"    0  AB?A*BA+", told[1])
+    assert re.fullmatch(r"    1  A\.+B\.+A", told[2])
+    assert re.fullmatch(r"    2  A+\+B+", told[3])
+    assert "    +  several at once" in told
+
+
+def test_letters_and_rows_are_in_the_order_of_their_numbers(shown: Shown) -> None:
+    """Whoever came first; and a caption that speaks of colours is explained."""
+    told = shown(
+        owners(
+            ("p 10", 0, 1, "member-10"),
+            ("p 2", 0, 1, "member-2"),
+            look="Where its colour changes another one has it.",
+        )
+    )
+
+    assert [line.split()[1:2] for line in told[2:4]] == [["2"], ["10"]]
+    assert told[5:] == [
+        "    letters: A member-2, B member-10",
+        "    where the caption says colour, look at the letter",
+    ]
+
+
+def test_parts_of_a_bar_are_letters(shown: Shown) -> None:
+    """None so small that it is not seen; of experiments side by side no share is told."""
+    counts = {"group 3": {"m-1": 4, "m-2": 4, "m-3": 4}, "group 1": {"m-1": 999, "m-2": 1}}
+
+    assert shown({"kind": "shares", "title": "Read", "counts": counts}) == [
+        "  Read:",
+        "    group 1  " + "A" * 49 + "B 1000",
+        "             m-1 999, m-2 1",
+        "    group 3  ABC 12",
+        "             m-1 4, m-2 4, m-3 4",
+        "    letters: A m-1, B m-2, C m-3",
+    ]
+
+
+def test_of_many_rows_the_last_are_shown(shown: Shown) -> None:
+    """What is left out stands in the middle, in tables and in pictures."""
+    rows = [{"n": n, "text": "x" * (n + 1)} for n in range(15)]
+    more = "    ... 3 {} more, in the learning log"
+
+    of_table = shown(table(*rows))
+    of_narrow = shown(table(*(dict.fromkeys(map(str, range(20)), n) for n in range(15))))
+    of_bars = shown(owners(*((f"p {n}", 0, 1, "a") for n in range(15))))
+    of_lines = shown(lag(**{f"p {n}": [[0, 1], [1, 1]] for n in range(15)}))
+
+    heads = [*range(6), "...", *range(9, 15)]
+    assert [line.split()[0] for line in of_table[2:]] == list(map(str, heads))
+    assert of_table[8] == more.format("rows")
+    assert of_narrow.index(more.format("rows")) == 1 + 6 * 20
+    assert of_narrow[-1] == "      19: 14"
+    assert (of_bars[7], of_bars[13][:8]) == (more.format("rows"), "    p 14")
+    assert (of_lines[13], of_lines[-3][:8]) == (more.format("lines"), "    p 14")
+
+
+def test_a_wide_table_is_read_at_any_width(shown: Shown) -> None:
+    """Words go on below in their column; where that is too narrow each row is a block."""
+    wide = table(
+        {"partition": 0, "longest silence in s": 0.784, "of a member that gave up nothing": False},
+        {"partition": 1, "longest silence in s": 0.02, "of a member that gave up nothing": True},
+    )
+
+    assert shown(wide, columns=44) == [
+        "  Things:",
+        "                             of a member",
+        "               longest       that gave up",
+        "    partition  silence in s  nothing",
+        "    0          0.784         no",
+        "    1          0.02          yes",
+    ]
+    assert shown(wide, columns=30)[:6] == [
+        "  Things:",
+        "    partition: 0",
+        "      longest silence in s:",
+        "      0.784",
+        "      of a member that gave up",
+        "      nothing: no",
+    ]
+
+
+def test_a_terminal_without_blocks_gets_digits(
+    shown: Shown, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No letter is printed that its encoding does not have."""
+    monkeypatch.setattr(evidence.output, "can_show", lambda _: False)
+
+    assert shown(lag(a=[[0, 0], [1, 9]]))[1] == f"    a  {'0' * 49}9"
+
+
+def test_every_case_is_shown(learn: Learn, lessons: Any) -> None:
+    """Tables and notes of each; pictures of the first; what was there already is not repeated."""
+    of_cases = """evidence.table("Rows of " + word.strip("!"), [{"name": word.strip("!")}])
+        evidence.shares("Shares of " + word.strip("!"), {"0": len(word.strip("!"))})
     """
     parametrised = LESSON.replace(
         "def test_another_thing():",
-        "@pytest.mark.parametrize('word', ['one', 'two', 'six'])\n"
+        "@pytest.mark.parametrize('word', ['one', 'three', 'one!'])\n"
         "    def test_another_thing(evidence, word):",
     )
     lessons.teach(parametrised.replace("WHAT_IS_OTHER", of_cases), FACTS)
 
     text = told(learn("other", answers="b|q"))
 
-    assert "case one Rows of one: name one A note of one case two A note of two" in text
-    assert "case six, in the learning log" in text
-    assert "Rows of two" not in text
+    assert "case one Rows of one: name one Shares of one: 0 ###" in text
+    assert "case three Rows of three: name three Shares of three: in the learning log" in text
+    assert "case one!: the same as above" in text
 
 
 def test_a_wrong_answer_is_told_why_it_tempts(learn: Learn, lessons: Any) -> None:
@@ -289,6 +427,7 @@ def test_not_to_know_is_an_answer(learn: Learn, lessons: Any) -> None:
 
     assert "It is b: A thing" in said.out
     assert "Not so" not in said.out
+    assert "9.1: predicted 1 of 2, right 0, did not know 1, explained 0." in said.out
     assert done(lessons) == [("predicted", "thing", {"choice": "", "right": False})]
 
 
@@ -346,8 +485,8 @@ def test_who_does_not_agree_is_asked_again(learn: Learn, lessons: Any) -> None:
 
 def test_one_fact_by_its_slug(learn: Learn) -> None:
     """Only it; once all is done with it, it is a repetition, which counts no more."""
-    first = learn("other", answers="a|Mine.|y")
-    second = learn("other", answers="b|Mine.|y")
+    first = learn("other", answers="a||Mine.|y")
+    second = learn("other", answers="b||Mine.|y")
 
     assert "What is a thing?" not in first.out.split("\n", 1)[1]
     assert "There is no control: nothing can be changed." in first.out
@@ -356,10 +495,61 @@ def test_one_fact_by_its_slug(learn: Learn) -> None:
     assert "predicted 1 of 2, right 0, explained 1" in second.out
 
 
+def test_without_a_control_one_goes_on_with_enter(learn: Learn, lessons: Any) -> None:
+    """What else is typed there is no answer to the next question, and is not taken for one."""
+    said = learn("other", answers="b|My sentence.||Mine.|y")
+
+    assert "There is no control: nothing can be changed. Enter goes on >" in told(said)
+    assert "Just Enter, please: your own words are asked next." in said.out
+    kept = [(kind, what) for kind, _, what in done(lessons)]
+    assert kept[1:] == [("explained", {"sentence": "Mine.", "agrees": True})]
+
+
+def test_what_has_scrolled_away_is_told_once_more(learn: Learn, lessons: Any) -> None:
+    """The question and what is right, in front of the next prompt; not after a short answer."""
+    rows = '[{"n": n} for n in range(ROWS)]'
+    many = f"evidence.table('Many', {rows})\n        evidence.table('More', {rows})"
+    asked = "Asked: And another? Right is b: Another There is no control"
+    taught = LESSON.replace("test_another_thing()", "test_another_thing(evidence)")
+    lessons.teach(taught.replace("WHAT_IS_OTHER", many.replace("ROWS", "12")), FACTS)
+    long = learn("other", answers="b||Mine.|y")
+    lessons.teach(taught.replace("WHAT_IS_OTHER", many.replace("ROWS", "3")), FACTS)
+    short = learn("other", answers="b||Mine.|y")
+
+    assert asked in told(long)
+    assert "Asked:" not in short.out
+
+
+WORDS = """
+[[task.words]]
+term = "thing"
+meaning = "What is, and is no other."
+
+[task.facts]
+"""
+
+
+def test_words_are_explained_before_the_first_fact(learn: Learn, lessons: Any) -> None:
+    """Once: who has done something of the task knows them, or finds them in the learning log."""
+    manifest = lessons.lessons / "module.toml"
+    text = manifest.read_text("utf-8")
+    assert text.count("\n[task.facts]\n") == 1
+    manifest.write_text(text.replace("\n[task.facts]\n", WORDS), "utf-8")
+
+    first = learn("9.1", answers="b|q")
+    second = learn("9.1", answers="q")
+
+    explained = "Words that come up: thing: What is, and is no other. 1 of 2 What is a thing?"
+    assert explained in told(first)
+    assert "Words that come up" not in second.out
+    page = (lessons.folder / "reports" / "learning_log.html").read_text("utf-8")
+    assert "<dt>thing</dt><dd>What is, and is no other.</dd>" in page
+
+
 def test_a_fact_that_takes_a_minute_is_asked_by_its_slug(learn: Learn, lessons: Any) -> None:
     """A task passes it over, and says so."""
-    of_task = learn("9.1", answers="b||Mine.|y|b|Mine.|y")
-    alone = learn("slow_thing", answers="a|Mine.|y")
+    of_task = learn("9.1", answers="b||Mine.|y|b||Mine.|y")
+    alone = learn("slow_thing", answers="a||Mine.|y")
 
     assert "How long" not in of_task.out
     assert "kafkalab learn slow-thing" in of_task.out
@@ -370,7 +560,7 @@ def test_a_fact_that_takes_a_minute_is_asked_by_its_slug(learn: Learn, lessons: 
 
 def test_after_the_last_question_the_component_comes_next(learn: Learn, lessons: Any) -> None:
     """And once all is done nothing runs any more."""
-    last = learn("9.1", answers="b||Mine.|y|b|Mine.|y")
+    last = learn("9.1", answers="b||Mine.|y|b||Mine.|y")
     after = learn(answers="")
 
     for said in (last, after):
@@ -383,7 +573,7 @@ def test_what_was_explained_a_week_ago_is_said_again_from_memory(
     learn: Learn, lessons: Any
 ) -> None:
     """The sentence comes after one's own, and Kafka is not needed."""
-    learn("9.1", answers="b||Mine.|y|b|Mine.|y")
+    learn("9.1", answers="b||Mine.|y|b||Mine.|y")
     _move_back(lessons, timedelta(days=8))
 
     said = learn("9.1", answers="Still mine.|y|q")
@@ -424,7 +614,7 @@ def test_a_refuted_fact_is_told_and_the_lesson_goes_on(learn: Learn, lessons: An
     refuted = LESSON.replace("WHAT_IS_OTHER", "assert 1 == 2, 'one is two'")
     lessons.teach(refuted, FACTS)
 
-    said = learn("other", answers="b|Mine.|y")
+    said = learn("other", answers="b||Mine.|y")
 
     assert said.code == 0
     assert (
@@ -441,7 +631,7 @@ def test_a_process_that_dies_is_told_and_the_lesson_goes_on(learn: Learn, lesson
     """No record says what came of it: pytest's own exit code is told."""
     lessons.teach(LESSON.replace("WHAT_IS_OTHER", "os._exit(7)"), FACTS)
 
-    said = learn("other", answers="b|Mine.|y")
+    said = learn("other", answers="b||Mine.|y")
 
     assert "pytest ended with 7, and left no record:" in said.out
     assert "explained 1" in said.out
@@ -452,7 +642,7 @@ def test_a_fact_that_cannot_run_here_says_so_before_it_is_asked(learn: Learn, le
     needy = LESSON.replace("def test_another", "@pytest.mark.needs('jars')\n    def test_another")
     lessons.teach(needy.replace("WHAT_IS_OTHER", "assert True"), FACTS)
 
-    said = learn("other", answers="b|Mine.|y")
+    said = learn("other", answers="b||Mine.|y")
 
     text = told(said)
     assert text.index("It does not run here: needs jars") < text.index("And another?")
@@ -576,7 +766,7 @@ def test_the_first_day(opened: Open, lessons: Any) -> None:
     at = opened("9.1")
     at.see("What is a thing?", "(q leaves) >")
     at.type("b")
-    at.see("Right: b: A thing", "What would change it?")
+    at.see("Right: b: A thing", "or Enter to see >")
     at.type("")
     at.see("This time: there is none", "yours >")
     at.type("It is itself.")
@@ -584,7 +774,9 @@ def test_the_first_day(opened: Open, lessons: Any) -> None:
     at.type("y")
     at.see("2 of 2", "And another?")
     at.type("b")
-    at.see("There is no control", "yours >")
+    at.see("There is no control", "Enter goes on >")
+    at.type("")
+    at.see("yours >")
     at.type("Another one.")
     at.see("(y or n) >")
     at.type("y")
@@ -595,7 +787,7 @@ def test_the_first_day(opened: Open, lessons: Any) -> None:
     assert_nothing_is_left(lessons)
 
 
-PROMPTS = ["(q leaves) >", "What would change it? (Enter shows) >", "yours >", "(y or n) >"]
+PROMPTS = ["(q leaves) >", "or Enter to see >", "yours >", "(y or n) >"]
 ANSWERS = ["b", "", "Mine.", "y"]
 
 
@@ -682,6 +874,8 @@ def test_what_is_typed_while_it_runs_is_no_answer(opened: Open, lessons: Any) ->
     wait_until((lessons.folder / "begun").exists, limit=30, what="the fact to begin")
     at.type("too early")
     (lessons.folder / "go").touch()
+    at.see("Enter goes on >")
+    at.type("")
     at.see("yours >")
     at.type("In time.")
     at.see("(y or n) >")
@@ -696,7 +890,7 @@ def test_a_killed_learn_leaves_nothing(opened: Open, lessons: Any) -> None:
     at = opened("thing")
     at.see("(q leaves) >")
     at.type("b")
-    at.see("What would change it?")
+    at.see("or Enter to see >")
 
     os.kill(at.pid, signal.SIGKILL)
 
@@ -762,7 +956,7 @@ def test_a_terminal_may_change_its_size_in_the_middle_of_a_question(
     at.press("b")
     at.resize(40, 24)
     at.press("\r")
-    at.see("What would change it?")
+    at.see("or Enter to see >")
     at.type("")
     at.see("yours >")
     at.press("It is ")
@@ -802,7 +996,7 @@ def test_colours(opened: Open, environment: dict[str, str], *, is_coloured: bool
     at = opened("thing", environment=environment)
     at.see("(q leaves) >")
     at.type("a")
-    at.see("Not so: a: No thing", "It is b: A thing", "What would change it?")
+    at.see("Not so: a: No thing", "It is b: A thing", "or Enter to see >")
     at.press(CTRL_D)
     assert at.end() == 0
 
@@ -848,13 +1042,13 @@ def test_a_real_fact_on_a_real_kafka(tmp_path: Path, monkeypatch: pytest.MonkeyP
     with screen(command, tmp_path) as at:
         at.see("(q leaves) >")
         at.type("c")
-        at.see("Right: c: 0 to 9", "What was seen: Offsets: ", "What would change it?")
+        at.see("Right: c: 0 to 9", "What was seen: Offsets: ", "or Enter to see >")
         at.type("transactions")
         at.see("Transactions leave gaps", "Offsets: ", "yours >")
         at.type("")
         at.see("2 of 15", "(q leaves) >")
         at.type("a")
-        at.see("Right: a", "What would change it?")
+        at.see("Right: a", "or Enter to see >")
         at.press(CTRL_C)
         assert at.end() == 130
 

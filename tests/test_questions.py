@@ -108,7 +108,7 @@ def test_it_asks_before_a_fact_and_tells_after_it(lessons: Any, capture: str) ->
 
 
 def test_what_was_predicted_is_not_asked_again(lessons: Any) -> None:
-    """Nor is what was seen lately: a prediction of it would not count."""
+    """Nor is what was seen lately: a prediction of it would not count. One line says so of each."""
     path = lessons.folder / "reports" / acts.FILE
     acts.append(path, acts.PREDICTED, "thing", choice="A thing", right=True)
     acts.append(path, acts.SEEN, "other")
@@ -118,6 +118,9 @@ def test_what_was_predicted_is_not_asked_again(lessons: Any) -> None:
 
     assert "What may a thing be?" not in at.received
     assert "And another?" not in at.received
+    told = " ".join(at.received.split())
+    assert told.count("thing is not asked: you predicted it on ") == 1, "once for all its cases"
+    assert "other is not asked: you have seen the answer, and a prediction counts" in told
 
 
 def test_the_time_of_an_answer_is_not_the_facts(lessons: Any) -> None:

@@ -239,9 +239,9 @@ def test_the_head_says_what_it_is_and_what_to_change() -> None:
     assert ast.get_docstring(ast.parse(text)) == (
         "An experiment: a copy of produce-only-enqueues, task 1.2, of kafkalab 1.0.\n\n"
         "Change what you like. An experiment never counts, so nothing can go wrong.\n"
-        "For a start:\n\n"
-        '    "linger.ms": 60_000\n'
-        "    range(30)\n\n"
+        "For a start, change:\n\n"
+        '    "linger.ms": 60_000 to 6_000\n'
+        "    range(30) to range(60)\n\n"
         "Run it, and see what differs from the original:\n\n"
         "    pytest it.py"
     )
@@ -252,12 +252,40 @@ def test_what_is_proposed_stands_in_the_code() -> None:
     taught, with_some = load(), 0
     for slug in taught.stated_facts:
         head = copy_of(taught, slug, "1.0", "pytest it.py").split('"""')[1]
-        proposed = head.partition("For a start:\n")[2].partition("Run it")[0].split("\n    ")[1:]
-        code = " ".join(body_of(taught, slug).split())
-        with_some += bool(proposed)
-        assert all(each.strip().split("\n")[0] in code for each in proposed), (slug, proposed)
-        assert len(proposed) <= 4, slug
+        proposed = head.partition("For a start, change:\n\n")[2].partition("\n\n")[0].split("\n")
+        knobs = [each.removeprefix("    ") for each in proposed if each]
+        code = " ".join(body_of(taught, slug).split()).replace("( ", "(")
+        with_some += bool(knobs)
+        for knob in knobs:
+            if not knob.endswith(":"):
+                found = re.split(r" to |: \w+=", knob.strip())[0]
+                open_ends = re.sub(r"\.\.\., |, \.\.\.", "\0", found)
+                pattern = re.escape(open_ends).replace(re.escape("\0"), ".*?")
+                assert re.search(pattern, code), (slug, knob)
+        assert len([each for each in knobs if not each.startswith(" ")]) <= 4, slug
     assert with_some > len(taught.stated_facts) / 2, "many facts have something to change"
+
+
+def test_what_belongs_together_is_proposed_together() -> None:
+    """The same argument of several calls, and to what it is changed."""
+    taught = load()
+
+    def head(slug: str) -> str:
+        return copy_of(taught, slug, "1.0", "pytest it.py").split('"""')[1]
+
+    assert (
+        "    partitions=4 to partitions=5, in both places:\n"
+        "        topic(partitions=4)\n"
+        "        members(..., partitions=4)\n"
+    ) in head("eager-stops-the-world")
+    assert (
+        "    partitions, which belong together:\n"
+        "        topic(partitions=3)\n"
+        "        members(..., partitions=6)\n"
+    ) in head("range-against-roundrobin")
+    assert "    topic(partitions=6): partitions=6 to partitions=7\n" in head(
+        "hot-key-hot-partition"
+    )
 
 
 @pytest.mark.parametrize("name", ['a"""b', "a\\", "a\\N{x}"])

@@ -51,6 +51,9 @@ from kafkalab.learning_log.verdicts import Outcome, Verdict
 from kafkalab.learning_log.wording import why
 from kafkalab.warm import Ended, WarmBroker
 
+# A screen has about as many lines: what was printed before has scrolled away.
+A_SCREEN = 25
+
 YES_OR_NO = {"y": "y", "yes": "y", "n": "n", "no": "n"}
 
 
@@ -196,6 +199,8 @@ def _hold(lesson: Lesson, taught: Curriculum, notebook: Notebook, settings: Sett
     for word in notebook.set_aside:
         output.line(word, style="yellow")
     output.line(f"{lesson.task.id} {lesson.task.title}: {lesson.task.question}", style="bold")
+    if not notebook.progress.days_of(lesson.task):
+        _tell_words(lesson.task)
     teacher = Teacher(taught, settings, lesson.task, notebook)
     code = 0
     try:
@@ -212,6 +217,15 @@ def _hold(lesson: Lesson, taught: Curriculum, notebook: Notebook, settings: Sett
         if notebook.has_grown:
             _write_log(taught, settings.reports)
     return code
+
+
+def _tell_words(task: Task) -> None:
+    """Tell what the words mean that the task's facts use."""
+    if task.words:
+        output.line()
+        output.line("Words that come up:")
+    for word in task.words:
+        output.line(f"{word.term}: {word.meaning}", indent=2)
 
 
 def _write_log(taught: Curriculum, reports: Path) -> None:
@@ -236,10 +250,12 @@ def _sum_up(task: Task, taught: Curriculum, notebook: Notebook) -> None:
     done = [progress.of(slug, task.id) for slug in asked]
     guesses = [each.predicted for each in done if each.predicted]
     right = sum(guess.is_right for guess in guesses)
+    unknown = sum(not guess.choice for guess in guesses)
+    did_not_know = f", did not know {unknown}" if unknown else ""
     explained = sum(each.explained is not None for each in done)
     output.line()
     output.line(
-        f"{task.id}: predicted {len(guesses)} of {len(asked)}, right {right}, "
+        f"{task.id}: predicted {len(guesses)} of {len(asked)}, right {right}{did_not_know}, "
         f"explained {explained}.",
         style="bold",
     )
@@ -302,12 +318,17 @@ class Teacher:
         answer = self._predict(slug, done, is_repeated=is_repeated)
         seen = None if why_not else self._run(stated, warm)
         output.line()
+        told_at = output.printed()
         if answer is not None:
             asking.tell_result(output, prediction, answer)
             output.line()
         if seen is not None:
             self._show(stated, seen)
         asking.tell_fact(output, stated)
+        if output.printed() - told_at > A_SCREEN:
+            output.line()
+            right = asking.right_of(prediction)
+            output.line(f"{prediction.question} Right is {right}", mark="Asked: ")
         self._vary(stated, seen)
         self._explain(slug)
 
@@ -406,16 +427,20 @@ class Teacher:
         output.line("To look at it:", indent=2)
         output.whole(fact_command(stated, self._taught), indent=4)
 
-    # What would change it, and why
+    # What would make it false, and why
 
     def _vary(self, stated: Statement, seen: Seen | None) -> None:
-        """Ask what would change it, then show the controls."""
+        """Ask what would make it false, then show the controls."""
         output.line()
         no_control = self._task.facts[stated.slug].no_control
         if no_control:
             output.line(f"There is no control: {no_control}.")
+            # Who always presses Enter here would pass over the next prompt.
+            while asking.answer_to(output, "Enter goes on"):
+                output.line("Just Enter, please: your own words are asked next.", style="yellow")
             return
-        said = asking.answer_to(output, "What would change it? (Enter shows)")
+        output.line("What would you change to make it false? A guess is kept, and not judged.")
+        said = asking.answer_to(output, "Type a guess, or Enter to see")
         if said:
             self._notebook.add(acts.VARIED, stated.slug, said=said)
         controls = [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from rich.console import Console, RenderableType
 from rich.syntax import Syntax
 from rich.text import Text
@@ -11,6 +13,9 @@ from kafkalab.readable import LINES, readable
 
 # Or a narrow terminal would get a letter a line, and one that says 0 nothing.
 LEAST_WIDTH = 20
+
+_printed = Counter[str]()
+"""how many lines, where `printed` finds it"""
 
 
 def line(
@@ -32,12 +37,14 @@ def line(
     for part in Text(readable(text), style).wrap(console, width):
         part.rstrip()
         console.print(Text(beside) + part, soft_wrap=True)
+        _printed["lines"] += 1
         beside = " " * len(beside)
 
 
 def whole(text: str, *, style: str = "", indent: int = 0) -> None:
     """Print what is to be copied: a command, a path; it is never broken in two."""
     _print_whole(_console(), " " * indent + readable(text), style)
+    _printed["lines"] += 1
 
 
 def code(text: str, language: str) -> None:
@@ -49,7 +56,9 @@ def code(text: str, language: str) -> None:
 
 def picture(shown: RenderableType) -> None:
     """Print a table; whoever makes it puts in what is readable."""
-    _console().print(shown)
+    console = _console()
+    console.print(shown)
+    _printed["lines"] += len(console.render_lines(shown))
 
 
 def trouble(text: str) -> None:
@@ -68,6 +77,20 @@ def ask(prompt: str) -> str:
         # There it is not seen otherwise.
         line(answer)
     return answer
+
+
+def printed() -> int:
+    """How many lines were printed so far; what is to be copied is one, however long."""
+    return _printed["lines"]
+
+
+def can_show(text: str) -> bool:
+    """Whether the terminal's encoding has all of these letters."""
+    try:
+        text.encode(_console().encoding)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def width() -> int:

@@ -63,6 +63,15 @@ class Concept:
 
 
 @dataclass(frozen=True)
+class Word:
+    """A term that a task uses from its first fact on, for who does not know it."""
+
+    term: str
+    meaning: str
+    """a sentence; read before the facts are predicted, so it gives no answer away"""
+
+
+@dataclass(frozen=True)
 class Task:
     """One task of a module: one test module, and one component."""
 
@@ -87,6 +96,8 @@ class Task:
     """each fact of a task is in exactly one, or there are none"""
     hinted: tuple[str, ...] = ()
     """the slugs that the file of its hints names"""
+    words: tuple[Word, ...] = ()
+    """what is explained before the first fact; there may be none"""
 
 
 @dataclass(frozen=True)
@@ -242,6 +253,7 @@ def _task(data: Mapping[str, Any], folder: Path | Traversable) -> Task:
         builds=_texts(data, "builds"),
         concepts=tuple(_concept(each) for each in data.get("concepts", ())),
         hinted=tuple(hints),
+        words=tuple(_word(each) for each in data.get("words", ())),
     )
 
 
@@ -256,6 +268,13 @@ def _concept(data: Mapping[str, Any]) -> Concept:
     if not isinstance(title, str):
         raise TypeError(f"a concept's title is no text: {title!r}")
     return Concept(title, _texts(data, "facts"))
+
+
+def _word(data: Mapping[str, Any]) -> Word:
+    for name in ("term", "meaning"):
+        if not isinstance(data[name], str):
+            raise TypeError(f"a word's {name} is no text: {data[name]!r}")
+    return Word(data["term"], data["meaning"])
 
 
 def _minutes(data: Mapping[str, Any]) -> int | None:
@@ -360,6 +379,7 @@ def _problems(curriculum: Curriculum) -> Iterator[str]:
         yield from _problems_of_predictions(task, curriculum.stated_facts)
         yield from (f"task {task.id}: {problem}" for problem in _problems_of_purpose(task))
         yield from _problems_of_concepts(task)
+        yield from (f"task {task.id}: {problem}" for problem in _problems_of_words(task.words))
 
 
 def _problems_of_predictions(task: Task, stated: Mapping[str, Statement]) -> Iterator[str]:
@@ -409,6 +429,18 @@ def _problems_of_concepts(task: Task) -> Iterator[str]:
         for slug in task.facts:
             if counts[slug] != 1:
                 yield f"{slug}: is in {counts[slug]} concepts, and not in one"
+
+
+def _problems_of_words(words: Sequence[Word]) -> Iterator[str]:
+    counts = Counter(word.term for word in words)
+    for term, count in counts.items():
+        if not term.strip():
+            yield "a word has no term"
+        elif count > 1:
+            yield f"the word '{term}' is explained {count} times"
+    for word in words:
+        if not word.meaning.endswith(".") or ". " in word.meaning:
+            yield f"the meaning of '{word.term}' is not one sentence that ends in a full stop"
 
 
 def _repeated(statements: Sequence[Statement]) -> Iterator[str]:

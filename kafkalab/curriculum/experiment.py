@@ -91,7 +91,8 @@ def _head(source: Source, stated: Statement, version: str, command: str) -> str:
         "Change what you like. An experiment never counts, so nothing can go wrong.",
     ]
     if found := list(_knobs(source)):
-        lines += ["For a start:", "", *(f"    {knob}" for knob in found)]
+        each_line = (line for knob in found for line in knob.split("\n"))
+        lines += ["For a start, change:", "", *(f"    {line}" for line in each_line)]
     if stated.is_slow:
         lines += ["", "It takes a minute."]
     lines += ["", "Run it, and see what differs from the original:", "", f"    {command}"]
@@ -193,14 +194,21 @@ def _quoted(text: str) -> str:
 
 
 def _knobs(source: Source) -> Iterator[str]:
-    """What one would change first, as it stands in the code: settings, sizes, numbers."""
+    """What one would change first, and to what: settings, sizes, numbers as they are in the code.
+
+    What has several lines is changed together.
+    """
     tests = [(each.text, ast.parse(each.text)) for each in source.tests]
     helpers = [(each.text, ast.parse(each.text)) for each in source.helpers]
-    looked_for = ((_settings_in, tests), (_calls_in, tests), (_counts_in, tests))
+    looked_for = ((_settings_in, tests), (_sizes_in, tests), (_counts_in, tests))
     found = [knob for look, code in looked_for for text, tree in code for knob in look(text, tree)]
     found += [knob for text, tree in helpers for knob in _constants_in(text, tree)]
-    fitting = (each for each in dict.fromkeys(found) if len(each) <= LONGEST_KNOB)
+    fitting = (each for each in dict.fromkeys(found) if _longest_line(each) <= LONGEST_KNOB)
     return islice(fitting, MOST_KNOBS)
+
+
+def _longest_line(knob: str) -> int:
+    return max(map(len, knob.split("\n")))
 
 
 def _settings_in(text: str, tree: ast.AST) -> Iterator[str]:
@@ -211,42 +219,85 @@ def _settings_in(text: str, tree: ast.AST) -> Iterator[str]:
                 if isinstance(key, ast.Constant) and isinstance(value, ast.Constant):
                     name = str(key.value)
                     if name in SETTINGS_OF_ONE_WORD or (name.count(".") and name != "group.id"):
-                        yield f"{_segment(text, key)}: {_segment(text, value)}"
+                        written = f"{_segment(text, key)}: {_segment(text, value)}"
+                        yield f"{written} to {_other(value.value)}"
 
 
-def _calls_in(text: str, tree: ast.AST) -> Iterator[str]:
-    """Calls that name how much they want, such as `topic(partitions=3)`."""
+def _sizes_in(text: str, tree: ast.AST) -> Iterator[str]:
+    """Arguments that say how much is wanted, such as `topic(partitions=3)`.
+
+    Calls of one test that have the same one are told together: a topic of three partitions
+    is awaited with three.
+    """
+    calls: dict[str, dict[str, int]] = {}
     for node in _given_in(tree):
-        if isinstance(node, ast.Call) and any(map(_is_size, node.keywords)):
-            yield _segment(text, node)
+        if isinstance(node, ast.Call):
+            for given in filter(_is_size, node.keywords):
+                name, value = str(given.arg), ast.literal_eval(given.value)
+                calls.setdefault(name, {})[_call(text, node, given)] = value
+    for name, values in calls.items():
+        places = "".join(f"\n    {call}" for call in values)
+        value = next(iter(values.values()))
+        change = f"{name}={value} to {name}={value + 1 if value < 10 else 2 * value}"
+        if len(values) == 1:
+            yield f"{next(iter(values))}: {change}"
+        elif len(set(values.values())) == 1:
+            yield f"{change}, in {'both' if len(values) == 2 else 'all'} places:{places}"
+        else:
+            yield f"{name}, which belong together:{places}"
+
+
+def _call(text: str, node: ast.Call, given: ast.keyword) -> str:
+    """A call with one of its arguments, and dots for the others."""
+    at = node.keywords.index(given)
+    before = "..., " if node.args or at else ""
+    after = ", ..." if node.keywords[at + 1 :] else ""
+    return f"{_segment(text, node.func)}({before}{_segment(text, given)}{after})"
 
 
 def _is_size(given: ast.keyword) -> bool:
     value = given.value.value if isinstance(given.value, ast.Constant) else None
     # A record's own partition, or how long to wait, is no size.
-    return type(value) is int and given.arg not in ("partition", "limit", "timeout")
+    return given.arg not in (None, "partition", "limit", "timeout") and type(value) is int
 
 
 def _counts_in(text: str, tree: ast.AST) -> Iterator[str]:
     """How often something is done, such as `range(30)` or `[b"x"] * 300`."""
     for node in _given_in(tree):
         match node:
-            case ast.Call(func=ast.Name(id="range"), args=[ast.Constant()]):
-                yield _segment(text, node)
-            case ast.BinOp(left=ast.List(), op=ast.Mult(), right=ast.Constant()):
-                yield _segment(text, node)
+            case ast.Call(func=ast.Name(id="range"), args=[ast.Constant(value=int(often))]):
+                yield f"{_segment(text, node)} to range({2 * often})"
+            case ast.BinOp(
+                left=ast.List() as once, op=ast.Mult(), right=ast.Constant(value=int(often))
+            ):
+                yield f"{_segment(text, node)} to {_segment(text, once)} * {2 * often}"
 
 
 def _constants_in(text: str, tree: ast.Module) -> Iterator[str]:
     """Constants that are numbers or settings, such as `CALM = 20`."""
     for node in tree.body:
         match node:
-            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Constant(value=int() | float())):
+            case ast.Assign(
+                targets=[ast.Name(id=name)], value=ast.Constant(value=int() | float() as value)
+            ):
                 # How long to wait at most changes nothing that is seen.
                 if not name.endswith("LIMIT"):
-                    yield _segment(text, node)
+                    yield f"{_segment(text, node)} to {name} = {_other(value)}"
             case ast.Assign():
                 yield from _settings_in(text, node)
+
+
+def _other(value: object) -> str:
+    """What to try in place of a value: a number is made ten times smaller, or larger."""
+    if isinstance(value, bool):
+        return str(not value)
+    if isinstance(value, str) and value.isdecimal():
+        return f'"{_other(int(value)).replace("_", "")}"'
+    if isinstance(value, int) and value >= 0:
+        return f"{value // 10 if value >= 100 else value * 10 or 1:_}"
+    if isinstance(value, float):
+        return f"{value * 10:.4g}"
+    return "another value"
 
 
 def _given_in(tree: ast.AST) -> Iterator[ast.AST]:

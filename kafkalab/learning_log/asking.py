@@ -108,11 +108,8 @@ def tell_result(talk: Talk, prediction: Prediction, answer: Answer) -> None:
 
     It may be of an earlier day, when the question had other choices.
     """
-    lettered = {
-        choice.text: f"{letter}: {choice.text}"
-        for letter, choice in zip(string.ascii_lowercase, prediction.choices, strict=False)
-    }
-    right = lettered[prediction.right.text]
+    lettered = _lettered(prediction)
+    right = right_of(prediction)
     if answer.is_right:
         talk.line(f"Right: {right}", style="green")
         return
@@ -122,6 +119,19 @@ def tell_result(talk: Talk, prediction: Prediction, answer: Answer) -> None:
         if choice.text == answer.choice:
             talk.line(choice.tempting, indent=2)
     talk.line(f"It is {right}", style="green")
+
+
+def right_of(prediction: Prediction) -> str:
+    """What is right, with its letter."""
+    return _lettered(prediction)[prediction.right.text]
+
+
+def _lettered(prediction: Prediction) -> dict[str, str]:
+    """Each choice with its letter, by its text."""
+    return {
+        choice.text: f"{letter}: {choice.text}"
+        for letter, choice in zip(string.ascii_lowercase, prediction.choices, strict=False)
+    }
 
 
 def tell_fact(talk: Talk, stated: Statement) -> None:

@@ -60,7 +60,7 @@ LEGEND = {"fontsize": 9, "frameon": False, "handlelength": 1, "borderaxespad": 0
 def coloured_names(item: Mapping[str, Any]) -> list[str]:
     """The names that have a colour of their own in the picture of an evidence item."""
     if item["kind"] == "series":
-        return _in_order(item["lines"])
+        return in_order(item["lines"])
     if item["kind"] == "shares":
         return _largest_parts(item["counts"])
     return _largest_parts(_seconds_by_row(item["spans"]))
@@ -90,11 +90,13 @@ def shares(
     place: str = "partition",
     colours: Mapping[str, int] | None = None,
 ) -> Markup:
-    """A bar for each place, divided by its parts, with its count and its share of the whole.
+    """A bar for each place, divided by its parts, with its count.
 
+    Where there are no parts its share of the whole stands beside it: places that are divided
+    may be experiments of their own, which are no parts of one whole.
     `place` says what the places are; `colours` has a number for each part, as in COLOURS.
     """
-    counts = {name: counts[name] for name in _in_order(counts)}
+    counts = {name: counts[name] for name in in_order(counts)}
     parts = _largest_parts(counts)
     slots = _slots(parts, colours)
     total = sum(sum(each.values()) for each in counts.values())
@@ -109,9 +111,9 @@ def shares(
         handles.append(axes.barh(range(len(counts)), widths, left=started, color=colour))
         started = [before + width for before, width in zip(started, widths, strict=True)]
     for at, count in enumerate(started):
-        share = f"{count / total:.0%}" if total else "0%"
+        share = f" ({count / total if total else 0:.0%})" if len(parts) <= 1 else ""
         axes.annotate(
-            f"{count} ({share})",
+            f"{count}{share}",
             (count, at),
             xytext=(4, 0),
             textcoords="offset points",
@@ -151,7 +153,7 @@ def timeline(
     rows: dict[str, list[Mapping[str, Any]]] = {}
     for span in sorted(spans, key=lambda each: (each["start"], each["end"])):
         rows.setdefault(span["row"], []).append(span)
-    rows = {row: rows[row] for row in _in_order(dict.fromkeys(span["row"] for span in spans))}
+    rows = {row: rows[row] for row in in_order(dict.fromkeys(span["row"] for span in spans))}
     parts = _largest_parts(_seconds_by_row(spans))
     slots = _slots(parts, colours)
     shades = {part: COLOURS[slots[part] % len(COLOURS)] for part in parts}
@@ -165,7 +167,7 @@ def timeline(
     figure, axes = _empty(ROW * max(1, len(rows)), beside, lines)
     for at, held in enumerate(rows.values()):
         _bars(axes, at, held, shades, whole)
-        _gaps(axes, at, held, whole, inches=WIDTH - beside - EDGE)
+        _gaps(axes, at, held, (first, whole), inches=WIDTH - beside - EDGE)
     axes.set_yticks(range(len(rows)), labels=map(_short, rows), fontsize=9)
     axes.set_ylim(len(rows) - 0.5, -0.7)
     _seconds(axes, first, whole)
@@ -190,7 +192,7 @@ def series(
     `colours`, `clock` and `beside` are those of a timeline; names that share a colour differ
     by their stroke.
     """
-    lines = {name: lines[name] for name in _in_order(lines)}
+    lines = {name: lines[name] for name in in_order(lines)}
     slots = _slots(list(lines), colours)
     measured = [point[1] for points in lines.values() for point in points if point[1] is not None]
     item = {"kind": "series", "lines": lines}
@@ -257,16 +259,25 @@ def _bars(
 
 
 def _gaps(
-    axes: Axes, at: int, spans: Sequence[Mapping[str, Any]], whole: float, inches: float
+    axes: Axes,
+    at: int,
+    spans: Sequence[Mapping[str, Any]],
+    seconds: tuple[float, float],
+    inches: float,
 ) -> None:
-    """How long nothing held the row, above each notable gap where no other word stands."""
+    """How long nothing held the row, above each notable gap where no other word stands.
+
+    `seconds` are the first one of the axes and how many they show; no word reaches beyond.
+    """
+    first, whole = seconds
     held_until = spans[0]["end"]
     free_from = spans[0]["start"]
     for span in spans[1:]:
         gap = span["start"] - held_until
         if gap > whole * NOTABLE:
-            middle, text = held_until + gap / 2, _duration(gap)
+            middle, text = held_until + gap / 2, duration(gap)
             half = len(text) * LETTER * 0.45 / inches * whole
+            middle = max(first + half, min(middle, first + whole - half))
             if middle - half >= free_from:
                 axes.text(
                     middle,
@@ -280,7 +291,8 @@ def _gaps(
         held_until = max(held_until, span["end"])
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """A length of time as a picture tells it: 3.3 ms, 45 ms, 1.25 s."""
     if seconds >= 1:
         return f"{seconds:.3g} s"
     return f"{seconds * 1000:.0f} ms" if seconds >= 0.01 else f"{seconds * 1000:.2g} ms"
@@ -295,7 +307,7 @@ def _seconds_by_row(spans: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, f
     return rows
 
 
-def _in_order(names: Iterable[str]) -> list[str]:
+def in_order(names: Iterable[str]) -> list[str]:
     """Names as a reader expects them, 2 before 10, where they differ only in their numbers."""
     given = list(names)
     alike = len({NUMBERS.sub("", name) for name in given}) == 1

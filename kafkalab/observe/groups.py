@@ -500,6 +500,38 @@ def _member_program(say: Say, name: str, config: ClientConfig, topics: Sequence[
     Member(name, config, topics, _Telling(say)).run()
 
 
+@dataclass(frozen=True)
+class _Owned:
+    """What a group's coordinator says, and what its members were told."""
+
+    described: GroupDescription
+    told: list[list[Place]]
+    """of each member that lives here, sorted as `known` is"""
+
+    @property
+    def known(self) -> list[list[Place]]:
+        """What each member owns in the coordinator's words."""
+        return sorted(sorted(each) for each in self.described.assignments)
+
+    def __repr__(self) -> str:
+        """In words: a wait that ends in vain shows it."""
+        seen = f"{self.described.state}, owned were {_shared(self.known)}"
+        if self.known == self.told:
+            return seen
+        return f"{seen}; the members themselves know of {_shared(self.told)}"
+
+
+def _shared(places: Sequence[Sequence[Place]]) -> str:
+    """How many partitions some members own together, and how many each."""
+    each = f" ({' and '.join(str(len(owned)) for owned in places)})" if len(places) > 1 else ""
+    owned = {place for owned in places for place in owned}
+    return f"{len(owned)} by {_members(len(places))}{each}"
+
+
+def _members(count: int) -> str:
+    return f"{count} member{'' if count == 1 else 's'}"
+
+
 class Group:
     """A group whose members are ours: added, removed, killed, and waited for."""
 
@@ -588,24 +620,25 @@ class Group:
             Expired: it did not come to that within the limit, in seconds.
         """
 
-        def look() -> tuple[GroupDescription, list[list[Place]]]:
+        def look() -> _Owned:
             for each in self._live:
                 each.listen()
             told = sorted(sorted(each.assignment) for each in self._live)
-            return describe_group(self._admin, self.id), told
+            return _Owned(describe_group(self._admin, self.id), told)
 
-        def stable(seen: tuple[GroupDescription, list[list[Place]]]) -> bool:
-            described, told = seen
-            known = sorted(sorted(each) for each in described.assignments)
-            owned = [place for places in known for place in places]
+        def stable(seen: _Owned) -> bool:
+            owned = [place for places in seen.known for place in places]
             return (
-                described.state == "STABLE"
-                and known == told
+                seen.described.state == "STABLE"
+                and seen.known == seen.told
                 and len(owned) == len(set(owned)) == self.partitions
             )
 
-        what = f"{len(self._live)} members of {self.id} to be stable"
-        return wait_until(look, stable, limit=limit, what=what)[0]
+        what = (
+            f"{self.id} to be stable, all {self.partitions} partitions owned by "
+            f"{_members(len(self._live))}"
+        )
+        return wait_until(look, stable, limit=limit, what=what).described
 
     def close(self) -> None:
         """Dismiss and close all members that still live, and those that hang."""
