@@ -387,6 +387,11 @@ def test_a_wide_table_is_read_at_any_width(shown: Shown) -> None:
     ]
 
 
+def test_wide_letters_have_room_in_a_table(shown: Shown) -> None:
+    """They are as wide as two, and no word is broken."""
+    assert shown(table({"name": "東京", "size": 1}))[2] == "    東京  1"
+
+
 def test_a_terminal_without_blocks_gets_digits(
     shown: Shown, monkeypatch: pytest.MonkeyPatch
 ) -> None:

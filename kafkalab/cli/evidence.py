@@ -6,6 +6,7 @@ import string
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
@@ -107,10 +108,9 @@ def _widths(rows: Sequence[Sequence[str]], room: int) -> list[int]:
     Words go on below in their column, where it takes that; none is broken.
     """
     columns = list(zip(*rows, strict=True))
-    widths = [max(map(len, column)) for column in columns]
-    least = [
-        max(len(word) for cell in column for word in [*cell.split(), ""]) for column in columns
-    ]
+    # Letters of some alphabets are as wide as two.
+    widths = [max(map(cell_len, column)) for column in columns]
+    least = [max(map(cell_len, " ".join(column).split()), default=0) for column in columns]
     while sum(widths) + BETWEEN_COLUMNS * len(widths) > room:
         spare = [width - fewest for width, fewest in zip(widths, least, strict=True)]
         if not any(spare):
@@ -121,7 +121,7 @@ def _widths(rows: Sequence[Sequence[str]], room: int) -> list[int]:
         len(Text(cell).wrap(Console(), width))
         for column, width in zip(columns, widths, strict=True)
         for cell in column
-        if len(cell) > width
+        if cell_len(cell) > width
     )
     return widths if max(lines, default=1) <= MOST_LINES_OF_A_CELL else []
 
