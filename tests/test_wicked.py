@@ -252,10 +252,10 @@ def test_ctrl_c_is_the_users(runs: Runs) -> None:
     began = time.monotonic()
 
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=RUN_LIMIT)
+    output, _ = process.communicate(timeout=RUN_LIMIT)
 
     facts = runs.facts()
-    assert process.returncode == pytest.ExitCode.INTERRUPTED
+    assert process.returncode == pytest.ExitCode.INTERRUPTED, output.decode()
     assert time.monotonic() - began < 8, "it did not wait for the fact's limit"
     assert facts[IN_TOPICS]["verdict"] == "interrupted"
     assert facts[AFTERWARDS]["verdict"] == "not run"
