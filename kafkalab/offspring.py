@@ -95,6 +95,9 @@ class Offspring:
         # What is in these buffers would be written twice.
         sys.stdout.flush()
         sys.stderr.flush()
+        # What a signal raises in the middle of a fork Python passes over, Ctrl-C too: it waits
+        # until somebody listens, who will end the process.
+        self._mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         self._pid = _fork()
         if self._pid == 0:
             self._live(main, mouth)
@@ -111,6 +114,7 @@ class Offspring:
             # It is the parent's to end at Ctrl-C, which ends this process too. A handler, since
             # to ignore a signal is passed on to all programs that are started.
             signal.signal(signal.SIGINT, lambda *_: None)
+            signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
             faulthandler.enable(self._stacks)
             faulthandler.register(STACK_SIGNAL, self._stacks)
             _tell_where_it_exits(self._stacks)
@@ -129,6 +133,7 @@ class Offspring:
         Args:
             limit: seconds from now.
         """
+        signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
         ends, rest = time.monotonic() + limit, b""
         with selectors.DefaultSelector() as ear:
             ear.register(self._ear, selectors.EVENT_READ)

