@@ -179,14 +179,14 @@ def test_code_that_does_not_fit_is_refuted(code: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
-def test_a_missing_component_is_a_skip_with_a_remedy(task: Task, tmp_path: Path) -> None:
-    """A folder without the task's file skips its component facts, and says what to do."""
+def test_a_missing_component_is_no_success_and_has_a_remedy(task: Task, tmp_path: Path) -> None:
+    """A folder without the task's file skips its component facts, says what to do, and fails."""
     *_, slug = component_facts(task)
 
     exit_code, facts = judged(task, tmp_path, tmp_path, only=[slug])
 
     (fact,) = facts.values()
     remedy = f"{task.component}.py is not there: write it, or leave --kafkalab-solutions out"
-    assert exit_code == pytest.ExitCode.OK
+    assert exit_code == pytest.ExitCode.TESTS_FAILED
     assert fact["verdict"] == "not run"
     assert remedy in fact["reason"]
