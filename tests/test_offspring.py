@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -40,6 +41,8 @@ def test_ctrl_c_in_the_middle_of_a_fork_is_heard(repository: Path) -> None:
         text=True,
         timeout=30,
         check=False,
+        # A shell that runs the tests in the background has SIGINT ignored, and hands that on.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
     assert (ended.stdout, ended.stderr) == ("heard\n", "")

@@ -123,6 +123,8 @@ class Runs:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
+            # A shell that runs the tests in the background has SIGINT ignored, and hands that on.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
 
     def run(self, name: str, *slugs: str, arguments: Sequence[str] = ()) -> Ended:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from rich.cells import cell_len
-from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -118,7 +117,7 @@ def _widths(rows: Sequence[Sequence[str]], room: int) -> list[int]:
         widest = max(range(len(widths)), key=lambda at: widths[at] if spare[at] else 0)
         widths[widest] -= 1
     lines = (
-        len(Text(cell).wrap(Console(), width))
+        output.lines_of(cell, width)
         for column, width in zip(columns, widths, strict=True)
         for cell in column
         if cell_len(cell) > width

@@ -93,6 +93,11 @@ def can_show(text: str) -> bool:
     return True
 
 
+def lines_of(text: str, width: int) -> int:
+    """How many lines a text takes in so many columns."""
+    return len(Text(text).wrap(_console(), width))
+
+
 def width() -> int:
     """How many columns the terminal has."""
     return _console().width

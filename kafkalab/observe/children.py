@@ -26,6 +26,9 @@ from kafkalab.offspring import STACK_LIMIT, STACK_SIGNAL, stacks_in
 from kafkalab.unwritten import as_unwritten
 from kafkalab.waiting import Expired, wait_until
 
+# Seconds that pass at most between two lines in which Python says where it stands.
+STACK_PAUSE = 0.5
+
 # A child is forked in 20 ms from a server that is ready after half a second.
 CHILD_LIMIT = 30.0
 
@@ -109,9 +112,12 @@ class Child:
     def _stands_in(self) -> str:
         """Where code that is not kafkalab's has not returned in it: file and line, or nothing."""
         os.kill(self._process.pid or 0, STACK_SIGNAL)
-        if not self._stacks.poll(STACK_LIMIT):
-            return ""
-        for stack in stacks_in(os.read(self._stacks.fileno(), 65536)):
+        told = b""
+        while self._stacks.poll(STACK_PAUSE if told else STACK_LIMIT):
+            if not (more := os.read(self._stacks.fileno(), 65536)):
+                break
+            told += more
+        for stack in stacks_in(told):
             for file, line, _ in stack:
                 if not _is_pythons(str(file)) and not file.is_relative_to(PACKAGE):
                     return f"{file.name}:{line}: it did not return in time: "
