@@ -1,4 +1,4 @@
-"""Has the facts about a component judge a learner's file, and reads what they said."""
+"""Has facts run on a broker that is warm, and reads what they said: of Kafka, or of own code."""
 
 from __future__ import annotations
 
@@ -83,8 +83,15 @@ def judge(
 ) -> Judgement:
     """Run facts on a broker that is warm; its settings say whose component they judge.
 
+    Args:
+        warm: the broker.
+        taught: whose facts they are.
+        facts: of one task; controls may be among them.
+        reports: the folder of the records.
+        told_as: the command that the learner called.
+
     Raises:
-        NoVerdict: pytest left no record that is complete.
+        NoVerdict: pytest left no record that is complete and has any of them.
         KeyboardInterrupt: pytest has ended by then.
     """
     module = taught.folder / f"{facts[0].module}.py"
@@ -102,7 +109,7 @@ def _read(ended: Ended, runs: Path) -> Judgement:
             run = read_run(path)
         except (OSError, ValueError):
             continue
-        if run.run == ended.id and run.completed:
+        if run.run == ended.id and run.completed and run.facts:
             return Judgement(run.facts, read_tests(runs, run))
     last = [line.strip() for line in ended.output.splitlines() if line.strip()][-1:]
     raise NoVerdict(f"pytest ended with {ended.exit_code}, and left no record: {''.join(last)}")

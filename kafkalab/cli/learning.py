@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from kafkalab import typed
+from kafkalab import judging, typed
 from kafkalab.cli import evidence, output
 from kafkalab.cli.log import standing_now, write_log
 from kafkalab.cli.options import (
@@ -28,10 +28,10 @@ from kafkalab.cli.options import (
     task_id_of,
 )
 from kafkalab.cli.warmed import undisturbed, warmed
-from kafkalab.collection import is_of_project
 from kafkalab.config import Settings
 from kafkalab.curriculum import Curriculum, Statement, Task, load
 from kafkalab.facts import why_not_here
+from kafkalab.judging import NoVerdict
 from kafkalab.learning_log import acts, asking, page
 from kafkalab.learning_log.asking import Answer, Left
 from kafkalab.learning_log.commands import fact_command
@@ -46,10 +46,9 @@ from kafkalab.learning_log.lessons import (
 )
 from kafkalab.learning_log.progress import FactProgress, Replay, replay
 from kafkalab.learning_log.record import FactRecord, TestRecord
-from kafkalab.learning_log.stored import read_run, read_tests
 from kafkalab.learning_log.verdicts import Outcome, Verdict
 from kafkalab.learning_log.wording import why
-from kafkalab.warm import Ended, WarmBroker
+from kafkalab.warm import WarmBroker
 
 # A screen has about as many lines: what was printed before has scrolled away.
 A_SCREEN = 25
@@ -369,34 +368,18 @@ class Teacher:
             output.line("Kafka is starting ...", style="dim")
         warm.ensure(output.line)
         output.line("It runs now, on a real Kafka ...", style="dim")
-        ended = warm.pytest(*self._tests_of(stated), told_as=("kafkalab", "learn", stated.slug))
-        typed.forget()
-        return self._seen_in(ended, stated)
-
-    def _tests_of(self, stated: Statement) -> list[str]:
-        module = self._taught.folder / f"{stated.module}.py"
         of_fact = [each for each in self._taught.statements if each.slug == stated.slug]
-        options = ["-m", "slow or not slow"] if any(each.is_slow for each in of_fact) else []
-        if not is_of_project(module, Path.cwd()):
-            # The project around an installed package is somebody else's.
-            options.append("--noconftest")
-        return [*options, *(f"{module}::{each.function}" for each in of_fact)]
-
-    def _seen_in(self, ended: Ended, stated: Statement) -> Seen | None:
-        runs = self._settings.reports / "runs"
-        for path in runs.glob(f"*-{ended.id[:6]}.json"):
-            with contextlib.suppress(OSError, ValueError):
-                run = read_run(path)
-                found = [fact for fact in run.facts if fact.slug == stated.slug]
-                if run.run == ended.id and run.completed and found:
-                    return Seen(found[0], read_tests(runs, run))
-        last = [line for line in ended.output.splitlines() if line.strip()][-1:]
-        output.line(
-            f"pytest ended with {ended.exit_code}, and left no record: {''.join(last)}",
-            style="yellow",
-        )
-        self._tell_how(stated)
-        return None
+        told_as, reports = ("kafkalab", "learn", stated.slug), self._settings.reports
+        try:
+            run = judging.judge(warm, self._taught, of_fact, reports, told_as)
+        except NoVerdict as error:
+            output.line(str(error), style="yellow")
+            self._tell_how(stated)
+            return None
+        finally:
+            typed.forget()
+        (fact,) = run.facts
+        return Seen(fact, run.tests)
 
     def _show(self, stated: Statement, seen: Seen) -> None:
         """Print what was observed, and what there is to say where it was not as stated."""
