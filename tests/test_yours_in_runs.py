@@ -99,6 +99,16 @@ def test_an_answer_is_not_shown_before_it_is_predicted(taught: Any, workers: str
     result.stdout.no_fnmatch_line("  guess *")
 
 
+def test_a_control_that_was_left_out_gives_no_answer_away(taught: Any) -> None:
+    """Nothing is wrong with the fact: its slug is shown, and its verdict."""
+    taught.did(acts.SEEN, "other")
+
+    result = taught.run("test_task_9_1_things.py::test_a_thing_is")
+
+    result.stdout.re_match_lines([r"  unsupported .* s thing$"])
+    result.stdout.no_fnmatch_line("*A thing is a thing*")
+
+
 @WORKERS
 def test_the_runs_page_shows_an_answer_after_a_click(taught: Any, workers: str) -> None:
     """Question first, in the summary and in each row; what was predicted stands there at once."""

@@ -311,7 +311,8 @@ def _show_left(task: TaskStanding) -> None:
     """The facts that are not demonstrated, with what is known of them; the others in a number."""
     for fact in task.needed:
         if not fact.is_demonstrated and (fact.proof or fact.later):
-            name = fact.slug if fact.is_hidden and not fact.proof else fact.sentence
+            has_failed = fact.proof is not None and fact.proof.has_failed
+            name = fact.slug if fact.is_hidden and not has_failed else fact.sentence
             _show_one_left(name, fact.proof, fact.later, fact.command)
         if fact.own and not fact.own.is_demonstration:
             sentence = f"{fact.sentence} In your own code."

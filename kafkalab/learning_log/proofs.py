@@ -18,7 +18,7 @@ from typing import Any
 
 from kafkalab.learning_log.record import EDITED, FactRecord, TestRecord
 from kafkalab.learning_log.stored import StoredRun, read_tests
-from kafkalab.learning_log.verdicts import Outcome, Verdict
+from kafkalab.learning_log.verdicts import Verdict
 
 SAYS_SOMETHING = {Verdict.DEMONSTRATED, Verdict.UNSUPPORTED, Verdict.REFUTED}
 
@@ -65,7 +65,7 @@ class Proof:
         was left out.
         """
         says = self.fact.verdict in (Verdict.REFUTED, Verdict.UNSUPPORTED)
-        return says and not leaves_control_out(self.fact)
+        return says and not self.fact.leaves_control_out
 
 
 class Proofs:
@@ -130,7 +130,7 @@ def counts_after(new: FactRecord, old: FactRecord) -> bool:
     """Whether what a later run says of a fact takes the place of what was said before."""
     if new.verdict not in SAYS_SOMETHING:
         return old.verdict not in SAYS_SOMETHING
-    return old.verdict is not Verdict.DEMONSTRATED or not leaves_control_out(new)
+    return old.verdict is not Verdict.DEMONSTRATED or not new.leaves_control_out
 
 
 def _as_it_counts(run: StoredRun, fact: FactRecord) -> FactRecord:
@@ -153,13 +153,6 @@ def _word(run: StoredRun, fact: FactRecord, sentence: str | None) -> str:
     else:
         said = ", ".join([fact.verdict, *fact.reason.splitlines()[:1]])
     return f"{run.began:%d %b %Y, %H:%M}: {said}".lstrip("0")
-
-
-def leaves_control_out(fact: FactRecord) -> bool:
-    """Whether it is unsupported only as a control was not run, or skipped."""
-    return fact.verdict is Verdict.UNSUPPORTED and all(
-        control.outcome is not Outcome.REFUTED for control in fact.controls
-    )
 
 
 def minutes_spent(runs: Sequence[StoredRun]) -> dict[str, int]:

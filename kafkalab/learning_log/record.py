@@ -95,6 +95,18 @@ class FactRecord:
         return self.verdict not in (Verdict.DEMONSTRATED, Verdict.NOT_RUN)
 
     @property
+    def leaves_control_out(self) -> bool:
+        """Whether it is unsupported only as a control was not run, or skipped."""
+        return self.verdict is Verdict.UNSUPPORTED and all(
+            control.outcome is not Outcome.REFUTED for control in self.controls
+        )
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether something is wrong, that is to be read whatever is yet to be predicted."""
+        return self.needs_a_look and not self.leaves_control_out
+
+    @property
     def holds_for(self) -> str:
         """Its scope, and the versions of Kafka for which it is stated."""
         return holds_for(self.scope, self.versions)

@@ -205,7 +205,7 @@ def _fact_row(fact: FactRecord, stated: Statement, question: str) -> list[object
             for each in fact.controls
         )
     sentence = Markup("{}{}{}").format(prose(fact.sentence), reason, matters)
-    if question and not fact.needs_a_look:
+    if question and not fact.has_failed:
         answer = Markup("{}<p>{}</p>").format(sentence, controls)
         return [verdict, _asked(question, answer), fact.holds_for, ""]
     return [verdict, sentence, fact.holds_for, controls]

@@ -149,13 +149,11 @@ def _show_task(
     for fact in facts:
         hint, stated = task.facts[fact.slug].hint, curriculum.stated_facts[fact.slug]
         again = run_again(fact, curriculum, record)
-        if fact.needs_a_look:
-            # It is no answer to a question: something is wrong, and is to be read.
-            _show_fact(terminal, fact, stated.why, hint, again)
-        elif view.is_brief and fact.verdict is Verdict.NOT_RUN:
+        if view.is_brief and fact.verdict is Verdict.NOT_RUN:
             _wrapped(terminal, f"{fact.slug} was not run: {fact.reason}", 4, hanging=8, light=True)
-        elif not view.is_brief:
-            is_hidden = fact.slug in view.hidden
+        elif fact.needs_a_look or not view.is_brief:
+            # What has failed is no answer to a question: something is wrong, and is to be read.
+            is_hidden = fact.slug in view.hidden and not fact.has_failed
             _show_fact(terminal, fact, stated.why, hint, again, is_hidden=is_hidden)
     if not view.is_brief:
         terminal.line()
