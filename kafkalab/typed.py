@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import stat
 import sys
 import termios
+import threading
+from collections.abc import Iterator
 from io import TextIOWrapper
 
 ENDED_BY_CTRL_C = 130
 """the exit code of whom Ctrl-C ended: 128 and the number of SIGINT, as shells count"""
+
+# Seconds in which Ctrl-C is heard at the latest: nobody feels them.
+HEARD_WITHIN = 0.1
 
 
 def line(prompt: str) -> str:
@@ -33,7 +39,35 @@ def line(prompt: str) -> str:
     if isinstance(sys.stdin, TextIOWrapper) and sys.stdin.errors == "strict":
         # What is in no alphabet that it knows is written as Python writes it.
         sys.stdin.reconfigure(errors="backslashreplace")
-    return " ".join(input(prompt).split())
+    with _hearing_ctrl_c():
+        return " ".join(input(prompt).split())
+
+
+@contextlib.contextmanager
+def _hearing_ctrl_c() -> Iterator[None]:
+    """Let Ctrl-C end what the block reads, whenever it is pressed.
+
+    Python looks for signals, and then waits for a key. A signal that comes between the two is
+    seen only after the next key. So the wait is interrupted again and again, by a signal which
+    means nothing, and which does nothing where nobody handles it.
+    """
+    reader, read = threading.get_ident(), threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        # Python gives signals to the main thread alone.
+        yield
+        return
+
+    def interrupt() -> None:
+        while not read.wait(HEARD_WITHIN):
+            signal.pthread_kill(reader, signal.SIGURG)
+
+    before = signal.signal(signal.SIGURG, lambda *_: None)
+    threading.Thread(target=interrupt, daemon=True).start()
+    try:
+        yield
+    finally:
+        read.set()
+        signal.signal(signal.SIGURG, before)
 
 
 def may_come() -> bool:

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pexpect
-import psutil
 import pyte
 
 from kafkalab.waiting import wait_until
@@ -74,9 +73,6 @@ class Screen:
 
     def press(self, keys: str) -> None:
         """Type keys as they are."""
-        # Python misses a signal that comes after the prompt, just before it waits for what is
-        # typed: a matter of microseconds, which no hand meets.
-        wait_until(self._is_asleep, limit=LIMIT, what="the program to wait")
         self._read()
         self._fresh = ""
         self._process.send(keys)
@@ -89,17 +85,14 @@ class Screen:
 
     def end(self) -> int:
         """Wait for the program's end; its exit code, or less than 0: which signal ended it."""
-        wait_until(lambda: self._read() or not self._process.isalive(), limit=LIMIT, what="the end")
+        wait_until(self._has_ended, limit=LIMIT, what="the program's end")
         self._read()
         status, signal = self._process.exitstatus, self._process.signalstatus
         return -signal if signal is not None else status or 0
 
-    def _is_asleep(self) -> bool:
-        try:
-            return psutil.Process(self.pid).status() == psutil.STATUS_SLEEPING
-        except psutil.Error:
-            # It has ended, and takes no keys any more.
-            return True
+    def _has_ended(self) -> bool:
+        self._read()
+        return not self._process.isalive()
 
     def _read(self) -> None:
         while True:
