@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 PACKAGE = Path(__file__).parent
 
-BACKENDS = ("auto", "container", "embedded", "external")
+BACKENDS = ("auto", "lab", "container", "embedded", "external")
 KAFKA_VERSION = "4.4.0"
 DEFAULT_IMAGE = "apache/kafka"
 
@@ -39,7 +39,7 @@ KNOBS = {
         "--kafkalab-backend",
         "KAFKALAB_BACKEND",
         "auto",
-        "where the broker runs: auto, container, embedded or external (default: auto)",
+        "where the broker runs: auto, lab, container, embedded or external (default: auto)",
     ),
     "image": Knob(
         "--kafkalab-image",

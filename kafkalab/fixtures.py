@@ -238,11 +238,10 @@ def evidence(request: pytest.FixtureRequest, _lab: Lab) -> Evidence:
 @pytest.fixture
 def java_defaults(_lab: Lab) -> JavaDefaults:
     """Reads the defaults of a class of Java's client; for tests that need `jars`."""
-    from kafkalab.brokers.embedded import EmbeddedBackend
+    from kafkalab.brokers.choose import embedded_backend
     from kafkalab.observe.defaults import java_defaults
 
-    assert isinstance(_lab.backend, EmbeddedBackend)
-    distribution = _lab.backend.prepared.distribution
+    distribution = embedded_backend(_lab.settings).prepared.distribution
     return lambda config_class: java_defaults(distribution, config_class)
 
 

@@ -82,7 +82,7 @@ class Played:
 
 
 class PlayedBackend:
-    name, kafka_version, capabilities = "played", "0.0.0", frozenset()
+    name, starts, kafka_version, capabilities = "played", "played", "0.0.0", frozenset()
 
     def describe(self):
         return "a played broker"
@@ -97,11 +97,14 @@ class PlayedBackend:
             launches.write("x")
         return Played()
 
+    def shared(self, home):
+        return self.launch(None, home)
+
     def attach(self, state):
         return Played()
 
     def end_run(self, prefix, tell):
-        pass
+        return True
 
 
 class Answering:
@@ -251,12 +254,14 @@ def played_backend(folder: Path) -> Any:
 
     return SimpleNamespace(
         name="played",
+        starts="played",
         kafka_version="0.0.0",
         capabilities=frozenset(),
         prepare=lambda _: None,
         launch=launch,
+        shared=launch,
         attach=lambda _: Played(),
-        end_run=lambda *_: None,
+        end_run=lambda *_: True,
     )
 
 

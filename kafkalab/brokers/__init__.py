@@ -33,6 +33,17 @@ class Topology:
     settings: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Stay:
+    """What a broker needs that outlives the process which started it."""
+
+    ports: tuple[int, ...] = ()
+    """for clients, one for each node in the order of their ids; empty where any will do"""
+    data: Path | None = None
+    """a folder that stays when the broker is gone, and has its data; a container keeps it in a
+    volume that is named after the folder. None: the data goes with the broker."""
+
+
 class Broker(Protocol):
     """A running Kafka of one or more nodes.
 
@@ -125,6 +136,8 @@ class Backend(Protocol):
     """A way to get a broker."""
 
     name: str
+    starts: str
+    """the name of the backend whose nodes it starts: what a run that was killed may have left"""
 
     @property
     def capabilities(self) -> frozenset[str]:
@@ -156,16 +169,27 @@ class Backend(Protocol):
         """
         ...
 
+    def shared(self, home: Path) -> Broker:
+        """The broker that all tests of a run share: started in `home`, unless one is there.
+
+        Raises:
+            BrokerError: it could not be had; nothing that was started for it is left.
+        """
+        ...
+
     def attach(self, state: Mapping[str, Any]) -> Broker:
         """The broker that another process started, from its `Broker.state()`."""
         ...
 
-    def end_run(self, prefix: str, tell: Callable[[str], None]) -> None:
+    def end_run(self, prefix: str, tell: Callable[[str], None]) -> bool:
         """Delete what a run made that outlives its brokers; nothing where they are its own.
 
         Args:
             prefix: what the names of all that the run made begin with.
             tell: takes a line for the user, when it takes long.
+
+        Returns:
+            Whether nothing is left; what is, the next run deletes.
 
         Raises:
             BrokerError: what is left, and what to do.

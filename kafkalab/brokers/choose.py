@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from kafkalab.brokers import Backend
 from kafkalab.brokers.container import ContainerBackend
 from kafkalab.brokers.distribution import pinned_version
 from kafkalab.brokers.embedded import EmbeddedBackend
-from kafkalab.brokers.errors import OtherVersion, UnknownBackend
+from kafkalab.brokers.errors import NoLab, OtherVersion, UnknownBackend
 from kafkalab.brokers.external import ExternalBackend
+from kafkalab.brokers.live import Labs, LiveBackend, LiveLab, Starter
 from kafkalab.config import BACKENDS, DEFAULT_IMAGE, KAFKA_VERSION, Settings
 
 
@@ -16,13 +19,28 @@ def choose(settings: Settings) -> tuple[Backend, str]:
 
     Auto takes a container when a Docker engine answers and the image is there;
     it does not pull: a lesson must not wait for a download it was not asked for.
-    It never takes an external cluster: others use that, so it must be asked for by name.
+    It never takes an external cluster: others use that, so it must be asked for by name. A lab
+    that is up is the user's own, and is taken where it fits.
 
     Raises:
         UnknownBackend, UnknownVersion: there is no backend, or Kafka, of that name.
     """
     if settings.backend != "auto":
         return backend_named(settings.backend, settings), ""
+    lab, unfit = fitting_lab(settings)
+    if lab is not None:
+        return lab, "auto: a lab is up, and fits"
+    starter, reason = choose_starter(settings)
+    passed_over = f"; the lab that is up is passed over: {unfit}" if unfit else ""
+    return starter, f"{reason}{passed_over}"
+
+
+def choose_starter(settings: Settings) -> tuple[Starter, str]:
+    """The backend that starts a broker here, and why this one.
+
+    Raises:
+        UnknownVersion: there is no such Kafka.
+    """
     embedded = embedded_backend(settings)
     try:
         container = container_backend(settings)
@@ -46,6 +64,15 @@ def backend_named(name: str, settings: Settings) -> Backend:
         return embedded_backend(settings)
     if name == "container":
         return container_backend(settings)
+    if name == "lab":
+        lab, unfit = fitting_lab(settings)
+        if lab is None:
+            raise NoLab(
+                f"The lab that is up is not taken: {unfit}." if unfit else "No lab is up.",
+                suspect="it was asked for with --kafkalab-backend=lab, and auto would do without.",
+                remedy="start one that fits with `kafkalab up`; `kafkalab down` ends another.",
+            )
+        return lab
     if name == "external":
         return ExternalBackend(
             settings.bootstrap, settings.client_config, settings.kafka_version, settings.cache
@@ -55,6 +82,28 @@ def backend_named(name: str, settings: Settings) -> Backend:
         suspect="a typing error in --kafkalab-backend, KAFKALAB_BACKEND or kafkalab_backend.",
         remedy=f"use one of {', '.join(BACKENDS)}.",
     )
+
+
+def fitting_lab(settings: Settings) -> tuple[LiveBackend | None, str]:
+    """The lab that is up, if a run with these settings can use it; else why not, if one is up.
+
+    Raises:
+        UnknownVersion: there is no such Kafka.
+    """
+    version = pinned_version(settings.kafka_version or KAFKA_VERSION)
+    lab = Labs(settings.cache).find()
+    if lab is None:
+        return None, ""
+    if unfit := lab.why_unfit(version, settings.image):
+        return None, unfit
+    return LiveBackend(lab, starter_of(lab, settings.cache), settings.cache), ""
+
+
+def starter_of(lab: LiveLab, cache: Path) -> Starter:
+    """What has started a lab, and can attach to it."""
+    if lab.mark.backend == "container":
+        return ContainerBackend(lab.mark.image)
+    return EmbeddedBackend(cache, lab.mark.version)
 
 
 def embedded_backend(settings: Settings) -> EmbeddedBackend:

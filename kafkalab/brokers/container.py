@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -11,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kafkalab.brokers import Steps, Termination, Topology
+from kafkalab.brokers import Stay, Steps, Termination, Topology
 from kafkalab.brokers.capabilities import of_backend
 from kafkalab.brokers.coordinators import wait_for_coordinators
 from kafkalab.brokers.engine import (
@@ -50,6 +51,8 @@ ALIVE_EVERY = 0.5
 PULL_LIMIT = 600.0
 PORT_DRAWS = 3
 DATA_FOLDER = "/var/lib/kafka/data"
+
+NO_STAY = Stay()
 
 
 class ContainerBroker:
@@ -206,7 +209,7 @@ class ContainerBroker:
 class ContainerBackend:
     """Starts Kafka in a Docker engine (see `kafkalab.brokers.Backend`)."""
 
-    name = "container"
+    name = starts = "container"
     capabilities = of_backend(name)
 
     def __init__(self, image: str) -> None:
@@ -284,13 +287,23 @@ class ContainerBackend:
                 "name another with --kafkalab-image, or use --kafkalab-backend=embedded.",
             )
 
-    def launch(self, topology: Topology, home: Path) -> ContainerBroker:
+    def launch(self, topology: Topology, home: Path, stay: Stay = NO_STAY) -> ContainerBroker:
+        """Start a broker; see `kafkalab.brokers.Backend`.
+
+        Args:
+            topology: what is asked for.
+            home: a folder whose parent's name is the run's.
+            stay: for one that outlives this process.
+        """
         for _ in range(PORT_DRAWS - 1):
             try:
-                return self._launch_once(topology, home.parent.name)
+                return self._launch_once(topology, home.parent.name, stay)
             except PortTaken:
                 continue
-        return self._launch_once(topology, home.parent.name)
+        return self._launch_once(topology, home.parent.name, stay)
+
+    def shared(self, home: Path) -> ContainerBroker:
+        return self.launch(Topology(), home)
 
     def attach(self, state: Mapping[str, Any]) -> ContainerBroker:
         containers = {
@@ -300,20 +313,22 @@ class ContainerBackend:
         topology = Topology(**state["topology"])
         return ContainerBroker(self.client, state["version"], topology, ports, containers)
 
-    def end_run(self, prefix: str, tell: Callable[[str], None]) -> None:
+    def end_run(self, prefix: str, tell: Callable[[str], None]) -> bool:  # noqa: ARG002
         """All that a run made goes with its brokers."""
+        return True
 
-    def _launch_once(self, topology: Topology, run: str) -> ContainerBroker:
+    def _launch_once(self, topology: Topology, run: str, stay: Stay) -> ContainerBroker:
         started = time.monotonic()
-        ports = dict(enumerate(free_ports(topology.brokers), start=1))
+        ports = dict(enumerate(stay.ports or free_ports(topology.brokers), start=1))
         network = self._network(run) if topology.brokers > 1 else None
         broker = ContainerBroker(self.client, self.kafka_version, topology, ports, {}, network)
         try:
             endpoints = [self._endpoint(node_id, port, network) for node_id, port in ports.items()]
             for node_id in ports:
                 properties = node_properties(topology, endpoints, node_id, self.kafka_version)
+                volume = volume_of(stay.data, node_id) if stay.data else None
                 broker._containers[node_id] = self._run(
-                    run, ports[node_id], node_id, properties, network
+                    run, ports[node_id], node_id, properties, network, volume
                 )
             broker.wait_until_ready()
             # An image starts empty; the embedded backend prepares its coordinators beforehand.
@@ -350,6 +365,7 @@ class ContainerBackend:
         node_id: int,
         properties: Mapping[str, str],
         network: str | None,
+        volume: str | None,
     ) -> Container:
         import docker.errors
         from testcontainers.core.config import testcontainers_config
@@ -367,6 +383,8 @@ class ContainerBackend:
         extra: dict[str, Any] = {"labels": {RUN_LABEL: run}}
         if network:
             extra |= {"network": network, "hostname": alias(node_id)}
+        if volume:
+            container.with_volume_mapping(volume, DATA_FOLDER, "rw")
         container.with_kwargs(**extra)
         # Ryuk is an image of its own to pull; our watchdog does its work. The
         # setting is global to the process, so it is put back for other users.
@@ -382,6 +400,11 @@ class ContainerBackend:
         finally:
             testcontainers_config.ryuk_disabled = ryuk_was_disabled
         return container.get_wrapped_container()
+
+
+def volume_of(data: Path, node_id: int) -> str:
+    """The name of the volume that keeps a node's data, told by the folder that stands for it."""
+    return f"kafkalab-{hashlib.sha256(str(data).encode()).hexdigest()[:12]}-{node_id}"
 
 
 def alias(node_id: int) -> str:

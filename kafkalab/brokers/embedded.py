@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 from filelock import FileLock, Timeout
 
-from kafkalab.brokers import Steps, Termination, Topology
+from kafkalab.brokers import Stay, Steps, Termination, Topology
 from kafkalab.brokers.cache import require_safe, require_writable
 from kafkalab.brokers.capabilities import of_backend
 from kafkalab.brokers.distribution import LEAN_FLAGS, Distribution, find_java, one_line
@@ -30,6 +30,8 @@ FULL_DISK = 2**20
 # Another run may be preparing: fetching on a slow line takes minutes.
 PREPARE_LIMIT = 600.0
 PREPARE_LOCK = "kafkalab-prepare.lock"
+
+NO_STAY = Stay()
 
 
 class EmbeddedBroker:
@@ -112,6 +114,7 @@ class EmbeddedBroker:
                 "home": str(node.home),
                 "port": node.port,
                 "controller_port": node.controller_port,
+                "data": str(node.data),
                 "pid": node.process.pid if node.process else None,
             }
             for node in self._nodes.values()
@@ -148,7 +151,8 @@ class EmbeddedBroker:
             node.home.parent.mkdir(exist_ok=True)
             node.home.mkdir()
             self._write_properties(node)
-            self._prepared.copy_data(node, len(self._nodes))
+            if not node.data.exists():
+                self._prepared.copy_data(node, len(self._nodes))
         except OSError as error:
             # copytree tells of every file: source, destination and reason.
             reason = error.args[0][0][2] if isinstance(error, shutil.Error) else error
@@ -195,7 +199,7 @@ def _is_full(folder: Path) -> bool:
 class EmbeddedBackend:
     """Starts Kafka from the cache folder (see `kafkalab.brokers.Backend`)."""
 
-    name = "embedded"
+    name = starts = "embedded"
     capabilities = of_backend(name)
 
     def __init__(self, cache: Path, kafka_version: str = KAFKA_VERSION) -> None:
@@ -265,33 +269,56 @@ class EmbeddedBackend:
             ]
         )
 
-    def launch(self, topology: Topology, home: Path) -> EmbeddedBroker:
+    def launch(self, topology: Topology, home: Path, stay: Stay = NO_STAY) -> EmbeddedBroker:
+        """Start a broker; see `kafkalab.brokers.Backend`.
+
+        Args:
+            topology: what is asked for.
+            home: the folder of its files.
+            stay: for one that outlives this process.
+        """
         self.require_safe()
         self.prepared.distribution.verify()
         for _ in range(PORT_DRAWS - 1):
-            broker = self._new_broker(topology, home)
+            broker = self._new_broker(topology, home, stay)
             try:
                 broker.launch()
             except PortTaken:
                 continue
             return broker
-        broker = self._new_broker(topology, home)
+        broker = self._new_broker(topology, home, stay)
         broker.launch()
         return broker
 
-    def _new_broker(self, topology: Topology, home: Path) -> EmbeddedBroker:
+    def _new_broker(self, topology: Topology, home: Path, stay: Stay) -> EmbeddedBroker:
         shutil.rmtree(home, ignore_errors=True)
-        ports = free_ports(2 * topology.brokers)
+        drawn = free_ports(2 * topology.brokers)
+        ports, controller_ports = drawn[: topology.brokers], drawn[topology.brokers :]
         nodes = [
-            Node(node_id, home / f"node-{node_id}", ports.pop(), ports.pop())
-            for node_id in range(1, topology.brokers + 1)
+            Node(
+                node_id,
+                home / f"node-{node_id}",
+                (stay.ports or ports)[at],
+                controller_ports[at],
+                stay.data / f"node-{node_id}" if stay.data else None,
+            )
+            for at, node_id in enumerate(range(1, topology.brokers + 1))
         ]
         return EmbeddedBroker(self.prepared, topology, nodes)
+
+    def shared(self, home: Path) -> EmbeddedBroker:
+        return self.launch(Topology(), home)
 
     def attach(self, state: Mapping[str, Any]) -> EmbeddedBroker:
         nodes = []
         for row in state["nodes"]:
-            node = Node(row["node_id"], Path(row["home"]), row["port"], row["controller_port"])
+            node = Node(
+                row["node_id"],
+                Path(row["home"]),
+                row["port"],
+                row["controller_port"],
+                Path(row["data"]),
+            )
             try:
                 node.process = psutil.Process(row["pid"])
             except psutil.NoSuchProcess:
@@ -299,5 +326,6 @@ class EmbeddedBackend:
             nodes.append(node)
         return EmbeddedBroker(self.prepared, Topology(**state["topology"]), nodes)
 
-    def end_run(self, prefix: str, tell: Callable[[str], None]) -> None:
+    def end_run(self, prefix: str, tell: Callable[[str], None]) -> bool:  # noqa: ARG002
         """All that a run made goes with its brokers."""
+        return True

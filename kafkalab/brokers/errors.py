@@ -40,6 +40,10 @@ class OtherVersion(BrokerError):
     """`--kafkalab-image` names another Kafka than `--kafkalab-version`."""
 
 
+class NoLab(BrokerError):
+    """`--kafkalab-backend=lab` was asked for, and no lab that fits is up."""
+
+
 class NoEngine(BrokerError):
     """The container backend was asked for and no Docker engine answers."""
 

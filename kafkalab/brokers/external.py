@@ -159,7 +159,7 @@ class ExternalBroker:
 class ExternalBackend:
     """Connects to a cluster (see `kafkalab.brokers.Backend`)."""
 
-    name = "external"
+    name = starts = "external"
 
     def __init__(
         self,
@@ -237,8 +237,9 @@ class ExternalBackend:
             ledger.strike_out(run.prefix)
 
     def launch(self, topology: Topology, home: Path) -> ExternalBroker:  # noqa: ARG002
-        if topology != Topology():
-            raise _not_ours("start a broker of its own for one test")
+        raise _not_ours("start a broker of its own for one test")
+
+    def shared(self, home: Path) -> ExternalBroker:  # noqa: ARG002 - as the Protocol has it
         return self.broker
 
     def attach(self, state: Mapping[str, Any]) -> ExternalBroker:
@@ -248,7 +249,7 @@ class ExternalBackend:
             self.properties, nodes, capabilities, state["version"], state["cluster"]
         )
 
-    def end_run(self, prefix: str, tell: Callable[[str], None]) -> None:
+    def end_run(self, prefix: str, tell: Callable[[str], None]) -> bool:
         """Delete the topics and groups of a run, and nothing else.
 
         Raises:
@@ -256,6 +257,7 @@ class ExternalBackend:
         """
         client = self.broker.client_properties()
         delete_leftovers(client, leftovers(client, prefix), tell)
+        return True
 
 
 def connect(properties: ClientProperties) -> tuple[AdminClient, dict[int, str]]:

@@ -30,7 +30,7 @@ class Lease:
 
     def __init__(self, backend: Backend, run: Run) -> None:
         self.backend = backend
-        self.run = run.with_backend(backend.name)
+        self.run = run.with_backend(backend.starts)
         self._broker: Broker | None = None
         self._private_count = 0
 
@@ -75,8 +75,8 @@ class Lease:
             BrokerError: what outlives its brokers could not be deleted; they are gone.
         """
         try:
-            self.backend.end_run(self.run.prefix, tell)
-            Ledger(self.run.cache).strike_out(self.run.prefix)
+            if self.backend.end_run(self.run.prefix, tell):
+                Ledger(self.run.cache).strike_out(self.run.prefix)
         finally:
             self.run.close()
 
@@ -99,7 +99,7 @@ class Lease:
             self._raise_known_failure()
         self._private_count += 1
         home = self.run.folder / f"private-{os.getpid()}-{self._private_count}"
-        broker = self._launch(topology, home)
+        broker = self.backend.launch(topology, home)
         try:
             yield broker
         finally:
@@ -124,20 +124,16 @@ class Lease:
 
     def _start_shared(self) -> Broker:
         try:
-            broker = self._launch(Topology(), self.run.folder / "shared")
+            broker = self.backend.shared(self.run.folder / "shared")
         except BrokerError as error:
             failure = {"type": type(error).__name__, "text": str(error)}
             self._failure_file.write_text(json.dumps(failure), "utf-8")
             raise
-        worker = os.environ.get("PYTEST_XDIST_WORKER", "")
-        self._state_file.write_text(json.dumps({**broker.state(), "started_by": worker}), "utf-8")
-        return broker
-
-    def _launch(self, topology: Topology, home: Path) -> Broker:
-        broker = self.backend.launch(topology, home)
         if (cluster := broker.state().get("cluster")) is not None:
             # It outlives the run, and nothing was made there yet.
             Ledger(self.run.cache).enter(self.run.prefix, self.run.owner, cluster)
+        worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+        self._state_file.write_text(json.dumps({**broker.state(), "started_by": worker}), "utf-8")
         return broker
 
     def _raise_known_failure(self) -> None:

@@ -130,22 +130,48 @@ def delete_leftovers(
     Raises:
         LeftBehind: some could not be deleted.
     """
-    from confluent_kafka import KafkaError
     from confluent_kafka.admin import AdminClient
 
     admin = AdminClient(dict(client))
-    topics: dict[str, Future[Any]] = (
-        admin.delete_topics(list(found.topics), operation_timeout=LIMIT, request_timeout=LIMIT)
-        if found.topics
-        else {}
-    )
-    refused = _refused(topics, {KafkaError.UNKNOWN_TOPIC_OR_PART})
+    refused = _delete_topics(admin, found.topics)
     if found.groups:
         _forget_settings(admin, found.groups)
         refused |= _delete_groups(admin, found.groups, tell)
     if refused:
         name, why = next(iter(refused.items()))
         raise _left_behind(f"{len(refused)} could not be deleted, such as {name!r} ({why})")
+
+
+def delete_at_once(client: Mapping[str, str], found: Leftovers) -> bool:
+    """Delete topics and groups, but for the groups with members that are not missed yet.
+
+    Args:
+        client: client properties.
+        found: what is to be deleted.
+
+    Returns:
+        Whether nothing of it is left.
+    """
+    from confluent_kafka.admin import AdminClient
+
+    admin = AdminClient(dict(client))
+    refused = _delete_topics(admin, found.topics)
+    if found.groups:
+        _forget_settings(admin, found.groups)
+        refused |= _undeleted_groups(admin, found.groups)
+    return not refused
+
+
+def _delete_topics(admin: AdminClient, topics: Sequence[str]) -> dict[str, str]:
+    """Delete topics; return those that could not be, each with the error."""
+    from confluent_kafka import KafkaError
+
+    if not topics:
+        return {}
+    asked: dict[str, Future[Any]] = admin.delete_topics(
+        list(topics), operation_timeout=LIMIT, request_timeout=LIMIT
+    )
+    return _refused(asked, {KafkaError.UNKNOWN_TOPIC_OR_PART})
 
 
 def _forget_settings(admin: AdminClient, groups: Sequence[str]) -> None:

@@ -22,22 +22,35 @@ STOP_LIMIT = 30.0
 
 
 class Node:
-    """One broker-and-controller process. Everything it writes lies below `home`."""
+    """One broker-and-controller process. What it writes lies below `home`, and `data`."""
 
-    def __init__(self, node_id: int, home: Path, port: int, controller_port: int) -> None:
+    def __init__(
+        self,
+        node_id: int,
+        home: Path,
+        port: int,
+        controller_port: int,
+        data: Path | None = None,
+    ) -> None:
+        """A node that does not run yet.
+
+        Args:
+            node_id: from 1.
+            home: its folder.
+            port: for clients.
+            controller_port: for the other nodes.
+            data: the folder of its data, where that is not below `home`.
+        """
         self.node_id = node_id
         self.home = home
         self.port = port
         self.controller_port = controller_port
+        self.data = data or home / "data"
         self.process: psutil.Process | None = None
 
     @property
     def address(self) -> str:
         return f"127.0.0.1:{self.port}"
-
-    @property
-    def data(self) -> Path:
-        return self.home / "data"
 
     @property
     def log_file(self) -> Path:

@@ -152,7 +152,11 @@ class Prepared:
         replicates metadata that its peers know, not the single node's.
         """
         source = self.folder / "single" if brokers == 1 else self._blank(node.node_id)
-        shutil.copytree(source, node.data)
+        # Whole or not at all: who is killed meanwhile must not leave half of it to the next.
+        partial = node.data.with_name(f"{node.data.name}.partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        shutil.copytree(source, partial)
+        partial.rename(node.data)
 
     def _blank(self, node_id: int) -> Path:
         blank = self.folder / f"blank-{node_id}"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import psutil
 
@@ -12,6 +14,8 @@ from kafkalab.waiting import Expired, wait_until
 
 # A killed process is gone at once, unless the disk it writes to hangs.
 END_LIMIT = 30.0
+
+KAFKA_MAIN = "kafka.Kafka"
 
 
 def is_running(process: psutil.Process) -> bool:
@@ -64,3 +68,17 @@ def kill(processes: Sequence[psutil.Process]) -> None:
             suspect="a disk or file system that hangs.",
             remedy="look at the process, then run again.",
         ) from error
+
+
+def brokers_of(folder: Path) -> Iterator[psutil.Process]:
+    """The JVMs of brokers whose files lie in a folder."""
+    # The process may have been told of the folder by another way to it, such as a link.
+    real = folder.resolve()
+    for process in psutil.process_iter():
+        try:
+            line = process.cmdline()
+        except psutil.Error:
+            continue
+        paths = (Path(part) for part in line if part.startswith(os.sep))
+        if KAFKA_MAIN in line and any(path.resolve().is_relative_to(real) for path in paths):
+            yield process

@@ -23,16 +23,13 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from kafkalab.brokers.cache import cache_not_writable, make_folder
 from kafkalab.brokers.engine import remove_containers_of
 from kafkalab.brokers.marks import Mark, read_mark
 from kafkalab.brokers.names import run_prefix
 from kafkalab.brokers.owner import Machine, Owner
-from kafkalab.brokers.processes import kill
+from kafkalab.brokers.processes import brokers_of, kill
 
-KAFKA_MAIN = "kafka.Kafka"
 # Broker logs of so many runs are kept.
 KEPT_LOGS = 10
 
@@ -150,7 +147,7 @@ class Run:
         return self.folder / "lock"
 
     def _end_brokers(self) -> None:
-        kill(list(_jvms_of(self.folder)))
+        kill(list(brokers_of(self.folder)))
         if self.backend == "container":
             remove_containers_of(self.folder.name)
 
@@ -218,16 +215,3 @@ def workshop(cache: Path) -> Iterator[Path]:
         yield run.folder
     finally:
         run.close()
-
-
-def _jvms_of(folder: Path) -> Iterator[psutil.Process]:
-    # The process may have been told of the folder by another way to it, such as a link.
-    real = folder.resolve()
-    for process in psutil.process_iter():
-        try:
-            line = process.cmdline()
-        except psutil.Error:
-            continue
-        paths = (Path(part) for part in line if part.startswith(os.sep))
-        if KAFKA_MAIN in line and any(path.resolve().is_relative_to(real) for path in paths):
-            yield process

@@ -1,0 +1,444 @@
+"""The live lab: a Kafka that stays until it is taken down, and is found by its own state file.
+
+Its folder in the cache has a mark, which says what it is, and, once Kafka is ready, its state.
+Whatever answers at a port is nobody's lab: a run takes the one whose processes the state names,
+if its version and settings are those that the run would start itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import shutil
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock, Timeout
+
+from kafkalab.brokers import Broker, Stay, Steps, Termination, Topology
+from kafkalab.brokers.cache import cache_not_writable, is_safe, make_folder
+from kafkalab.brokers.container import ContainerBackend, volume_of
+from kafkalab.brokers.embedded import EmbeddedBackend
+from kafkalab.brokers.engine import RUN_LABEL, find_engine, remove_containers_of
+from kafkalab.brokers.errors import StartFailed
+from kafkalab.brokers.ledger import Ledger
+from kafkalab.brokers.leftovers import delete_at_once, leftovers
+from kafkalab.brokers.marks import Mark, read_mark
+from kafkalab.brokers.owner import Machine, Owner
+from kafkalab.brokers.processes import brokers_of, kill
+from kafkalab.brokers.properties import lab_settings
+
+if TYPE_CHECKING:
+    from confluent_kafka.admin import AdminClient
+    from docker.models.containers import Container
+
+MARK = "lab.json"
+STATE = "state.json"
+# Another `kafkalab up` may be preparing Kafka: fetching on a slow line takes minutes.
+LOCK_LIMIT = 600.0
+# A lab that is well answers in milliseconds.
+ANSWER_LIMIT = 10.0
+
+Starter = EmbeddedBackend | ContainerBackend
+"""what starts a lab's nodes"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabMark(Mark):
+    """What a lab's folder says of it; its name is the folder's, its owner who started it."""
+
+    backend: str
+    """whose nodes they are: embedded or container"""
+    version: str
+    """of Apache Kafka, as in 4.4.0"""
+    image: str
+    """of the containers; empty where there are none"""
+    brokers: int
+    settings: str
+    """the digest of the lab's settings"""
+    data: str
+    """the folder that keeps its data; empty where the data goes with it"""
+    began: float
+    """seconds since the epoch"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataMark(Mark):
+    """What marks a folder with data that was kept; its name is the folder's."""
+
+    backend: str
+    brokers: int
+
+
+@dataclass(frozen=True)
+class LiveLab:
+    """A lab, as its folder tells it."""
+
+    folder: Path
+    mark: LabMark
+    broker: Mapping[str, Any]
+    """the broker's state"""
+    owners: tuple[Owner, ...]
+    """the processes of its nodes; none where they are containers"""
+
+    @property
+    def ports(self) -> tuple[int, ...]:
+        """For clients, one for each node in the order of their ids."""
+        return tuple(row["port"] for row in self.broker["nodes"])
+
+    @property
+    def is_here(self) -> bool:
+        """Whether this machine can tell of it: a cache folder may be shared by several."""
+        return self.mark.owner.machine.is_here()
+
+    def running(self) -> int:
+        """How many of its nodes run."""
+        if self.mark.backend == "embedded":
+            return sum(owner.is_known_to_be_alive() for owner in self.owners)
+        return len(_running_containers(self.mark.name)) if self.is_here else 0
+
+    def why_unfit(self, version: str, image: str) -> str:
+        """Why a run cannot use it; empty where it can.
+
+        Args:
+            version: the Kafka that the run would start.
+            image: the one that the run was told to use; empty where it was told none.
+        """
+        mark = self.mark
+        if mark.version != version:
+            return f"it is Kafka {mark.version}, not {version}"
+        if image and mark.image != image:
+            return f"it is no container of {image}"
+        if mark.settings != digest_of_settings(version):
+            return "another kafkalab has started it, with other settings"
+        if mark.brokers != 1:
+            return f"it has {mark.brokers} brokers, and facts are stated for one"
+        return ""
+
+    def attached(self, starter: Starter) -> Broker:
+        """Its broker, for whoever ends or asks it."""
+        return starter.attach(self.broker)
+
+
+class LiveBroker:
+    """A lab's broker as a run uses it (see `kafkalab.brokers.Broker`): it is not the run's own."""
+
+    def __init__(self, broker: Broker, cluster: str) -> None:
+        """Use a broker.
+
+        Args:
+            broker: of the lab.
+            cluster: the id that it tells of itself.
+        """
+        self._broker = broker
+        self.cluster = cluster
+        self.bootstrap = broker.bootstrap
+        self.node_ids = broker.node_ids
+        self.running_ids = broker.running_ids
+        self.version = broker.version
+        self.capabilities = broker.capabilities
+        self.client_properties = broker.client_properties
+        self.kill = broker.kill
+        self.start = broker.start
+        self.log_dir = broker.log_dir
+        self.log_tail = broker.log_tail
+        self.check_alive = broker.check_alive
+
+    def state(self) -> dict[str, Any]:
+        return {
+            **self._broker.state(),
+            "start_seconds": 0.0,
+            "notes": [],
+            "cluster": self.cluster,
+        }
+
+    def close(self) -> None:
+        """It goes on without us."""
+
+
+class LiveBackend:
+    """Uses the lab that is up (see `kafkalab.brokers.Backend`); one test's own broker is started.
+
+    What its runs make is deleted from it when they end, and what a run that was killed has left
+    when the next one begins.
+    """
+
+    name = "lab"
+
+    def __init__(self, lab: LiveLab, starter: Starter, cache: Path) -> None:
+        """Use a lab.
+
+        Args:
+            lab: which.
+            starter: of brokers for one test alone.
+            cache: the folder of the ledger.
+        """
+        self.lab = lab
+        self._starter = starter
+        self._cache = cache
+        self.starts = starter.name
+        self.kafka_version = lab.mark.version
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        return self._starter.capabilities
+
+    def describe(self) -> str:
+        return f"the lab that is up at {self._broker().bootstrap}: {self._starter.describe()}"
+
+    def prepare(self, steps: Steps) -> None:
+        self._starter.prepare(steps)
+
+    def launch(self, topology: Topology, home: Path) -> Broker:
+        return self._starter.launch(topology, home)
+
+    def shared(self, home: Path) -> LiveBroker:  # noqa: ARG002 - as the Protocol has it
+        from confluent_kafka.admin import AdminClient
+
+        broker = self._broker()
+        admin = AdminClient(dict(broker.client_properties()))
+        cluster = _cluster_of(admin)
+        if cluster is None:
+            broker.check_alive()
+            raise StartFailed(
+                f"The lab that is up at {broker.bootstrap} does not answer within "
+                f"{ANSWER_LIMIT:.0f} s.",
+                suspect="a machine under heavy load, or a lab that hangs.",
+                remedy="run `kafkalab down`, then run again: a broker is started for the run.",
+                log=broker.log_tail(),
+            )
+        self._clear_dead_runs(cluster)
+        return LiveBroker(broker, cluster)
+
+    def attach(self, state: Mapping[str, Any]) -> LiveBroker:
+        return LiveBroker(self._starter.attach(state), state["cluster"])
+
+    def end_run(self, prefix: str, tell: Callable[[str], None]) -> bool:  # noqa: ARG002
+        """Delete the topics and groups of a run.
+
+        Groups whose members are not missed yet are left to the next run: who learns does not
+        wait for them.
+
+        Raises:
+            BrokerError: the lab did not tell what there is.
+        """
+        if not self.lab.running():
+            # All of it went with the lab.
+            return True
+        client = self._broker().client_properties()
+        return delete_at_once(client, leftovers(client, prefix))
+
+    def _broker(self) -> Broker:
+        return self.lab.attached(self._starter)
+
+    def _clear_dead_runs(self, cluster: str) -> None:
+        ledger, client = Ledger(self._cache), self._broker().client_properties()
+        for entry in ledger:
+            is_over = entry.cluster == cluster and entry.owner.is_known_to_be_dead()
+            if is_over and delete_at_once(client, leftovers(client, entry.name)):
+                ledger.strike_out(entry.name)
+
+
+class Labs:
+    """The labs of a cache folder: at most one of this machine is up."""
+
+    def __init__(self, cache: Path) -> None:
+        self.cache = cache
+        self._folder = cache / "labs"
+
+    def __iter__(self) -> Iterator[LiveLab]:
+        """Those that were ready once, also those that have ended, and those of other machines."""
+        with contextlib.suppress(OSError):
+            for folder in sorted(self._folder.iterdir()):
+                if (lab := _lab_at(folder)) is not None:
+                    yield lab
+
+    def find(self) -> LiveLab | None:
+        """The lab that is up here; None where there is none."""
+        return next((lab for lab in self if lab.is_here and lab.running()), None)
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Let nobody else start or end a lab meanwhile.
+
+        Raises:
+            BrokerError: somebody else does for a long time, or the folder cannot be written.
+        """
+        try:
+            make_folder(self._folder)
+            with FileLock(self._folder / "lock", timeout=LOCK_LIMIT):
+                yield
+        except Timeout as error:
+            raise StartFailed(
+                f"Another `kafkalab up` or `down` has been at work for {LOCK_LIMIT:.0f} s.",
+                suspect="a slow network, or one that hangs.",
+                remedy="end that one, then try again.",
+            ) from error
+        except OSError as error:
+            raise cache_not_writable(self.cache, error) from error
+
+    def start(
+        self, starter: Starter, brokers: int, ports: tuple[int, ...], *, keep_data: bool
+    ) -> LiveLab:
+        """Start a lab; under the lock, and while none is up.
+
+        Args:
+            starter: what starts its nodes.
+            brokers: how many nodes; the first three are controllers, too.
+            ports: for clients, one for each node; empty where any will do.
+            keep_data: whether its data outlives it, and is used again.
+
+        Raises:
+            BrokerError: it could not be started; nothing of it is left running.
+        """
+        self.clear()
+        version = starter.kafka_version
+        data = self.data_of(starter.name, version, brokers) if keep_data else None
+        folder = self._folder / uuid.uuid4().hex[:12]
+        mark = LabMark(
+            name=folder.name,
+            owner=Owner.me(),
+            backend=starter.name,
+            version=version,
+            image=starter.image if isinstance(starter, ContainerBackend) else "",
+            brokers=brokers,
+            settings=digest_of_settings(version),
+            data=str(data or ""),
+            began=time.time(),
+        )
+        make_folder(folder)
+        mark.write(folder / MARK)
+        if data is not None:
+            _mark_data(data, mark)
+        try:
+            topology = Topology(brokers=brokers, controllers=brokers, settings=_replicated(brokers))
+            broker = starter.launch(topology, folder / "nodes", Stay(ports, data))
+        except BaseException:
+            self._end(folder, mark)
+            raise
+        return self._write_state(folder, mark, broker)
+
+    def _write_state(self, folder: Path, mark: LabMark, broker: Broker) -> LiveLab:
+        state = broker.state()
+        pids = [row["pid"] for row in state["nodes"] if "pid" in row]
+        owners = [Owner.of(pid) for pid in pids]
+        text = json.dumps({"broker": state, "owners": [asdict(owner) for owner in owners]})
+        draft = folder / f"{STATE}.new"
+        draft.write_text(text, "utf-8")
+        # Whole or not at all.
+        draft.replace(folder / STATE)
+        return LiveLab(folder, mark, state, tuple(owners))
+
+    def stop(self, lab: LiveLab, starter: Starter) -> None:
+        """End a lab; under the lock. Where its data is kept, it ends with grace."""
+        if lab.mark.data:
+            broker = lab.attached(starter)
+            for node_id in broker.node_ids:
+                broker.kill(node_id, Termination.GRACEFUL)
+        self._end(lab.folder, lab.mark)
+
+    def clear(self) -> None:
+        """End and remove all that is left of labs that have ended; under the lock.
+
+        Where that cannot be told from here, as of another machine, a lab is left alone.
+        """
+        for folder in self._folder.iterdir():
+            mark = None if folder.is_symlink() else read_mark(folder / MARK, LabMark, folder.name)
+            if mark is not None and mark.owner.machine.is_here():
+                self._end(folder, mark)
+
+    def data_of(self, backend: str, version: str, brokers: int) -> Path:
+        """The folder that keeps data: each Kafka has its own, as an older one cannot read it."""
+        return self.cache / "lab-data" / f"{backend}-{version}-{brokers}"
+
+    def kept(self) -> list[Path]:
+        """The folders with data that was kept."""
+        folders = sorted((self.cache / "lab-data").glob("*"))
+        return [each for each in folders if _data_mark(each) is not None]
+
+    def delete_data(self, folder: Path) -> None:
+        """Delete data that was kept; while no lab uses it."""
+        mark = _data_mark(folder)
+        if mark is None:
+            return
+        if mark.backend == "container" and (client := find_engine()) is not None:
+            names = {volume_of(folder, node_id) for node_id in range(1, mark.brokers + 1)}
+            for volume in client.volumes.list():
+                if volume.name in names:
+                    volume.remove(force=True)
+        shutil.rmtree(folder)
+
+    def _end(self, folder: Path, mark: LabMark) -> None:
+        kill(list(brokers_of(folder)))
+        if mark.backend == "container":
+            remove_containers_of(mark.name)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def digest_of_settings(version: str) -> str:
+    """What tells the settings of one kafkalab's labs from those of another."""
+    rows = sorted(lab_settings(version).items())
+    return hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:12]
+
+
+def _replicated(brokers: int) -> dict[str, str]:
+    """What several brokers need, so that the loss of one is survived as in a real cluster."""
+    if brokers == 1:
+        return {}
+    replicas, least = str(min(brokers, 3)), str(min(brokers, 3) - 1)
+    return {
+        "default.replication.factor": replicas,
+        "min.insync.replicas": least,
+        "offsets.topic.replication.factor": replicas,
+        "transaction.state.log.replication.factor": replicas,
+        "transaction.state.log.min.isr": least,
+        "share.coordinator.state.topic.replication.factor": replicas,
+        "share.coordinator.state.topic.min.isr": least,
+    }
+
+
+def _lab_at(folder: Path) -> LiveLab | None:
+    """The lab of a folder; None where it is none, or was never ready, or others could change it."""
+    mark = None if folder.is_symlink() else read_mark(folder / MARK, LabMark, folder.name)
+    if mark is None or not is_safe(folder) or not is_safe(folder / STATE):
+        return None
+    try:
+        state = json.loads((folder / STATE).read_text("utf-8"))
+        owners = (Owner(**{**row, "machine": Machine(**row["machine"])}) for row in state["owners"])
+        lab = LiveLab(folder, mark, state["broker"], tuple(owners))
+        return lab if lab.ports else None
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return None
+
+
+def _running_containers(lab: str) -> list[Container]:
+    client = find_engine()
+    if client is None:
+        return []
+    return client.containers.list(filters={"label": f"{RUN_LABEL}={lab}"})
+
+
+def _data_mark(folder: Path) -> DataMark | None:
+    return None if folder.is_symlink() else read_mark(folder / MARK, DataMark, folder.name)
+
+
+def _mark_data(data: Path, mark: LabMark) -> None:
+    make_folder(data)
+    DataMark(name=data.name, owner=mark.owner, backend=mark.backend, brokers=mark.brokers).write(
+        data / MARK
+    )
+
+
+def _cluster_of(admin: AdminClient) -> str | None:
+    """The id that a cluster tells of itself; None where it does not answer."""
+    from confluent_kafka import KafkaException
+
+    try:
+        return admin.list_topics(timeout=ANSWER_LIMIT).cluster_id or ""
+    except KafkaException:
+        return None
