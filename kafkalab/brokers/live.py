@@ -25,13 +25,14 @@ from kafkalab.brokers.cache import cache_not_writable, is_safe, make_folder
 from kafkalab.brokers.container import ContainerBackend, volume_of
 from kafkalab.brokers.embedded import EmbeddedBackend
 from kafkalab.brokers.engine import RUN_LABEL, find_engine, remove_containers_of
-from kafkalab.brokers.errors import StartFailed
+from kafkalab.brokers.errors import PortTaken, StartFailed
 from kafkalab.brokers.ledger import Ledger
 from kafkalab.brokers.leftovers import delete_at_once, leftovers
 from kafkalab.brokers.marks import Mark, read_mark
 from kafkalab.brokers.owner import Machine, Owner
+from kafkalab.brokers.ports import is_free
 from kafkalab.brokers.processes import brokers_of, kill
-from kafkalab.brokers.properties import lab_settings
+from kafkalab.brokers.properties import SETTINGS_FOR_KEPT_DATA, lab_settings
 
 if TYPE_CHECKING:
     from confluent_kafka.admin import AdminClient
@@ -283,19 +284,27 @@ class Labs:
             raise cache_not_writable(self.cache, error) from error
 
     def start(
-        self, starter: Starter, brokers: int, ports: tuple[int, ...], *, keep_data: bool
+        self, starter: Starter, brokers: int, port: int | None, *, keep_data: bool
     ) -> LiveLab:
         """Start a lab; under the lock, and while none is up.
 
         Args:
             starter: what starts its nodes.
             brokers: how many nodes; the first three are controllers, too.
-            ports: for clients, one for each node; empty where any will do.
+            port: for clients of the first node, the next ones of the others; None: any.
             keep_data: whether its data outlives it, and is used again.
 
         Raises:
+            PortTaken: something else has one of the ports.
             BrokerError: it could not be started; nothing of it is left running.
         """
+        ports = tuple(range(port, port + brokers)) if port else ()
+        if taken := [each for each in ports if not is_free(each)]:
+            raise PortTaken(
+                f"Port {taken[0]} is in use.",
+                suspect="another process listens there.",
+                remedy="name another port with --port.",
+            )
         self.clear()
         version = starter.kafka_version
         data = self.data_of(starter.name, version, brokers) if keep_data else None
@@ -316,7 +325,8 @@ class Labs:
         if data is not None:
             _mark_data(data, mark)
         try:
-            topology = Topology(brokers=brokers, controllers=brokers, settings=_replicated(brokers))
+            settings = {**_replicated(brokers), **(SETTINGS_FOR_KEPT_DATA if data else {})}
+            topology = Topology(brokers=brokers, controllers=brokers, settings=settings)
             broker = starter.launch(topology, folder / "nodes", Stay(ports, data))
         except BaseException:
             self._end(folder, mark)

@@ -79,6 +79,18 @@ class Node:
         """Whether the process lives."""
         return self.process is not None and is_running(self.process)
 
+    def listens(self) -> bool:
+        """Whether it is this process that clients reach at the port."""
+        if self.process is None:
+            return False
+        try:
+            found = self.process.net_connections("tcp")
+        except psutil.Error:
+            # It has ended.
+            return False
+        listening = {each.laddr.port for each in found if each.status == psutil.CONN_LISTEN}
+        return self.port in listening
+
     def stop(self, how: Termination, limit: float = STOP_LIMIT) -> None:
         """End the process; it is gone on return.
 
@@ -134,7 +146,8 @@ def wait_until_ready(nodes: Sequence[Node]) -> float:
         for node in nodes:
             if not node.is_running():
                 raise node.failure()
-        if probe.brokers(0.3) >= len(nodes):
+        # Something else may answer at a node's port: then the node is about to end.
+        if probe.brokers(0.3) >= len(nodes) and all(node.listens() for node in nodes):
             return time.monotonic() - started
     raise StartFailed(
         f"Kafka did not answer within {START_LIMIT:.0f} s.",

@@ -63,6 +63,9 @@ SETTINGS_FOR_4_0: Mapping[str, str] = {
     "broker.heartbeat.interval.ms": "500",
 }
 
+# A node that was killed and comes back to its data waits for the same.
+SETTINGS_FOR_KEPT_DATA = SETTINGS_FOR_4_0
+
 # For the topology of a test that kills nodes and starts them again, and for no other: on a
 # loaded machine a broker can stall for a second, and then nothing has a leader.
 RESTART_SETTINGS: Mapping[str, str] = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
@@ -16,9 +17,10 @@ from kafkalab import typed
 from kafkalab.brokers.choose import backend_named, choose_starter, starter_of
 from kafkalab.brokers.container import ContainerBackend
 from kafkalab.brokers.embedded import EmbeddedBackend
+from kafkalab.brokers.errors import PortTaken
 from kafkalab.brokers.ledger import Ledger
 from kafkalab.brokers.live import Labs, LiveLab, Starter
-from kafkalab.brokers.ports import free_ports, is_free
+from kafkalab.brokers.ports import is_free
 from kafkalab.cli import output
 from kafkalab.cli.options import (
     BackendOption,
@@ -76,7 +78,7 @@ def up(
             _require_same(lab, starter, brokers, port, keep_data=keep_data)
             output.line(f"It is up already, since {_since(lab)}: {_title(lab)}", style="bold")
     bootstrap = _bootstrap(lab, settings)
-    _show_topics(bootstrap)
+    _show_topics(bootstrap, lab.mark.brokers)
     _show_how(bootstrap, lab)
 
 
@@ -94,13 +96,20 @@ def _starter(settings: Settings) -> Starter:
 def _started(
     labs: Labs, starter: Starter, brokers: int, port: int | None, *, keep_data: bool
 ) -> LiveLab:
-    ports = _ports(brokers, port)
+    if port is not None:
+        _require_free(port, brokers)
     with Bar() as bar:
         starter.prepare(bar)
     began = time.monotonic()
     output.line("Kafka is starting ...", style="dim")
+    first = port or USUAL_PORT
     try:
-        lab = labs.start(starter, brokers, ports, keep_data=keep_data)
+        try:
+            lab = labs.start(starter, brokers, first, keep_data=keep_data)
+        except PortTaken:
+            if port is not None:
+                raise
+            lab = labs.start(starter, brokers, None, keep_data=keep_data)
     except KeyboardInterrupt:
         output.line()
         raise typer.Exit(typed.ENDED_BY_CTRL_C) from None
@@ -111,18 +120,13 @@ def _started(
     return lab
 
 
-def _ports(brokers: int, port: int | None) -> tuple[int, ...]:
-    first = port or USUAL_PORT
-    wanted = tuple(range(first, first + brokers))
-    taken = [each for each in wanted if not is_free(each)]
-    if not taken:
-        return wanted
-    if port is not None:
-        raise WrongValue(
-            f"--port {port}: something listens on {taken[0]} already: name another, "
-            "or leave it out, and a free one is taken"
-        )
-    return tuple(free_ports(brokers))
+def _require_free(port: int, brokers: int) -> None:
+    for each in range(port, port + brokers):
+        if not is_free(each):
+            raise WrongValue(
+                f"--port {port}: something listens on {each} already: name another, "
+                "or leave it out, and a free one is taken"
+            )
 
 
 def _require_same(
@@ -159,9 +163,10 @@ def _bootstrap(lab: LiveLab, settings: Settings) -> str:
     return lab.attached(starter_of(lab, settings.cache)).bootstrap
 
 
-def _show_topics(bootstrap: str) -> None:
+def _show_topics(bootstrap: str, replicas: int) -> None:
+    definitions = [replace(topic, replicas=replicas) for topic in DEMO_TOPICS]
     try:
-        done = provision({"bootstrap.servers": bootstrap, "log_level": 0}, DEMO_TOPICS)
+        done = provision({"bootstrap.servers": bootstrap, "log_level": 0}, definitions)
     except (KafkaException, NotKnownEverywhere) as error:
         raise WrongValue(
             f"the lab at {bootstrap} did not create its topics ({error}): "
@@ -252,7 +257,7 @@ def ps(
     settings = Settings.from_environment(cache=cache)
     rows = [_row(lab, settings) for lab in Labs(settings.cache)]
     if as_json:
-        output.whole(json.dumps(rows, indent=2))
+        typer.echo(json.dumps(rows, indent=2))
         return
     if not rows:
         output.line("No lab is up. This starts one:")
