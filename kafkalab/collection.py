@@ -33,8 +33,37 @@ NEIGHBOURS_MARKERS = {
 }
 """markers that facts have, by the plugin that makes something of them"""
 
+FACTS_BESIDE = "kafkalab_facts"
+"""the ini setting by which a project's pytest runs the facts beside its own tests"""
+
 SCOPES = ("session", "package", "module", "class", "function")
 """pytest's, in the order in which it sets fixtures up"""
+
+
+def asks_for_facts(config: pytest.Config) -> bool:
+    """Whether pytest is to run the facts, though none was named.
+
+    The ini file says so; as with pytest's `testpaths`, it counts where pytest is called
+    without a path in the root folder.
+    """
+    return (
+        bool(config.getini(FACTS_BESIDE))
+        and config.args_source is not pytest.Config.ArgsSource.ARGS
+        and config.invocation_params.dir == config.rootpath
+    )
+
+
+def add_facts(config: pytest.Config, lessons: Path) -> None:
+    """Have pytest collect the facts, beside what it collects anyway.
+
+    Args:
+        config: whose arguments are not used yet.
+        lessons: the folder of the facts.
+    """
+    config.args.append(str(lessons))
+    # pytest 9 drops a folder below another as a duplicate. But it never enters the virtual
+    # environment that stands in a project, where installed facts are.
+    config.option.keepduplicates = True
 
 
 class FactModule(pytest.Module):

@@ -20,6 +20,7 @@ from kafkalab.brokers.errors import BrokerError
 from kafkalab.collection import FactModule
 from kafkalab.config import KNOBS
 from kafkalab.curriculum import BadManifest
+from kafkalab.curriculum.experiment import FOLDER as EXPERIMENTS
 from kafkalab.lab import WORKER_INPUT, Lab, lab_key
 from kafkalab.learning_log.terminal import StepLines, Terminal
 from kafkalab.readable import readable
@@ -57,6 +58,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         text = f"{knob.help}; environment {knob.variable}, ini {knob.ini}"
         group.addoption(knob.flag, dest=knob.ini, default=None, help=text)
         parser.addini(knob.ini, text, default="")
+    parser.addini(
+        collection.FACTS_BESIDE,
+        "whether pytest without a path, in the root folder, runs kafkalab's facts beside the "
+        "project's tests",
+        type="bool",
+        default=False,
+    )
     group.addoption(
         questions.FLAG,
         action="store_true",
@@ -72,6 +80,8 @@ def pytest_configure(config: pytest.Config) -> None:
     preflight.check_root(config)
     try:
         lab = config.stash[lab_key] = Lab(config)
+        if lab.adds_facts:
+            collection.add_facts(config, lab.curriculum.folder)
         if lab.is_active:
             _prepare_for_facts(config, lab)
         if lab.is_active and not lab.is_worker:
@@ -186,10 +196,13 @@ def pytest_configure_node(node: Any) -> None:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    lab = config.stash[lab_key]
+    if lab.adds_facts and collection_path == config.rootpath / EXPERIMENTS:
+        # They may fail, and are run by name.
+        return True
     # `-k task_1_3` can only mean one module: to import the others, in every worker, would
     # take as long as several of its facts.
     named = TASK_NAME.fullmatch(config.option.keyword or "")
-    lab = config.stash[lab_key]
     if named is None or not lab.is_active or not lab.curriculum.is_task_module(collection_path):
         return None
     return True if named[0] not in collection_path.stem else None
