@@ -54,16 +54,27 @@ def asks_for_facts(config: pytest.Config) -> bool:
 
 
 def add_facts(config: pytest.Config, lessons: Path) -> None:
-    """Have pytest collect the facts, beside what it collects anyway.
+    """Have pytest collect the facts, beside what its `testpaths` names.
 
     Args:
         config: whose arguments are not used yet.
         lessons: the folder of the facts.
+
+    Raises:
+        UsageError: `testpaths` does not tell the project's tests from the facts.
     """
-    config.args.append(str(lessons))
-    # pytest 9 drops a folder below another as a duplicate. But it never enters the virtual
-    # environment that stands in a project, where installed facts are.
-    config.option.keepduplicates = True
+    is_found = config.args_source is pytest.Config.ArgsSource.TESTPATHS
+    own = list(config.args) if is_found else []
+    # Whoever has pytest look through a folder that the facts are below, as those of a virtual
+    # environment in the project are, gets the tests of all that is installed there.
+    if not config.getini("testpaths") or any(
+        lessons.is_relative_to((config.rootpath / each).resolve()) for each in own
+    ):
+        raise pytest.UsageError(
+            f"{FACTS_BESIDE} runs the facts beside your own tests: name the folder of yours in "
+            f"{config.inipath}, as in testpaths = tests"
+        )
+    config.args[:] = [*own, str(lessons)]
 
 
 class FactModule(pytest.Module):

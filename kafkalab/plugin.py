@@ -20,7 +20,6 @@ from kafkalab.brokers.errors import BrokerError
 from kafkalab.collection import FactModule
 from kafkalab.config import KNOBS
 from kafkalab.curriculum import BadManifest
-from kafkalab.curriculum.experiment import FOLDER as EXPERIMENTS
 from kafkalab.lab import WORKER_INPUT, Lab, lab_key
 from kafkalab.learning_log.terminal import StepLines, Terminal
 from kafkalab.readable import readable
@@ -60,8 +59,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         parser.addini(knob.ini, text, default="")
     parser.addini(
         collection.FACTS_BESIDE,
-        "whether pytest without a path, in the root folder, runs kafkalab's facts beside the "
-        "project's tests",
+        "whether pytest without a path, in the root folder, runs kafkalab's facts beside the tests "
+        "in testpaths",
         type="bool",
         default=False,
     )
@@ -196,13 +195,10 @@ def pytest_configure_node(node: Any) -> None:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    lab = config.stash[lab_key]
-    if lab.adds_facts and collection_path == config.rootpath / EXPERIMENTS:
-        # They may fail, and are run by name.
-        return True
     # `-k task_1_3` can only mean one module: to import the others, in every worker, would
     # take as long as several of its facts.
     named = TASK_NAME.fullmatch(config.option.keyword or "")
+    lab = config.stash[lab_key]
     if named is None or not lab.is_active or not lab.curriculum.is_task_module(collection_path):
         return None
     return True if named[0] not in collection_path.stem else None

@@ -16,6 +16,7 @@ import typer
 from kafkalab import __version__
 from kafkalab.cli import output
 from kafkalab.cli.options import WrongValue
+from kafkalab.collection import FACTS_BESIDE
 from kafkalab.config import PACKAGE
 from kafkalab.learning_log.commands import shown_folder
 from kafkalab.learning_log.written import write_whole
@@ -29,7 +30,8 @@ DISTRIBUTION = "pytest-kafkalab"
 """what an index calls it: there, kafkalab is another project"""
 
 PYTEST_INI = "pytest.ini"
-FACTS_ARE_ON = re.compile(r"^\s*kafkalab_facts\s*=", re.MULTILINE)
+FACTS_ARE_ON = re.compile(rf"^\s*{FACTS_BESIDE}\s*=", re.MULTILINE)
+OWN_TESTS_ARE_NAMED = re.compile(r"^\s*testpaths\s*=", re.MULTILINE)
 
 # Each with the table that makes pytest read it, in the order in which pytest looks; some are
 # read whatever they hold.
@@ -53,7 +55,7 @@ def init(
     """
     project = folder.expanduser().absolute()
     _require_fit(project)
-    settings = _settings_of(project)
+    settings, has_files = _settings_of(project), _has_files(project)
     made, kept = [], []
     for template, name in _templates():
         path = project / name
@@ -66,6 +68,8 @@ def init(
     _tell("There already, and left as they are:", kept)
     if settings is not None and not FACTS_ARE_ON.search(_text_of(settings)):
         _tell_settings(settings)
+    if PYTEST_INI in made and has_files:
+        output.line("`pytest` alone runs your tests in tests/: name other folders in pytest.ini.")
     _tell_next(project)
 
 
@@ -84,6 +88,11 @@ def _require_fit(project: Path) -> None:
                 f"{project} is in a clone of kafkalab, which has all of this: begin there with "
                 "kafkalab learn 1.1, or name a folder elsewhere"
             )
+
+
+def _has_files(project: Path) -> bool:
+    """Whether there is anything of the user's, beside what is hidden."""
+    return project.is_dir() and any(not each.name.startswith(".") for each in project.iterdir())
 
 
 def _settings_of(project: Path) -> Path | None:
@@ -144,10 +153,15 @@ def _tell(heading: str, names: list[str]) -> None:
 def _tell_settings(path: Path) -> None:
     """Say what to write into settings that are the user's."""
     output.line(
-        f"Your settings for pytest stay yours. To have `pytest -k task_1_3` find the facts, add "
-        f"to them, in {path.name}:"
+        f"Your settings for pytest stay yours. To have `pytest -k task_1_3` find the facts, add to "
+        f"those in {path.name}:"
     )
-    output.whole("kafkalab_facts = true", indent=2)
+    if not OWN_TESTS_ARE_NAMED.search(_text_of(path)):
+        # Of the folders of the user's own tests; these are the ones that were made.
+        output.whole(
+            'testpaths = ["tests"]' if path.suffix == ".toml" else "testpaths = tests", indent=2
+        )
+    output.whole(f"{FACTS_BESIDE} = true", indent=2)
 
 
 def _tell_next(project: Path) -> None:
