@@ -35,9 +35,10 @@ OWN_TESTS_ARE_NAMED = re.compile(r"^\s*testpaths\s*=", re.MULTILINE)
 
 # Each with the table that makes pytest read it, in the order in which pytest looks; some are
 # read whatever they hold.
-OTHER_SETTINGS = {
+SETTINGS = {
     "pytest.toml": "",
     ".pytest.toml": "",
+    PYTEST_INI: "",
     ".pytest.ini": "",
     "pyproject.toml": r"^\s*\[tool\.pytest\b",
     "tox.ini": r"^\s*\[pytest\]",
@@ -53,17 +54,18 @@ def init(
     It has my_lab/, reports/, settings for pytest, requirements.txt, a README and a
     workflow that judges your components. A file that is there already stays as it is.
     """
-    project = folder.expanduser().absolute()
-    _require_fit(project)
-    settings, has_files = _settings_of(project), _has_files(project)
-    made, kept = [], []
-    for template, name in _templates():
-        path = project / name
-        if os.path.lexists(path):
-            kept.append(name)
-        elif name != PYTEST_INI or settings is None:
-            _write(path, template.read_text("utf-8"))
-            made.append(name)
+    try:
+        project = folder.expanduser().absolute()
+        _require_fit(project)
+        settings, has_files = _settings_of(project), _has_files(project)
+        made, kept = _make(project, with_settings=settings is None)
+    except (OSError, RuntimeError) as error:
+        # A home that is nobody's is a RuntimeError.
+        what = getattr(error, "filename", None) or folder
+        raise WrongValue(
+            f"{what} cannot be made: {getattr(error, 'strerror', None) or error}: "
+            "check the rights of its folder, or name another, as in kafkalab init kafka"
+        ) from error
     _tell(f"Made in {project}:", made)
     _tell("There already, and left as they are:", kept)
     if settings is not None and not FACTS_ARE_ON.search(_text_of(settings)):
@@ -71,6 +73,32 @@ def init(
     if PYTEST_INI in made and has_files:
         output.line("`pytest` alone runs your tests in tests/: name other folders in pytest.ini.")
     _tell_next(project)
+
+
+def _make(project: Path, *, with_settings: bool) -> tuple[list[str], list[str]]:
+    """Make what is missing.
+
+    Args:
+        project: the project's root, which need not be there.
+        with_settings: whether pytest's settings are to be made, too.
+
+    Returns:
+        What was made, and what was there already: paths from the root.
+
+    Raises:
+        OSError: something cannot be written; what was made before it stays.
+    """
+    made, kept = [], []
+    for template, name in _templates():
+        path = project / name
+        if os.path.lexists(path):
+            kept.append(name)
+        elif name != PYTEST_INI or with_settings:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            text = template.read_text("utf-8").replace("{requirement}", _requirement())
+            write_whole(path, text.encode())
+            made.append(name)
+    return made, kept
 
 
 def _require_fit(project: Path) -> None:
@@ -97,11 +125,9 @@ def _has_files(project: Path) -> bool:
 
 def _settings_of(project: Path) -> Path | None:
     """The file that pytest takes its settings from, and that is there already."""
-    if os.path.lexists(project / PYTEST_INI):
-        return project / PYTEST_INI
-    for name, table in OTHER_SETTINGS.items():
+    for name, table in SETTINGS.items():
         path = project / name
-        if path.is_file() and re.search(table, _text_of(path), re.MULTILINE):
+        if os.path.lexists(path) and re.search(table, _text_of(path), re.MULTILINE):
             return path
     return None
 
@@ -119,17 +145,6 @@ def _templates() -> Iterator[tuple[Path, str]]:
     for template in sorted(TEMPLATES.rglob("*")):
         if template.is_file():
             yield template, template.relative_to(TEMPLATES).as_posix().replace(DOT, ".")
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, text.replace("{requirement}", _requirement()).encode())
-    except OSError as error:
-        raise WrongValue(
-            f"{path} cannot be written: {error.strerror}: "
-            "check its folder's rights, or name another folder"
-        ) from error
 
 
 def _requirement() -> str:
