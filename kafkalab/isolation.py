@@ -181,6 +181,9 @@ class Isolation:
     def _unpacked(self, data: dict[str, Any]) -> pytest.TestReport:
         hook = self._config.hook
         report = hook.pytest_report_from_serializable(config=self._config, data=data)
+        if isinstance(report.longrepr, list):
+            # Of a skip: JSON knows no tuple, and pytest's JUnit XML nothing else.
+            report.longrepr = tuple(report.longrepr)
         return cast("pytest.TestReport", report)
 
     def _judged(

@@ -318,7 +318,6 @@ def test_settings_that_are_there_stay(
     ("name", "text"),
     [
         ("pyproject.toml", "[project]\nname = 'mine'\nversion = '1'\n"),
-        ("pyproject.toml", "no TOML ["),
         ("tox.ini", "[tox]\n"),
         ("setup.cfg", "[metadata]\nname = mine\n"),
     ],
