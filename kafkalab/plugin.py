@@ -57,6 +57,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         text = f"{knob.help}; environment {knob.variable}, ini {knob.ini}"
         group.addoption(knob.flag, dest=knob.ini, default=None, help=text)
         parser.addini(knob.ini, text, default="")
+    parser.addini(
+        collection.FACTS_BESIDE,
+        "whether pytest without a path, in the root folder, runs kafkalab's facts beside the tests "
+        "in testpaths",
+        type="bool",
+        default=False,
+    )
     group.addoption(
         questions.FLAG,
         action="store_true",
@@ -72,6 +79,8 @@ def pytest_configure(config: pytest.Config) -> None:
     preflight.check_root(config)
     try:
         lab = config.stash[lab_key] = Lab(config)
+        if lab.adds_facts:
+            collection.add_facts(config, lab.curriculum.folder)
         if lab.is_active:
             _prepare_for_facts(config, lab)
         if lab.is_active and not lab.is_worker:

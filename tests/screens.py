@@ -77,6 +77,11 @@ class Screen:
         self._fresh = ""
         self._process.send(keys)
 
+    def interrupt(self) -> None:
+        """Press Ctrl-C, whatever the program does."""
+        self._read()
+        self._process.send(CTRL_C)
+
     def resize(self, columns: int, rows: int) -> None:
         """Make the terminal another one in size, as who pulls at a window's corner."""
         self._read()

@@ -10,7 +10,7 @@ import typer
 
 from kafkalab import __version__
 from kafkalab.brokers.errors import BrokerError
-from kafkalab.cli import clean, experiment, learn, learning, log, output, own, setup, stuck
+from kafkalab.cli import clean, experiment, learn, learning, log, output, own, project, setup, stuck
 from kafkalab.cli.options import EITHER_NAME, WrongValue
 from kafkalab.curriculum import BadManifest
 from kafkalab.learning_log.acts import BadActs
@@ -26,6 +26,7 @@ app = typer.Typer(
 )
 app.command()(setup.prepare)
 app.command()(setup.doctor)
+app.command()(project.init)
 app.command()(learning.learn)
 app.command()(learn.facts)
 app.command("try")(experiment.try_)

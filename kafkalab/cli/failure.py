@@ -9,8 +9,10 @@ from kafkalab.curriculum import Curriculum
 from kafkalab.judging import Judgement, Place, called_by, place_of
 from kafkalab.learning_log.commands import shown_folder
 from kafkalab.learning_log.record import FactRecord
+from kafkalab.learning_log.summary import LONGEST_REASON
 from kafkalab.learning_log.verdicts import Verdict
 from kafkalab.learning_log.wording import why
+from kafkalab.readable import shortened
 
 # Lines of the learner's above and below the one that is meant.
 AROUND = 2
@@ -32,7 +34,7 @@ def show(
     style = "red" if fact.verdict is Verdict.REFUTED else "yellow"
     output.line(f"{fact.verdict}: {fact.slug}", style=style, indent=2)
     for line in why(fact.reason):
-        output.line(line, indent=2)
+        output.line(shortened(line, LONGEST_REASON), indent=2)
     observed = judgement.evidence_of(fact)
     if observed:
         output.line("What was seen:")
