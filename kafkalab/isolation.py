@@ -232,14 +232,14 @@ class Isolation:
         return made
 
 
-def shown(text: str) -> str:
-    """The text, without its middle where it is longer than MOST_SHOWN.
+def shown(text: str, most: int = MOST_SHOWN) -> str:
+    """The text, without its middle where it is longer than so many characters.
 
     No escape sequence is cut in half, and none goes on into what follows.
     """
-    if len(text) <= MOST_SHOWN:
+    if len(text) <= most:
         return text
-    head, tail = text[: MOST_SHOWN // 2], text[-MOST_SHOWN // 2 :]
+    head, tail = text[: most // 2], text[-most // 2 :]
     head = HALF_A_SEQUENCE.sub("", head)
     if start := SAFE_START.search(tail):
         tail = tail[start.end() :]

@@ -202,15 +202,20 @@ class Pytest:
         text = self._output.read().decode("utf-8", "replace")
         return Ended(self.id, self._process.wait(), text)
 
+    def interrupt(self) -> None:
+        """Have it end as by Ctrl-C, with its record; it takes a second or two."""
+        if self._process.poll() is None:
+            # Its workers too, if it has any: they would hear of it seconds later.
+            os.killpg(self._process.pid, signal.SIGINT)
+
     def end(self) -> None:
         """End it, if it has not ended: as by Ctrl-C, with its record; nothing is left of it.
 
         One that was never told to go leaves no record.
         """
         try:
-            if self.has_begun and self._process.poll() is None:
-                # Its workers too, if it has any: they would hear of it seconds later.
-                os.killpg(self._process.pid, signal.SIGINT)
+            if self.has_begun:
+                self.interrupt()
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     self._process.wait(END_LIMIT)
         finally:
