@@ -80,7 +80,7 @@ def component_facts(taught: Curriculum, task: Task) -> list[Statement]:
 
 
 class Running(NamedTuple):
-    """A fact that runs now."""
+    """A test of a fact that runs now."""
 
     slug: str
     since: float
@@ -132,7 +132,7 @@ class Judging:
 
     @property
     def running(self) -> tuple[Running, ...]:
-        """The facts that run now, the one that has run longest first."""
+        """The tests that run now, the one that has run longest first."""
         return tuple(self._running.values())
 
     @property
@@ -153,15 +153,16 @@ class Judging:
         """
         fresh = []
         for said in self.pytest.said(limit):
-            if slug := said.get("begins"):
-                self._running.setdefault(slug, Running(slug, time.monotonic(), said["limit"]))
-                continue
-            fact = msgspec.convert(said["fact"], FactRecord)
-            self._running.pop(fact.slug, None)
-            self.told[fact.slug] = fact
-            self._tests += msgspec.convert(said["tests"], list[TestRecord])
-            self._printed[fact.slug] = said["printed"]
-            fresh.append(fact)
+            if begun := said.get("begins"):
+                self._running[begun] = Running(said["slug"], time.monotonic(), said["limit"])
+            elif ended := said.get("ends"):
+                self._running.pop(ended, None)
+            else:
+                fact = msgspec.convert(said["fact"], FactRecord)
+                self.told[fact.slug] = fact
+                self._tests += msgspec.convert(said["tests"], list[TestRecord])
+                self._printed[fact.slug] = said["printed"]
+                fresh.append(fact)
         return fresh
 
     def so_far(self) -> Judgement:

@@ -1,7 +1,8 @@
 """Tells the command that started this pytest how the run goes, and waits for its word to begin.
 
 A pytest that is made ready ahead has imported and collected all by the time the learner saves.
-What it says is a line of JSON for each test that begins, and for each fact whose tests are over.
+What it says is a line of JSON for each test that begins or ends, and for each fact whose tests
+are over.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ class Teller:
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         if (statement := self._lab.statement_of(nodeid)) is not None:
-            self._say(begins=statement.slug, limit=self._limit)
+            self._say(begins=nodeid, slug=statement.slug, limit=self._limit)
 
     @pytest.hookimpl(trylast=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -72,6 +73,7 @@ class Teller:
         if report.when in ("setup", "call"):
             return
         self._over.add(report.nodeid)
+        self._say(ends=report.nodeid)
         tests = [each for each in self._tests.values() if each.slug == test.slug]
         if self._over.issuperset(each.nodeid for each in tests):
             (fact,) = facts_of(self._lab.curriculum, tests, self._lab.edited)

@@ -55,8 +55,13 @@ class Screen:
         """Of the program."""
         return self._process.pid
 
+    @property
+    def terminal(self) -> int:
+        """The descriptor of the terminal, to ask for its modes."""
+        return self._process.child_fd
+
     def see(self, *texts: str, limit: float = LIMIT) -> None:
-        """Wait until the program has shown these texts since something was typed last.
+        """Wait until the program has shown these texts since something was typed, or forgotten.
 
         Where lines are broken is of no matter.
         """
@@ -77,9 +82,13 @@ class Screen:
         # Python misses a signal that comes after the prompt, just before it waits for what is
         # typed: a matter of microseconds, which no hand meets.
         wait_until(self._is_asleep, limit=LIMIT, what="the program to wait")
+        self.forget()
+        self._process.send(keys)
+
+    def forget(self) -> None:
+        """From here on `see` waits for what is yet to be shown."""
         self._read()
         self._fresh = ""
-        self._process.send(keys)
 
     def resize(self, columns: int, rows: int) -> None:
         """Make the terminal another one in size, as who pulls at a window's corner."""
@@ -147,4 +156,8 @@ def screen(
     try:
         yield Screen(process, columns, rows)
     finally:
+        # One that tidies up at a hangup would take longer than pexpect waits for it.
+        if process.isalive():
+            process.kill(signal.SIGKILL)
+        wait_until(lambda: not process.isalive(), limit=LIMIT, what="the program to be gone")
         process.close(force=True)
