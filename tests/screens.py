@@ -22,6 +22,7 @@ CTRL_C, CTRL_D, ENTER = "\x03", "\x04", "\r"
 
 # Colours, movements of the cursor, titles: what a terminal does, and nobody reads.
 CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b\][^\x07]*\x07|\x1b[=>()][0AB]?|[\r\x07]")
+SEQUENCE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -49,6 +50,11 @@ class Screen:
         width = self._screen.columns
         gone = ["".join(line[at].data for at in range(width)) for line in self._screen.history.top]
         return [line.rstrip() for line in gone] + self.lines
+
+    @property
+    def sent(self) -> list[str]:
+        """The lines that the program sent, as wide as they were; also what lost its place."""
+        return [line.rstrip() for line in re.split("[\r\n]+", SEQUENCE.sub("", self.received))]
 
     @property
     def pid(self) -> int:
