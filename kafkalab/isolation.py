@@ -237,15 +237,15 @@ class Isolation:
         return made
 
 
-def shown(text: str) -> str:
-    """The text, without its middle where it is longer than MOST_SHOWN.
+def shown(text: str, most: int = MOST_SHOWN) -> str:
+    """The text, without its middle where it is longer than so many characters.
 
     No escape sequence is cut in half, and none goes on into what follows.
     """
-    if len(text) <= MOST_SHOWN:
+    if len(text) <= most:
         return text
-    head = text[: _sequence_at(text, MOST_SHOWN // 2)[0]]
-    tail = text[_sequence_at(text, len(text) - MOST_SHOWN // 2)[1] :]
+    head = text[: _sequence_at(text, most // 2)[0]]
+    tail = text[_sequence_at(text, len(text) - most // 2)[1] :]
     if start := SAFE_START.search(tail):
         tail = tail[start.end() :]
     end = "\x1b[0m" if "\x1b" in head else ""

@@ -45,6 +45,8 @@ class Lab:
         """what the user called"""
         self.trouble = self._share.trouble
         """why no fact can run, where the host's tests run all the same; else empty"""
+        self.voice = -1 if self.is_worker else self._share.voice
+        """where the command that started this pytest is told how it goes; -1 without one"""
         self.saw_hypothesis = False
         """whether a report of hypothesis came, from this process or from a worker"""
 

@@ -25,6 +25,7 @@ from kafkalab.learning_log.terminal import StepLines, Terminal
 from kafkalab.readable import readable
 from kafkalab.recorder import Recorder
 from kafkalab.run_page import RunPage
+from kafkalab.telling import Teller
 
 pytest_plugins = ["kafkalab.fixtures"]
 
@@ -115,7 +116,10 @@ def _set_up_views(config: pytest.Config, lab: Lab) -> None:
         questions.check(config)
         config.pluginmanager.register(questions.Questions(config, lab), QUESTIONS)
     config.pluginmanager.register(page, PAGE)
-    config.pluginmanager.register(Recorder(config, lab, page), RECORDER)
+    recorder = Recorder(config, lab, page)
+    config.pluginmanager.register(recorder, RECORDER)
+    if lab.voice >= 0 and not config.option.collectonly:
+        config.pluginmanager.register(Teller(lab, recorder.tests, recorder.begin))
 
 
 def _go_on_without_facts(config: pytest.Config, lab: Lab, error: pytest.UsageError) -> None:

@@ -149,6 +149,30 @@ def test_own_code_from_start_to_hint(tmp_path: Path, columns: int) -> None:
         assert "Traceback" not in at.received
 
 
+@WIDTHS
+def test_watch(tmp_path: Path, columns: int) -> None:
+    """From an empty folder to a save, on a real Kafka, and out."""
+    watch = [COMMAND, "watch", "1.2", "--backend", "embedded"]
+    with screen(watch, tmp_path, columns=columns, rows=100) as at:
+        at.see("my_lab/routing.py is not there yet: waiting for it.", "kafkalab start 1.2")
+        at.forget()
+        shown(tmp_path, "start", "1.2")
+        at.see("refuted crc32-partition-predicts", "crc32_partition() is not written yet")
+        at.see("0 of 11 hold.", "q quit")
+        at.press("h")
+        at.see("Hint 1 of 3: Which number do you make of a key")
+        at.forget()
+        with (tmp_path / "my_lab" / "routing.py").open("a") as file:
+            file.write("print('it is loaded')\n")
+        at.see("What your code printed: it is loaded", "0 of 11 hold.", "q quit")
+        at.press("q")
+        assert at.end() == 0
+
+    wide = [line for line in at.sent if len(line) > columns and not is_to_copy(line)]
+    assert [line for line in wide if not re.match(r"(>| ) +\d+  ", line)] == []
+    assert "Traceback" not in at.received
+
+
 def test_check_left_by_ctrl_c(tmp_path: Path) -> None:
     """No traceback, its exit code is that of Ctrl-C, and its broker is gone."""
     shown(tmp_path, "start", "1.2")
@@ -341,7 +365,7 @@ def test_ctrl_c_anywhere(tmp_path: Path, command: list[str]) -> None:
                 limit=5,
                 what="the moment for Ctrl-C",
             )
-            at.interrupt()
+            at.press(CTRL_C)
             code = at.end()
 
         assert code in (0, 1, 130), at.received
