@@ -4,13 +4,14 @@
 # make lint     style, types, and that imports go down only
 # make shipped  writes down which tests Module A ships with, after you changed one
 # make soak     tests 20 times in random order, and once with every core busy
+# make verdicts judges each stub and each reference 20 times: each verdict is the same
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: lab test soak lint shipped prepare clean
+.PHONY: lab test soak verdicts lint shipped prepare clean
 
 # Facts mostly wait, so more workers than cores pay off.
 lab: prepare
@@ -29,6 +30,10 @@ RUNS ?= 20
 TESTS ?= tests_module_a
 soak: prepare
 	$(BIN)/python tools/soak.py --runs $(RUNS) $(TESTS)
+
+# make verdicts RUNS=10: each stub and each reference is judged so often.
+verdicts: prepare
+	$(BIN)/python tools/same_verdicts.py --runs $(RUNS)
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

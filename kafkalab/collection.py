@@ -33,8 +33,48 @@ NEIGHBOURS_MARKERS = {
 }
 """markers that facts have, by the plugin that makes something of them"""
 
+FACTS_BESIDE = "kafkalab_facts"
+"""the ini setting by which a project's pytest runs the facts beside its own tests"""
+
 SCOPES = ("session", "package", "module", "class", "function")
 """pytest's, in the order in which it sets fixtures up"""
+
+
+def asks_for_facts(config: pytest.Config) -> bool:
+    """Whether pytest is to run the facts, though none was named.
+
+    The ini file says so; as with pytest's `testpaths`, it counts where pytest is called
+    without a path in the root folder.
+    """
+    return (
+        bool(config.getini(FACTS_BESIDE))
+        and config.args_source is not pytest.Config.ArgsSource.ARGS
+        and config.invocation_params.dir == config.rootpath
+    )
+
+
+def add_facts(config: pytest.Config, lessons: Path) -> None:
+    """Have pytest collect the facts, beside what its `testpaths` names.
+
+    Args:
+        config: whose arguments are not used yet.
+        lessons: the folder of the facts.
+
+    Raises:
+        UsageError: `testpaths` does not tell the project's tests from the facts.
+    """
+    is_found = config.args_source is pytest.Config.ArgsSource.TESTPATHS
+    own = list(config.args) if is_found else []
+    # Whoever has pytest look through a folder that the facts are below, as those of a virtual
+    # environment in the project are, gets the tests of all that is installed there.
+    if not config.getini("testpaths") or any(
+        lessons.is_relative_to((config.rootpath / each).resolve()) for each in own
+    ):
+        raise pytest.UsageError(
+            f"{FACTS_BESIDE} runs the facts beside your own tests: name the folder of yours in "
+            f"{config.inipath}, as in testpaths = tests"
+        )
+    config.args[:] = [*own, str(lessons)]
 
 
 class FactModule(pytest.Module):

@@ -99,14 +99,16 @@ KNOBS = {
 
 
 def doc(name: str, in_clone: str) -> str:
-    """Where a page of the docs is that a message names: in a clone, or with the package.
+    """Where a page of the docs is that a message names: with the package, or in a clone.
+
+    The path is absolute, as commands are called anywhere.
 
     Args:
         name: of the page in the package.
         in_clone: its path from a clone's root.
     """
     shipped = PACKAGE / "docs" / name
-    return str(shipped) if shipped.exists() else in_clone
+    return str(shipped if shipped.exists() else PACKAGE.parent / in_clone)
 
 
 @dataclass(frozen=True)

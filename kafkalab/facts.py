@@ -22,12 +22,17 @@ from kafkalab.learning_log.phase import PhaseData
 from kafkalab.learning_log.record import is_about_component
 from kafkalab.learning_log.verdicts import Outcome, judge
 from kafkalab.own_code import is_own
+from kafkalab.readable import shortened
 
 # A fact takes a second or two; ten times that, on a loaded machine, is a hang.
 FACT_LIMIT = 60
 # A cluster of others may be far, encrypts, and with stock floors each step of a KIP-848 group
 # takes 5 s: the longest fact was seen to take 44 s.
 EXTERNAL_FACT_LIMIT = 180
+
+# Characters of a reason that a record keeps: a broker's log has its place in it, and megabytes
+# that a component puts into an error have not.
+MOST_OF_A_REASON = 20_000
 
 evidence_key = pytest.StashKey[Evidence]()
 
@@ -144,6 +149,7 @@ def phase_of(
         item.path if "solutions" in given else None,
         lambda: _own_place_of_threads(lab.solutions_folder, item.path),
     )
+    reason = shortened(reason, MOST_OF_A_REASON)
     if lab.trouble or outcome is not Outcome.INVALID:
         return PhaseData(outcome, reason, observed)
     if problem := shared_broker_is_gone(lab):

@@ -34,8 +34,10 @@ TIDY_LIMIT = 10.0
 
 # Characters of what was printed, and of a failure, that are kept: half of them from each end.
 MOST_SHOWN = 20_000
-HALF_A_SEQUENCE = re.compile(r"\x1b[^a-zA-Z]*$")
-"""an escape sequence of a terminal without its end"""
+SEQUENCE = re.compile(
+    r"\x1b(?:\[[0-?]*[ -/]*[@-~]?|[]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-~]?)"
+)
+"""an escape sequence of a terminal: a colour, a title, whatever; the last may lack its end"""
 SAFE_START = re.compile(r"\n|(?=\x1b)")
 
 
@@ -181,6 +183,9 @@ class Isolation:
     def _unpacked(self, data: dict[str, Any]) -> pytest.TestReport:
         hook = self._config.hook
         report = hook.pytest_report_from_serializable(config=self._config, data=data)
+        if isinstance(report.longrepr, list):
+            # Of a skip: JSON knows no tuple, and pytest's JUnit XML nothing else.
+            report.longrepr = tuple(report.longrepr)
         return cast("pytest.TestReport", report)
 
     def _judged(
@@ -232,20 +237,26 @@ class Isolation:
         return made
 
 
-def shown(text: str) -> str:
-    """The text, without its middle where it is longer than MOST_SHOWN.
+def shown(text: str, most: int = MOST_SHOWN) -> str:
+    """The text, without its middle where it is longer than so many characters.
 
     No escape sequence is cut in half, and none goes on into what follows.
     """
-    if len(text) <= MOST_SHOWN:
+    if len(text) <= most:
         return text
-    head, tail = text[: MOST_SHOWN // 2], text[-MOST_SHOWN // 2 :]
-    head = HALF_A_SEQUENCE.sub("", head)
+    head = text[: _sequence_at(text, most // 2)[0]]
+    tail = text[_sequence_at(text, len(text) - most // 2)[1] :]
     if start := SAFE_START.search(tail):
         tail = tail[start.end() :]
     end = "\x1b[0m" if "\x1b" in head else ""
     left_out = len(text) - len(head) - len(tail)
     return f"{head}{end}\n[... {left_out:,} characters are left out here ...]\n{tail}"
+
+
+def _sequence_at(text: str, at: int) -> tuple[int, int]:
+    """Where the escape sequence that goes on over a place begins and ends; the place itself."""
+    found = SEQUENCE.match(text, text.rfind("\x1b", 0, at)) if "\x1b" in text[:at] else None
+    return found.span() if found is not None and found.end() > at else (at, at)
 
 
 def _judges_a_component(item: pytest.Item) -> bool:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import msgspec
 
 from kafkalab.collection import is_of_project
 from kafkalab.curriculum import Curriculum, Statement, Task
@@ -18,7 +21,7 @@ from kafkalab.learning_log.record import FactRecord, TestRecord, is_about_compon
 from kafkalab.learning_log.stored import read_run, read_tests
 from kafkalab.learning_log.verdicts import SEVERITY, Verdict
 from kafkalab.own_code import file_of
-from kafkalab.warm import Ended, WarmBroker
+from kafkalab.warm import LISTEN_FOR, WarmBroker
 
 # How the reason begins of what came out of the learner's code.
 PLACE = re.compile(r"(?P<file>[^\s:][^:\n]*\.py):(?P<line>\d+): ")
@@ -42,6 +45,8 @@ class Judgement:
 
     facts: tuple[FactRecord, ...]
     tests: tuple[TestRecord, ...]
+    printed: Mapping[str, str]
+    """what was printed while a fact ran, by its slug; of those that ran to an end"""
 
     @property
     def told(self) -> tuple[FactRecord, ...]:
@@ -74,45 +79,151 @@ def component_facts(taught: Curriculum, task: Task) -> list[Statement]:
     return [each for each in stated if each is not None and is_about_component(each.scope)]
 
 
+class Running(NamedTuple):
+    """A test of a fact that runs now."""
+
+    slug: str
+    since: float
+    """on the monotonic clock"""
+    limit: float
+    """seconds, after which it is ended"""
+
+
+class Judging:
+    """Facts that a pytest on a warm broker runs, from its start to its end."""
+
+    def __init__(
+        self,
+        warm: WarmBroker,
+        taught: Curriculum,
+        facts: Sequence[Statement],
+        reports: Path,
+        told_as: Sequence[str],
+        *,
+        lanes: int = 1,
+    ) -> None:
+        """Start the pytest, which makes itself ready.
+
+        Args:
+            warm: the broker; its settings say whose component they judge.
+            taught: whose facts they are.
+            facts: of one task, in the order in which they are to run; controls may be among them.
+            reports: the folder of the records.
+            told_as: the command that the learner called.
+            lanes: how many facts run beside each other.
+        """
+        self.facts = tuple(facts)
+        self.told: dict[str, FactRecord] = {}
+        """what was said of facts so far, by slug"""
+        self._tests: list[TestRecord] = []
+        self._printed: dict[str, str] = {}
+        self._running: dict[str, Running] = {}
+        self._runs = reports / "runs"
+        module = taught.folder / f"{facts[0].module}.py"
+        options = ["-m", "slow or not slow"] if any(each.is_slow for each in facts) else []
+        if lanes > 1:
+            # One at a time: the first of all are to be the first to run.
+            options += ["-n", str(lanes), "--dist=load", "--maxschedchunk=1"]
+        if not is_of_project(module, Path.cwd()):
+            # The project around an installed package is somebody else's.
+            options.append("--noconftest")
+        tests = [f"{taught.folder / each.module}.py::{each.function}" for each in facts]
+        self.pytest = warm.made_ready(*options, *tests, told_as=told_as)
+
+    @property
+    def running(self) -> tuple[Running, ...]:
+        """The tests that run now, the one that has run longest first."""
+        return tuple(self._running.values())
+
+    @property
+    def is_over(self) -> bool:
+        """Whether pytest has ended."""
+        return self.pytest.is_over
+
+    @property
+    def has_told_all(self) -> bool:
+        """Whether each fact has its verdict; the record may be yet to come."""
+        return self.told.keys() >= {each.slug for each in self.facts}
+
+    def listen(self, limit: float) -> list[FactRecord]:
+        """The facts whose verdicts came since this was called last.
+
+        Args:
+            limit: seconds to wait for anything.
+        """
+        fresh = []
+        for said in self.pytest.said(limit):
+            if begun := said.get("begins"):
+                self._running[begun] = Running(said["slug"], time.monotonic(), said["limit"])
+            elif ended := said.get("ends"):
+                self._running.pop(ended, None)
+            else:
+                fact = msgspec.convert(said["fact"], FactRecord)
+                self.told[fact.slug] = fact
+                self._tests += msgspec.convert(said["tests"], list[TestRecord])
+                self._printed[fact.slug] = said["printed"]
+                fresh.append(fact)
+        return fresh
+
+    def so_far(self) -> Judgement:
+        """What was said until now, in the order in which they ran."""
+        slugs = dict.fromkeys(each.slug for each in self.facts if each.slug in self.told)
+        facts = tuple(self.told[slug] for slug in slugs)
+        return Judgement(facts, tuple(self._tests), self._printed)
+
+    def judgement(self) -> Judgement:
+        """What the record says, once it is over.
+
+        Raises:
+            NoVerdict: pytest left no record that is complete and has any of them.
+        """
+        ended = self.pytest.ended()
+        for path in self._runs.glob(f"*-{ended.id[:6]}.json"):
+            try:
+                run = read_run(path)
+            except (OSError, ValueError):
+                continue
+            if run.run == ended.id and run.completed and run.facts:
+                return Judgement(run.facts, read_tests(self._runs, run), self._printed)
+        last = [line.strip() for line in ended.output.splitlines() if line.strip()][-1:]
+        raise NoVerdict(f"pytest ended with {ended.exit_code}, and left no record: {''.join(last)}")
+
+    def end(self) -> None:
+        """End it, if it is not over; nothing is left of it."""
+        self.pytest.end()
+
+
 def judge(
     warm: WarmBroker,
     taught: Curriculum,
     facts: Sequence[Statement],
     reports: Path,
     told_as: Sequence[str],
+    look: Callable[[Sequence[Running]], None] = lambda _: None,
 ) -> Judgement:
-    """Run facts on a broker that is warm; its settings say whose component they judge.
+    """Run facts on a broker that is warm, one after the other.
 
     Args:
-        warm: the broker.
-        taught: whose facts they are.
-        facts: of one task; controls may be among them.
-        reports: the folder of the records.
-        told_as: the command that the learner called.
+        warm: as for `Judging`, and so the next four.
+        taught: as there.
+        facts: as there.
+        reports: as there.
+        told_as: as there.
+        look: called again and again with the facts that run.
 
     Raises:
         NoVerdict: pytest left no record that is complete and has any of them.
         KeyboardInterrupt: pytest has ended by then.
     """
-    module = taught.folder / f"{facts[0].module}.py"
-    options = ["-m", "slow or not slow"] if any(each.is_slow for each in facts) else []
-    if not is_of_project(module, Path.cwd()):
-        # The project around an installed package is somebody else's.
-        options.append("--noconftest")
-    tests = [f"{taught.folder / each.module}.py::{each.function}" for each in facts]
-    return _read(warm.pytest(*options, *tests, told_as=told_as), reports / "runs")
-
-
-def _read(ended: Ended, runs: Path) -> Judgement:
-    for path in runs.glob(f"*-{ended.id[:6]}.json"):
-        try:
-            run = read_run(path)
-        except (OSError, ValueError):
-            continue
-        if run.run == ended.id and run.completed and run.facts:
-            return Judgement(run.facts, read_tests(runs, run))
-    last = [line.strip() for line in ended.output.splitlines() if line.strip()][-1:]
-    raise NoVerdict(f"pytest ended with {ended.exit_code}, and left no record: {''.join(last)}")
+    judging = Judging(warm, taught, facts, reports, told_as)
+    try:
+        judging.pytest.go()
+        while not judging.is_over:
+            judging.listen(LISTEN_FOR)
+            look(judging.running)
+        return judging.judgement()
+    finally:
+        judging.end()
 
 
 def place_of(reason: str, folder: Path) -> Place | None:

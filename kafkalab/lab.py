@@ -14,7 +14,7 @@ from kafkalab.brokers import Backend
 from kafkalab.brokers.choose import backend_named, choose
 from kafkalab.brokers.lease import Lease
 from kafkalab.brokers.runs import Run
-from kafkalab.collection import is_of_project, node_id
+from kafkalab.collection import asks_for_facts, is_of_project, node_id
 from kafkalab.config import Settings
 from kafkalab.curriculum import Curriculum, Statement, load
 from kafkalab.curriculum.shipped import edited_facts
@@ -45,6 +45,8 @@ class Lab:
         """what the user called"""
         self.trouble = self._share.trouble
         """why no fact can run, where the host's tests run all the same; else empty"""
+        self.voice = -1 if self.is_worker else self._share.voice
+        """where the command that started this pytest is told how it goes; -1 without one"""
         self.saw_hypothesis = False
         """whether a report of hypothesis came, from this process or from a worker"""
 
@@ -69,12 +71,21 @@ class Lab:
         return edited_facts(self.curriculum, self.settings.curriculum)
 
     @cached_property
+    def adds_facts(self) -> bool:
+        """Whether facts are run beside the project's tests, as its ini file asks for."""
+        return asks_for_facts(self._config) and not self._are_reached
+
+    @property
+    def _are_reached(self) -> bool:
+        return any(self._reaches_the_tests(argument) for argument in self._config.args)
+
+    @cached_property
     def is_active(self) -> bool:
         """Whether pytest was called on the curriculum's tests.
 
         In any other project the plugin stays silent; its fixtures work there too.
         """
-        return any(self._reaches_the_tests(argument) for argument in self._config.args)
+        return self._are_reached
 
     @cached_property
     def is_alone(self) -> bool:

@@ -25,6 +25,7 @@ from kafkalab.learning_log.terminal import StepLines, Terminal
 from kafkalab.readable import readable
 from kafkalab.recorder import Recorder
 from kafkalab.run_page import RunPage
+from kafkalab.telling import Teller
 
 pytest_plugins = ["kafkalab.fixtures"]
 
@@ -57,6 +58,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         text = f"{knob.help}; environment {knob.variable}, ini {knob.ini}"
         group.addoption(knob.flag, dest=knob.ini, default=None, help=text)
         parser.addini(knob.ini, text, default="")
+    parser.addini(
+        collection.FACTS_BESIDE,
+        "whether pytest without a path, in the root folder, runs kafkalab's facts beside the tests "
+        "in testpaths",
+        type="bool",
+        default=False,
+    )
     group.addoption(
         questions.FLAG,
         action="store_true",
@@ -72,6 +80,8 @@ def pytest_configure(config: pytest.Config) -> None:
     preflight.check_root(config)
     try:
         lab = config.stash[lab_key] = Lab(config)
+        if lab.adds_facts:
+            collection.add_facts(config, lab.curriculum.folder)
         if lab.is_active:
             _prepare_for_facts(config, lab)
         if lab.is_active and not lab.is_worker:
@@ -106,7 +116,10 @@ def _set_up_views(config: pytest.Config, lab: Lab) -> None:
         questions.check(config)
         config.pluginmanager.register(questions.Questions(config, lab), QUESTIONS)
     config.pluginmanager.register(page, PAGE)
-    config.pluginmanager.register(Recorder(config, lab, page), RECORDER)
+    recorder = Recorder(config, lab, page)
+    config.pluginmanager.register(recorder, RECORDER)
+    if lab.voice >= 0 and not config.option.collectonly:
+        config.pluginmanager.register(Teller(lab, recorder.tests, recorder.begin))
 
 
 def _go_on_without_facts(config: pytest.Config, lab: Lab, error: pytest.UsageError) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shlex
 import sys
 from itertools import pairwise
 from pathlib import Path
@@ -67,10 +68,10 @@ def check_run(lab: Lab) -> None:
         raise usage_error("python -O drops assertions, so nothing would be checked: run without -O")
     _check_curriculum(lab)
     if lab.settings.solutions and not lab.settings.solutions.is_dir():
+        folder = str(lab.settings.solutions)
         raise usage_error(
-            f"--kafkalab-solutions: there is no folder {readable(str(lab.settings.solutions))}: "
-            "check the path, "
-            "or make it (README, Check your own code, says what goes in)"
+            f"--kafkalab-solutions: there is no folder {readable(folder)}: check the path, or "
+            f"begin there: kafkalab start 1.1 --folder={readable(shlex.quote(folder))}"
         )
 
 

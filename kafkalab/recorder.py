@@ -39,18 +39,26 @@ class Recorder:
         self._pictures = Pictures(lab.settings.reports / PICTURES)
         self._log: Path | None = None
         """the learning log, once it is written"""
-        self._tests: dict[str, TestRecord] = {}
+        self.tests: dict[str, TestRecord] = {}
+        """what happened so far to each test that was selected, by its node id"""
         self._is_collected = False
         self._running: set[str] = set()
-        self._began = time.monotonic()
-        self._started = datetime.now().astimezone()
         self._exit_status: int | None = None
         self.record: RunRecord | None = None
         self._standing: Standing | None = None
-        self._own_code = OwnCodeJudge(lab)
         self._troubles: list[str] = []
+        self.begin()
+
+    def begin(self) -> None:
+        """Take down when the run begins, and what the learner's code is then.
+
+        Called once more where pytest was made ready ahead, and begins later.
+        """
+        self._began = time.monotonic()
+        self._started = datetime.now().astimezone()
+        self._own_code = OwnCodeJudge(self._lab)
         stamp = self._started.strftime("%Y-%m-%dT%H%M%S")
-        self.record_path = lab.settings.reports / "runs" / f"{stamp}-{lab.id[:6]}.json"
+        self.record_path = self._lab.settings.reports / "runs" / f"{stamp}-{self._lab.id[:6]}.json"
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self) -> None:
@@ -72,8 +80,8 @@ class Recorder:
     def _select(self, nodeids: Any) -> None:
         for nodeid in nodeids:
             statement = self._lab.statement_of(nodeid)
-            if statement is not None and nodeid not in self._tests:
-                self._tests[nodeid] = TestRecord(nodeid, statement.slug, statement.role)
+            if statement is not None and nodeid not in self.tests:
+                self.tests[nodeid] = TestRecord(nodeid, statement.slug, statement.role)
 
     def pytest_runtestloop(self) -> None:
         # From here on a killed run leaves a readable record that says it was not completed.
@@ -86,7 +94,7 @@ class Recorder:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         self._lab.saw_hypothesis |= any(name.startswith("_hypothesis") for name in vars(report))
-        test = self._tests.get(report.nodeid)
+        test = self.tests.get(report.nodeid)
         if test is None:
             return
         _tell_junit(report, test, self._lab.curriculum, test.slug in self._lab.edited)
@@ -105,8 +113,8 @@ class Recorder:
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         self._exit_status = int(exitstatus)
-        for nodeid in self._running & set(self._tests):
-            self._tests[nodeid].add(Outcome.INTERRUPTED, "the run ended while it ran", 0.0)
+        for nodeid in self._running & set(self.tests):
+            self.tests[nodeid].add(Outcome.INTERRUPTED, "the run ended while it ran", 0.0)
         if not self._config.option.collectonly:
             if exitstatus == pytest.ExitCode.OK and self._has_failed():
                 # A plugin tried again until it passed: what was seen once was seen.
@@ -130,7 +138,7 @@ class Recorder:
 
     def _has_failed(self) -> bool:
         failures = {Outcome.REFUTED, Outcome.INVALID, Outcome.INTERRUPTED}
-        return any(test.outcome in failures for test in self._tests.values())
+        return any(test.outcome in failures for test in self.tests.values())
 
     def _write(self, record: RunRecord) -> None:
         record.write(self.record_path)
@@ -205,12 +213,12 @@ class Recorder:
         Nothing can be said of it where the run was ended before all was collected, nor
         where it may be meant for the host's tests.
         """
-        if self._tests or not self._is_collected or not self._lab.is_alone:
+        if self.tests or not self._is_collected or not self._lab.is_alone:
             return ""
         return str(self._config.option.keyword or "")
 
     def _make_record(self, *, completed: bool) -> RunRecord:
-        tests = tuple(self._tests.values())
+        tests = tuple(self.tests.values())
         return RunRecord(
             run=self._lab.id,
             started=self._started.isoformat(timespec="seconds"),

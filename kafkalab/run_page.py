@@ -137,7 +137,7 @@ class RunPage:
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_results_table_html(self, data: list[str]) -> None:
         if self._is_ours:
-            run_report.drop_empty_log(data)
+            run_report.change_log(data)
 
 
 def _why_not(path: Path, root: Path) -> str:

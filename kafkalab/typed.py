@@ -9,14 +9,17 @@ import stat
 import sys
 import termios
 import threading
+import tty
 from collections.abc import Iterator
 from io import TextIOWrapper
+from typing import Any, Self
 
 ENDED_BY_CTRL_C = 130
 """the exit code of whom Ctrl-C ended: 128 and the number of SIGINT, as shells count"""
 
 # Seconds in which Ctrl-C is heard at the latest: nobody feels them.
 HEARD_WITHIN = 0.1
+CTRL_D = b"\x04"
 
 
 def line(prompt: str) -> str:
@@ -90,3 +93,75 @@ def forget() -> None:
     if is_terminal():
         with contextlib.suppress(ValueError, OSError, termios.error):
             termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)
+
+
+class Keys:
+    """Single keys, each as it is pressed and shown nowhere, as long as the block runs.
+
+    After it the terminal is as it was before, and so it is while the process is stopped by Ctrl-Z.
+    Without a terminal nothing comes.
+    """
+
+    def __init__(self) -> None:
+        self._terminal = sys.stdin.fileno() if is_terminal() else -1
+        self._before: list[Any] = []
+        self._handlers: dict[signal.Signals, Any] = {}
+
+    def __enter__(self) -> Self:
+        if self._terminal >= 0:
+            self._before = termios.tcgetattr(self._terminal)
+            for number, handler in ((signal.SIGTSTP, self._stop), (signal.SIGCONT, self._go_on)):
+                self._handlers[number] = signal.signal(number, handler)
+            self._go_on()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+        self._restore()
+
+    @property
+    def can_come(self) -> bool:
+        """Whether a key could be read now: not while a shell has the terminal."""
+        return self._terminal >= 0 and _is_in_front(self._terminal)
+
+    def fileno(self) -> int:
+        """What is ready to be read when a key was pressed."""
+        return self._terminal
+
+    def read(self) -> str:
+        """The keys that were pressed; what is more than one letter, such as an arrow, is none.
+
+        Raises:
+            EOFError: the terminal is gone, or Ctrl-D was pressed.
+        """
+        try:
+            pressed = os.read(self._terminal, 1024)
+        except OSError:
+            pressed = b""
+        if pressed in (b"", CTRL_D):
+            raise EOFError
+        return "" if pressed.startswith(b"\x1b") else pressed.decode("utf-8", "ignore")
+
+    def _go_on(self, *_: object) -> None:
+        if self.can_come:
+            with contextlib.suppress(termios.error):
+                tty.setcbreak(self._terminal, termios.TCSADRAIN)
+
+    def _stop(self, *_: object) -> None:
+        self._restore()
+        # It goes on here, once somebody has it go on.
+        os.kill(os.getpid(), signal.SIGSTOP)
+
+    def _restore(self) -> None:
+        if self._before and self.can_come:
+            # What was pressed and not read was meant for this program.
+            with contextlib.suppress(termios.error):
+                termios.tcsetattr(self._terminal, termios.TCSAFLUSH, self._before)
+
+
+def _is_in_front(terminal: int) -> bool:
+    try:
+        return os.tcgetpgrp(terminal) == os.getpgrp()
+    except OSError:
+        return False

@@ -11,7 +11,9 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -32,6 +34,12 @@ VARIABLE = "KAFKALAB_SHARE"
 
 # After Ctrl-C pytest tidies up after its test, and writes its record: that takes a second.
 END_LIMIT = 10.0
+
+# Seconds that nobody notices: between two looks whether a pytest that says nothing has ended.
+LISTEN_FOR = 0.1
+
+GO = b"go\n"
+"""what a pytest waits for that was made ready ahead"""
 
 
 class BadShare(Exception):
@@ -58,6 +66,8 @@ class Share:
     """why no fact can run, where the host's tests run all the same; else empty"""
     command: tuple[str, ...] = ()
     """what the user called, as the record is to tell; empty where it was this pytest"""
+    voice: int = -1
+    """the descriptor by which a pytest hears when to begin, and tells how it goes; else -1"""
 
     @classmethod
     def own(cls, run: Run) -> Self:
@@ -65,10 +75,11 @@ class Share:
         return cls(run, run.folder.name, run.prefix)
 
     @classmethod
-    def lent(cls, run: Run, command: Sequence[str]) -> Self:
+    def lent(cls, run: Run, command: Sequence[str], voice: int = -1) -> Self:
         """One for a pytest that uses the run's broker and has a record of its own."""
-        name = uuid.uuid4().hex[:12]
-        return cls(run, name, f"{run.prefix}{name[:6]}-", run.backend, command=tuple(command))
+        name, told = uuid.uuid4().hex[:12], tuple(command)
+        prefix = f"{run.prefix}{name[:6]}-"
+        return cls(run, name, prefix, run.backend, command=told, voice=voice)
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> Self:
@@ -78,7 +89,7 @@ class Share:
 
     def as_data(self) -> dict[str, Any]:
         """The share as JSON-safe data."""
-        others = ("id", "prefix", "backend", "trouble", "command")
+        others = ("id", "prefix", "backend", "trouble", "command", "voice")
         return {"run": self.run.as_data(), **{name: getattr(self, name) for name in others}}
 
     @classmethod
@@ -106,6 +117,115 @@ class Ended:
     exit_code: int
     output: str
     """all that it printed, stdout and stderr"""
+
+
+class Pytest:
+    """A pytest on a broker that is warm: made ready ahead, told to go, heard, and ended."""
+
+    def __init__(self, run: Run, command: Sequence[str], told_as: Sequence[str]) -> None:
+        """Start it.
+
+        Args:
+            run: whose broker it uses.
+            command: the call of pytest.
+            told_as: the command that its record tells.
+        """
+        self.run = run
+        self.has_begun = False
+        """whether it was told to go"""
+        self.is_over = False
+        """whether it has ended, and all that it said was taken"""
+        self._output: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - see end()
+        self._ear, voice = socket.socketpair()
+        self._rest = b""
+        share = Share.lent(run, told_as, voice.fileno())
+        self.id = share.id
+        environment = {**os.environ, VARIABLE: json.dumps(share.as_data())}
+        environment.pop("PYTEST_ADDOPTS", None)
+        with voice:
+            self._process = subprocess.Popen(
+                command,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=self._output,
+                stderr=subprocess.STDOUT,
+                pass_fds=[voice.fileno()],
+                # Ctrl-C in the terminal reaches only the command, which hands it on; why it is
+                # not a session, see kafkalab.brokers.node.
+                process_group=0,
+            )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+
+    def fileno(self) -> int:
+        """What is ready to be read when it has said something."""
+        return self._ear.fileno()
+
+    def go(self) -> None:
+        """Have it begin, as soon as it is ready."""
+        self.has_begun = True
+        # If it has ended already, that is seen by who listens.
+        with contextlib.suppress(OSError):
+            self._ear.sendall(GO)
+
+    def said(self, limit: float) -> list[dict[str, Any]]:
+        """What it has said since it was last asked; `is_over` when nothing more comes.
+
+        Args:
+            limit: seconds to wait for it.
+        """
+        if self.is_over:
+            return []
+        # Looked at first: what it said before it ended is there by then.
+        has_ended = self._process.poll() is not None
+        if not select.select([self._ear], [], [], 0 if has_ended else limit)[0]:
+            # Whoever was forked from it may keep its voice.
+            self.is_over = has_ended
+            return []
+        try:
+            heard = self._ear.recv(1 << 20)
+        except ConnectionError:
+            heard = b""
+        if not heard:
+            self._process.wait()
+            self.is_over = True
+        *lines, self._rest = (self._rest + heard).split(b"\n")
+        return [json.loads(line) for line in lines]
+
+    def ended(self) -> Ended:
+        """How it ended, once it is over."""
+        self._output.seek(0)
+        text = self._output.read().decode("utf-8", "replace")
+        return Ended(self.id, self._process.wait(), text)
+
+    def interrupt(self) -> None:
+        """Have it end as by Ctrl-C, with its record; it takes a second or two."""
+        if self._process.poll() is None:
+            # Its workers too, if it has any: they would hear of it seconds later.
+            os.killpg(self._process.pid, signal.SIGINT)
+
+    def end(self) -> None:
+        """End it, if it has not ended: as by Ctrl-C, with its record; nothing is left of it.
+
+        One that was never told to go leaves no record.
+        """
+        try:
+            if self.has_begun:
+                self.interrupt()
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self._process.wait(END_LIMIT)
+        finally:
+            # What its tests started, if it could not end that itself, is of its group.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+            self._ear.close()
+            self._output.close()
+            self.is_over = True
 
 
 class WarmBroker:
@@ -152,8 +272,7 @@ class WarmBroker:
     def pytest(self, *arguments: str, told_as: Sequence[str]) -> Ended:
         """Run pytest on this broker, and wait for its end.
 
-        Ini files, and options in the environment, are for other runs: facts are the same
-        everywhere. Ctrl-C ends pytest first.
+        Ctrl-C ends pytest first.
 
         Args:
             arguments: what to run, and what else pytest is to know.
@@ -162,7 +281,18 @@ class WarmBroker:
         Raises:
             KeyboardInterrupt: pytest has ended by then, and its record says so.
         """
-        share = Share.lent(self.run, told_as)
+        with self.made_ready(*arguments, told_as=told_as) as ready:
+            ready.go()
+            while not ready.is_over:
+                ready.said(LISTEN_FOR)
+            return ready.ended()
+
+    def made_ready(self, *arguments: str, told_as: Sequence[str]) -> Pytest:
+        """Start a pytest on this broker, which makes itself ready and waits for `go`.
+
+        The broker need not run by now. Ini files, and options in the environment, are for
+        other runs: facts are the same everywhere. Arguments are those of `pytest`.
+        """
         command = [
             # -P: nothing that lies in the current folder, whatever its name, is run by this.
             *(sys.executable, "-P", "-m", "pytest", "-c", os.devnull, "--rootdir", str(Path.cwd())),
@@ -171,12 +301,7 @@ class WarmBroker:
             f"--kafkalab-backend={self.backend.name}",
             *arguments,
         ]
-        environment = {**os.environ, VARIABLE: json.dumps(share.as_data())}
-        environment.pop("PYTEST_ADDOPTS", None)
-        with tempfile.TemporaryFile() as output:
-            code = _run(command, environment, output)
-            output.seek(0)
-            return Ended(share.id, code, output.read().decode("utf-8", "replace"))
+        return Pytest(self.run, command, told_as)
 
     def close(self, tell: Callable[[str], None]) -> None:
         """End the broker, and all that the runs on it have left.
@@ -195,34 +320,3 @@ class WarmBroker:
             self._threads.shutdown(cancel_futures=True)
             if self.run.folder.exists():
                 self.run.close()
-
-
-def _run(command: Sequence[str], environment: Mapping[str, str], output: IO[bytes]) -> int:
-    process = subprocess.Popen(
-        command,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=subprocess.STDOUT,
-        # Ctrl-C in the terminal reaches only the command, which hands it on; why it is not a
-        # session, see kafkalab.brokers.node.
-        process_group=0,
-    )
-    try:
-        return process.wait()
-    except BaseException:
-        _end(process)
-        raise
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """Have pytest end as by Ctrl-C, with its record; if it does not, it is killed."""
-    try:
-        process.send_signal(signal.SIGINT)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(END_LIMIT)
-    finally:
-        # What its tests started, if it could not end that itself, is of its group.
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()

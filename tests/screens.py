@@ -21,6 +21,7 @@ CTRL_C, CTRL_D, ENTER = "\x03", "\x04", "\r"
 
 # Colours, movements of the cursor, titles: what a terminal does, and nobody reads.
 CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b\][^\x07]*\x07|\x1b[=>()][0AB]?|[\r\x07]")
+SEQUENCE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -50,12 +51,22 @@ class Screen:
         return [line.rstrip() for line in gone] + self.lines
 
     @property
+    def sent(self) -> list[str]:
+        """The lines that the program sent, as wide as they were; also what lost its place."""
+        return [line.rstrip() for line in re.split("[\r\n]+", SEQUENCE.sub("", self.received))]
+
+    @property
     def pid(self) -> int:
         """Of the program."""
         return self._process.pid
 
+    @property
+    def terminal(self) -> int:
+        """The descriptor of the terminal, to ask for its modes."""
+        return self._process.child_fd
+
     def see(self, *texts: str, limit: float = LIMIT) -> None:
-        """Wait until the program has shown these texts since something was typed last.
+        """Wait until the program has shown these texts since something was typed, or forgotten.
 
         Where lines are broken is of no matter.
         """
@@ -73,9 +84,13 @@ class Screen:
 
     def press(self, keys: str) -> None:
         """Type keys as they are."""
+        self.forget()
+        self._process.send(keys)
+
+    def forget(self) -> None:
+        """From here on `see` waits for what is yet to be shown."""
         self._read()
         self._fresh = ""
-        self._process.send(keys)
 
     def resize(self, columns: int, rows: int) -> None:
         """Make the terminal another one in size, as who pulls at a window's corner."""
@@ -140,4 +155,8 @@ def screen(
     try:
         yield Screen(process, columns, rows)
     finally:
+        # One that tidies up at a hangup would take longer than pexpect waits for it.
+        if process.isalive():
+            process.kill(signal.SIGKILL)
+        wait_until(lambda: not process.isalive(), limit=LIMIT, what="the program to be gone")
         process.close(force=True)

@@ -6,14 +6,16 @@ import os
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from screens import CTRL_C, screen
+from screens import CONTROL, CTRL_C, screen
 
 import kafkalab.tasks
 from kafkalab.learning_log import acts
+from kafkalab.waiting import wait_until
 
 COMMAND = str(Path(sys.executable).with_name("kafkalab"))
 
@@ -147,6 +149,30 @@ def test_own_code_from_start_to_hint(tmp_path: Path, columns: int) -> None:
         assert "Traceback" not in at.received
 
 
+@WIDTHS
+def test_watch(tmp_path: Path, columns: int) -> None:
+    """From an empty folder to a save, on a real Kafka, and out."""
+    watch = [COMMAND, "watch", "1.2", "--backend", "embedded"]
+    with screen(watch, tmp_path, columns=columns, rows=100) as at:
+        at.see("my_lab/routing.py is not there yet: waiting for it.", "kafkalab start 1.2")
+        at.forget()
+        shown(tmp_path, "start", "1.2")
+        at.see("refuted crc32-partition-predicts", "crc32_partition() is not written yet")
+        at.see("0 of 11 hold.", "q quit")
+        at.press("h")
+        at.see("Hint 1 of 3: Which number do you make of a key")
+        at.forget()
+        with (tmp_path / "my_lab" / "routing.py").open("a") as file:
+            file.write("print('it is loaded')\n")
+        at.see("What your code printed: it is loaded", "0 of 11 hold.", "q quit")
+        at.press("q")
+        assert at.end() == 0
+
+    wide = [line for line in at.sent if len(line) > columns and not is_to_copy(line)]
+    assert [line for line in wide if not re.match(r"(>| ) +\d+  ", line)] == []
+    assert "Traceback" not in at.received
+
+
 def test_check_left_by_ctrl_c(tmp_path: Path) -> None:
     """No traceback, its exit code is that of Ctrl-C, and its broker is gone."""
     shown(tmp_path, "start", "1.2")
@@ -181,6 +207,169 @@ def test_the_reference_is_coloured_in_a_terminal_only(tmp_path: Path) -> None:
     reference = Path(kafkalab.tasks.__file__).with_name("partition_log.py").read_text("utf-8")
     assert code.rstrip() == reference.rstrip()
     assert "".join(plain.text.split()) == "".join(piped.stdout.split())
+
+
+# The first day
+
+
+def in_the_room_there_is(at: Shown, columns: int) -> None:
+    """Nothing is wider than the terminal but what is to be copied, code and paths; no traceback."""
+    assert "Traceback" not in at.received
+    assert not CONTROL.sub("", at.received).count("\x1b"), "whole sequences only"
+    lines = [line.rstrip() for line in CONTROL.sub("", at.received).splitlines()]
+    wide = [line for line in lines if len(line) > columns and not is_to_copy(line)]
+    kept = r"(>| ) +\d+  |Its contract: |Made in |kafkalab: |From |  \.github/"
+    assert [line for line in wide if not re.match(kept, line)] == []
+
+
+SYNTAX_ERROR = "def publish(:\n"
+
+# All that is asked for, in two files; of which one was left out in the first.
+IN_TWO_FILES = "from common import *\n"
+
+
+@WIDTHS
+def test_the_first_day(tmp_path: Path, columns: int) -> None:
+    """From an empty folder to a component that holds, and each slip on the way is told."""
+    component = tmp_path / "my_lab" / "routing.py"
+    reference = Path(kafkalab.tasks.__file__).with_name("routing.py")
+
+    def day(*arguments: str, code: int, says: tuple[str, ...]) -> Shown:
+        at = shown(tmp_path, *arguments, columns=columns, KAFKALAB_BACKEND="embedded")
+        assert at.code == code, at.text
+        assert [each for each in says if each not in at.text] == [], at.text
+        if arguments[0] != "solution":
+            in_the_room_there_is(at, columns)
+        return at
+
+    day("init", code=0, says=("Made in", "my_lab/README.md", "kafkalab start 1.2"))
+    day("check", "1.2", code=2, says=("there is no my_lab/routing.py: kafkalab start 1.2 makes",))
+    day("start", "1.2", code=0, says=("Your file: my_lab/routing.py", "kafkalab check 1.2"))
+
+    stub = day("check", "1.2", "--all", code=1, says=("0 of 11 hold.",))
+    assert stub.text.count("is not written yet") == stub.text.count("refuted: ") == 11
+    assert stub.text.count(" routing.py:") == 11, "a line for each"
+
+    written = component.read_text("utf-8")
+    component.write_text(written + SYNTAX_ERROR, "utf-8")
+    line = written.count("\n") + 1
+    day("check", "1.2", code=1, says=(f"routing.py:{line}: SyntaxError", "def publish(:"))
+
+    reference_text = reference.read_text("utf-8")
+    component.write_text(reference_text.replace("def distribution(", "def distributes("), "utf-8")
+    missing = "routing.py has no 'distribution', which this task asks for"
+    day("check", "1.2", code=1, says=(missing, "of 11 hold."))
+
+    day("hint", code=0, says=("Hint 1 of ",))
+    day("solution", "1.2", code=1, says=("1.2 is not solved yet", "Ask once more"))
+    day("solution", "1.2", code=0, says=("def crc32_partition", "From "))
+
+    component.write_text(IN_TWO_FILES, "utf-8")
+    component.with_name("common.py").write_text(reference_text, "utf-8")
+    day("check", "1.2", code=0, says=("11 of 11 hold.", "kafkalab solution 1.2"))
+    day("hint", code=0, says=("All 11 facts held when they judged it last",))
+    day("status", code=0, says=("built 11 of 52",))
+    day("init", code=0, says=("There already, and left as they are:", "my_lab/README.md"))
+
+
+LOUD = """
+import sys
+
+LOUD = "\\x1b]0;a title\\x07\\x1b[31mred\\x1b[0m " * 60_000
+
+
+def {name}(*given, **named):
+    print(LOUD)
+    print(LOUD, file=sys.stderr)
+    raise ValueError("\\x1b[31m" + "red \\x1b[1;34m" * 60_000)
+"""
+
+
+def test_a_component_that_prints_colours_by_the_megabyte(tmp_path: Path) -> None:
+    """It is refuted in a few lines, and no report has an escape sequence, whole or in half."""
+    shown(tmp_path, "start", "1.2")
+    component = tmp_path / "my_lab" / "routing.py"
+    stub = component.read_text("utf-8")
+    component.write_text(stub + LOUD.format(name="crc32_partition"), "utf-8")
+
+    at = shown(tmp_path, "check", "1.2", "--backend", "embedded")
+
+    assert at.code == 1
+    assert r"ValueError: \x1b[31mred" in at.text
+    assert len(at.text) < 4000
+    assert not CONTROL.sub("", at.received).count("\x1b")
+    reports = [path for path in (tmp_path / "reports").rglob("*") if path.is_file()]
+    assert {path.name for path in reports} >= {acts.FILE, "learning_log.html", "run.html"}
+    for path in reports:
+        content = path.read_bytes()
+        assert b"\x1b" not in content, path
+        assert not re.search(rb"(?<!\\)\\u001b", content), f"{path}: as JSON has it"
+        assert len(content) < 2_000_000, path
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["init"],
+        ["start", "1.2"],
+        ["hint", "1.2"],
+        ["solution", "1.2"],
+        ["status"],
+        ["check", "1.2"],
+    ],
+    ids=lambda command: command[0],
+)
+def test_the_first_day_without_a_terminal(tmp_path: Path, command: list[str]) -> None:
+    """Piped, with or without colours asked for: text, and nothing that a terminal would obey."""
+    if command[0] == "check":
+        shown(tmp_path, "start", "1.2")
+    for asked in ({}, {"NO_COLOR": "1"}, {"TERM": "dumb"}):
+        piped = subprocess.run(
+            [COMMAND, *command],
+            cwd=tmp_path,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**unsized(), "KAFKALAB_BACKEND": "embedded", **asked},
+        )
+        assert piped.returncode in (0, 1), piped.stderr
+        assert piped.stdout
+        assert "\x1b" not in piped.stdout + piped.stderr
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["init"],
+        ["start", "1.2"],
+        ["hint", "1.2"],
+        ["solution", "1.2"],
+        ["status"],
+        ["check", "1.2"],
+    ],
+    ids=lambda command: command[0],
+)
+def test_ctrl_c_anywhere(tmp_path: Path, command: list[str]) -> None:
+    """Whenever it comes, a command ends with the code of Ctrl-C, or was done; no traceback."""
+    if command[0] == "check":
+        shown(tmp_path, "start", "1.2")
+    for share in range(1, 9):
+        began = time.monotonic()
+        environment = {"KAFKALAB_BACKEND": "embedded", "KAFKALAB_REPORTS": f"reports{share}"}
+        with screen([COMMAND, *command], tmp_path, environment=environment) as at:
+            # From when it has begun to load what it needs to when it shows something.
+            wait_until(
+                lambda: time.monotonic() - began,  # noqa: B023 - called at once
+                lambda passed: passed > 0.1 * share,  # noqa: B023
+                limit=5,
+                what="the moment for Ctrl-C",
+            )
+            at.press(CTRL_C)
+            code = at.end()
+
+        assert code in (0, 1, 130), at.received
+        assert "Traceback" not in at.received
 
 
 def unsized() -> dict[str, str]:

@@ -410,7 +410,7 @@ def test_there_is_no_log_yet(call: Call) -> None:
     said = call("report")
 
     assert said.code == 1
-    assert re.fullmatch(r"kafkalab: there is no run in .* yet: run pytest first, .*\n", said.err)
+    assert re.fullmatch(r"kafkalab: there is no run in .* yet: kafkalab learn 1.1 .*\n", said.err)
 
 
 @pytest.fixture

@@ -289,6 +289,29 @@ def test_check_shows_what_was_expected_and_seen(call: Call, project: Any) -> Non
     assert "fails, too" not in said.out
 
 
+def test_check_shows_what_the_code_printed(call: Call, project: Any) -> None:
+    """Of the fact that is shown; nothing of it moves a terminal, or is kept in a record."""
+    text = SOLVED.replace("return names", "print('seen \\x1b[2J', names)\n    return []")
+    mine(project, text)
+
+    said = call("check", "9.1")
+
+    assert "What your code printed:\n  seen \\x1b[2J ['a']\n" in said.out
+    assert "seen" not in json.dumps(project.record())
+
+
+def test_check_tells_what_hangs(call: Call, project: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a terminal a line says which fact it is, while it runs."""
+    monkeypatch.setattr("kafkalab.cli.following.LONG", 1)
+    mine(project, "import time\n" + SOLVED.replace("return names", "time.sleep(4)\n    return []"))
+
+    said = call("check", "9.1")
+
+    told = "tells has been running for 1 s. It is ended after 60 s."
+    assert said.text.index(told) < said.text.index("refuted: tells")
+    assert said.out.count("has been running") == 1
+
+
 def test_check_all_shows_each_that_fails(call: Call, project: Any) -> None:
     """In the curriculum's order, and the count at the end."""
     mine(project, "x = 1\n")

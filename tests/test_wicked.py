@@ -280,17 +280,35 @@ def test_nothing_is_left_of_a_killed_run(runs: Runs) -> None:
         folder.rmdir()
 
 
-def test_what_it_printed_is_shown_without_its_middle() -> None:
+WHOLE_SEQUENCE = re.compile(r"\x1b\[\d+m|\x1b\]0;[a-z ]+\x07|\x1b\(B")
+
+
+@pytest.mark.parametrize("start", ["\x1b[31m", "\x1b]0;a title\x07", "\x1b(B"])
+def test_what_it_printed_is_shown_without_its_middle(start: str) -> None:
     """Long output keeps both ends; no escape sequence is cut in half, or colours what follows."""
-    red, reset = "\x1b[31m", "\x1b[0m"
-    for shift in range(len(red) + 1):
-        text = "x" * shift + f"{red}word{reset}" * 10_000
+    reset = "\x1b[0m"
+    for shift in range(len(start) + 1):
+        text = "x" * shift + f"{start}word{reset}" * 10_000
 
         kept = shown(text)
 
         assert len(kept) < MOST_SHOWN + 200
         head, _, tail = kept.partition("\n[... ")
         assert head.endswith(reset)
-        assert "\x1b" not in re.sub(r"\x1b\[\d+m", "", kept), "only whole sequences"
-        assert re.match(r"[\d,]+ characters are left out here \.\.\.\]\n(\x1b\[\d+m|word)", tail)
+        assert "\x1b" not in WHOLE_SEQUENCE.sub("", kept), "only whole sequences"
+        after = rf"[\d,]+ characters are left out here \.\.\.\]\n({WHOLE_SEQUENCE.pattern}|word)"
+        assert re.match(after, tail)
     assert shown("short") == "short"
+
+
+@pytest.mark.parametrize("sequence", ["\x1b[31m", "\x1b]0;a title\x07", "\x1b(B"])
+def test_the_only_escape_sequence_is_not_cut_in_half(sequence: str) -> None:
+    """Wherever the middle begins or ends in it."""
+    for at in (MOST_SHOWN // 2, 3 * MOST_SHOWN - MOST_SHOWN // 2):
+        for shift in range(len(sequence) + 1):
+            before = "x" * (at - shift)
+            text = before + sequence + "x" * (3 * MOST_SHOWN - len(before) - len(sequence))
+
+            left = WHOLE_SEQUENCE.sub("", shown(text)).replace("\n", "")
+
+            assert re.fullmatch(r"x+\[\.\.\. [\d,]+ characters are left out here \.\.\.\]x+", left)

@@ -235,6 +235,19 @@ def test_a_run_that_is_to_judge_a_file_that_is_not_there(taught: Any) -> None:
     result.stdout.fnmatch_lines(["kafkalab: none of the components in *mine was judged: *"])
 
 
+@WORKERS
+def test_a_file_that_is_not_there_in_junit_xml(taught: Any, workers: str) -> None:
+    """Its facts are skipped cases, as pytest's own are."""
+    (taught.folder / "mine").mkdir()
+
+    result = taught.run("--kafkalab-solutions=mine", "--junitxml=junit.xml", workers)
+
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    page = (taught.folder / "junit.xml").read_text("utf-8")
+    assert page.count("<skipped ") == 1
+    assert "topics.py is not there: write it" in page
+
+
 def test_a_run_that_judged_no_component(taught: Any) -> None:
     """Its facts hold, and say nothing of the code that was to be judged."""
     component(taught, "def describe(config, names): ...\n")

@@ -10,7 +10,20 @@ import typer
 
 from kafkalab import __version__
 from kafkalab.brokers.errors import BrokerError
-from kafkalab.cli import clean, experiment, learn, learning, live, log, output, own, setup, stuck
+from kafkalab.cli import (
+    clean,
+    experiment,
+    learn,
+    learning,
+    live,
+    log,
+    output,
+    own,
+    project,
+    setup,
+    stuck,
+    watch,
+)
 from kafkalab.cli.options import EITHER_NAME, WrongValue
 from kafkalab.curriculum import BadManifest
 from kafkalab.learning_log.acts import BadActs
@@ -26,6 +39,7 @@ app = typer.Typer(
 )
 app.command()(setup.prepare)
 app.command()(setup.doctor)
+app.command()(project.init)
 app.command()(live.up)
 app.command()(live.down)
 app.command()(live.ps)
@@ -34,6 +48,7 @@ app.command()(learn.facts)
 app.command("try")(experiment.try_)
 app.command()(own.start)
 app.command()(own.check)
+app.command()(watch.watch)
 app.command()(stuck.hint)
 app.command()(stuck.solution)
 app.command()(log.status)

@@ -6,14 +6,20 @@ from pathlib import Path
 
 from kafkalab.cli import evidence, output
 from kafkalab.curriculum import Curriculum
+from kafkalab.isolation import shown
 from kafkalab.judging import Judgement, Place, called_by, place_of
 from kafkalab.learning_log.commands import shown_folder
 from kafkalab.learning_log.record import FactRecord
+from kafkalab.learning_log.summary import LONGEST_REASON
 from kafkalab.learning_log.verdicts import Verdict
 from kafkalab.learning_log.wording import why
+from kafkalab.readable import shortened
 
 # Lines of the learner's above and below the one that is meant.
 AROUND = 2
+
+# Characters of what code printed; the middle of more is left out.
+MOST_PRINTED = 4000
 
 
 def show(
@@ -32,15 +38,15 @@ def show(
     style = "red" if fact.verdict is Verdict.REFUTED else "yellow"
     output.line(f"{fact.verdict}: {fact.slug}", style=style, indent=2)
     for line in why(fact.reason):
-        output.line(line, indent=2)
+        output.line(shortened(line, LONGEST_REASON), indent=2)
     observed = judgement.evidence_of(fact)
     if observed:
         output.line("What was seen:")
         evidence.show(observed)
+    show_printed(judgement, fact.slug)
     if fact.verdict is not Verdict.REFUTED:
         return
-    place = place_of(fact.reason, folder)
-    if place is not None:
+    if place := place_of(fact.reason, folder):
         _show_line(place)
         return
     called = called_by(taught, taught.stated_facts[fact.slug], component, folder)
@@ -48,6 +54,16 @@ def show(
         output.line("What it calls of yours:")
     for at in called:
         _show_line(at, around=0)
+
+
+def show_printed(judgement: Judgement, slug: str) -> None:
+    """Print what the code printed while a fact ran; nothing where it printed nothing."""
+    printed = judgement.printed.get(slug, "").replace("\r\n", "\n")
+    if not printed.strip():
+        return
+    output.line("What your code printed:")
+    for line in shown(printed, MOST_PRINTED).rstrip("\n").split("\n"):
+        output.whole(line.expandtabs(), indent=2)
 
 
 def _show_line(place: Place, around: int = AROUND) -> None:

@@ -146,7 +146,7 @@ def report(
     path = settings.reports / page.NAME
     standing = standing_now(load(settings.curriculum), settings.reports)
     if not standing.runs and not standing.has_begun:
-        where = "run pytest first, or name another folder with --reports"
+        where = "kafkalab learn 1.1 begins, or name another folder with --reports"
         output.trouble(f"there is no run in {settings.reports} yet: {where}")
         raise typer.Exit(1)
     if problem := write_log(standing, settings.reports):

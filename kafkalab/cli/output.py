@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 
 from rich.console import Console, RenderableType
+from rich.control import Control
+from rich.segment import ControlType
 from rich.syntax import Syntax
 from rich.text import Text
 
@@ -16,6 +19,9 @@ LEAST_WIDTH = 20
 
 _printed = Counter[str]()
 """how many lines, where `printed` finds it"""
+
+_fleeting = [""]
+"""the line that the next one takes the place of; empty where there is none"""
 
 
 def line(
@@ -61,6 +67,31 @@ def picture(shown: RenderableType) -> None:
     _printed["lines"] += len(console.render_lines(shown))
 
 
+def fleeting(text: str) -> None:
+    """Show a line in a terminal that is gone once anything else is printed, or this is called anew.
+
+    Elsewhere nothing is shown, for nothing can be taken back there.
+
+    Args:
+        text: what does not fit is left out; if it is empty, the last such line goes.
+    """
+    console = Console(highlight=False)
+    if text == _fleeting[0] or not moves():
+        return
+    console.control(Control(ControlType.CARRIAGE_RETURN, (ControlType.ERASE_IN_LINE, 2)))
+    shown = Text(readable(text), "dim", overflow="ellipsis")
+    # In the last column some terminals go on to the next line.
+    shown.truncate(console.width - 1)
+    console.print(shown, end="", soft_wrap=True)
+    console.file.flush()
+    _fleeting[0] = text
+
+
+def moves() -> bool:
+    """Whether a line can be taken back: it goes to a terminal that knows how."""
+    return sys.stdout.isatty() and not Console().is_dumb_terminal
+
+
 def trouble(text: str) -> None:
     """Print on stderr what went wrong; a broker's log may follow below its line."""
     _print_whole(_console(stderr=True), "kafkalab: " + readable(text, keep=LINES), "red")
@@ -104,6 +135,7 @@ def width() -> int:
 
 
 def _console(*, stderr: bool = False) -> Console:
+    fleeting("")
     console = Console(stderr=stderr, highlight=False)
     return (
         console

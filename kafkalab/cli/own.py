@@ -15,6 +15,7 @@ import typer
 from kafkalab import judging, typed
 from kafkalab.brokers.errors import BrokerError
 from kafkalab.cli import failure, output
+from kafkalab.cli.following import Following
 from kafkalab.cli.options import (
     BackendOption,
     BootstrapOption,
@@ -196,7 +197,8 @@ def check(
                 output.line("Kafka is starting ...", style="dim")
             warm.ensure(output.line)
             output.line(f"{len(facts)} facts judge {shown_folder(str(desk.file))} ...", style="dim")
-            judgement = judging.judge(warm, desk.taught, facts, settings.reports, told_as)
+            look = Following().look
+            judgement = judging.judge(warm, desk.taught, facts, settings.reports, told_as, look)
     except NoVerdict as error:
         raise WrongValue(str(error)) from error
     except BrokerError as error:

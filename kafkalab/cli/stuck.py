@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import difflib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -50,12 +51,27 @@ def hint(
         output.line(f"All {len(desk.facts)} facts held when they judged it last. Judge it anew:")
         output.whole(desk.command("check"), indent=2)
         return
+    give_hint(meant, desk, notebook, more=["--fact", meant.slug] if fact else [])
+
+
+def give_hint(meant: Statement, desk: Desk, notebook: Notebook, more: Sequence[str] = ()) -> None:
+    """Give the next hint of a fact, and keep that it was taken.
+
+    Args:
+        meant: the fact.
+        desk: of its task.
+        notebook: where it is kept.
+        more: what the command that gives the one after it needs beside the task.
+
+    Raises:
+        WrongValue: it has none, or it cannot be kept.
+    """
     hints = desk.task.facts[meant.slug].hints
     if not hints:
         raise WrongValue(f"{meant.slug} has no hint")
     output.line(meant.sentence, style="bold")
     output.whole(meant.slug, indent=2)
-    number = own_work.hints_taken(done, meant.slug) + 1
+    number = own_work.hints_taken(acts.read(notebook.path)[0], meant.slug) + 1
     if number > len(hints):
         for text in hints:
             output.line(text, indent=2, mark="- ")
@@ -68,7 +84,7 @@ def hint(
     output.line(hints[number - 1], indent=2)
     if number < len(hints):
         output.line("Try it. If it is not enough, the next one says more:")
-        output.whole(desk.command("hint", *(["--fact", meant.slug] if fact else [])), indent=2)
+        output.whole(desk.command("hint", *more), indent=2)
 
 
 def _task_of(task: str | None, fact: str | None, done: tuple[Act, ...], taught: Curriculum) -> str:
@@ -129,7 +145,7 @@ def solution(
         raise WrongValue(f"there is no {shown_folder(str(desk.file))} to compare it with")
     notebook = Notebook(taught, settings.reports)
     done, _ = acts.read(notebook.path)
-    held, count = _held_now(desk, done, settings.reports), len(desk.facts)
+    held, count = held_now(desk, done, settings.reports), len(desk.facts)
     is_solved = held == count
     is_shown = is_solved or own_work.was_asked_for(done, desk.task.id)
     notebook.add(acts.ASKED_FOR_SOLUTION, desk.task.id, solved=is_solved, shown=is_shown)
@@ -154,7 +170,7 @@ def solution(
         output.whole(desk.command("solution", "--diff"), indent=2)
 
 
-def _held_now(desk: Desk, done: tuple[Act, ...], reports: Path) -> int:
+def held_now(desk: Desk, done: tuple[Act, ...], reports: Path) -> int:
     """How many facts hold for the component as its file is now."""
     try:
         code = digest_of(desk.folder, desk.task.component)

@@ -124,6 +124,8 @@ class Statement:
     """marked slow: it takes a minute, and is left out unless it is asked for"""
     needs: tuple[str, ...]
     """what the broker must be able to do, in the words of `kafkalab.brokers.capabilities`"""
+    has_own_broker: bool
+    """asks for `private_broker`: a Kafka of its own, which takes seconds to start"""
 
     def is_stated_for(self, kafka_version: str) -> bool:
         """Whether the statement's bounds take in a version, as in `4.4.0`.
@@ -323,6 +325,7 @@ def _statements_in(path: Path, task: Task) -> Iterator[Statement]:
                 line=node.lineno,
                 is_slow=any(map(_is_slow, node.decorator_list)),
                 needs=tuple(need for each in node.decorator_list for need in _needs(each)),
+                has_own_broker="private_broker" in {each.arg for each in node.args.args},
             )
 
 

@@ -62,7 +62,8 @@ def _read(file: Path | Traversable) -> tuple[dict[str, str], dict[str, str]]:
         return dict(shipped["modules"]), dict(shipped["facts"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BadManifest(
-            f"{file}: it has not the shape of {NAME}: make shipped writes it anew"
+            f"{file}: it has not the shape of {NAME}: install kafkalab anew; in a clone, "
+            "make shipped writes it anew"
         ) from error
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from kafkalab.learning_log.record import FactRecord, RunRecord
 
 
-def _pytest(curriculum: Curriculum) -> str:
+def pytest_on(curriculum: Curriculum) -> str:
     """How pytest is called on the facts: those of an installed package are named."""
     is_installed = INSTALLED & set(curriculum.folder.parts)
     return f"pytest --pyargs {curriculum.folder.name}" if is_installed else "pytest"
@@ -23,7 +23,7 @@ def _pytest(curriculum: Curriculum) -> str:
 
 def task_command(task_id: str, curriculum: Curriculum) -> str:
     """What runs all of a task."""
-    return f"{_pytest(curriculum)} -k task_{task_id.replace('.', '_')}"
+    return f"{pytest_on(curriculum)} -k task_{task_id.replace('.', '_')}"
 
 
 def fact_command(
@@ -41,7 +41,7 @@ def fact_command(
     version = kafka_version if kafka_version in fitting else (fitting or [KAFKA_VERSION])[-1]
     slow = "-m slow " if stated.is_slow else ""
     other = f" --kafkalab-version={version}" if version != KAFKA_VERSION else ""
-    return f"{_pytest(curriculum)} {slow}-k {stated.slug.replace('-', '_')}{other}"
+    return f"{pytest_on(curriculum)} {slow}-k {stated.slug.replace('-', '_')}{other}"
 
 
 def run_again(fact: FactRecord, curriculum: Curriculum, record: RunRecord) -> str:

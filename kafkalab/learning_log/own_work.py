@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from kafkalab.learning_log import acts
 from kafkalab.learning_log.acts import Act
+from kafkalab.learning_log.verdicts import Verdict
 
 
 def last_verdicts(
@@ -23,15 +24,33 @@ def last_verdicts(
         code: the digest of the code of which it was said; of whatever it was, if there is none.
     """
     verdicts: dict[str, str] = {}
+    for act, facts in _judged(done, task, folder, reports):
+        if not code or act.said.get("code") == code:
+            verdicts |= facts
+    return verdicts
+
+
+def ever_held(done: Iterable[Act], task: str, folder: Path, reports: Path) -> frozenset[str]:
+    """The slugs of the facts that held for any state of a component.
+
+    Arguments are those of `last_verdicts`.
+    """
+    judged = _judged(done, task, folder, reports)
+    return frozenset(
+        slug for _, facts in judged for slug, said in facts.items() if said == Verdict.DEMONSTRATED
+    )
+
+
+def _judged(
+    done: Iterable[Act], task: str, folder: Path, reports: Path
+) -> Iterator[tuple[Act, dict[str, str]]]:
+    """The acts in which a component was judged, each with the verdict on each fact."""
     for act in done:
         named, facts = act.said.get("folder"), act.said.get("facts")
         if act.kind != acts.JUDGED or act.about != task or not isinstance(named, str):
             continue
-        if code and act.said.get("code") != code:
-            continue
         if _is_same(Path(reports, named), folder) and isinstance(facts, dict):
-            verdicts |= {slug: str(verdict) for slug, verdict in facts.items()}
-    return verdicts
+            yield act, {slug: str(verdict) for slug, verdict in facts.items()}
 
 
 def last_judged(done: Iterable[Act]) -> str:

@@ -17,6 +17,7 @@ from kafkalab.learning_log.progress import question_of
 from kafkalab.learning_log.record import EDITED, FactRecord, RunRecord
 from kafkalab.learning_log.templates import policy_of, prose
 from kafkalab.learning_log.wording import count, why
+from kafkalab.readable import LINES, readable
 
 RUN_PAGE = "run.html"
 MARK = '<title id="head-title">kafkalab: Module '
@@ -34,6 +35,7 @@ POLICY = '<meta http-equiv="Content-Security-Policy"'
 RELOAD = ' onclick="location.reload()"'
 SCRIPT = re.compile(r"<script[^>]*>(.*?)</script>", re.DOTALL)
 
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 WORKER = re.compile(r"\[gw\d+\] .*\s*")
 
 
@@ -103,10 +105,15 @@ def change_row(cells: list[str], statement: Statement | None, question: str) -> 
     cells.pop()
 
 
-def drop_empty_log(log: list[str]) -> None:
-    """Leave out the box that says that nothing was logged, or only which worker ran the test."""
+def change_log(log: list[str]) -> None:
+    """Show what a test printed as text, and no box that says that nothing was logged.
+
+    Nor is there one that only says which worker ran the test. What a terminal makes of escape
+    sequences, a page does not.
+    """
     if all(line == "No log output captured." or WORKER.fullmatch(line) for line in log):
         log.clear()
+    log[:] = [readable(COLOUR.sub("", line), keep=LINES) for line in log]
 
 
 def restrict(page: Path) -> None:

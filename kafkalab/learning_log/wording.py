@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 from kafkalab.curriculum import Curriculum
-from kafkalab.learning_log.commands import shown_folder
+from kafkalab.learning_log.commands import pytest_on, shown_folder
 from kafkalab.learning_log.progress import Progress
 from kafkalab.learning_log.record import FactRecord
 from kafkalab.learning_log.verdicts import Verdict
@@ -52,7 +52,7 @@ def why_nothing(keyword: str, curriculum: Curriculum) -> str:
     if any(each.is_slow and slug in each.slug for each in facts.values()):
         return (
             f"no fact matches -k {keyword} that takes less than a minute: "
-            f"pytest -m slow -k {keyword}"
+            f"{pytest_on(curriculum)} -m slow -k {keyword}"
         )
     known = [*(f"task-{task.id.replace('.', '-')}" for task in curriculum.tasks), *facts]
     if any(slug in name for name in known):

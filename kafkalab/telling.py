@@ -1,0 +1,86 @@
+"""Tells the command that started this pytest how the run goes, and waits for its word to begin.
+
+A pytest that is made ready ahead has imported and collected all by the time the learner saves.
+What it says is a line of JSON for each test that begins or ends, and for each fact whose tests
+are over.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+
+import pytest
+
+from kafkalab import facts
+from kafkalab.lab import Lab
+from kafkalab.learning_log.record import TestRecord, facts_of
+
+# A test's own output, as pytest names it, and that of one that was ended.
+OUTPUT = re.compile(r"Captured (stdout|stderr|output)")
+
+# What librdkafka says of itself on stderr: `%3|1790000000.123|FAIL|rdkafka#producer-1| ...`.
+OF_THE_CLIENT = re.compile(r"^%[0-7]\|[0-9.]+\|[A-Z_0-9]+\|.*\n?", re.MULTILINE)
+
+
+class Teller:
+    """Hooks of the process that the command has started; its workers tell nothing."""
+
+    def __init__(
+        self, lab: Lab, tests: Mapping[str, TestRecord], begin: Callable[[], None]
+    ) -> None:
+        """Take the voice that the command lent.
+
+        Args:
+            lab: whose run it is.
+            tests: what happened to each test, as it is known when the report came.
+            begin: called as the run begins.
+        """
+        # No program that a fact starts is to have it.
+        os.set_inheritable(lab.voice, False)
+        self._voice = socket.socket(fileno=lab.voice)
+        self._lab = lab
+        self._tests = tests
+        self._begin = begin
+        self._limit = facts.time_limit(lab.backend.name)
+        self._over: set[str] = set()
+        self._printed: dict[str, dict[str, None]] = {}
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self) -> None:
+        if not self._voice.recv(16):
+            # The command is gone, and nobody has seen anything of this run yet.
+            os._exit(0)
+        self._begin()
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        if (statement := self._lab.statement_of(nodeid)) is not None:
+            self._say(begins=nodeid, slug=statement.slug, limit=self._limit)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if (test := self._tests.get(report.nodeid)) is None:
+            return
+        # A later report of a test tells once more what an earlier one told.
+        printed = self._printed.setdefault(test.slug, {})
+        for name, text in report.sections:
+            if OUTPUT.match(name) and (own := OF_THE_CLIENT.sub("", text)).strip():
+                printed[own] = None
+        if report.when in ("setup", "call"):
+            return
+        self._over.add(report.nodeid)
+        self._say(ends=report.nodeid)
+        tests = [each for each in self._tests.values() if each.slug == test.slug]
+        if self._over.issuperset(each.nodeid for each in tests):
+            (fact,) = facts_of(self._lab.curriculum, tests, self._lab.edited)
+            self._say(
+                fact=asdict(fact), tests=[asdict(each) for each in tests], printed="".join(printed)
+            )
+
+    def _say(self, **data: object) -> None:
+        # A lone surrogate, as in an undecodable file name, is written as JSON writes it.
+        self._voice.sendall(json.dumps(data).encode() + b"\n")

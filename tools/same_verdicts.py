@@ -1,0 +1,81 @@
+"""Judges each task's stub and its reference again and again: each verdict is to be the same.
+
+`python tools/same_verdicts.py --runs 10`; with `--runs 1` it shows that a stub fails every fact
+with one line, "not written yet", and that the reference passes. It takes `kafkalab` as it is
+installed beside the Python that runs it, and a real Kafka.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+from kafkalab.curriculum import Task, load
+from kafkalab.judging import component_facts
+from kafkalab.learning_log import acts
+from kafkalab.learning_log.stored import read_run
+from kafkalab.solutions import REFERENCE
+from kafkalab.unwritten import NOT_YET
+
+KAFKALAB = str(Path(sys.executable).with_name("kafkalab"))
+
+# Seconds of one check; a machine under load takes one of them.
+LIMIT = 600
+
+
+def main() -> int:
+    """Judge, and tell of each task what came out; the exit code is 1 where a verdict differed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=10)
+    runs = parser.parse_args().runs
+    taught = load()
+    is_well = True
+    for task in taught.tasks:
+        count = len(component_facts(taught, task))
+        for what, verdict in (("stub", "refuted"), ("reference", "demonstrated")):
+            seen = Counter(_judged(task, what) for _ in range(runs))
+            expected = json.dumps({verdict: count})
+            is_well &= seen == {expected: runs}
+            told = "; ".join(f"{number} times {said}" for said, number in seen.most_common())
+            print(f"{task.id} {what}: {told}", flush=True)
+    return 0 if is_well else 1
+
+
+def _judged(task: Task, what: str) -> str:
+    """What one `kafkalab check` says: how many facts have which verdict."""
+    with tempfile.TemporaryDirectory() as folder:
+        mine, reports = Path(folder, "my_lab", f"{task.component}.py"), Path(folder, "reports")
+        if what == "stub":
+            subprocess.run(
+                [KAFKALAB, "start", task.id], cwd=folder, check=True, stdout=subprocess.DEVNULL
+            )
+        else:
+            mine.parent.mkdir()
+            shutil.copy(REFERENCE / f"{task.component}.py", mine)
+        command = [KAFKALAB, "check", task.id, "--all", "--reports", str(reports)]
+        ended = subprocess.run(
+            command, cwd=folder, capture_output=True, text=True, timeout=LIMIT, check=False
+        )
+        done, _ = acts.read(reports / acts.FILE)
+        judged = [act.said["facts"] for act in done if act.kind == acts.JUDGED]
+        verdicts = Counter(str(each) for facts in judged for each in dict(facts).values())
+        wanted = 1 if what == "stub" else 0
+        if ended.returncode != wanted:
+            return f"exit code {ended.returncode}: {ended.stdout[-500:]}{ended.stderr}"
+        records = [read_run(path) for path in (reports / "runs").glob("*.json")]
+        reasons = [fact.reason for record in records for fact in record.facts]
+        if what == "stub" and not all(
+            NOT_YET in reason and "\n" not in reason for reason in reasons
+        ):
+            return f"a fact does not fail with one line, {NOT_YET}: {reasons}"
+        return json.dumps(verdicts)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
