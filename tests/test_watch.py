@@ -162,7 +162,9 @@ def assert_nothing_is_left(folder: Path) -> None:
 
 def _is_of(folder: Path, process: psutil.Process) -> bool:
     try:
-        return any(str(folder) in part for part in process.cmdline())
+        # Workers of xdist have no file of there in their command.
+        in_folder = Path(process.cwd()).is_relative_to(folder)
+        return in_folder or any(str(folder) in part for part in process.cmdline())
     except psutil.Error:
         return False
 
