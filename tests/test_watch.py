@@ -475,7 +475,8 @@ def test_whatever_ends_it_nothing_is_left(opened: Open, lab: Any, number: signal
     """Its code is that of shells; where it can, it leaves the terminal as it was."""
     save(lab, HANGS)
     at = opened()
-    at.see("s of 60 s: tells")
+    # All else has been said by then.
+    at.see("2 s of 60 s: tells")
     assert not modes(at) & termios.ECHO
     os.kill(at.pid, number)
 
