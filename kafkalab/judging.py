@@ -80,15 +80,20 @@ def judge(
     facts: Sequence[Statement],
     reports: Path,
     told_as: Sequence[str],
+    *,
+    more: Sequence[str] = (),
+    limit: float = 0.0,
 ) -> Judgement:
     """Run facts on a broker that is warm; its settings say whose component they judge.
 
     Args:
         warm: the broker.
         taught: whose facts they are.
-        facts: of one task; controls may be among them.
+        facts: of one task, in the order in which they are to run; controls may be among them.
         reports: the folder of the records.
         told_as: the command that the learner called.
+        more: options of pytest; where they contradict the broker's settings, they count.
+        limit: seconds that a fact may take; 0: the usual limit.
 
     Raises:
         NoVerdict: pytest left no record that is complete and has any of them.
@@ -99,8 +104,10 @@ def judge(
     if not is_of_project(module, Path.cwd()):
         # The project around an installed package is somebody else's.
         options.append("--noconftest")
+    options += more
     tests = [f"{taught.folder / each.module}.py::{each.function}" for each in facts]
-    return _read(warm.pytest(*options, *tests, told_as=told_as), reports / "runs")
+    ended = warm.pytest(*options, *tests, told_as=told_as, limit=limit)
+    return _read(ended, reports / "runs")
 
 
 def _read(ended: Ended, runs: Path) -> Judgement:
@@ -127,11 +134,16 @@ def called_by(
     taught: Curriculum, stated: Statement, component: str, folder: Path
 ) -> tuple[Place, ...]:
     """Where the learner defines what a fact calls of a component, in the order of the calls."""
-    asked = asked_names(component)
-    source = source_of_test(taught, stated)
-    names = _named(source.tests, asked) or _named(source.helpers, asked)
+    names = names_called(taught, stated, component)
     defined = dict(_defined(file_of(folder, component)))
     return tuple(defined[name] for name in names if name in defined)
+
+
+def names_called(taught: Curriculum, stated: Statement, component: str) -> list[str]:
+    """What a fact calls of a component, in the order of the calls."""
+    asked = asked_names(component)
+    source = source_of_test(taught, stated)
+    return _named(source.tests, asked) or _named(source.helpers, asked)
 
 
 def _named(pieces: Sequence[Piece], asked: Sequence[str]) -> list[str]:

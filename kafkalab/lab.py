@@ -45,6 +45,8 @@ class Lab:
         """what the user called"""
         self.trouble = self._share.trouble
         """why no fact can run, where the host's tests run all the same; else empty"""
+        self.limit = self._share.limit
+        """seconds that a fact may take, unless it names a limit itself; 0: the usual ones"""
         self.saw_hypothesis = False
         """whether a report of hypothesis came, from this process or from a worker"""
 

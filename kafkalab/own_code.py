@@ -62,16 +62,29 @@ def digest_of(folder: Path, name: str) -> str:
     Raises:
         OSError: a file of it cannot be read.
     """
-    digest, waiting, taken = sha256(), [name], set[Path]()
+    digest, files = sha256(), files_of(folder, name)
+    for file, code in files.items():
+        digest.update(file.relative_to(folder).as_posix().encode("utf-8", "replace"))
+        digest.update(b"\0" + sha256(code).digest())
+    return digest.hexdigest() if files else ""
+
+
+def files_of(folder: Path, name: str) -> dict[Path, bytes]:
+    """A component's own file or package first, then what it imports from the same folder.
+
+    Returns:
+        What is in each file, by its path; empty where there is no such component.
+
+    Raises:
+        OSError: a file of it cannot be read.
+    """
+    found, waiting = dict[Path, bytes](), [name]
     while waiting:
         for file in _files_of(folder, waiting.pop(0)):
-            if file not in taken:
-                taken.add(file)
-                code = file.read_bytes()
-                digest.update(file.relative_to(folder).as_posix().encode("utf-8", "replace"))
-                digest.update(b"\0" + sha256(code).digest())
-                waiting += sorted(_imported(code))
-    return digest.hexdigest() if taken else ""
+            if file not in found:
+                found[file] = file.read_bytes()
+                waiting += sorted(_imported(found[file]))
+    return found
 
 
 def _files_of(folder: Path, name: str) -> list[Path]:

@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -58,6 +59,8 @@ class Share:
     """why no fact can run, where the host's tests run all the same; else empty"""
     command: tuple[str, ...] = ()
     """what the user called, as the record is to tell; empty where it was this pytest"""
+    limit: float = 0.0
+    """seconds that a fact may take, unless it names its own limit; 0 where it is the usual one"""
 
     @classmethod
     def own(cls, run: Run) -> Self:
@@ -65,10 +68,11 @@ class Share:
         return cls(run, run.folder.name, run.prefix)
 
     @classmethod
-    def lent(cls, run: Run, command: Sequence[str]) -> Self:
+    def lent(cls, run: Run, command: Sequence[str], limit: float = 0.0) -> Self:
         """One for a pytest that uses the run's broker and has a record of its own."""
         name = uuid.uuid4().hex[:12]
-        return cls(run, name, f"{run.prefix}{name[:6]}-", run.backend, command=tuple(command))
+        prefix = f"{run.prefix}{name[:6]}-"
+        return cls(run, name, prefix, run.backend, command=tuple(command), limit=limit)
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> Self:
@@ -78,7 +82,7 @@ class Share:
 
     def as_data(self) -> dict[str, Any]:
         """The share as JSON-safe data."""
-        others = ("id", "prefix", "backend", "trouble", "command")
+        others = ("id", "prefix", "backend", "trouble", "command", "limit")
         return {"run": self.run.as_data(), **{name: getattr(self, name) for name in others}}
 
     @classmethod
@@ -116,6 +120,9 @@ class WarmBroker:
         self.backend = backend
         self._settings = settings
         self._threads = ThreadPoolExecutor(1)
+        self._running = set[subprocess.Popen[bytes]]()
+        self._is_ended = False
+        self._lock = threading.Lock()
         self._begin()
 
     def _begin(self) -> None:
@@ -149,7 +156,15 @@ class WarmBroker:
             self._begin()
             self._broker.result()
 
-    def pytest(self, *arguments: str, told_as: Sequence[str]) -> Ended:
+    def check_alive(self) -> None:
+        """Look whether the broker runs.
+
+        Raises:
+            BrokerError: it does not.
+        """
+        self._broker.result().check_alive()
+
+    def pytest(self, *arguments: str, told_as: Sequence[str], limit: float = 0.0) -> Ended:
         """Run pytest on this broker, and wait for its end.
 
         Ini files, and options in the environment, are for other runs: facts are the same
@@ -158,11 +173,13 @@ class WarmBroker:
         Args:
             arguments: what to run, and what else pytest is to know.
             told_as: the command that the record tells, for whoever wants to do it again.
+            limit: seconds that a fact may take; 0: the usual limit.
 
         Raises:
-            KeyboardInterrupt: pytest has ended by then, and its record says so.
+            KeyboardInterrupt: pytest has ended by then, and its record says so; or `end_runs` was
+                called.
         """
-        share = Share.lent(self.run, told_as)
+        share = Share.lent(self.run, told_as, limit)
         command = [
             # -P: nothing that lies in the current folder, whatever its name, is run by this.
             *(sys.executable, "-P", "-m", "pytest", "-c", os.devnull, "--rootdir", str(Path.cwd())),
@@ -174,9 +191,46 @@ class WarmBroker:
         environment = {**os.environ, VARIABLE: json.dumps(share.as_data())}
         environment.pop("PYTEST_ADDOPTS", None)
         with tempfile.TemporaryFile() as output:
-            code = _run(command, environment, output)
+            code = self._wait_for(self._start(command, environment, output))
             output.seek(0)
             return Ended(share.id, code, output.read().decode("utf-8", "replace"))
+
+    def _start(
+        self, command: Sequence[str], environment: Mapping[str, str], output: IO[bytes]
+    ) -> subprocess.Popen[bytes]:
+        with self._lock:
+            if self._is_ended:
+                raise KeyboardInterrupt
+            process = subprocess.Popen(
+                command,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                # Ctrl-C in the terminal reaches only the command, which hands it on; why it is
+                # not a session, see kafkalab.brokers.node.
+                process_group=0,
+            )
+            self._running.add(process)
+        return process
+
+    def _wait_for(self, process: subprocess.Popen[bytes]) -> int:
+        try:
+            return process.wait()
+        except BaseException:
+            _end(process)
+            raise
+        finally:
+            with self._lock:
+                self._running.discard(process)
+
+    def end_runs(self) -> None:
+        """End each pytest that another thread waits for, as by Ctrl-C; none begins any more."""
+        with self._lock:
+            self._is_ended = True
+            running = list(self._running)
+        for process in running:
+            _end(process)
 
     def close(self, tell: Callable[[str], None]) -> None:
         """End the broker, and all that the runs on it have left.
@@ -195,24 +249,6 @@ class WarmBroker:
             self._threads.shutdown(cancel_futures=True)
             if self.run.folder.exists():
                 self.run.close()
-
-
-def _run(command: Sequence[str], environment: Mapping[str, str], output: IO[bytes]) -> int:
-    process = subprocess.Popen(
-        command,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=subprocess.STDOUT,
-        # Ctrl-C in the terminal reaches only the command, which hands it on; why it is not a
-        # session, see kafkalab.brokers.node.
-        process_group=0,
-    )
-    try:
-        return process.wait()
-    except BaseException:
-        _end(process)
-        raise
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -10,7 +10,18 @@ import typer
 
 from kafkalab import __version__
 from kafkalab.brokers.errors import BrokerError
-from kafkalab.cli import clean, experiment, learn, learning, log, output, own, setup, stuck
+from kafkalab.cli import (
+    clean,
+    experiment,
+    learn,
+    learning,
+    log,
+    mutants,
+    output,
+    own,
+    setup,
+    stuck,
+)
 from kafkalab.cli.options import EITHER_NAME, WrongValue
 from kafkalab.curriculum import BadManifest
 from kafkalab.learning_log.acts import BadActs
@@ -31,6 +42,7 @@ app.command()(learn.facts)
 app.command("try")(experiment.try_)
 app.command()(own.start)
 app.command()(own.check)
+app.command()(mutants.mutants)
 app.command()(stuck.hint)
 app.command()(stuck.solution)
 app.command()(log.status)

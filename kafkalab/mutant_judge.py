@@ -1,0 +1,269 @@
+"""Has the facts judge mutants of a component, in copies of its folder; none of it counts.
+
+The learner's files are read, and never written. What the runs of pytest write down goes with
+the copies.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import queue
+import re
+import shutil
+import tempfile
+import tokenize
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import NamedTuple
+
+from kafkalab import judging
+from kafkalab.curriculum import Curriculum, Statement
+from kafkalab.judging import Judgement, NoVerdict
+from kafkalab.learning_log.record import FactRecord
+from kafkalab.learning_log.verdicts import TIMEOUT_TEXT, TOO_LATE, Verdict
+from kafkalab.mutants import Mutant, mutants_of, reaching
+from kafkalab.own_code import files_of
+from kafkalab.warm import WarmBroker
+
+# A mutant that hangs is met by a limit: seconds at least, and so many times what the slowest fact
+# took of the code as it is. Other runs stand beside, so it has to be generous.
+LEAST_LIMIT, TIMES_SLOWEST = 20.0, 8
+
+MET_A_LIMIT = re.compile(rf"(\S+\.py:\d+: )?({re.escape(TOO_LATE)}|{re.escape(TIMEOUT_TEXT)})")
+
+
+class Unreadable(Exception):
+    """A file is no Python; the text is one line."""
+
+
+class Place(NamedTuple):
+    """A mutant, and in which file it is."""
+
+    file: Path
+    """from the component's folder"""
+    mutant: Mutant
+
+
+class Fate(StrEnum):
+    """What the facts say of a mutant."""
+
+    CAUGHT = "caught"
+    CAUGHT_BY_A_LIMIT = "caught by a limit"
+    """it hung, or took far longer than the code does as it is"""
+    NOT_CAUGHT = "not caught"
+    """each fact holds: it is equivalent, or a gap"""
+    NOT_TOLD = "not told"
+    """the fact that ran could say nothing of it"""
+
+
+class Told(NamedTuple):
+    """What became of a mutant."""
+
+    fate: Fate
+    slug: str
+    """of the fact that says so; empty where each holds, or none ran"""
+    reason: str
+
+
+@dataclass(frozen=True)
+class Component:
+    """A learner's component, as it is."""
+
+    folder: Path
+    name: str
+    files: Mapping[Path, str]
+    """the text of each file, by its path from the folder: its own, and those that it imports"""
+    encodings: Mapping[Path, str]
+
+    @classmethod
+    def read(cls, folder: Path, name: str) -> Component:
+        """Read a component.
+
+        Raises:
+            Unreadable: a file of it cannot be read as Python.
+            OSError: a file of it cannot be read.
+        """
+        files, encodings = {}, {}
+        for path, code in files_of(folder, name).items():
+            file = path.relative_to(folder)
+            try:
+                encodings[file], _ = tokenize.detect_encoding(io.BytesIO(code).readline)
+                files[file] = code.decode(encodings[file])
+                compile(files[file], str(file), "exec", dont_inherit=True)
+            except (SyntaxError, ValueError) as error:
+                line = getattr(error, "lineno", None)
+                at, what = f":{line}" if line else "", getattr(error, "msg", None) or str(error)
+                raise Unreadable(f"{file.as_posix()}{at}: {type(error).__name__}: {what}") from None
+        return cls(folder, name, files, encodings)
+
+    def mutants(self) -> list[Place]:
+        """All mutants: of its own file first, and in each file by line."""
+        return [Place(file, each) for file, text in self.files.items() for each in mutants_of(text)]
+
+
+class Copy:
+    """A component's folder once more, whose code may be another for a while."""
+
+    def __init__(self, component: Component, home: Path) -> None:
+        """Copy the component's files; what else lies beside them is linked to.
+
+        Args:
+            component: whose.
+            home: an empty folder.
+        """
+        self.folder, self.reports = home / "own", home / "reports"
+        self._component = component
+        self._mirror(component.folder, self.folder)
+
+    def _mirror(self, source: Path, target: Path) -> None:
+        target.mkdir()
+        for each in source.iterdir():
+            place = each.relative_to(self._component.folder)
+            if place in self._component.files:
+                shutil.copyfile(each, target / each.name)
+            elif any(file.is_relative_to(place) for file in self._component.files):
+                self._mirror(each, target / each.name)
+            else:
+                (target / each.name).symlink_to(each)
+
+    @contextlib.contextmanager
+    def mutated(self, place: Place) -> Iterator[None]:
+        """Have the mistake in it, for the block; what was written down of it goes afterwards."""
+        self._write(place.file, place.mutant.text)
+        try:
+            yield
+        finally:
+            self._write(place.file, self._component.files[place.file])
+            shutil.rmtree(self.reports, ignore_errors=True)
+
+    def _write(self, file: Path, text: str) -> None:
+        encoded = text.encode(self._component.encodings[file])
+        (self.folder / file).write_bytes(encoded)
+
+
+class Trial:
+    """Facts that judge the mutants of a component, on one broker, some beside each other."""
+
+    def __init__(
+        self,
+        warm: WarmBroker,
+        taught: Curriculum,
+        facts: Sequence[Statement],
+        component: Component,
+        told_as: Sequence[str],
+    ) -> None:
+        self._warm = warm
+        self._taught = taught
+        self._facts = facts
+        self._component = component
+        self._told_as = told_as
+        self._called = {
+            each.slug: set(judging.names_called(taught, each, component.name)) for each in facts
+        }
+        self._seconds: Mapping[str, float] = {}
+
+    def as_it_is(self) -> Judgement:
+        """What the facts say of the code as it is, in a copy as mutants are; it comes first.
+
+        Raises:
+            NoVerdict: pytest left no record.
+        """
+        with self._copies(1) as copies:
+            judgement = self._judge(copies.get(), self._facts)
+        self._seconds = {fact.slug: fact.seconds for fact in judgement.facts}
+        return judgement
+
+    def run(self, places: Sequence[Place], beside: int) -> Iterator[tuple[Place, Told]]:
+        """Have each mutant judged; yields them in their order, each as soon as it is told.
+
+        Args:
+            places: the mutants.
+            beside: how many at a time.
+
+        Raises:
+            BrokerError: the broker has died.
+            KeyboardInterrupt: all that ran has ended by then.
+        """
+        with self._copies(beside) as copies, ThreadPoolExecutor(beside) as threads:
+
+            def try_one(place: Place) -> Told:
+                copy = copies.get()
+                try:
+                    with copy.mutated(place):
+                        return self._tell(copy, place)
+                finally:
+                    copies.put(copy)
+
+            waiting = [threads.submit(try_one, place) for place in places]
+            try:
+                for place, future in zip(places, waiting, strict=True):
+                    told = future.result()
+                    if told.fate is Fate.NOT_TOLD:
+                        self._warm.check_alive()
+                    yield place, told
+            except BaseException:
+                threads.shutdown(wait=False, cancel_futures=True)
+                self._warm.end_runs()
+                raise
+
+    def _tell(self, copy: Copy, place: Place) -> Told:
+        limit = max(LEAST_LIMIT, TIMES_SLOWEST * max(self._seconds.values(), default=0.0))
+        try:
+            return fate_of(self._judge(copy, self._in_order(place), "--exitfirst", limit=limit))
+        except NoVerdict as error:
+            return Told(Fate.NOT_TOLD, "", str(error))
+
+    def _in_order(self, place: Place) -> list[Statement]:
+        """The facts first that call what the mistake is in, and little else; then the quick ones."""
+        through = reaching(self._component.files.values(), place.mutant.within)
+
+        def rank(fact: Statement) -> tuple[bool, int, float]:
+            called = self._called[fact.slug]
+            return not called & through, len(called - through), self._seconds.get(fact.slug, 0.0)
+
+        return sorted(self._facts, key=rank)
+
+    def _judge(
+        self, copy: Copy, facts: Sequence[Statement], *options: str, limit: float = 0.0
+    ) -> Judgement:
+        more = [
+            f"--kafkalab-solutions={copy.folder}",
+            f"--kafkalab-reports={copy.reports}",
+            # Where the environment names a file, it is for runs that count.
+            f"--kafkalab-concept-summary={copy.reports / 'summary.md'}",
+            *options,
+        ]
+        return judging.judge(
+            self._warm, self._taught, facts, copy.reports, self._told_as, more=more, limit=limit
+        )
+
+    @contextlib.contextmanager
+    def _copies(self, count: int) -> Iterator[queue.SimpleQueue[Copy]]:
+        with tempfile.TemporaryDirectory(prefix="kafkalab-mutants-") as home:
+            copies: queue.SimpleQueue[Copy] = queue.SimpleQueue()
+            for number in range(count):
+                (at := Path(home).resolve() / str(number)).mkdir()
+                copies.put(Copy(self._component, at))
+            yield copies
+
+
+def fate_of(judgement: Judgement) -> Told:
+    """What a run says of a mutant that ended at the first fact that does not hold."""
+    broken = [each for each in judgement.facts if each.verdict not in _HOLDS]
+    if not broken:
+        return Told(Fate.NOT_CAUGHT, "", "")
+    fact = min(broken, key=lambda each: each.verdict is not Verdict.REFUTED)
+    return Told(_fate(fact), fact.slug, fact.reason)
+
+
+_HOLDS = (Verdict.DEMONSTRATED, Verdict.NOT_RUN)
+
+
+def _fate(fact: FactRecord) -> Fate:
+    if MET_A_LIMIT.match(fact.reason):
+        return Fate.CAUGHT_BY_A_LIMIT
+    return Fate.CAUGHT if fact.verdict is Verdict.REFUTED else Fate.NOT_TOLD
