@@ -11,7 +11,6 @@ import io
 import queue
 import re
 import shutil
-import tempfile
 import tokenize
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -25,7 +24,7 @@ from kafkalab.curriculum import Curriculum, Statement
 from kafkalab.judging import Judgement, NoVerdict
 from kafkalab.learning_log.record import FactRecord
 from kafkalab.learning_log.verdicts import TIMEOUT_TEXT, TOO_LATE, Verdict
-from kafkalab.mutants import Mutant, mutants_of, reaching
+from kafkalab.mutants import Mutant, mutants_of, parsed, reaching
 from kafkalab.own_code import files_of
 from kafkalab.warm import WarmBroker
 
@@ -38,6 +37,10 @@ MET_A_LIMIT = re.compile(rf"(\S+\.py:\d+: )?({re.escape(TOO_LATE)}|{re.escape(TI
 
 class Unreadable(Exception):
     """A file is no Python; the text is one line."""
+
+
+class NoCopy(Exception):
+    """A component's folder cannot be copied; the text is one line."""
 
 
 class Place(NamedTuple):
@@ -93,8 +96,8 @@ class Component:
             try:
                 encodings[file], _ = tokenize.detect_encoding(io.BytesIO(code).readline)
                 files[file] = code.decode(encodings[file])
-                compile(files[file], str(file), "exec", dont_inherit=True)
-            except (SyntaxError, ValueError) as error:
+                parsed(files[file])
+            except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
                 line = getattr(error, "lineno", None)
                 at, what = f":{line}" if line else "", getattr(error, "msg", None) or str(error)
                 raise Unreadable(f"{file.as_posix()}{at}: {type(error).__name__}: {what}") from None
@@ -113,11 +116,16 @@ class Copy:
 
         Args:
             component: whose.
-            home: an empty folder.
+            home: a folder, for this copy alone; it is made.
+
+        Raises:
+            NoCopy: it cannot be written.
         """
         self.folder, self.reports = home / "own", home / "reports"
         self._component = component
-        self._mirror(component.folder, self.folder)
+        with _told_as_no_copy():
+            home.mkdir()
+            self._mirror(component.folder, self.folder)
 
     def _mirror(self, source: Path, target: Path) -> None:
         target.mkdir()
@@ -132,7 +140,11 @@ class Copy:
 
     @contextlib.contextmanager
     def mutated(self, place: Place) -> Iterator[None]:
-        """Have the mistake in it, for the block; what was written down of it goes afterwards."""
+        """Have the mistake in it, for the block; what was written down of it goes afterwards.
+
+        Raises:
+            NoCopy: it cannot be written.
+        """
         self._write(place.file, place.mutant.text)
         try:
             yield
@@ -142,11 +154,26 @@ class Copy:
 
     def _write(self, file: Path, text: str) -> None:
         encoded = text.encode(self._component.encodings[file])
-        (self.folder / file).write_bytes(encoded)
+        with _told_as_no_copy():
+            (self.folder / file).write_bytes(encoded)
+
+
+@contextlib.contextmanager
+def _told_as_no_copy() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise NoCopy(
+            f"your folder cannot be copied: {error.filename}: {error.strerror}: "
+            "check that there is room, or name another place in TMPDIR"
+        ) from error
 
 
 class Trial:
-    """Facts that judge the mutants of a component, on one broker, some beside each other."""
+    """Facts that judge the mutants of a component, on one broker, some beside each other.
+
+    Whoever makes one calls `end`, whatever comes of it.
+    """
 
     def __init__(
         self,
@@ -155,7 +182,23 @@ class Trial:
         facts: Sequence[Statement],
         component: Component,
         told_as: Sequence[str],
+        home: Path,
+        beside: int,
     ) -> None:
+        """Make a copy of the component for each that is to run beside others.
+
+        Args:
+            warm: the broker.
+            taught: whose facts they are.
+            facts: those that judge the component.
+            component: the learner's, which is read alone.
+            told_as: the command that the learner called.
+            home: an empty folder, for copies and reports.
+            beside: how many mutants are judged at a time.
+
+        Raises:
+            NoCopy: a copy cannot be made.
+        """
         self._warm = warm
         self._taught = taught
         self._facts = facts
@@ -165,6 +208,10 @@ class Trial:
             each.slug: set(judging.names_called(taught, each, component.name)) for each in facts
         }
         self._seconds: Mapping[str, float] = {}
+        self._copies: queue.SimpleQueue[Copy] = queue.SimpleQueue()
+        for number in range(beside):
+            self._copies.put(Copy(component, home.resolve() / str(number)))
+        self._threads = ThreadPoolExecutor(beside)
 
     def as_it_is(self) -> Judgement:
         """What the facts say of the code as it is, in a copy as mutants are; it comes first.
@@ -172,53 +219,47 @@ class Trial:
         Raises:
             NoVerdict: pytest left no record.
         """
-        with self._copies(1) as copies:
-            judgement = self._judge(copies.get(), self._facts)
+        copy = self._copies.get()
+        judgement = self._judge(copy, self._facts)
+        self._copies.put(copy)
         self._seconds = {fact.slug: fact.seconds for fact in judgement.facts}
         return judgement
 
-    def run(self, places: Sequence[Place], beside: int) -> Iterator[tuple[Place, Told]]:
+    def run(self, places: Sequence[Place]) -> Iterator[tuple[Place, Told]]:
         """Have each mutant judged; yields them in their order, each as soon as it is told.
-
-        Args:
-            places: the mutants.
-            beside: how many at a time.
 
         Raises:
             BrokerError: the broker has died.
-            KeyboardInterrupt: all that ran has ended by then.
+            NoCopy: a copy cannot be written.
         """
-        with self._copies(beside) as copies, ThreadPoolExecutor(beside) as threads:
+        waiting = [
+            self._threads.submit(self._try, place, self._in_order(place)) for place in places
+        ]
+        for place, future in zip(places, waiting, strict=True):
+            told = future.result()
+            if told.fate is Fate.NOT_TOLD:
+                self._warm.check_alive()
+            yield place, told
 
-            def try_one(place: Place) -> Told:
-                copy = copies.get()
-                try:
-                    with copy.mutated(place):
-                        return self._tell(copy, place)
-                finally:
-                    copies.put(copy)
+    def end(self) -> None:
+        """End what runs still, and begin nothing more."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._warm.end_runs()
+        self._threads.shutdown()
 
-            waiting = [threads.submit(try_one, place) for place in places]
-            try:
-                for place, future in zip(places, waiting, strict=True):
-                    told = future.result()
-                    if told.fate is Fate.NOT_TOLD:
-                        self._warm.check_alive()
-                    yield place, told
-            except BaseException:
-                threads.shutdown(wait=False, cancel_futures=True)
-                self._warm.end_runs()
-                raise
-
-    def _tell(self, copy: Copy, place: Place) -> Told:
+    def _try(self, place: Place, facts: Sequence[Statement]) -> Told:
         limit = max(LEAST_LIMIT, TIMES_SLOWEST * max(self._seconds.values(), default=0.0))
+        copy = self._copies.get()
         try:
-            return fate_of(self._judge(copy, self._in_order(place), "--exitfirst", limit=limit))
+            with copy.mutated(place):
+                return fate_of(self._judge(copy, facts, "--exitfirst", limit=limit))
         except NoVerdict as error:
             return Told(Fate.NOT_TOLD, "", str(error))
+        finally:
+            self._copies.put(copy)
 
     def _in_order(self, place: Place) -> list[Statement]:
-        """The facts first that call what the mistake is in, and little else; then the quick ones."""
+        """First those that call what the mistake is in, and little else; of these the quick ones."""
         through = reaching(self._component.files.values(), place.mutant.within)
 
         def rank(fact: Statement) -> tuple[bool, int, float]:
@@ -240,15 +281,6 @@ class Trial:
         return judging.judge(
             self._warm, self._taught, facts, copy.reports, self._told_as, more=more, limit=limit
         )
-
-    @contextlib.contextmanager
-    def _copies(self, count: int) -> Iterator[queue.SimpleQueue[Copy]]:
-        with tempfile.TemporaryDirectory(prefix="kafkalab-mutants-") as home:
-            copies: queue.SimpleQueue[Copy] = queue.SimpleQueue()
-            for number in range(count):
-                (at := Path(home).resolve() / str(number)).mkdir()
-                copies.put(Copy(self._component, at))
-            yield copies
 
 
 def fate_of(judgement: Judgement) -> Told:

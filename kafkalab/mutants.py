@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import re
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -101,12 +102,24 @@ def mutants_of(text: str) -> list[Mutant]:
         if mutated in found:
             continue
         try:
-            if ast.dump(ast.parse(mutated)) == same:
+            if ast.dump(parsed(mutated)) == same:
                 continue
         except (SyntaxError, ValueError):
             continue
         found[mutated] = code.mutant(change, mutated)
     return sorted(found.values(), key=lambda each: each.line)
+
+
+def parsed(text: str) -> ast.Module:
+    """The tree of a file.
+
+    Raises:
+        SyntaxError, ValueError, RecursionError, MemoryError: it cannot be parsed.
+    """
+    with warnings.catch_warnings():
+        # What Python finds odd in it, it says when the file is run.
+        warnings.simplefilter("ignore")
+        return ast.parse(text)
 
 
 def reaching(texts: Iterable[str], name: str) -> set[str]:
@@ -116,7 +129,7 @@ def reaching(texts: Iterable[str], name: str) -> set[str]:
     """
     users: dict[str, set[str]] = {}
     for text in texts:
-        for definition, node in _definitions(ast.parse(text)):
+        for definition, node in _definitions(parsed(text)):
             for each in ast.walk(node):
                 used = getattr(each, "id", None) or getattr(each, "attr", None)
                 if isinstance(used, str):
@@ -144,7 +157,7 @@ class _Code:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.tree = ast.parse(text)
+        self.tree = parsed(text)
         self.parents = {
             child: node for node in ast.walk(self.tree) for child in ast.iter_child_nodes(node)
         }
@@ -314,7 +327,7 @@ def _calls_left_out(code: _Code) -> Iterator[_Change]:
     for node in code.nodes(ast.Expr, ast.Call):
         if isinstance(node, ast.Expr):
             name = _called(node.value)
-            if operator := _LEFT_OUT.get(name):
+            if (operator := _LEFT_OUT.get(name)) and _is_of_a_client(node.value):
                 what = f"{name}()" if operator == "drop-close" else name
                 yield code.replace(operator, node, "pass", what)
         elif _called(node) == "flush" and not isinstance(code.parents[node], ast.Expr | ast.Await):
@@ -324,6 +337,13 @@ def _calls_left_out(code: _Code) -> Iterator[_Change]:
             given = ", ".join(code.source(each) for each in node.args)  # type: ignore[attr-defined]
             new = f'__import__("contextlib").nullcontext({given})'
             yield code.replace("drop-close", node, new, "closing()")
+
+
+def _is_of_a_client(node: ast.AST) -> bool:
+    """Whether a call is of somebody's method, as all calls of a client are, or waits."""
+    call = node.value if isinstance(node, ast.Await) else node
+    assert isinstance(call, ast.Call)
+    return isinstance(call.func, ast.Attribute) or _called(call) == "wait_until"
 
 
 def _raises_left_out(code: _Code) -> Iterator[_Change]:

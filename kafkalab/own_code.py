@@ -14,6 +14,7 @@ import importlib
 import importlib.util
 import sys
 import sysconfig
+import warnings
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from importlib.abc import MetaPathFinder
@@ -98,7 +99,10 @@ def _files_of(folder: Path, name: str) -> list[Path]:
 def _imported(code: bytes) -> set[str]:
     """The first words of what a file imports, with or without dots; none of a broken file."""
     try:
-        tree = ast.parse(code)
+        with warnings.catch_warnings():
+            # What Python finds odd in it, it says when the file is run.
+            warnings.simplefilter("ignore")
+            tree = ast.parse(code)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return set()
     names = set()

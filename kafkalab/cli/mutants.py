@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import os
 import re
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -27,13 +28,13 @@ from kafkalab.cli.options import (
     WrongValue,
 )
 from kafkalab.cli.own import Desk, FolderOption, TaskArgument
-from kafkalab.cli.warmed import warmed
+from kafkalab.cli.warmed import undisturbed, warmed
 from kafkalab.config import Settings
 from kafkalab.curriculum import load
 from kafkalab.judging import NoVerdict
 from kafkalab.learning_log.commands import shown_folder
 from kafkalab.learning_log.next_step import FOLDER
-from kafkalab.mutant_judge import Component, Fate, Place, Told, Trial, Unreadable
+from kafkalab.mutant_judge import Component, Fate, NoCopy, Place, Told, Trial, Unreadable
 from kafkalab.mutants import OPERATORS
 from kafkalab.unwritten import NOT_YET
 
@@ -83,8 +84,7 @@ def mutants(
     tried: list[Tried] = []
     code = 0
     try:
-        # Reports of these runs are nobody's.
-        with tempfile.TemporaryDirectory(prefix="kafkalab-mutants-") as nowhere:
+        with _home() as home:
             settings = Settings.from_environment(
                 backend=backend,
                 bootstrap=bootstrap,
@@ -93,11 +93,12 @@ def mutants(
                 curriculum=curriculum,
                 image=image,
                 kafka_version=kafka_version,
-                reports=nowhere,
+                # What these runs report is nobody's.
+                reports=str(home),
                 solutions=str(folder),
             )
-            code = _try_all(settings, desk, component, places, tried)
-    except NoVerdict as error:
+            code = _try_all(settings, desk, component, places, home, tried)
+    except (NoCopy, NoVerdict) as error:
         raise WrongValue(str(error)) from error
     except BrokerError as error:
         # It says nothing of the learner's code.
@@ -109,6 +110,17 @@ def mutants(
     if tried:
         _summarise(tried, len(places), desk)
     raise typer.Exit(code)
+
+
+@contextlib.contextmanager
+def _home() -> Iterator[Path]:
+    """A folder for copies and reports, which goes with the block."""
+    folder = tempfile.TemporaryDirectory(prefix="kafkalab-mutants-", ignore_cleanup_errors=True)
+    try:
+        yield Path(folder.name)
+    finally:
+        with undisturbed():
+            folder.cleanup()
 
 
 def _component(desk: Desk) -> Component:
@@ -179,35 +191,40 @@ def _try_all(
     desk: Desk,
     component: Component,
     places: Sequence[Place],
+    home: Path,
     tried: list[Tried],
 ) -> int:
     """Try each mistake, and keep what was told; the exit code."""
-    facts = desk.facts
+    facts, beside = desk.facts, min(MOST_BESIDE, os.cpu_count() or 1, len(places))
     with warmed(settings) as warm:
         if not warm.is_ready:
             output.line("Kafka is starting ...", style="dim")
-        warm.ensure(output.line)
-        shown = shown_folder(str(desk.file))
-        output.line(f"{len(facts)} facts judge {shown} as it is ...", style="dim")
-        trial = Trial(warm, desk.taught, facts, component, ["kafkalab", *sys.argv[1:]])
-        judgement = trial.as_it_is()
-        broken = [*judgement.failed, *judgement.untold]
-        if broken or not judgement.told:
-            trouble = f"{broken[0].slug} does not hold" if broken else "no fact can run here"
-            output.trouble(f"{trouble}: mistakes are made in code that works. First comes:")
-            output.whole(desk.command("check"), indent=2)
-            return 1
-        beside = min(MOST_BESIDE, os.cpu_count() or 1, len(places))
-        output.line(
-            f"All that can run hold. {_count(len(places), 'mistake')}, {beside} at a time; "
-            "Ctrl-C ends it, and shows what was found.",
-            style="dim",
-        )
-        for number, (place, told) in enumerate(trial.run(places, beside), 1):
-            tried.append((place, told))
-            output.line()
-            _show_mistake(place, desk, f"[{number}/{len(places)}] ")
-            _show_told(told, desk)
+        told_as = ["kafkalab", *sys.argv[1:]]
+        trial = Trial(warm, desk.taught, facts, component, told_as, home, beside)
+        try:
+            warm.ensure(output.line)
+            shown = shown_folder(str(desk.file))
+            output.line(f"{len(facts)} facts judge {shown} as it is ...", style="dim")
+            judgement = trial.as_it_is()
+            broken = [*judgement.failed, *judgement.untold]
+            if broken or not judgement.told:
+                trouble = f"{broken[0].slug} does not hold" if broken else "no fact can run here"
+                output.trouble(f"{trouble}, and mistakes are made in code that works. First comes:")
+                output.whole(desk.command("check"), indent=2)
+                return 1
+            output.line(
+                f"They hold. Now {_count(len(places), 'mistake')}, {beside} at a time; Ctrl-C ends "
+                "it, and shows what was found.",
+                style="dim",
+            )
+            for number, (place, told) in enumerate(trial.run(places), 1):
+                tried.append((place, told))
+                output.line()
+                _show_mistake(place, desk, f"[{number}/{len(places)}] ")
+                _show_told(told, desk)
+        finally:
+            with undisturbed():
+                trial.end()
     return 0
 
 
