@@ -259,7 +259,7 @@ class Trial:
             self._copies.put(copy)
 
     def _in_order(self, place: Place) -> list[Statement]:
-        """First those that call what the mistake is in, and little else; of these the quick ones."""
+        """First those that call what the mistake is in, and little else; of them the quick ones."""
         through = reaching(self._component.files.values(), place.mutant.within)
 
         def rank(fact: Statement) -> tuple[bool, int, float]:

@@ -3,29 +3,17 @@
 from __future__ import annotations
 
 import ast
-import json
-import os
-import subprocess
-import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-from screens import CTRL_C, screen
-from test_own_commands import FACTS, SOLVED, Call, mine, teach
 
 import kafkalab.tasks
 from kafkalab.cli.mutants import shown_change
-from kafkalab.contracts.delivery import SETTINGS
 from kafkalab.judging import Judgement
 from kafkalab.learning_log.record import FactRecord
 from kafkalab.learning_log.verdicts import TOO_LATE, Verdict
 from kafkalab.mutant_judge import Component, Copy, Fate, Unreadable, fate_of
 from kafkalab.mutants import OPERATORS, Mutant, mutants_of, reaching
-from kafkalab.waiting import wait_until
-
-pytest_plugins = ["test_own_commands"]
 
 # Operator, code, and the line with its mistake; "-" where nothing is left of it.
 MADE = [
@@ -49,8 +37,16 @@ MADE = [
     ("drop-wait", "wait_until(look, limit=3)", "pass"),
     ("unread-future", "future.result()", "pass"),
     ("unread-future", "for f in futures.values(): f.result()", "for f in futures.values(): pass"),
-    ("asynchronous", "c.commit(message=m, asynchronous=False)", "c.commit(message=m, asynchronous=True)"),
-    ("own-offset", "place = TopicPartition(t, p, m.offset() + 1)", "place = TopicPartition(t, p, m.offset())"),
+    (
+        "asynchronous",
+        "c.commit(message=m, asynchronous=False)",
+        "c.commit(message=m, asynchronous=True)",
+    ),
+    (
+        "own-offset",
+        "place = TopicPartition(t, p, m.offset() + 1)",
+        "place = TopicPartition(t, p, m.offset())",
+    ),
     ("own-offset", "next = 1 + offset", "next = offset"),
     ("own-offset", "at = m.offset(); at += 1", "at = m.offset(); at += 0"),
     (
@@ -70,13 +66,25 @@ MADE = [
     ("ignore-rebalance", "def on_lost(self, c, p): self.clear()", "def on_lost(self, c, p): pass"),
     ("ignore-rebalance", "def _revoked(c, p): tell(p)", "def _revoked(c, p): pass"),
     ("ignore-rebalance", "c.subscribe(t, on_lost=lost)", "c.subscribe(t)"),
-    ("ignore-rebalance", "c.subscribe(t, on_lost=lost, on_revoke=r)", "c.subscribe(t, on_revoke=r)"),
-    ("swallow-error", "try: f()\nexcept KafkaException as e: log(e)", "except KafkaException as e: pass"),
+    (
+        "ignore-rebalance",
+        "c.subscribe(t, on_lost=lost, on_revoke=r)",
+        "c.subscribe(t, on_revoke=r)",
+    ),
+    (
+        "swallow-error",
+        "try: f()\nexcept KafkaException as e: log(e)",
+        "except KafkaException as e: pass",
+    ),
     ("drop-raise", "if bad: raise KafkaException(it)", "if bad: pass"),
     ("ignore-error", "if error is not None: tell(it)", "if False: tell(it)"),
     ("ignore-error", "if m.error(): tell(it)", "if False: tell(it)"),
     ("ignore-error", "if not err: count(it)", "if not False: count(it)"),
-    ("ignore-error", "good = [r for r in reports if r.error is None]", "good = [r for r in reports if True]"),
+    (
+        "ignore-error",
+        "good = [r for r in reports if r.error is None]",
+        "good = [r for r in reports if True]",
+    ),
     ("any-error", "if e.code() == KafkaError._PARTITION_EOF: go()", "if True: go()"),
     ("any-error", "if e.code() not in ENDS: go()", "if False: go()"),
     ("any-error", "if e.args[0].retriable(): go()", "if True: go()"),
@@ -93,8 +101,16 @@ MADE = [
     ("null-as-empty", "if (v := m.value()) is not None: go()", "if (v := m.value()): go()"),
     ("other-setting", '{"acks": "all"}', '{"acks": 1}'),
     ("other-setting", '{"enable.idempotence": True}', '{"enable.idempotence": False}'),
-    ("other-setting", 'config["enable.auto.commit"] = "false"', 'config["enable.auto.commit"] = "true"'),
-    ("other-setting", "dict(base, auto_offset_reset='earliest')", 'dict(base, auto_offset_reset="latest")'),
+    (
+        "other-setting",
+        'config["enable.auto.commit"] = "false"',
+        'config["enable.auto.commit"] = "true"',
+    ),
+    (
+        "other-setting",
+        "dict(base, auto_offset_reset='earliest')",
+        'dict(base, auto_offset_reset="latest")',
+    ),
     ("other-setting", "ask(OffsetSpec.latest())", "ask(OffsetSpec.earliest())"),
     ("other-setting", "ask(IsolationLevel.READ_COMMITTED)", "ask(IsolationLevel.READ_UNCOMMITTED)"),
     ("drop-setting", 'c = {"group.id": group, "client.id": me}', 'c = {"client.id": me}'),
@@ -110,7 +126,7 @@ MADE = [
     ("other-encoding", "b = key.encode()", 'b = key.encode("latin-1")'),
     ("other-encoding", 'v = m.value().decode("utf-8")', 'v = m.value().decode("utf-8", "replace")'),
     ("drop-condition", "if grow and fewer: go()", "if fewer: go()"),
-]  # fmt: skip
+]
 
 
 def by(operator: str, text: str) -> list[Mutant]:
@@ -193,8 +209,10 @@ def test_a_commit_is_not_moved_where_that_means_nothing(text: str) -> None:
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_lines_keep_their_numbers(end: str) -> None:
     """What stood in several lines leaves empty ones, so that a reason names the learner's line."""
-    text = "p.produce(\n    t,\n    v,\n    headers=[\n        h,\n    ],\n)\nc.commit(\n    m,\n)\nx = 1\n"
-    text = text.replace("\n", end)
+    text = (
+        "p.produce(\n    t,\n    v,\n    headers=[\n        h,\n    ],\n)\nc.commit(\n    m,\n)\n"
+    )
+    text = f"{text}x = 1\n".replace("\n", end)
 
     for each in [*by("forget-headers", text), *by("drop-commit", text)]:
         assert len(each.text.splitlines()) == len(text.splitlines()), each.after
@@ -319,3 +337,16 @@ def test_what_a_run_says_of_a_mutant(verdict: Verdict, reason: str, fate: Fate) 
 
     assert told.fate is fate
     assert told.slug == ("" if fate is Fate.NOT_CAUGHT else "fact")
+
+
+def test_a_long_line_is_cut_where_it_differs() -> None:
+    """What differs is to be seen; a short line is shown whole."""
+    long = f"f({'a' * 90}, TopicPartition(t, p, m.offset() + 1), {'b' * 90})"
+
+    before, after = shown_change(long, long.replace(" + 1", ""))
+
+    assert before.startswith("...aa")
+    assert "TopicPartition(t, p, m.offset() + 1)" in before
+    assert "TopicPartition(t, p, m.offset())" in after
+    assert before.endswith("bb...")
+    assert shown_change("flush()", "pass") == ("flush()", "pass")

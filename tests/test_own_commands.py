@@ -440,6 +440,176 @@ def test_each_fact_says_of_a_start_that_it_is_not_written(task: Task, tmp_path: 
     assert max(fact["seconds"] for fact in facts) < 10, "none waits for what is not there"
 
 
+# Mistakes made in it
+
+
+TRIED = """
+import threading
+
+
+class Made:
+    kept = None
+
+    def commit(self, *, kept):
+        self.kept = kept
+
+
+def provision(config, definitions, *, grow=False):
+    made = Made()
+    made.commit(kept=definitions)
+    return made.kept
+
+
+def describe(config, names):
+    threading.Event().wait(0.01)
+    return sorted(names)
+"""
+
+
+def left_in(folder: Path) -> list[str]:
+    """What lies in a folder."""
+    return sorted(each.name for each in folder.iterdir())
+
+
+@pytest.fixture
+def temporary(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """The folder for what is temporary, in which nobody else writes; limits are short."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    monkeypatch.setattr("kafkalab.mutant_judge.LEAST_LIMIT", 3.0)
+    monkeypatch.setattr("kafkalab.mutant_judge.TIMES_SLOWEST", 1)
+    return folder
+
+
+def test_mutants_are_told_one_by_one(call: Call, project: Any, temporary: Path) -> None:
+    """Line, mistake, and the fact that catches it; one that hangs apart; the rest is a gap."""
+    path = mine(project, TRIED)
+
+    said = call("mutants", "9.1")
+
+    assert said.code == 0, said
+    assert (
+        "[1/4] my_lab/topics.py:14 drop-commit - made.commit(kept=definitions) + pass commit() is "
+        "left out: who goes on later begins where this one began caught by makes It makes what is"
+    ) in said.text
+    assert (
+        "+ threading.Event().wait() the time limit of wait() is left out caught by a limit in"
+        in (said.text.partition("[3/4] my_lab/topics.py:19 drop-limit")[2])
+    )
+    assert "no fact catches it: equivalent, or a gap" in said.text.partition("[4/4] ")[2]
+    summary = said.text.partition("What your lines are for: ")[2]
+    assert summary.startswith("my_lab/topics.py:14 made.commit(kept=definitions) makes my_lab/")
+    assert "my_lab/topics.py:20 return sorted(names) no fact: unsorted: equivalent" in summary
+    assert summary.endswith(
+        "2 of 4 mistakes caught; 1 of them by a limit; 2 by no fact: each is equivalent, or a gap."
+    )
+    assert path.read_text("utf-8") == TRIED
+    assert left_in(path.parent) == ["topics.py"], "nothing is written there"
+    assert not (project.folder / "reports").exists(), "none of it counts"
+    assert left_in(temporary) == []
+    assert project.launches == 1
+
+
+def test_mutants_are_made_in_helpers_too(call: Call, project: Any, temporary: Path) -> None:
+    """In what the component imports from its folder, and not in another component."""
+    mine(project, TRIED.replace("return sorted(names)", "return ordered(names)"))
+    for name in ("common", "other"):
+        helper = project.folder / "my_lab" / f"{name}.py"
+        helper.write_text("def ordered(names):\n    return sorted(names)\n", "utf-8")
+    (project.folder / "my_lab" / "topics.py").write_text(
+        "from common import ordered\n" + TRIED.replace("sorted(names)", "ordered(names)"), "utf-8"
+    )
+
+    said = call("mutants", "9.1", "--only", "unsorted", "--only", "drop-commit")
+
+    assert said.code == 0, said
+    assert "[1/2] my_lab/topics.py:15  drop-commit" in said.out
+    assert "[2/2] my_lab/common.py:2  unsorted" in said.out
+    assert left_in(temporary) == []
+
+
+def test_mutants_can_be_listed(call: Call, project: Any) -> None:
+    """Without a Kafka; all, or those of a line."""
+    mine(project, TRIED)
+
+    listed, one = call("mutants", "9.1", "--list"), call("mutants", "9.1", "--list", "--line", "20")
+
+    assert (listed.code, one.code, project.launches) == (0, 0, 0)
+    assert re.findall(r"^my_lab/topics\.py:(\d+)  ([\w-]+)$", listed.out, re.MULTILINE) == [
+        ("14", "drop-commit"),
+        ("19", "drop-wait"),
+        ("19", "drop-limit"),
+        ("20", "unsorted"),
+    ]
+    assert "4 mistakes can be made. Have the facts judge them: kafkalab mutants 9.1" in listed.text
+    assert "my_lab/topics.py:20  unsorted\n  - return sorted(names)\n" in one.out
+    assert "1 mistake can be made." in one.out
+
+
+def test_mutants_of_what_does_not_hold(call: Call, project: Any, temporary: Path) -> None:
+    """First comes the check: exit code 1, and no mistake is made."""
+    mine(project, TRIED.replace("return made.kept", "return []"))
+
+    said = call("mutants", "9.1")
+
+    assert said.code == 1
+    assert "kafkalab: makes does not hold, and mistakes are made in code that works." in said.err
+    assert "  kafkalab check 9.1\n" in said.out
+    assert "[1/" not in said.out
+    assert left_in(temporary) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "arguments", "told"),
+    [
+        (None, ["9.1"], "there is no my_lab/topics.py: kafkalab start 9.1 makes one"),
+        ("def f(:\n", ["9.1"], "my_lab/topics.py:1: SyntaxError: invalid syntax"),
+        ("x = '\0'\n", ["9.1"], "my_lab/topics.py"),
+        (TRIED, ["9.7"], "there is no task 9.7: there are 9.1"),
+        (TRIED, ["9.1", "--only", "drop-flash"], "no mistake drop-flash: did you mean drop-flush"),
+        (TRIED, ["9.1", "--only", "x"], "there is no mistake x: there are drop-flush, "),
+        (TRIED, ["9.1", "--line", "1"], "no mistake of these can be made with --line 1 in"),
+        ("def describe(): ...", ["9.1"], "no mistake can be made in my_lab/topics.py"),
+    ],
+    ids=["no file", "syntax", "null", "task", "mistake", "odd", "line", "none"],
+)
+def test_mutants_of_nothing_are_one_line(
+    call: Call, project: Any, text: str | None, arguments: list[str], told: str
+) -> None:
+    """What is wrong, and exit code 2, before any broker is started."""
+    if text is not None:
+        mine(project, text)
+
+    said = call("mutants", *arguments)
+
+    assert (said.code, said.out, project.launches) == (2, "", 0)
+    assert told in said.err
+    assert said.err.count("\n") == 1
+
+
+def test_mutants_of_a_start_come_later(call: Call) -> None:
+    """Of what is not written yet nothing can be told."""
+    call("start", "9.1")
+
+    said = call("mutants", "9.1")
+
+    assert said.code == 2
+    assert "my_lab/topics.py is not written yet: kafkalab check 9.1 says what is left" in said.err
+
+
+def test_mutants_without_a_kafka_cannot_be_told(call: Call, project: Any, temporary: Path) -> None:
+    """One line, and exit code 2."""
+    mine(project, TRIED)
+    (project.folder / "fails").touch()
+
+    said = call("mutants", "9.1")
+
+    assert said.code == 2
+    assert said.err.startswith("kafkalab: It did not start.")
+    assert left_in(temporary) == []
+
+
 # Hints
 
 
