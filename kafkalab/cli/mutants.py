@@ -230,12 +230,12 @@ def _try_all(
 
 def _show_mistake(place: Place, desk: Desk, mark: str = "") -> None:
     mutant = place.mutant
-    output.whole(f"{mark}{_place(place, desk)}  {mutant.operator}", style="bold")
+    output.whole(f"{mark}{_place(place, desk)}", style="bold")
     before, after = shown_change(mutant.before, mutant.after)
     output.line(before, mark="- ", indent=2, style="dim")
     if after:
         output.line(after, mark="+ ", indent=2)
-    output.line(mutant.mistake, indent=2)
+    output.line(f"{mutant.operator}: {mutant.mistake}", indent=2)
 
 
 def shown_change(before: str, after: str) -> tuple[str, str]:
