@@ -132,7 +132,8 @@ class Copy:
         for each in source.iterdir():
             place = each.relative_to(self._component.folder)
             if place in self._component.files:
-                shutil.copyfile(each, target / each.name)
+                # As it was read: it may have been edited since.
+                self._write(place, self._component.files[place])
             elif any(file.is_relative_to(place) for file in self._component.files):
                 self._mirror(each, target / each.name)
             else:

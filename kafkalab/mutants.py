@@ -12,7 +12,6 @@ import re
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -23,7 +22,7 @@ OPERATORS: Mapping[str, str] = {
     "drop-commit": "{what}() is left out: who goes on later begins where this one began",
     "drop-transaction": "{what}() is left out of the transaction",
     "drop-seek": "seek() is left out: the consumer goes on behind what was taken back",
-    "drop-assignment": "{what}() is left out: the client reads what it read before",
+    "drop-assignment": "{what}() is left out: the client goes on with the partitions that it had",
     "drop-purge": "purge() is left out: what was given up may be sent later",
     "drop-wait": "{what}() is left out: nobody waits until it is so",
     "unread-future": "nobody reads the future: that it failed is not seen",
@@ -161,6 +160,8 @@ class _Code:
         self.parents = {
             child: node for node in ast.walk(self.tree) for child in ast.iter_child_nodes(node)
         }
+        self._offsets: dict[ast.AST, set[str]] = {}
+        """for each definition of the file's own level, and for the whole of it"""
         self._starts = [0, *(found.end() for found in re.finditer(r"\r\n|\r|\n", text))]
 
     def nodes(self, *kinds: type[ast.AST]) -> Iterator[ast.AST]:
@@ -233,20 +234,24 @@ class _Code:
                 return block
         return [statement]
 
-    @cached_property
-    def offsets(self) -> set[str]:
-        """The names that hold an offset, or something made of one, somewhere in the file."""
-        names: set[str] = set()
-        while True:
-            count = len(names)
-            for target, value in self._bindings():
-                if self.is_of_offset(value, names):
-                    names |= _bound(target)
-            if len(names) == count:
-                return names
+    def _offsets_at(self, node: ast.AST) -> set[str]:
+        """The names that hold an offset, or something made of one, around a node."""
+        while not isinstance(self.parents[node], ast.Module):
+            node = self.parents[node]
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            node = self.tree
+        if node not in self._offsets:
+            self._offsets[node] = names = set[str]()
+            count = -1
+            while len(names) > count:
+                count = len(names)
+                for target, value in self._bindings(node):
+                    if _mentions(value, names):
+                        names |= _bound(target)
+        return self._offsets[node]
 
-    def _bindings(self) -> Iterator[tuple[ast.AST, ast.AST]]:
-        for node in ast.walk(self.tree):
+    def _bindings(self, within: ast.AST) -> Iterator[tuple[ast.AST, ast.AST]]:
+        for node in ast.walk(within):
             match node:
                 case ast.Assign(value=value):
                     yield from ((target, value) for target in node.targets)
@@ -258,16 +263,17 @@ class _Code:
                 ):
                     yield target, value
 
-    def is_of_offset(self, node: ast.AST, names: set[str] | None = None) -> bool:
+    def is_of_offset(self, node: ast.AST) -> bool:
         """Whether an expression is about an offset, as far as its words tell."""
-        known = self.offsets if names is None else names
-        words = (
-            getattr(each, "id", None) or getattr(each, "attr", None) for each in ast.walk(node)
-        )
-        return any(
-            isinstance(word, str) and (word in known or re.search("offset|position", word))
-            for word in words
-        )
+        return _mentions(node, self._offsets_at(node))
+
+
+def _mentions(node: ast.AST, offsets: set[str]) -> bool:
+    words = (getattr(each, "id", None) or getattr(each, "attr", None) for each in ast.walk(node))
+    return any(
+        isinstance(word, str) and (word in offsets or re.search("offset|position", word))
+        for word in words
+    )
 
 
 def _bound(node: ast.AST) -> set[str]:

@@ -169,6 +169,7 @@ def test_each_operator_is_tried() -> None:
         "x = text.encode('ascii')\ny = data.decode('utf-8', 'replace')",
         "if terror: go()\nif count < 3: go()",
         "producer.produce(topic, value)",
+        "def f(m): text = str(m.offset())\ndef g(text): return len(text) > 3",
         "import flush\n'''producer.flush()'''",
         "consumer.commit(asynchronous=True) if late else None",
     ],

@@ -482,9 +482,13 @@ def temporary(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return folder
 
 
-def test_mutants_are_told_one_by_one(call: Call, project: Any, temporary: Path) -> None:
+def test_mutants_are_told_one_by_one(
+    call: Call, project: Any, temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Line, mistake, and the fact that catches it; one that hangs apart; the rest is a gap."""
     path = mine(project, TRIED)
+    monkeypatch.setenv("KAFKALAB_CONCEPT_SUMMARY", "summary.md")
+    monkeypatch.setenv("KAFKALAB_REPORTS", "elsewhere")
 
     said = call("mutants", "9.1")
 
@@ -506,7 +510,8 @@ def test_mutants_are_told_one_by_one(call: Call, project: Any, temporary: Path) 
     )
     assert path.read_text("utf-8") == TRIED
     assert left_in(path.parent) == ["topics.py"], "nothing is written there"
-    assert not (project.folder / "reports").exists(), "none of it counts"
+    for name in ("reports", "elsewhere", "summary.md"):
+        assert not (project.folder / name).exists(), "none of it counts"
     assert left_in(temporary) == []
     assert project.launches == 1
 

@@ -44,7 +44,12 @@ MOST_BESIDE = 4
 # Characters of a line of code that are shown, and those of them before what differs.
 MOST_SHOWN, BEFORE_IT = 100, 40
 
-STYLES = {Fate.CAUGHT: "green", Fate.CAUGHT_BY_A_LIMIT: "green", Fate.NOT_TOLD: "red"}
+CAUGHT = (Fate.CAUGHT, Fate.CAUGHT_BY_A_LIMIT)
+STYLES = {
+    **dict.fromkeys(CAUGHT, "green"),
+    Fate.NOT_CAUGHT: "yellow",
+    Fate.NOT_TOLD: "red",
+}
 
 Tried = tuple[Place, Told]
 
@@ -108,7 +113,7 @@ def mutants(
         output.line()
         code = typed.ENDED_BY_CTRL_C
     if tried:
-        _summarise(tried, len(places), desk)
+        _summarise(tried, len(places), component, desk)
     raise typer.Exit(code)
 
 
@@ -254,7 +259,7 @@ def _cut(code: str, start: int) -> str:
 
 
 def _show_told(told: Told, desk: Desk) -> None:
-    style = STYLES.get(told.fate, "yellow")
+    style = STYLES[told.fate]
     match told.fate:
         case Fate.CAUGHT:
             output.line(f"caught by {told.slug}", style=style, indent=2)
@@ -278,7 +283,7 @@ def _count(number: int, what: str) -> str:
     return f"1 {what}" if number == 1 else f"{number} {what}s"
 
 
-def _summarise(tried: Sequence[Tried], count: int, desk: Desk) -> None:
+def _summarise(tried: Sequence[Tried], count: int, component: Component, desk: Desk) -> None:
     """How many were caught, and for each line what it is for."""
     output.line()
     output.line("What your lines are for:", style="bold")
@@ -286,19 +291,19 @@ def _summarise(tried: Sequence[Tried], count: int, desk: Desk) -> None:
     for each in tried:
         by_line.setdefault((each[0].file, each[0].mutant.line), []).append(each)
     for (file, number), here in by_line.items():
-        code = (desk.folder / file).read_text("utf-8", "replace")
-        source = re.split(r"\r\n|\r|\n", code)[number - 1].strip()
-        output.whole(f"{_place(here[0][0], desk)}", style="bold", indent=2)
-        output.line(_cut(source, 0), indent=4, style="dim")
-        for slug in dict.fromkeys(told.slug for _, told in here if told.fate in STYLES):
-            output.line(slug or "pytest", indent=4, style="green")
+        code = re.split(r"\r\n|\r|\n", component.files[file])[number - 1]
+        output.whole(_place(here[0][0], desk), style="bold", indent=2)
+        output.line(_cut(code.strip(), 0), indent=4, style="dim")
+        for slug in dict.fromkeys(told.slug for _, told in here if told.fate in CAUGHT):
+            output.line(slug, indent=4, style="green")
         for place, told in here:
+            name = place.mutant.operator
             if told.fate is Fate.NOT_CAUGHT:
                 output.line(
-                    f"no fact: {place.mutant.operator}: equivalent, or a gap",
-                    indent=4,
-                    style="yellow",
+                    f"no fact: {name}: equivalent, or a gap", indent=4, style=STYLES[told.fate]
                 )
+            elif told.fate is Fate.NOT_TOLD:
+                output.line(f"not told: {name}", indent=4, style=STYLES[told.fate])
     output.line()
     _show_counts([told.fate for _, told in tried], count)
 
