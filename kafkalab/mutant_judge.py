@@ -104,8 +104,19 @@ class Component:
         return cls(folder, name, files, encodings)
 
     def mutants(self) -> list[Place]:
-        """All mutants: of its own file first, and in each file by line."""
-        return [Place(file, each) for file, text in self.files.items() for each in mutants_of(text)]
+        """All mutants: of its own file first, and in each file by line.
+
+        Raises:
+            Unreadable: a file is too deeply nested.
+        """
+        found: list[Place] = []
+        for file, text in self.files.items():
+            try:
+                found += [Place(file, each) for each in mutants_of(text)]
+            except (RecursionError, MemoryError):
+                told = "its code is nested too deeply to be changed: split the expression"
+                raise Unreadable(f"{file.as_posix()}: {told}") from None
+        return found
 
 
 class Copy:

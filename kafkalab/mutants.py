@@ -88,25 +88,32 @@ def mutants_of(text: str) -> list[Mutant]:
     """All mutants of a file, by line; each parses and is another program than the file.
 
     Raises:
-        SyntaxError, ValueError: the file cannot be parsed.
+        SyntaxError, ValueError, RecursionError, MemoryError: the file cannot be parsed.
     """
     code = _Code(text)
-    same = ast.dump(code.tree)
+    same = _dumped(text)
     found: dict[str, Mutant] = {}
     for change in sorted(
         (change for find in _FINDERS for change in find(code)),
         key=lambda each: (each.start, list(OPERATORS).index(each.operator)),
     ):
-        mutated = text[: change.start] + change.new + text[change.end :]
-        if mutated in found:
-            continue
-        try:
-            if ast.dump(parsed(mutated)) == same:
-                continue
-        except (SyntaxError, ValueError):
-            continue
-        found[mutated] = code.mutant(change, mutated)
+        # Where empty lines cannot stand, later lines get other numbers.
+        for new in dict.fromkeys((change.new, change.new.rstrip("\n"))):
+            mutated = text[: change.start] + new + text[change.end :]
+            tree = _dumped(mutated)
+            if tree:
+                if tree != same and mutated not in found:
+                    found[mutated] = code.mutant(change, mutated)
+                break
     return sorted(found.values(), key=lambda each: each.line)
+
+
+def _dumped(text: str) -> str:
+    """What Python understands of a text; empty where it cannot be parsed."""
+    try:
+        return ast.dump(parsed(text))
+    except (SyntaxError, ValueError):
+        return ""
 
 
 def parsed(text: str) -> ast.Module:
@@ -189,7 +196,8 @@ class _Code:
     def replace(self, operator: str, node: ast.AST, new: str, what: str = "") -> _Change:
         """Put something else in a node's place."""
         start, end = self.span(node)
-        return _Change(operator, start, end, new + self.lines_in(start, end), what)
+        gone = self.lines_in(start, end)[new.count("\n") :]
+        return _Change(operator, start, end, new + gone, what)
 
     def remove(self, operator: str, start: int, end: int, what: str = "") -> _Change:
         """Take an argument, or an entry, out of its list, with the comma that is its own."""
@@ -658,7 +666,7 @@ def _settings(code: _Code) -> Iterator[tuple[str, ast.expr, tuple[int, int] | No
             case ast.Call(keywords=keywords) if _called(node) in ("dict", "update"):
                 for keyword in keywords:
                     if keyword.arg and (keyword.arg == "acks" or "_" in keyword.arg):
-                        yield keyword.arg.replace("_", "."), keyword.value, code.span(keyword)
+                        yield keyword.arg.replace("_", "."), keyword.value, None
 
 
 def _setting(key: ast.AST | None) -> str:

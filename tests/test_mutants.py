@@ -220,6 +220,20 @@ def test_lines_keep_their_numbers(end: str) -> None:
         assert each.text.splitlines()[-1] == "x = 1"
 
 
+def test_a_mistake_in_several_lines_needs_no_room_for_empty_ones() -> None:
+    """Where an empty line would end a statement too early, there is none."""
+    text = (
+        "left = producer.flush(\n    5\n) + more\nend = max(\n    0,\n    last_of(\n        at))\n"
+    )
+
+    (flushed,), (unbound,) = by("drop-flush", text), by("no-bound", text)
+
+    assert flushed.text.startswith("left = 0 + more\nend")
+    assert unbound.text == (
+        "left = producer.flush(\n    5\n) + more\nend = last_of(\n        at)\n\n\n"
+    )
+
+
 FILES = [
     *sorted(Path(kafkalab.tasks.__file__).parent.glob("[a-z]*.py")),
     *sorted((Path(__file__).parent / "wrong").glob("*/*.py")),
@@ -275,6 +289,14 @@ def test_a_component_is_its_own_files_and_what_it_imports(tmp_path: Path) -> Non
     (tmp_path / "routing" / "parts.py").write_text("x = 1\ndef f(:\n")
     with pytest.raises(Unreadable, match=r"^routing/parts\.py:2: SyntaxError: "):
         Component.read(tmp_path, "routing")
+
+
+def test_code_that_is_nested_too_deeply_is_told(tmp_path: Path) -> None:
+    """One line, and no traceback."""
+    (tmp_path / "routing.py").write_text(f"x = {' + '.join('1' * 900)}\n")
+
+    with pytest.raises(Unreadable, match=r"^routing\.py: its code is nested too deeply"):
+        Component.read(tmp_path, "routing").mutants()
 
 
 def test_a_copy_has_all_and_leaves_the_learners_files_alone(tmp_path: Path) -> None:

@@ -163,7 +163,10 @@ def _chosen(component: Component, desk: Desk, line: int | None, only: Sequence[s
             told = f"did you mean {' or '.join(near)}?" if near else "there are "
             told += "" if near else ", ".join(OPERATORS)
             raise WrongValue(f"there is no mistake {name}: {told}")
-    all_ = component.mutants()
+    try:
+        all_ = component.mutants()
+    except Unreadable as error:
+        raise WrongValue(f"{shown_folder(str(desk.folder))}/{error}") from error
     chosen = [
         each
         for each in all_
