@@ -291,10 +291,20 @@ def test_a_component_is_its_own_files_and_what_it_imports(tmp_path: Path) -> Non
         Component.read(tmp_path, "routing")
 
 
-def test_code_that_is_nested_too_deeply_is_told(tmp_path: Path) -> None:
-    """One line, and no traceback."""
-    (tmp_path / "routing.py").write_text(f"x = {' + '.join('1' * 900)}\n")
+def test_code_that_is_nested_too_deeply_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One line, and no traceback, wherever Python gives up: it reads deeper than it changes."""
 
+    def give_up(text: str) -> list[Mutant]:
+        raise RecursionError(len(text))
+
+    (tmp_path / "routing.py").write_text(f"x = {' + '.join('1' * 9000)}\n")
+    with pytest.raises(Unreadable, match=r"^routing\.py: RecursionError: "):
+        Component.read(tmp_path, "routing")
+
+    (tmp_path / "routing.py").write_text("x = 1 + 1\n")
+    monkeypatch.setattr("kafkalab.mutant_judge.mutants_of", give_up)
     with pytest.raises(Unreadable, match=r"^routing\.py: its code is nested too deeply"):
         Component.read(tmp_path, "routing").mutants()
 
