@@ -8,15 +8,18 @@ import json
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
+from kafkalab import typed
 from kafkalab.cli import main
 from kafkalab.curriculum import Task, load
 from kafkalab.curriculum.stub import asked_names, contract_file, stub_of
+from kafkalab.facts import FACT_LIMIT
 from kafkalab.judging import Place, component_facts, place_of
 from kafkalab.learning_log import acts
 from kafkalab.own_code import Folder
@@ -490,9 +493,11 @@ def test_mutants_are_told_one_by_one(
     monkeypatch.setenv("KAFKALAB_CONCEPT_SUMMARY", "summary.md")
     monkeypatch.setenv("KAFKALAB_REPORTS", "elsewhere")
 
+    began = time.monotonic()
     said = call("mutants", "9.1")
 
     assert said.code == 0, said
+    assert time.monotonic() - began < FACT_LIMIT, "the limit is a mutant's, not that of a fact"
     assert (
         "[1/4] my_lab/topics.py:14 - made.commit(kept=definitions) + pass drop-commit: commit() is "
         "left out: who goes on later begins where this one began caught by makes It makes what is"
@@ -514,6 +519,27 @@ def test_mutants_are_told_one_by_one(
         assert not (project.folder / name).exists(), "none of it counts"
     assert left_in(temporary) == []
     assert project.launches == 1
+
+
+def test_mutants_left_early_wait_for_none_that_hangs(
+    call: Call, project: Any, temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What runs still is ended at once; what was found is told."""
+    mine(project, TRIED.replace("return sorted(names)", "return names"))
+    monkeypatch.setattr("kafkalab.mutant_judge.LEAST_LIMIT", 10 * FACT_LIMIT)
+
+    def leave(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("kafkalab.cli.mutants._show_told", leave)
+
+    began = time.monotonic()
+    said = call("mutants", "9.1", "--only", "drop-commit", "--only", "drop-limit")
+
+    assert said.code == typed.ENDED_BY_CTRL_C
+    assert said.text.endswith("1 of 1 mistake caught; 1 not tried.")
+    assert time.monotonic() - began < FACT_LIMIT
+    assert left_in(temporary) == []
 
 
 def test_mutants_are_made_in_helpers_too(call: Call, project: Any, temporary: Path) -> None:
