@@ -49,7 +49,7 @@ class Teller:
         self._lab = lab
         self._tests = tests
         self._begin = begin
-        self._limit = facts.time_limit(lab.backend.name)
+        self._limit = facts.time_limit(lab)
         self._over: set[str] = set()
         self._printed: dict[str, dict[str, None]] = {}
 

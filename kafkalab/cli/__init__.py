@@ -16,6 +16,7 @@ from kafkalab.cli import (
     learn,
     learning,
     log,
+    mutants,
     output,
     own,
     project,
@@ -45,6 +46,7 @@ app.command("try")(experiment.try_)
 app.command()(own.start)
 app.command()(own.check)
 app.command()(watch.watch)
+app.command()(mutants.mutants)
 app.command()(stuck.hint)
 app.command()(stuck.solution)
 app.command()(log.status)

@@ -43,7 +43,7 @@ from kafkalab.learning_log.proofs import SAYS_SOMETHING
 from kafkalab.learning_log.record import FactRecord
 from kafkalab.learning_log.verdicts import Verdict
 from kafkalab.learning_log.wording import why
-from kafkalab.own_code import code_of, digest_of
+from kafkalab.own_code import digest_of, files_of
 from kafkalab.warm import END_LIMIT, WarmBroker
 from kafkalab.watching import Folders
 
@@ -195,7 +195,7 @@ class State:
             OSError: a file of it cannot be read.
         """
         stamps = {}
-        for file in code_of(desk.folder, desk.task.component):
+        for file in files_of(desk.folder, desk.task.component):
             found = file.stat()
             stamps[file] = (found.st_dev, found.st_ino, found.st_mtime_ns)
         return cls(digest_of(desk.folder, desk.task.component), stamps)
