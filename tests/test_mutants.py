@@ -349,6 +349,7 @@ def said(verdict: Verdict, reason: str = "") -> Judgement:
             for slug, of, why in facts
         ),
         (),
+        {},
     )
 
 

@@ -81,7 +81,7 @@ def test_runs_of_other_threads_end_with_their_record(tmp_path: Path, repository:
 def test_a_share_comes_through_as_it_was(tmp_path: Path) -> None:
     """Its names are the run's own, so that who closes the run finds them; no two have the same."""
     run = Run.new(tmp_path, "embedded")
-    one, other = Share.lent(run, ["learn"], 7.5), Share.lent(run, [])
+    one, other = Share.lent(run, ["learn"], limit=7.5), Share.lent(run, [])
 
     assert Share.from_data(one.as_data()) == one
     assert one.prefix.startswith(run.prefix)
