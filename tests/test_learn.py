@@ -478,9 +478,9 @@ def test_who_does_not_agree_is_asked_again(learn: Learn, lessons: Any) -> None:
     second = learn("9.1", answers="|Mine again.|q")
     third = learn("9.1", answers="||q")
 
-    assert "Kept. It is asked again." in first.out
+    assert "Kept. It is asked another time." in first.out
     assert "explained 0" in second.out
-    assert "It is asked again." in third.out
+    assert "It is asked another time." in third.out
     explained = [said for kind, _, said in done(lessons) if kind == "explained"]
     assert explained == [
         {"sentence": "Mine.", "agrees": False},

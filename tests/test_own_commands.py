@@ -182,7 +182,34 @@ def test_a_start_is_its_contracts_own_text(component: str) -> None:
         for alias in node.names
     }
     assert set(given) - {each.name for each in protocols} <= imported
+    assert not [name for name in imported if name.startswith("_")], "what is private is not given"
     assert all(len(line) <= 100 for line in text.splitlines())
+
+
+@pytest.mark.parametrize("component", COMPONENTS)
+def test_a_start_names_each_field_of_what_is_given(component: str) -> None:
+    """With its type, and what the contract says of it: nobody has to look in another file."""
+    comments = [line[2:] for line in stub_of(component).splitlines() if line.startswith("#")]
+    contract = ast.parse(contract_file(component).read_text("utf-8"))
+    classes = [
+        node
+        for node in contract.body
+        if isinstance(node, ast.ClassDef) and "Protocol" not in map(ast.unparse, node.bases)
+    ]
+
+    for each in classes:
+        assert any(re.match(rf"{each.name}\b", line) for line in comments), each.name
+        for field in (node for node in each.body if isinstance(node, ast.AnnAssign)):
+            header = f"    {ast.unparse(field)}"
+            assert any(line.startswith(header) for line in comments), f"{each.name}: {header}"
+
+
+def test_a_start_says_what_the_contract_says_of_a_field() -> None:
+    said = stub_of("routing")
+
+    assert "#     key: bytes | None: as it was sent: encoded\n" in said
+    assert "#     error: KafkaError | None = None\n" in said
+    assert "#     PublishFailed(reports: Sequence[Report])\n" in said
 
 
 def test_start_writes_the_file_and_says_what_comes_next(call: Call, project: Any) -> None:

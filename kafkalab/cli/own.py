@@ -145,8 +145,9 @@ def start(
 
 
 def _tell_next(desk: Desk) -> None:
-    output.line("Write what you like first, and have it judged:")
+    output.line("Write what you like first, and have it judged: once, or whenever you save it:")
     output.whole(desk.command("check"), indent=2)
+    output.whole(desk.command("watch"), indent=2)
 
 
 def _listed(names: Sequence[str]) -> str:

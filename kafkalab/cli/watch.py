@@ -58,7 +58,7 @@ LOOK_EVERY = 0.5
 # Seconds between two looks at what runs.
 TURN = 0.1
 
-KEYS = "n next, h hint, l list, r run again, q quit"
+KEYS = "n next task, h hint, l list, r run again, q quit"
 
 
 def watch(
@@ -231,7 +231,9 @@ class Watching:
         done, _ = acts.read(self._notebook.path)
         asked = (done, desk.task.id, desk.folder, self._settings.reports)
         self._verdicts: dict[str, FactRecord] = {}
-        """what was said last, in this command"""
+        """what was said last of each, in this command"""
+        self._ran: dict[str, FactRecord] = {}
+        """how each went when it ran last, also if that says nothing"""
         self._before = own_work.last_verdicts(*asked)
         """what was said last by the time the task was taken up"""
         self._ever_held = set(own_work.ever_held(*asked))
@@ -460,6 +462,7 @@ class Watching:
             output.line(f"{slug}, {how}", mark="  broken   ", style="red bold")
         else:
             output.line(f"{slug}, {seconds}", mark="  refuted  ", style="red")
+        self._ran[slug] = fact
         if fact.verdict in SAYS_SOMETHING:
             self._verdicts[slug] = fact
         if fact.verdict is Verdict.DEMONSTRATED:
@@ -523,16 +526,18 @@ class Watching:
         desk = self._desk
         file = shown_folder(str(desk.file))
         output.line(
-            f"{desk.task.id} is finished: all hold for {file} as it is.", style="green bold"
+            f"Your component of {desk.task.id} is finished: all hold for {file} as it is.",
+            style="green bold",
         )
-        output.line("Compare it with ours:")
+        output.line("Compare it with ours, and see what each line is for:")
         output.whole(desk.command("solution"), indent=2)
+        output.whole(desk.command("mutants"), indent=2)
         if following := self._following_desk():
             output.line(f"n goes on with {following.task.id} {following.task.title}.")
             return
         module = desk.taught.id
         output.line(
-            f"Module {module} is finished: all facts hold for your components as they are.",
+            f"All your components of module {module} are finished: all facts hold for them.",
             style="green bold",
         )
 
@@ -573,6 +578,9 @@ class Watching:
         if following is None:
             output.line("All the other tasks are finished.")
             return
+        if not _is_solved(self._desk, acts.read(self._notebook.path)[0], self._settings.reports):
+            output.line(f"{self._desk.task.id} is not finished. To come back to it: q, and then")
+            output.whole(self._desk.command("watch"), indent=2)
         self._leave()
         self._drop_ready()
         self._sit_down(following)
@@ -596,13 +604,14 @@ class Watching:
         if meant is None:
             output.line(f"All {len(self._desk.facts)} facts hold: there is nothing to hint at.")
         else:
-            stuck.give_hint(meant, self._desk, self._notebook)
+            stuck.give_hint(meant, self._desk, self._notebook, key="h")
+        self._tell_keys()
 
     def _list(self) -> None:
         """List the facts, with what was said of each."""
         output.line()
         for each in self._desk.facts:
-            fact = self._verdicts.get(each.slug)
+            fact = self._ran.get(each.slug)
             said = fact.verdict if fact else self._before.get(each.slug, "not judged yet")
             holds = said == Verdict.DEMONSTRATED
             name = "holds" if holds else "broken" if each.slug in self._ever_held else said
