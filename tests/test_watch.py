@@ -396,6 +396,18 @@ def test_prints_are_shown_and_are_harmless(opened: Open, lab: Any) -> None:
         assert "seen:" not in path.read_text("utf-8")
 
 
+def test_nobody_waits_for_a_hang_to_see_what_fails(opened: Open, lab: Any) -> None:
+    """What fails is shown while the other fact runs yet, though that comes first in the task."""
+    save(lab, HANGS.replace("return definitions", "return []"))
+    at = opened()
+
+    at.see("refuted makes", "refuted: makes", "s, 60 s at most: tells")
+
+    at.press("q")
+    assert at.end() == 0
+    assert_nothing_is_left(lab.folder)
+
+
 def test_a_long_print_lacks_its_middle(opened: Open, lab: Any) -> None:
     """Its begin and its end are there: the verdict stays on the screen."""
     prints = "print('begin', 'x\\n' * 90_000, 'end')"

@@ -55,8 +55,9 @@ LANES = 2
 QUIET = 0.08
 # Seconds between two looks at files of whose changes nothing is heard.
 LOOK_EVERY = 0.5
-# Seconds between two looks at what runs.
-TURN = 0.1
+# Seconds after the first that fails, in which another that comes before it in the task may do so,
+# too: then that is shown. Longer nobody is to wait, as one that hangs takes a minute.
+SHOWN_WITHIN = 3.0
 
 KEYS = "n next task, h hint, l list, r run again, q quit"
 
@@ -352,6 +353,7 @@ class Watching:
         self._ready = None
         self._following = Following()
         self._shown: FactRecord | None = None
+        self._failed_at: float | None = None
         self._is_announced = self._is_summed_up = False
         self._run_now.pytest.go()
         output.line()
@@ -467,14 +469,20 @@ class Watching:
             self._verdicts[slug] = fact
         if fact.verdict is Verdict.DEMONSTRATED:
             self._ever_held.add(slug)
+        elif fact.verdict in SAYS_SOMETHING and self._failed_at is None:
+            self._failed_at = time.monotonic()
 
     def _show_first(self, run: Judging) -> None:
-        """Show the first that fails, as soon as those that use the warm broker were told."""
+        """Show the first that fails, once those that use the warm broker were told, or take long."""
         left = [each for each in run.facts if each.slug not in run.told]
-        if not all(each.has_own_broker or each.is_slow for each in left):
+        are_slow = all(each.has_own_broker or each.is_slow for each in left)
+        has_waited = (
+            self._failed_at is not None and time.monotonic() - self._failed_at > SHOWN_WITHIN
+        )
+        if not (are_slow or has_waited):
             return
         self._show(run.so_far())
-        if left and not self._is_announced:
+        if are_slow and left and not self._is_announced:
             self._is_announced = True
             slow = ", or takes a minute" if any(each.is_slow for each in left) else ""
             own = "1 more uses a Kafka of its own" if len(left) == 1 else ""
