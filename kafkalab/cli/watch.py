@@ -473,7 +473,7 @@ class Watching:
             self._failed_at = time.monotonic()
 
     def _show_first(self, run: Judging) -> None:
-        """Show the first that fails, once those that use the warm broker were told, or take long."""
+        """Show the first that fails, once those on the warm broker were told, or take long."""
         left = [each for each in run.facts if each.slug not in run.told]
         are_slow = all(each.has_own_broker or each.is_slow for each in left)
         has_waited = (
