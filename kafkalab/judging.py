@@ -21,7 +21,7 @@ from kafkalab.learning_log.record import FactRecord, TestRecord, is_about_compon
 from kafkalab.learning_log.stored import read_run, read_tests
 from kafkalab.learning_log.verdicts import SEVERITY, Verdict
 from kafkalab.own_code import file_of
-from kafkalab.warm import LISTEN_FOR, WarmBroker
+from kafkalab.warm import END_LIMIT, LISTEN_FOR, WarmBroker
 
 # How the reason begins of what came out of the learner's code.
 PLACE = re.compile(r"(?P<file>[^\s:][^:\n]*\.py):(?P<line>\d+): ")
@@ -193,7 +193,12 @@ class Judging:
         raise NoVerdict(f"pytest ended with {ended.exit_code}, and left no record: {''.join(last)}")
 
     def end(self) -> None:
-        """End it, if it is not over; nothing is left of it."""
+        """End it, if it is not over; nothing is left of it.
+
+        One that has told all is about to write its record, and has the time to.
+        """
+        if self.has_told_all:
+            self.pytest.wait(END_LIMIT)
         self.pytest.end()
 
 

@@ -19,7 +19,7 @@ from kafkalab.readable import shortened
 AROUND = 2
 
 # Of what code printed, the middle of more is left out: characters, and lines at each end.
-MOST_PRINTED = 4000
+MOST_PRINTED = 1000
 FIRST_PRINTED, LAST_PRINTED = 3, 9
 
 
