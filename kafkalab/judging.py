@@ -208,7 +208,7 @@ def judge(
     facts: Sequence[Statement],
     reports: Path,
     told_as: Sequence[str],
-    look: Callable[[Sequence[Running]], None] = lambda _: None,
+    look: Callable[[Judging], None] = lambda _: None,
     *,
     more: Sequence[str] = (),
     limit: float = 0.0,
@@ -221,7 +221,7 @@ def judge(
         facts: as there.
         reports: as there.
         told_as: as there.
-        look: called again and again with the facts that run.
+        look: called again and again with what goes on.
         more: as for `Judging`.
         limit: as there.
 
@@ -234,7 +234,7 @@ def judge(
         judging.pytest.go()
         while not judging.is_over:
             judging.listen(LISTEN_FOR)
-            look(judging.running)
+            look(judging)
         return judging.judgement()
     finally:
         judging.end()

@@ -411,6 +411,20 @@ def test_nobody_waits_for_a_hang_to_see_what_fails(opened: Open, lab: Any) -> No
     assert_nothing_is_left(lab.folder)
 
 
+def test_check_shows_the_first_that_fails_at_once(lab: Any) -> None:
+    """Though those that follow hang; it is shown once."""
+    hangs = "import time\n" + BROKEN.replace("return definitions", "time.sleep(1000)")
+    save(lab, hangs)
+    command = [sys.executable, "-c", PLAYED_WATCH, "check", "9.1"]
+    with screen(command, lab.folder) as at:
+        at.see("refuted: tells", "what was asked for is told", "2 s, 60 s at most: makes")
+        at.press(CTRL_C)
+
+        assert at.end() == 130
+        assert sum("refuted: tells" in line for line in at.whole) == 1
+    assert_nothing_is_left(lab.folder)
+
+
 def test_a_long_print_lacks_its_middle(opened: Open, lab: Any) -> None:
     """Its begin and its end are there: the verdict stays on the screen."""
     prints = "print('begin', 'x\\n' * 90_000, 'end')"
