@@ -103,7 +103,7 @@ class Experiments:
 
     def _prepare(self, item: pytest.Item, original: Statement) -> None:
         backend, given = self._lab.backend, _mark(item).kwargs
-        collection.limit_time(item, facts.time_limit(backend.name))
+        collection.limit_time(item, facts.time_limit(self._lab))
         needs = list(given.get("needs", ()))
         if unknown := [need for need in needs if need not in CAPABILITIES]:
             reason = f"no broker has {unknown[0]}: there are {', '.join(CAPABILITIES)}"

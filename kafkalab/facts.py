@@ -105,9 +105,9 @@ def why_not_here(statement: Statement, backend: Backend) -> str:
     return next(unmet, "") or _not_of_version(statement, backend.kafka_version)
 
 
-def time_limit(backend: str) -> int:
+def time_limit(lab: Lab) -> float:
     """Seconds that a fact may take, unless it names its own limit."""
-    return EXTERNAL_FACT_LIMIT if backend == "external" else FACT_LIMIT
+    return lab.limit or (EXTERNAL_FACT_LIMIT if lab.backend.name == "external" else FACT_LIMIT)
 
 
 @contextlib.contextmanager

@@ -85,7 +85,7 @@ class Isolation:
             return self._completed(item, [], Outcome.REFUTED, self._hangs[item.path], "", 0.0)
         self._prepare(item)
         timer = self._timers.pop(item, None)
-        limit = (timer.timeout if timer else facts.time_limit(self._lab.backend.name)) + TIDY_LIMIT
+        limit = (timer.timeout if timer else facts.time_limit(self._lab)) + TIDY_LIMIT
         reports: list[pytest.TestReport] = []
         began = time.monotonic()
         with orphans_adopted(), self._captured() as capture:

@@ -21,7 +21,7 @@ from kafkalab.learning_log.record import FactRecord, TestRecord, is_about_compon
 from kafkalab.learning_log.stored import read_run, read_tests
 from kafkalab.learning_log.verdicts import SEVERITY, Verdict
 from kafkalab.own_code import file_of
-from kafkalab.warm import LISTEN_FOR, WarmBroker
+from kafkalab.warm import END_LIMIT, LISTEN_FOR, WarmBroker
 
 # How the reason begins of what came out of the learner's code.
 PLACE = re.compile(r"(?P<file>[^\s:][^:\n]*\.py):(?P<line>\d+): ")
@@ -101,6 +101,8 @@ class Judging:
         told_as: Sequence[str],
         *,
         lanes: int = 1,
+        more: Sequence[str] = (),
+        limit: float = 0.0,
     ) -> None:
         """Start the pytest, which makes itself ready.
 
@@ -111,6 +113,8 @@ class Judging:
             reports: the folder of the records.
             told_as: the command that the learner called.
             lanes: how many facts run beside each other.
+            more: options of pytest; where they contradict the broker's settings, they count.
+            limit: seconds that a fact may take; 0: the usual limit.
         """
         self.facts = tuple(facts)
         self.told: dict[str, FactRecord] = {}
@@ -128,7 +132,7 @@ class Judging:
             # The project around an installed package is somebody else's.
             options.append("--noconftest")
         tests = [f"{taught.folder / each.module}.py::{each.function}" for each in facts]
-        self.pytest = warm.made_ready(*options, *tests, told_as=told_as)
+        self.pytest = warm.made_ready(*options, *more, *tests, told_as=told_as, limit=limit)
 
     @property
     def running(self) -> tuple[Running, ...]:
@@ -189,7 +193,12 @@ class Judging:
         raise NoVerdict(f"pytest ended with {ended.exit_code}, and left no record: {''.join(last)}")
 
     def end(self) -> None:
-        """End it, if it is not over; nothing is left of it."""
+        """End it, if it is not over; nothing is left of it.
+
+        One that has told all is about to write its record, and has the time to.
+        """
+        if self.has_told_all:
+            self.pytest.wait(END_LIMIT)
         self.pytest.end()
 
 
@@ -199,7 +208,10 @@ def judge(
     facts: Sequence[Statement],
     reports: Path,
     told_as: Sequence[str],
-    look: Callable[[Sequence[Running]], None] = lambda _: None,
+    look: Callable[[Judging], None] = lambda _: None,
+    *,
+    more: Sequence[str] = (),
+    limit: float = 0.0,
 ) -> Judgement:
     """Run facts on a broker that is warm, one after the other.
 
@@ -209,18 +221,20 @@ def judge(
         facts: as there.
         reports: as there.
         told_as: as there.
-        look: called again and again with the facts that run.
+        look: called again and again with what goes on.
+        more: as for `Judging`.
+        limit: as there.
 
     Raises:
         NoVerdict: pytest left no record that is complete and has any of them.
         KeyboardInterrupt: pytest has ended by then.
     """
-    judging = Judging(warm, taught, facts, reports, told_as)
+    judging = Judging(warm, taught, facts, reports, told_as, more=more, limit=limit)
     try:
         judging.pytest.go()
         while not judging.is_over:
             judging.listen(LISTEN_FOR)
-            look(judging.running)
+            look(judging)
         return judging.judgement()
     finally:
         judging.end()
@@ -238,11 +252,16 @@ def called_by(
     taught: Curriculum, stated: Statement, component: str, folder: Path
 ) -> tuple[Place, ...]:
     """Where the learner defines what a fact calls of a component, in the order of the calls."""
-    asked = asked_names(component)
-    source = source_of_test(taught, stated)
-    names = _named(source.tests, asked) or _named(source.helpers, asked)
+    names = names_called(taught, stated, component)
     defined = dict(_defined(file_of(folder, component)))
     return tuple(defined[name] for name in names if name in defined)
+
+
+def names_called(taught: Curriculum, stated: Statement, component: str) -> list[str]:
+    """What a fact calls of a component, in the order of the calls."""
+    asked = asked_names(component)
+    source = source_of_test(taught, stated)
+    return _named(source.tests, asked) or _named(source.helpers, asked)
 
 
 def _named(pieces: Sequence[Piece], asked: Sequence[str]) -> list[str]:

@@ -47,6 +47,8 @@ class Lab:
         """why no fact can run, where the host's tests run all the same; else empty"""
         self.voice = -1 if self.is_worker else self._share.voice
         """where the command that started this pytest is told how it goes; -1 without one"""
+        self.limit = self._share.limit
+        """seconds that a fact may take, unless it names a limit itself; 0: the usual ones"""
         self.saw_hypothesis = False
         """whether a report of hypothesis came, from this process or from a worker"""
 

@@ -14,6 +14,7 @@ import importlib
 import importlib.util
 import sys
 import sysconfig
+import warnings
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from importlib.abc import MetaPathFinder
@@ -62,26 +63,29 @@ def digest_of(folder: Path, name: str) -> str:
     Raises:
         OSError: a file of it cannot be read.
     """
-    digest, files = sha256(), code_of(folder, name)
+    digest, files = sha256(), files_of(folder, name)
     for file, code in files.items():
         digest.update(file.relative_to(folder).as_posix().encode("utf-8", "replace"))
         digest.update(b"\0" + sha256(code).digest())
     return digest.hexdigest() if files else ""
 
 
-def code_of(folder: Path, name: str) -> dict[Path, bytes]:
-    """The files of a component's code, with what they hold: its own, and what it imports there.
+def files_of(folder: Path, name: str) -> dict[Path, bytes]:
+    """A component's own file or package first, then what it imports from the same folder.
+
+    Returns:
+        What is in each file, by its path; empty where there is no such component.
 
     Raises:
         OSError: a file of it cannot be read.
     """
-    files, waiting = dict[Path, bytes](), [name]
+    found, waiting = dict[Path, bytes](), [name]
     while waiting:
         for file in _files_of(folder, waiting.pop(0)):
-            if file not in files:
-                files[file] = file.read_bytes()
-                waiting += sorted(_imported(files[file]))
-    return files
+            if file not in found:
+                found[file] = file.read_bytes()
+                waiting += sorted(_imported(found[file]))
+    return found
 
 
 def _files_of(folder: Path, name: str) -> list[Path]:
@@ -95,7 +99,10 @@ def _files_of(folder: Path, name: str) -> list[Path]:
 def _imported(code: bytes) -> set[str]:
     """The first words of what a file imports, with or without dots; none of a broken file."""
     try:
-        tree = ast.parse(code)
+        with warnings.catch_warnings():
+            # What Python finds odd in it, it says when the file is run.
+            warnings.simplefilter("ignore")
+            tree = ast.parse(code)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return set()
     names = set()

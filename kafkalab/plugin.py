@@ -231,7 +231,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             collection.shield(item, lab.curriculum.folder)
             if lab.trouble:
                 continue
-            collection.limit_time(item, facts.time_limit(lab.backend.name))
+            collection.limit_time(item, facts.time_limit(lab))
             if not config.option.collectonly:
                 # A cluster is asked what it can do, which only who runs the facts needs.
                 needs = facts.needs_of(item)

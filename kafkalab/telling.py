@@ -7,10 +7,13 @@ are over.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
+import signal
 import socket
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 
@@ -46,7 +49,7 @@ class Teller:
         self._lab = lab
         self._tests = tests
         self._begin = begin
-        self._limit = facts.time_limit(lab.backend.name)
+        self._limit = facts.time_limit(lab)
         self._over: set[str] = set()
         self._printed: dict[str, dict[str, None]] = {}
 
@@ -55,7 +58,14 @@ class Teller:
         if not self._voice.recv(16):
             # The command is gone, and nobody has seen anything of this run yet.
             os._exit(0)
+        threading.Thread(target=self._end_with_the_command, daemon=True).start()
         self._begin()
+
+    def _end_with_the_command(self) -> None:
+        """End as by Ctrl-C, workers too, if the command was killed: nobody else ends this run."""
+        with contextlib.suppress(OSError):
+            if not self._voice.recv(1):
+                os.killpg(os.getpgrp(), signal.SIGINT)
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         if (statement := self._lab.statement_of(nodeid)) is not None:
@@ -83,4 +93,7 @@ class Teller:
 
     def _say(self, **data: object) -> None:
         # A lone surrogate, as in an undecodable file name, is written as JSON writes it.
-        self._voice.sendall(json.dumps(data).encode() + b"\n")
+        line = json.dumps(data).encode() + b"\n"
+        # If the command is gone, the thread that hears of it ends this run.
+        with contextlib.suppress(ConnectionError):
+            self._voice.sendall(line)

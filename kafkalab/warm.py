@@ -17,6 +17,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -32,8 +33,9 @@ from kafkalab.config import Settings
 
 VARIABLE = "KAFKALAB_SHARE"
 
-# After Ctrl-C pytest tidies up after its test, and writes its record: that takes a second.
-END_LIMIT = 10.0
+# After Ctrl-C pytest tidies up after its test, and writes its record: that takes a second, and was
+# seen to take more than 10 on a loaded machine.
+END_LIMIT = 30.0
 
 # Seconds that nobody notices: between two looks whether a pytest that says nothing has ended.
 LISTEN_FOR = 0.1
@@ -68,6 +70,8 @@ class Share:
     """what the user called, as the record is to tell; empty where it was this pytest"""
     voice: int = -1
     """the descriptor by which a pytest hears when to begin, and tells how it goes; else -1"""
+    limit: float = 0.0
+    """seconds that a fact may take, unless it names its own limit; 0 where it is the usual one"""
 
     @classmethod
     def own(cls, run: Run) -> Self:
@@ -75,11 +79,11 @@ class Share:
         return cls(run, run.folder.name, run.prefix)
 
     @classmethod
-    def lent(cls, run: Run, command: Sequence[str], voice: int = -1) -> Self:
+    def lent(cls, run: Run, command: Sequence[str], voice: int = -1, limit: float = 0.0) -> Self:
         """One for a pytest that uses the run's broker and has a record of its own."""
         name, told = uuid.uuid4().hex[:12], tuple(command)
         prefix = f"{run.prefix}{name[:6]}-"
-        return cls(run, name, prefix, run.backend, command=told, voice=voice)
+        return cls(run, name, prefix, run.backend, command=told, voice=voice, limit=limit)
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> Self:
@@ -89,7 +93,7 @@ class Share:
 
     def as_data(self) -> dict[str, Any]:
         """The share as JSON-safe data."""
-        others = ("id", "prefix", "backend", "trouble", "command", "voice")
+        others = ("id", "prefix", "backend", "trouble", "command", "voice", "limit")
         return {"run": self.run.as_data(), **{name: getattr(self, name) for name in others}}
 
     @classmethod
@@ -122,13 +126,16 @@ class Ended:
 class Pytest:
     """A pytest on a broker that is warm: made ready ahead, told to go, heard, and ended."""
 
-    def __init__(self, run: Run, command: Sequence[str], told_as: Sequence[str]) -> None:
+    def __init__(
+        self, run: Run, command: Sequence[str], told_as: Sequence[str], limit: float = 0.0
+    ) -> None:
         """Start it.
 
         Args:
             run: whose broker it uses.
             command: the call of pytest.
             told_as: the command that its record tells.
+            limit: seconds that a fact may take; 0: the usual limit.
         """
         self.run = run
         self.has_begun = False
@@ -138,7 +145,7 @@ class Pytest:
         self._output: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - see end()
         self._ear, voice = socket.socketpair()
         self._rest = b""
-        share = Share.lent(run, told_as, voice.fileno())
+        share = Share.lent(run, told_as, voice.fileno(), limit)
         self.id = share.id
         environment = {**os.environ, VARIABLE: json.dumps(share.as_data())}
         environment.pop("PYTEST_ADDOPTS", None)
@@ -208,8 +215,13 @@ class Pytest:
             # Its workers too, if it has any: they would hear of it seconds later.
             os.killpg(self._process.pid, signal.SIGINT)
 
-    def end(self) -> None:
-        """End it, if it has not ended: as by Ctrl-C, with its record; nothing is left of it.
+    def wait(self, limit: float) -> None:
+        """Wait until it has ended by itself, so many seconds at most."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(limit)
+
+    def stop(self) -> None:
+        """End it, if it has not ended, as by Ctrl-C, with its record; any thread may.
 
         One that was never told to go leaves no record.
         """
@@ -223,6 +235,12 @@ class Pytest:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
+
+    def end(self) -> None:
+        """End it, if it has not ended, by its own thread; nothing is left of it."""
+        try:
+            self.stop()
+        finally:
             self._ear.close()
             self._output.close()
             self.is_over = True
@@ -236,6 +254,9 @@ class WarmBroker:
         self.backend = backend
         self._settings = settings
         self._threads = ThreadPoolExecutor(1)
+        self._running = set[Pytest]()
+        self._is_ended = False
+        self._lock = threading.Lock()
         self._begin()
 
     def _begin(self) -> None:
@@ -269,7 +290,15 @@ class WarmBroker:
             self._begin()
             self._broker.result()
 
-    def pytest(self, *arguments: str, told_as: Sequence[str]) -> Ended:
+    def check_alive(self) -> None:
+        """Look whether the broker runs.
+
+        Raises:
+            BrokerError: it does not.
+        """
+        self._broker.result().check_alive()
+
+    def pytest(self, *arguments: str, told_as: Sequence[str], limit: float = 0.0) -> Ended:
         """Run pytest on this broker, and wait for its end.
 
         Ctrl-C ends pytest first.
@@ -277,21 +306,26 @@ class WarmBroker:
         Args:
             arguments: what to run, and what else pytest is to know.
             told_as: the command that the record tells, for whoever wants to do it again.
+            limit: seconds that a fact may take; 0: the usual limit.
 
         Raises:
-            KeyboardInterrupt: pytest has ended by then, and its record says so.
+            KeyboardInterrupt: pytest has ended by then, and its record says so; or `end_runs` was
+                called.
         """
-        with self.made_ready(*arguments, told_as=told_as) as ready:
+        with self.made_ready(*arguments, told_as=told_as, limit=limit) as ready:
             ready.go()
             while not ready.is_over:
                 ready.said(LISTEN_FOR)
             return ready.ended()
 
-    def made_ready(self, *arguments: str, told_as: Sequence[str]) -> Pytest:
+    def made_ready(self, *arguments: str, told_as: Sequence[str], limit: float = 0.0) -> Pytest:
         """Start a pytest on this broker, which makes itself ready and waits for `go`.
 
         The broker need not run by now. Ini files, and options in the environment, are for
         other runs: facts are the same everywhere. Arguments are those of `pytest`.
+
+        Raises:
+            KeyboardInterrupt: `end_runs` was called.
         """
         command = [
             # -P: nothing that lies in the current folder, whatever its name, is run by this.
@@ -301,7 +335,21 @@ class WarmBroker:
             f"--kafkalab-backend={self.backend.name}",
             *arguments,
         ]
-        return Pytest(self.run, command, told_as)
+        with self._lock:
+            if self._is_ended:
+                raise KeyboardInterrupt
+            self._running = {each for each in self._running if not each.is_over}
+            started = Pytest(self.run, command, told_as, limit)
+            self._running.add(started)
+        return started
+
+    def end_runs(self) -> None:
+        """End each pytest that another thread waits for, as by Ctrl-C; none begins any more."""
+        with self._lock:
+            self._is_ended = True
+            running = list(self._running)
+        for each in running:
+            each.stop()
 
     def close(self, tell: Callable[[str], None]) -> None:
         """End the broker, and all that the runs on it have left.

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import NamedTuple
 
+import psutil
 import pytest
 from screens import CONTROL, CTRL_C, screen
 
@@ -51,6 +53,11 @@ def begin(folder: Path) -> None:
     """Predict one fact of 1.1, not so."""
     path = folder / "reports" / acts.FILE
     acts.append(path, acts.PREDICTED, "partitions-only-grow", choice="No", right=False)
+
+
+def settled(received: str) -> str:
+    """What stays of what was sent: a line that another took the place of is gone."""
+    return re.sub(r"[^\n]*\r\x1b\[2K", "", received)
 
 
 def is_to_copy(line: str) -> bool:
@@ -143,7 +150,7 @@ def test_own_code_from_start_to_hint(tmp_path: Path, columns: int) -> None:
     assert "Hint 1 of 3: Which number do you make of a key" in hinted.text
     for at in (started, checked, hinted):
         assert COLOUR.search(at.received)
-        lines = [line.rstrip() for line in COLOUR.sub("", at.received).splitlines()]
+        lines = [line.rstrip() for line in COLOUR.sub("", settled(at.received)).splitlines()]
         wide = [line for line in lines if len(line) > columns]
         assert [line for line in wide if not re.match(r"(>| ) +\d+  |Its contract: ", line)] == []
         assert "Traceback" not in at.received
@@ -186,6 +193,78 @@ def test_check_left_by_ctrl_c(tmp_path: Path) -> None:
     assert "Traceback" not in at.received
 
 
+MUTANTS = ("mutants", "1.3", "--only", "other-encoding", "--backend", "embedded")
+
+
+def solved(folder: Path, component: str) -> Path:
+    """The learner has the reference in their folder, and nothing else is temporary beside it."""
+    (folder / "my_lab").mkdir()
+    (folder / "temporary").mkdir()
+    reference = Path(kafkalab.tasks.__file__).with_name(f"{component}.py")
+    (folder / "my_lab" / f"{component}.py").write_bytes(reference.read_bytes())
+    return folder / "temporary"
+
+
+@WIDTHS
+def test_mutants(tmp_path: Path, columns: int) -> None:
+    """On a real Kafka: the mistakes, what catches them, and what the lines are for."""
+    temporary = solved(tmp_path, "partition_log")
+
+    at = shown(tmp_path, *MUTANTS, "--line", "313", columns=columns, TMPDIR=str(temporary))
+
+    assert at.code == 0, at.text
+    assert "11 facts judge my_lab/partition_log.py as it is" in at.text
+    assert "[1/1] my_lab/partition_log.py:313" in at.lines
+    assert '+ return data["text"].encode("latin-1") other-encoding: text and bytes' in at.text
+    assert "caught by json-round-trips" in at.text
+    assert "1 of 1 mistake caught." in at.text
+    assert COLOUR.search(at.received)
+    lines = [line.rstrip() for line in COLOUR.sub("", at.received).splitlines()]
+    assert [line for line in lines if len(line) > columns] == []
+    assert list(temporary.iterdir()) == []
+    assert not (tmp_path / "reports").exists()
+
+
+@pytest.mark.parametrize("when", ["11 facts judge", "They hold. Now 3 mistakes", "[1/3]"])
+def test_mutants_left_by_ctrl_c(tmp_path: Path, when: str) -> None:
+    """What was found is told; nothing of it is left: no process, no copy, no record."""
+    temporary = solved(tmp_path, "partition_log")
+    own = (tmp_path / "my_lab" / "partition_log.py").read_bytes()
+    mutants = [COMMAND, *MUTANTS]
+    with screen(mutants, tmp_path, environment={"TMPDIR": str(temporary)}) as at:
+        at.see(when)
+        children = psutil.Process(at.pid).children(recursive=True)
+        at.press(CTRL_C)
+        code = at.end()
+        text = " ".join(" ".join(at.whole).split())
+
+    assert code == 130
+    assert "Traceback" not in at.received
+    assert ("What your lines are for:" in text) == ("[1/3]" in text)
+    assert "not tried." in text or "[1/3]" not in text
+    # Who ended after its parent did may not have been buried yet.
+    _, alive = psutil.wait_procs(children, timeout=5)
+    assert [each for each in alive if each.status() != psutil.STATUS_ZOMBIE] == []
+    assert list(temporary.iterdir()) == []
+    assert (tmp_path / "my_lab" / "partition_log.py").read_bytes() == own
+    assert not (tmp_path / "reports").exists()
+
+
+def test_mutants_without_colour_and_without_a_terminal(tmp_path: Path) -> None:
+    """The same words, and nothing that only a terminal understands."""
+    temporary = solved(tmp_path, "partition_log")
+    listed = ["mutants", "1.3", "--list", "--only", "other-encoding"]
+
+    plain = shown(tmp_path, *listed, NO_COLOR="1", TMPDIR=str(temporary))
+    piped = subprocess.run(
+        [COMMAND, *listed], cwd=tmp_path, capture_output=True, text=True, check=True, env=unsized()
+    )
+
+    assert not re.search(r"\x1b\[3[0-9]", plain.received), "no colour"
+    assert "\x1b" not in piped.stdout
+    assert "".join(piped.stdout.split()) == "".join(plain.text.split())
+
+
 def test_the_reference_is_coloured_in_a_terminal_only(tmp_path: Path) -> None:
     """Its text is the file's, whole, also where a line is longer than the terminal is wide."""
     shown(tmp_path, "solution", "1.3")
@@ -216,7 +295,7 @@ def in_the_room_there_is(at: Shown, columns: int) -> None:
     """Nothing is wider than the terminal but what is to be copied, code and paths; no traceback."""
     assert "Traceback" not in at.received
     assert not CONTROL.sub("", at.received).count("\x1b"), "whole sequences only"
-    lines = [line.rstrip() for line in CONTROL.sub("", at.received).splitlines()]
+    lines = [line.rstrip() for line in CONTROL.sub("", settled(at.received)).splitlines()]
     wide = [line for line in lines if len(line) > columns and not is_to_copy(line)]
     kept = r"(>| ) +\d+  |Its contract: |Made in |kafkalab: |From |  \.github/"
     assert [line for line in wide if not re.match(kept, line)] == []
@@ -368,7 +447,8 @@ def test_ctrl_c_anywhere(tmp_path: Path, command: list[str]) -> None:
             at.press(CTRL_C)
             code = at.end()
 
-        assert code in (0, 1, 130), at.received
+        # While Python itself ends, the signal ends it: shells call that 130, too.
+        assert code in (0, 1, 130, -signal.SIGINT), at.received
         assert "Traceback" not in at.received
 
 

@@ -8,15 +8,18 @@ import json
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
+from kafkalab import typed
 from kafkalab.cli import main
 from kafkalab.curriculum import Task, load
 from kafkalab.curriculum.stub import asked_names, contract_file, stub_of
+from kafkalab.facts import FACT_LIMIT
 from kafkalab.judging import Place, component_facts, place_of
 from kafkalab.learning_log import acts
 from kafkalab.own_code import Folder
@@ -179,7 +182,34 @@ def test_a_start_is_its_contracts_own_text(component: str) -> None:
         for alias in node.names
     }
     assert set(given) - {each.name for each in protocols} <= imported
+    assert not [name for name in imported if name.startswith("_")], "what is private is not given"
     assert all(len(line) <= 100 for line in text.splitlines())
+
+
+@pytest.mark.parametrize("component", COMPONENTS)
+def test_a_start_names_each_field_of_what_is_given(component: str) -> None:
+    """With its type, and what the contract says of it: nobody has to look in another file."""
+    comments = [line[2:] for line in stub_of(component).splitlines() if line.startswith("#")]
+    contract = ast.parse(contract_file(component).read_text("utf-8"))
+    classes = [
+        node
+        for node in contract.body
+        if isinstance(node, ast.ClassDef) and "Protocol" not in map(ast.unparse, node.bases)
+    ]
+
+    for each in classes:
+        assert any(re.match(rf"{each.name}\b", line) for line in comments), each.name
+        for field in (node for node in each.body if isinstance(node, ast.AnnAssign)):
+            header = f"    {ast.unparse(field)}"
+            assert any(line.startswith(header) for line in comments), f"{each.name}: {header}"
+
+
+def test_a_start_says_what_the_contract_says_of_a_field() -> None:
+    said = stub_of("routing")
+
+    assert "#     key: bytes | None: as it was sent: encoded\n" in said
+    assert "#     error: KafkaError | None = None\n" in said
+    assert "#     PublishFailed(reports: Sequence[Report])\n" in said
 
 
 def test_start_writes_the_file_and_says_what_comes_next(call: Call, project: Any) -> None:
@@ -461,6 +491,210 @@ def test_each_fact_says_of_a_start_that_it_is_not_written(task: Task, tmp_path: 
     assert [fact["reason"] for fact in facts if not told.fullmatch(fact["reason"])] == []
     assert {fact["verdict"] for fact in facts} == {"refuted"}
     assert max(fact["seconds"] for fact in facts) < 10, "none waits for what is not there"
+
+
+# Mistakes made in it
+
+
+TRIED = """
+import threading
+
+
+class Made:
+    kept = None
+
+    def commit(self, *, kept):
+        self.kept = kept
+
+
+def provision(config, definitions, *, grow=False):
+    made = Made()
+    made.commit(kept=definitions)
+    return made.kept
+
+
+def describe(config, names):
+    threading.Event().wait(0.01)
+    return sorted(names)
+"""
+
+
+def left_in(folder: Path) -> list[str]:
+    """What lies in a folder."""
+    return sorted(each.name for each in folder.iterdir())
+
+
+@pytest.fixture
+def temporary(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """The folder for what is temporary, in which nobody else writes; limits are short."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    monkeypatch.setattr("kafkalab.mutant_judge.LEAST_LIMIT", 3.0)
+    monkeypatch.setattr("kafkalab.mutant_judge.TIMES_SLOWEST", 1)
+    return folder
+
+
+def test_mutants_are_told_one_by_one(
+    call: Call, project: Any, temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Line, mistake, and the fact that catches it; one that hangs apart; the rest is a gap."""
+    path = mine(project, TRIED)
+    monkeypatch.setenv("KAFKALAB_CONCEPT_SUMMARY", "summary.md")
+    monkeypatch.setenv("KAFKALAB_REPORTS", "elsewhere")
+
+    began = time.monotonic()
+    said = call("mutants", "9.1")
+
+    assert said.code == 0, said
+    assert time.monotonic() - began < FACT_LIMIT, "the limit is a mutant's, not that of a fact"
+    assert (
+        "[1/4] my_lab/topics.py:14 - made.commit(kept=definitions) + pass drop-commit: commit() is "
+        "left out: who goes on later begins where this one began caught by makes It makes what is"
+    ) in said.text
+    assert (
+        "+ threading.Event().wait() drop-limit: the time limit of wait() is left out caught by a "
+        "limit in tells" in said.text.partition("[3/4] my_lab/topics.py:19 ")[2]
+    )
+    assert "no fact catches it: equivalent, or a gap" in said.text.partition("[4/4] ")[2]
+    summary = said.text.partition("What your lines are for: ")[2]
+    assert summary.startswith("my_lab/topics.py:14 made.commit(kept=definitions) makes my_lab/")
+    assert "my_lab/topics.py:20 return sorted(names) no fact: unsorted: equivalent" in summary
+    assert summary.endswith(
+        "2 of 4 mistakes caught; 1 of them by a limit; 2 by no fact: each is equivalent, or a gap."
+    )
+    assert path.read_text("utf-8") == TRIED
+    assert left_in(path.parent) == ["topics.py"], "nothing is written there"
+    for name in ("reports", "elsewhere", "summary.md"):
+        assert not (project.folder / name).exists(), "none of it counts"
+    assert left_in(temporary) == []
+    assert project.launches == 1
+
+
+def test_mutants_left_early_wait_for_none_that_hangs(
+    call: Call, project: Any, temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What runs still is ended at once; what was found is told."""
+    mine(project, TRIED.replace("return sorted(names)", "return names"))
+    monkeypatch.setattr("kafkalab.mutant_judge.LEAST_LIMIT", 10 * FACT_LIMIT)
+
+    def leave(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("kafkalab.cli.mutants._show_told", leave)
+
+    began = time.monotonic()
+    said = call("mutants", "9.1", "--only", "drop-commit", "--only", "drop-limit")
+
+    assert said.code == typed.ENDED_BY_CTRL_C
+    assert said.text.endswith("1 of 1 mistake caught; 1 not tried.")
+    assert time.monotonic() - began < FACT_LIMIT
+    assert left_in(temporary) == []
+
+
+def test_mutants_are_made_in_helpers_too(call: Call, project: Any, temporary: Path) -> None:
+    """In what the component imports from its folder, and not in another component."""
+    mine(project, TRIED.replace("return sorted(names)", "return ordered(names)"))
+    for name in ("common", "other"):
+        helper = project.folder / "my_lab" / f"{name}.py"
+        helper.write_text("def ordered(names):\n    return sorted(names)\n", "utf-8")
+    (project.folder / "my_lab" / "topics.py").write_text(
+        "from common import ordered\n" + TRIED.replace("sorted(names)", "ordered(names)"), "utf-8"
+    )
+
+    said = call("mutants", "9.1", "--only", "unsorted", "--only", "drop-commit")
+
+    assert said.code == 0, said
+    assert "[1/2] my_lab/topics.py:15\n" in said.out
+    assert "[2/2] my_lab/common.py:2\n" in said.out
+    assert left_in(temporary) == []
+
+
+def test_mutants_can_be_listed(call: Call, project: Any) -> None:
+    """Without a Kafka; all, or those of a line."""
+    mine(project, TRIED)
+
+    listed, one = call("mutants", "9.1", "--list"), call("mutants", "9.1", "--list", "--line", "20")
+
+    assert (listed.code, one.code, project.launches) == (0, 0, 0)
+    assert re.findall(r"^my_lab/topics\.py:(\d+)$", listed.out, re.MULTILINE) == [
+        "14",
+        "19",
+        "19",
+        "20",
+    ]
+    assert re.findall(r"^  ([\w-]+): ", listed.out, re.MULTILINE) == [
+        "drop-commit",
+        "drop-wait",
+        "drop-limit",
+        "unsorted",
+    ]
+    assert "4 mistakes can be made. Have the facts judge them: kafkalab mutants 9.1" in listed.text
+    assert "my_lab/topics.py:20\n  - return sorted(names)\n" in one.out
+    assert "1 mistake can be made." in one.out
+
+
+def test_mutants_of_what_does_not_hold(call: Call, project: Any, temporary: Path) -> None:
+    """First comes the check: exit code 1, and no mistake is made."""
+    mine(project, TRIED.replace("return made.kept", "return []"))
+
+    said = call("mutants", "9.1")
+
+    assert said.code == 1
+    assert "kafkalab: makes does not hold, and mistakes are made in code that works." in said.err
+    assert "  kafkalab check 9.1\n" in said.out
+    assert "[1/" not in said.out
+    assert left_in(temporary) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "arguments", "told"),
+    [
+        (None, ["9.1"], "there is no my_lab/topics.py: kafkalab start 9.1 makes one"),
+        ("def f(:\n", ["9.1"], "my_lab/topics.py:1: SyntaxError: invalid syntax"),
+        ("x = '\0'\n", ["9.1"], "my_lab/topics.py"),
+        (TRIED, ["9.7"], "there is no task 9.7: there are 9.1"),
+        (TRIED, ["9.1", "--only", "drop-flash"], "no mistake drop-flash: did you mean drop-flush"),
+        (TRIED, ["9.1", "--only", "x"], "there is no mistake x: there are drop-flush, "),
+        (TRIED, ["9.1", "--line", "1"], "no mistake of these can be made with --line 1 in"),
+        ("def describe(): ...", ["9.1"], "no mistake can be made in my_lab/topics.py"),
+    ],
+    ids=["no file", "syntax", "null", "task", "mistake", "odd", "line", "none"],
+)
+def test_mutants_of_nothing_are_one_line(
+    call: Call, project: Any, text: str | None, arguments: list[str], told: str
+) -> None:
+    """What is wrong, and exit code 2, before any broker is started."""
+    if text is not None:
+        mine(project, text)
+
+    said = call("mutants", *arguments)
+
+    assert (said.code, said.out, project.launches) == (2, "", 0)
+    assert told in said.err
+    assert said.err.count("\n") == 1
+
+
+def test_mutants_of_a_start_come_later(call: Call) -> None:
+    """Of what is not written yet nothing can be told."""
+    call("start", "9.1")
+
+    said = call("mutants", "9.1")
+
+    assert said.code == 2
+    assert "my_lab/topics.py is not written yet: kafkalab check 9.1 says what is left" in said.err
+
+
+def test_mutants_without_a_kafka_cannot_be_told(call: Call, project: Any, temporary: Path) -> None:
+    """One line, and exit code 2."""
+    mine(project, TRIED)
+    (project.folder / "fails").touch()
+
+    said = call("mutants", "9.1")
+
+    assert said.code == 2
+    assert said.err.startswith("kafkalab: It did not start.")
+    assert left_in(temporary) == []
 
 
 # Hints

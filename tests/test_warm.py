@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from kafkalab.brokers.names import prefix_of
 from kafkalab.brokers.runs import Run
 from kafkalab.config import Settings
 from kafkalab.learning_log.stored import read_runs
+from kafkalab.waiting import wait_until
 from kafkalab.warm import VARIABLE, BadShare, Share, WarmBroker
 
 FACT = "test_task_1_3_partition_log.py::test_offsets_ascend_without_gaps"
@@ -53,15 +55,39 @@ def test_a_broker_that_is_closed_while_it_starts_is_gone(tmp_path: Path) -> None
     assert not warm.run.folder.exists()
 
 
+def test_runs_of_other_threads_end_with_their_record(tmp_path: Path, repository: Path) -> None:
+    """As by Ctrl-C; and none begins afterwards."""
+    settings = Settings.from_environment(reports=str(tmp_path / "reports"))
+    warm = WarmBroker(embedded_backend(settings), settings)
+    module = str(repository / "tests_module_a" / "test_task_1_3_partition_log.py")
+    runs = tmp_path / "reports" / "runs"
+    try:
+        warm.ensure(pytest.fail)
+        with ThreadPoolExecutor(1) as threads:
+            waiting = threads.submit(warm.pytest, module, told_as=("kafkalab", "mutants"))
+            wait_until(lambda: list(runs.glob("*.json")), limit=60, what="a record to begin")
+            warm.end_runs()
+            ended = waiting.result()
+        with pytest.raises(KeyboardInterrupt):
+            warm.pytest(module, told_as=("kafkalab", "mutants"))
+    finally:
+        warm.close(pytest.fail)
+
+    assert ended.exit_code == pytest.ExitCode.INTERRUPTED, ended.output
+    ((run,), _) = read_runs(runs)
+    assert (run.run, run.completed) == (ended.id, True)
+
+
 def test_a_share_comes_through_as_it_was(tmp_path: Path) -> None:
     """Its names are the run's own, so that who closes the run finds them; no two have the same."""
     run = Run.new(tmp_path, "embedded")
-    one, other = Share.lent(run, ["learn"]), Share.lent(run, [])
+    one, other = Share.lent(run, ["learn"], limit=7.5), Share.lent(run, [])
 
     assert Share.from_data(one.as_data()) == one
     assert one.prefix.startswith(run.prefix)
     assert prefix_of(f"{one.prefix}topic-1") == run.prefix
     assert one.prefix != other.prefix
+    assert (one.limit, other.limit) == (7.5, 0.0)
     assert one.backend == "embedded"
 
 

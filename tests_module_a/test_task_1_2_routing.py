@@ -811,6 +811,7 @@ def test_keys_are_encoded_in_one_way(
     reports = solutions.routing.publish(broker.client_properties(), records)
 
     read_keys = [each.key() for each in read(consumer(), name)]
+    assert len(read_keys) == len(keys), f"{len(keys)} were sent, {len(read_keys)} are in the log"
     evidence.table(
         "Keys", [{"given": g, "in the log": r} for g, r in zip(keys, read_keys, strict=True)]
     )

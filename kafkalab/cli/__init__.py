@@ -17,6 +17,7 @@ from kafkalab.cli import (
     learning,
     live,
     log,
+    mutants,
     output,
     own,
     project,
@@ -49,6 +50,7 @@ app.command("try")(experiment.try_)
 app.command()(own.start)
 app.command()(own.check)
 app.command()(watch.watch)
+app.command()(mutants.mutants)
 app.command()(stuck.hint)
 app.command()(stuck.solution)
 app.command()(log.status)

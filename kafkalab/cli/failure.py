@@ -18,8 +18,9 @@ from kafkalab.readable import shortened
 # Lines of the learner's above and below the one that is meant.
 AROUND = 2
 
-# Characters of what code printed; the middle of more is left out.
-MOST_PRINTED = 4000
+# Of what code printed, the middle of more is left out: characters, and lines at each end.
+MOST_PRINTED = 1000
+FIRST_PRINTED, LAST_PRINTED = 3, 9
 
 
 def show(
@@ -62,7 +63,10 @@ def show_printed(judgement: Judgement, slug: str) -> None:
     if not printed.strip():
         return
     output.line("What your code printed:")
-    for line in shown(printed, MOST_PRINTED).rstrip("\n").split("\n"):
+    lines = printed.rstrip("\n").split("\n")
+    if len(lines) > FIRST_PRINTED + LAST_PRINTED:
+        lines[FIRST_PRINTED:-LAST_PRINTED] = ["[... lines are left out here ...]"]
+    for line in shown("\n".join(lines), MOST_PRINTED).split("\n"):
         output.whole(line.expandtabs(), indent=2)
 
 

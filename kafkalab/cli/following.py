@@ -39,7 +39,8 @@ class Following:
 def _now(running: Running, others: int) -> str:
     beside = f" and {others} more" if others else ""
     # Figures first: where a name is too long, they are still there.
-    return f"  {_seconds(running):.0f} s of {running.limit:.0f} s: {running.slug}{beside}"
+    most = f"{running.limit:.0f} s at most"
+    return f"  {_seconds(running):.0f} s, {most}: {running.slug}{beside}"
 
 
 def _seconds(running: Running) -> float:

@@ -450,7 +450,7 @@ class Teacher:
         output.line("Say it in your own words: what is so, and why? (Enter: another time)")
         sentence = asking.answer_to(output, "yours")
         if not sentence:
-            output.line("It is asked again.", style="dim")
+            output.line("It is asked another time.", style="dim")
             return
         agrees = False
         try:
@@ -459,7 +459,7 @@ class Teacher:
             agrees = answer == "y"
         finally:
             self._notebook.add(acts.EXPLAINED, slug, sentence=sentence, agrees=agrees)
-        output.line("Kept." if agrees else "Kept. It is asked again.", style="dim")
+        output.line("Kept." if agrees else "Kept. It is asked another time.", style="dim")
 
 
 def _day(moment: datetime) -> str:

@@ -32,9 +32,10 @@ from kafkalab.cli.warmed import warmed
 from kafkalab.config import Settings
 from kafkalab.curriculum import Curriculum, Statement, Task, load
 from kafkalab.curriculum.stub import NoContract, asked_names, contract_file, stub_of
-from kafkalab.judging import Judgement, NoVerdict
+from kafkalab.judging import Judgement, Judging, NoVerdict
 from kafkalab.learning_log.commands import shown_folder
 from kafkalab.learning_log.next_step import FOLDER
+from kafkalab.learning_log.record import FactRecord
 from kafkalab.learning_log.written import moved_aside, write_whole
 from kafkalab.own_code import file_of
 
@@ -145,8 +146,9 @@ def start(
 
 
 def _tell_next(desk: Desk) -> None:
-    output.line("Write what you like first, and have it judged:")
+    output.line("Write what you like first, and have it judged: once, or whenever you save it:")
     output.whole(desk.command("check"), indent=2)
+    output.whole(desk.command("watch"), indent=2)
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -197,8 +199,10 @@ def check(
                 output.line("Kafka is starting ...", style="dim")
             warm.ensure(output.line)
             output.line(f"{len(facts)} facts judge {shown_folder(str(desk.file))} ...", style="dim")
-            look = Following().look
-            judgement = judging.judge(warm, desk.taught, facts, settings.reports, told_as, look)
+            seeing = _Seeing(desk, is_first=not show_all)
+            judgement = judging.judge(
+                warm, desk.taught, facts, settings.reports, told_as, seeing.look
+            )
     except NoVerdict as error:
         raise WrongValue(str(error)) from error
     except BrokerError as error:
@@ -208,15 +212,39 @@ def check(
     except KeyboardInterrupt:
         output.line()
         raise typer.Exit(typed.ENDED_BY_CTRL_C) from None
-    raise typer.Exit(_show(judgement, desk, show_all=show_all))
+    raise typer.Exit(_show(judgement, desk, seeing.shown, show_all=show_all))
 
 
-def _show(judgement: Judgement, desk: Desk, *, show_all: bool) -> int:
-    """Show what was judged; the exit code."""
-    shown = judgement.failed if show_all else judgement.failed[:1]
-    for fact in (*shown, *judgement.untold):
-        output.line()
-        failure.show(fact, judgement, desk.taught, desk.task.component, desk.folder)
+class _Seeing:
+    """What is shown while facts run: which run, and the first that fails at once."""
+
+    def __init__(self, desk: Desk, *, is_first: bool) -> None:
+        """See to one check; where all is asked for, it is shown in one piece at the end."""
+        self._desk = desk
+        self._is_first = is_first
+        self._following = Following()
+        self.shown: str = ""
+        """the fact that was shown; empty where none was"""
+
+    def look(self, judging: Judging) -> None:
+        """Show what is new. Those that follow may take a minute each, if they hang."""
+        failed = judging.so_far().failed if self._is_first and not self.shown else ()
+        for fact in failed[:1]:
+            self.shown = fact.slug
+            _show_one(fact, judging.so_far(), self._desk)
+        self._following.look(judging.running)
+
+
+def _show_one(fact: FactRecord, judgement: Judgement, desk: Desk) -> None:
+    output.line()
+    failure.show(fact, judgement, desk.taught, desk.task.component, desk.folder)
+
+
+def _show(judgement: Judgement, desk: Desk, shown: str, *, show_all: bool) -> int:
+    """Show what was judged, and not yet shown; the exit code."""
+    failed = judgement.failed if show_all else judgement.failed[:1]
+    for fact in (*(each for each in failed if not shown), *judgement.untold):
+        _show_one(fact, judgement, desk)
     output.line()
     held, count = len(judgement.told) - len(judgement.failed), len(judgement.facts)
     skipped = count - len(judgement.told) - len(judgement.untold)

@@ -54,7 +54,9 @@ def hint(
     give_hint(meant, desk, notebook, more=["--fact", meant.slug] if fact else [])
 
 
-def give_hint(meant: Statement, desk: Desk, notebook: Notebook, more: Sequence[str] = ()) -> None:
+def give_hint(
+    meant: Statement, desk: Desk, notebook: Notebook, more: Sequence[str] = (), key: str = ""
+) -> None:
     """Give the next hint of a fact, and keep that it was taken.
 
     Args:
@@ -62,6 +64,7 @@ def give_hint(meant: Statement, desk: Desk, notebook: Notebook, more: Sequence[s
         desk: of its task.
         notebook: where it is kept.
         more: what the command that gives the one after it needs beside the task.
+        key: what gives it in place of a command; empty where there is no such key.
 
     Raises:
         WrongValue: it has none, or it cannot be kept.
@@ -83,8 +86,12 @@ def give_hint(meant: Statement, desk: Desk, notebook: Notebook, more: Sequence[s
     output.line(f"Hint {number} of {len(hints)}:")
     output.line(hints[number - 1], indent=2)
     if number < len(hints):
-        output.line("Try it. If it is not enough, the next one says more:")
-        output.whole(desk.command("hint", *more), indent=2)
+        next_one = (
+            f"{key} gives the next one, which says more." if key else "The next one says more:"
+        )
+        output.line(f"Try it. If it is not enough: {next_one}")
+        if not key:
+            output.whole(desk.command("hint", *more), indent=2)
 
 
 def _task_of(task: str | None, fact: str | None, done: tuple[Act, ...], taught: Curriculum) -> str:

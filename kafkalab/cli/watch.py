@@ -43,7 +43,7 @@ from kafkalab.learning_log.proofs import SAYS_SOMETHING
 from kafkalab.learning_log.record import FactRecord
 from kafkalab.learning_log.verdicts import Verdict
 from kafkalab.learning_log.wording import why
-from kafkalab.own_code import code_of, digest_of
+from kafkalab.own_code import digest_of, files_of
 from kafkalab.warm import END_LIMIT, WarmBroker
 from kafkalab.watching import Folders
 
@@ -55,10 +55,11 @@ LANES = 2
 QUIET = 0.08
 # Seconds between two looks at files of whose changes nothing is heard.
 LOOK_EVERY = 0.5
-# Seconds between two looks at what runs.
-TURN = 0.1
+# Seconds after the first that fails, in which another that comes before it in the task may do so,
+# too: then that is shown. Longer nobody is to wait, as one that hangs takes a minute.
+SHOWN_WITHIN = 3.0
 
-KEYS = "n next, h hint, l list, r run again, q quit"
+KEYS = "n next task, h hint, l list, r run again, q quit"
 
 
 def watch(
@@ -195,7 +196,7 @@ class State:
             OSError: a file of it cannot be read.
         """
         stamps = {}
-        for file in code_of(desk.folder, desk.task.component):
+        for file in files_of(desk.folder, desk.task.component):
             found = file.stat()
             stamps[file] = (found.st_dev, found.st_ino, found.st_mtime_ns)
         return cls(digest_of(desk.folder, desk.task.component), stamps)
@@ -231,7 +232,9 @@ class Watching:
         done, _ = acts.read(self._notebook.path)
         asked = (done, desk.task.id, desk.folder, self._settings.reports)
         self._verdicts: dict[str, FactRecord] = {}
-        """what was said last, in this command"""
+        """what was said last of each, in this command"""
+        self._ran: dict[str, FactRecord] = {}
+        """how each went when it ran last, also if that says nothing"""
         self._before = own_work.last_verdicts(*asked)
         """what was said last by the time the task was taken up"""
         self._ever_held = set(own_work.ever_held(*asked))
@@ -350,6 +353,7 @@ class Watching:
         self._ready = None
         self._following = Following()
         self._shown: FactRecord | None = None
+        self._failed_at: float | None = None
         self._is_announced = self._is_summed_up = False
         self._run_now.pytest.go()
         output.line()
@@ -460,18 +464,25 @@ class Watching:
             output.line(f"{slug}, {how}", mark="  broken   ", style="red bold")
         else:
             output.line(f"{slug}, {seconds}", mark="  refuted  ", style="red")
+        self._ran[slug] = fact
         if fact.verdict in SAYS_SOMETHING:
             self._verdicts[slug] = fact
         if fact.verdict is Verdict.DEMONSTRATED:
             self._ever_held.add(slug)
+        elif fact.verdict in SAYS_SOMETHING and self._failed_at is None:
+            self._failed_at = time.monotonic()
 
     def _show_first(self, run: Judging) -> None:
-        """Show the first that fails, as soon as those that use the warm broker were told."""
+        """Show the first that fails, once those on the warm broker were told, or take long."""
         left = [each for each in run.facts if each.slug not in run.told]
-        if not all(each.has_own_broker or each.is_slow for each in left):
+        are_slow = all(each.has_own_broker or each.is_slow for each in left)
+        has_waited = (
+            self._failed_at is not None and time.monotonic() - self._failed_at > SHOWN_WITHIN
+        )
+        if not (are_slow or has_waited):
             return
         self._show(run.so_far())
-        if left and not self._is_announced:
+        if are_slow and left and not self._is_announced:
             self._is_announced = True
             slow = ", or takes a minute" if any(each.is_slow for each in left) else ""
             own = "1 more uses a Kafka of its own" if len(left) == 1 else ""
@@ -523,16 +534,18 @@ class Watching:
         desk = self._desk
         file = shown_folder(str(desk.file))
         output.line(
-            f"{desk.task.id} is finished: all hold for {file} as it is.", style="green bold"
+            f"Your component of {desk.task.id} is finished: all hold for {file} as it is.",
+            style="green bold",
         )
-        output.line("Compare it with ours:")
+        output.line("Compare it with ours, and see what each line is for:")
         output.whole(desk.command("solution"), indent=2)
+        output.whole(desk.command("mutants"), indent=2)
         if following := self._following_desk():
             output.line(f"n goes on with {following.task.id} {following.task.title}.")
             return
         module = desk.taught.id
         output.line(
-            f"Module {module} is finished: all facts hold for your components as they are.",
+            f"All your components of module {module} are finished: all facts hold for them.",
             style="green bold",
         )
 
@@ -573,6 +586,9 @@ class Watching:
         if following is None:
             output.line("All the other tasks are finished.")
             return
+        if not _is_solved(self._desk, acts.read(self._notebook.path)[0], self._settings.reports):
+            output.line(f"{self._desk.task.id} is not finished. To come back to it: q, and then")
+            output.whole(self._desk.command("watch"), indent=2)
         self._leave()
         self._drop_ready()
         self._sit_down(following)
@@ -596,13 +612,14 @@ class Watching:
         if meant is None:
             output.line(f"All {len(self._desk.facts)} facts hold: there is nothing to hint at.")
         else:
-            stuck.give_hint(meant, self._desk, self._notebook)
+            stuck.give_hint(meant, self._desk, self._notebook, key="h")
+        self._tell_keys()
 
     def _list(self) -> None:
         """List the facts, with what was said of each."""
         output.line()
         for each in self._desk.facts:
-            fact = self._verdicts.get(each.slug)
+            fact = self._ran.get(each.slug)
             said = fact.verdict if fact else self._before.get(each.slug, "not judged yet")
             holds = said == Verdict.DEMONSTRATED
             name = "holds" if holds else "broken" if each.slug in self._ever_held else said

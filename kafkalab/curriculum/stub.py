@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from importlib import resources
 from itertools import groupby
 from pathlib import Path
-from textwrap import dedent, indent
+from textwrap import dedent, indent, wrap
 from typing import TypeGuard
 
 from kafkalab.curriculum.source import LONGEST_LINE, narrowed_import
@@ -24,6 +24,8 @@ from kafkalab.unwritten import NOT_YET
 CONTRACTS = "kafkalab.contracts"
 
 INDENT = " " * 4
+# Characters of a value that is quoted.
+LONGEST_VALUE = 60
 BODY = f'raise NotImplementedError("{NOT_YET}")'
 
 
@@ -79,7 +81,8 @@ class _Contract:
         written = list(self._written(asked))
         code = "\n\n\n".join(written)
         head = [self._docstring(asked), "from __future__ import annotations"]
-        return "\n".join([*head, *self._imports(code, component), "", "", code, ""])
+        parts = [*head, *self._imports(code, component), *self._given_in_short(), "", "", code, ""]
+        return "\n".join(parts)
 
     def asked_names(self) -> tuple[str, ...]:
         """What the component has to define."""
@@ -118,11 +121,20 @@ class _Contract:
     def _given(self) -> Iterator[str]:
         """The names that the contract defines, and does not ask for."""
         for node in self.body:
-            if isinstance(node, ast.ClassDef | ast.FunctionDef) and not _is_protocol(node):
-                yield node.name
-            elif isinstance(node, ast.Assign | ast.AnnAssign):
-                targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-                yield from _names_in(targets)
+            yield from _public_names(node)
+
+    def _given_in_short(self) -> Iterator[str]:
+        """What they are, as comments: nobody has to look for a field in another file."""
+        described = [
+            _described_in_short(node, following)
+            for node, following in _with_following(self.body)
+            if any(_public_names(node))
+        ]
+        if described:
+            yield "# What the contract gives you, in short."
+        for lines in described:
+            yield "#"
+            yield from (f"# {line}" for line in lines)
 
     def _written(self, asked: ast.ClassDef) -> Iterator[str]:
         for each in asked.body:
@@ -176,6 +188,73 @@ def _group(text: str) -> int:
 
 def _is_protocol(node: ast.stmt) -> TypeGuard[ast.ClassDef]:
     return isinstance(node, ast.ClassDef) and "Protocol" in map(ast.unparse, node.bases)
+
+
+def _public_names(node: ast.stmt) -> Iterator[str]:
+    """The names that a statement defines, but for those that begin with an underscore."""
+    names: list[str] = []
+    if isinstance(node, ast.ClassDef | ast.FunctionDef) and not _is_protocol(node):
+        names = [node.name]
+    elif isinstance(node, ast.Assign | ast.AnnAssign):
+        names = _names_in(node.targets if isinstance(node, ast.Assign) else [node.target])
+    return (name for name in names if not name.startswith("_"))
+
+
+def _with_following(body: Sequence[ast.stmt]) -> Iterator[tuple[ast.stmt, ast.stmt | None]]:
+    """Each statement with the next one, which may be what describes it."""
+    return zip(body, [*body[1:], None], strict=True)
+
+
+def _described_in_short(node: ast.stmt, following: ast.stmt | None) -> Iterator[str]:
+    """A class with its fields, a function or a value, each with the first line said of it."""
+    if isinstance(node, ast.ClassDef):
+        yield from _beside(node.name, _first_line(ast.get_docstring(node)))
+        for field, after in _with_following(node.body):
+            if isinstance(field, ast.AnnAssign | ast.Assign):
+                told = _beside(ast.unparse(field), _text_in(after))
+                yield from (f"{INDENT}{line}" for line in told)
+            elif isinstance(field, ast.FunctionDef) and field.name == "__init__":
+                yield f"{INDENT}{node.name}({ast.unparse(_without_first(field.args))})"
+    elif isinstance(node, ast.FunctionDef):
+        returned = f" -> {ast.unparse(node.returns)}" if node.returns else ""
+        header = f"{node.name}({ast.unparse(node.args)}){returned}"
+        yield from _beside(header, _first_line(ast.get_docstring(node)))
+    else:
+        text = ast.unparse(node)
+        # Of a long one, such as a table, the name is enough: it can be printed.
+        yield from _beside(
+            text if len(text) <= LONGEST_VALUE else text[: text.index("=")].strip(),
+            _text_in(following),
+        )
+
+
+def _beside(what: str, said: str) -> Iterator[str]:
+    """What something is, and what is said of it: on the same line if there is room."""
+    in_a_line = f"{what}: {said}" if said else what
+    if len(in_a_line) <= LONGEST_LINE - 2 * len(INDENT):
+        yield in_a_line
+        return
+    yield what
+    yield from wrap(
+        said, LONGEST_LINE - 4 * len(INDENT), initial_indent=INDENT, subsequent_indent=INDENT
+    )
+
+
+def _text_in(node: ast.stmt | None) -> str:
+    """The text of a statement that is nothing else; empty where it is something else."""
+    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+        return " ".join(str(node.value.value).split())
+    return ""
+
+
+def _first_line(text: str | None) -> str:
+    return (text or "").partition("\n")[0]
+
+
+def _without_first(arguments: ast.arguments) -> ast.arguments:
+    left = ast.arguments(**{name: getattr(arguments, name) for name in arguments._fields})
+    left.args = arguments.args[1:]
+    return left
 
 
 def _names_in(targets: Iterable[ast.expr]) -> list[str]:

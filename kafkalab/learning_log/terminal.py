@@ -276,4 +276,6 @@ def _footer(record: RunRecord, pages: Mapping[str, Path | None]) -> list[tuple[s
     rows += [("note", note) for note in record.broker["notes"] or []]
     if record.solutions:
         rows.append(("judged", f"the components in {record.solutions}"))
+    elif any(fact.is_about_component for fact in record.facts):
+        rows.append(("judged", "kafkalab's own components; --kafkalab-solutions=my_lab: yours"))
     return rows + [(name, str(path)) for name, path in pages.items() if path is not None]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import sysconfig
 from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
+from importlib import resources
 from pathlib import Path
 from traceback import walk_tb
 from types import TracebackType
@@ -25,6 +27,10 @@ TOO_LATE = "it did not return in time: "
 # it was written for.
 MISFITS = (TypeError, AttributeError, ValueError, LookupError, StopIteration)
 STANDARD_LIBRARY = Path(sysconfig.get_path("stdlib"))
+CONTRACTS = Path(str(resources.files("kafkalab.contracts")))
+
+# What pytest says where an exception was expected: with its class's full name, or without.
+NOT_RAISED = re.compile(r"DID NOT RAISE (?:<class ')?(?:\w+\.)*(?P<what>[^']+)(?:'>)?")
 
 
 class Outcome(StrEnum):
@@ -153,11 +159,15 @@ def _as_unwritten(error: NotImplementedError, solutions: Path) -> str:
 
 
 def _shows_in(test: Path | None, files: Sequence[Path]) -> bool:
-    """Whether an error arose in a test, or in what Python itself did for it with a result."""
+    """Whether an error arose in a test, or in what was done for it with a result.
+
+    Python itself did it, or a class of the contract, of which the component made an object.
+    """
     if test not in files:
         return False
     after = files[len(files) - files[::-1].index(test) :]
-    return all(path.is_relative_to(STANDARD_LIBRARY) for path in after)
+    is_of_contract = bool(after) and after[0].is_relative_to(CONTRACTS)
+    return is_of_contract or all(path.is_relative_to(STANDARD_LIBRARY) for path in after)
 
 
 def _lacks_a_right(error: BaseException) -> bool:
@@ -177,6 +187,8 @@ def _places_of(traceback: TracebackType | None) -> list[tuple[Path, int]]:
 
 def _reason(error: BaseException) -> str:
     text = str(error).strip() or "no message"
+    if missed := NOT_RAISED.fullmatch(text):
+        return f"it did not raise {missed['what']}"
     if isinstance(error, AssertionError | pytest.fail.Exception | BrokerError):
         return text
     return _named(error)
