@@ -10,12 +10,14 @@ from pathlib import Path
 
 import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
+from test_live import Place
 
 from kafkalab.brokers import Termination, Topology
 from kafkalab.brokers.choose import container_backend
-from kafkalab.brokers.container import ContainerBroker, require_closed
+from kafkalab.brokers.container import ContainerBroker, require_closed, volume_of
 from kafkalab.brokers.engine import RUN_LABEL, remove_containers_of
 from kafkalab.brokers.errors import BrokerDied, OpenToOthers, StartFailed
+from kafkalab.brokers.live import Labs
 from kafkalab.brokers.properties import RESTART_SETTINGS
 from kafkalab.config import Settings
 from kafkalab.observe.groups import GroupDescription, describe_group
@@ -220,3 +222,24 @@ def test_only_the_runs_own_containers_are_removed(launch: Launch, run: str) -> N
     remove_containers_of("another-run")
 
     assert len(containers_of(run)) == 1
+
+
+def test_a_lab_in_a_container_stays_with_its_data(tmp_path: Path) -> None:
+    """Runs use it, `down` leaves nothing of it in the engine, and its data comes back."""
+    place = Place(tmp_path)
+    up = ("up", "--backend=container", f"--image={BACKEND.image}", "--keep-data")
+    try:
+        assert "user-events: created, 3 partitions" in place.kafkalab(*up)
+        (lab,) = place.labs
+        assert (lab["backend"], lab["state"], lab["pids"]) == ("container", "up", [])
+        assert f"kafka: the lab that is up at {place.bootstrap}" in place.pytest()
+        names = [path.name for path in (place.cache / "labs").iterdir() if path.is_dir()]
+
+        assert "Its data is kept" in place.kafkalab("down")
+
+        assert [containers_of(name) for name in names] == [[]]
+        assert "user-events: as defined" in place.kafkalab(*up)
+    finally:
+        place.close()
+    kept = {volume_of(folder, 1) for folder in Labs(place.cache).kept()}
+    assert not kept, "its data was deleted, too"
