@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 
 from kafkalab.brokers.ports import is_free
-from kafkalab.brokers.runs import KAFKA_MAIN
+from kafkalab.brokers.processes import KAFKA_MAIN
 from kafkalab.waiting import wait_until
 
 # Seconds after the end of pytest within which nothing of its run may be left.

@@ -14,8 +14,8 @@ import psutil
 import pytest
 
 from kafkalab.brokers.owner import Owner, start_of
-from kafkalab.brokers.processes import is_running, kill, wait_for_end
-from kafkalab.brokers.runs import KAFKA_MAIN, KEPT_LOGS, MARK, Run, clear_dead_runs, run_at
+from kafkalab.brokers.processes import KAFKA_MAIN, is_running, kill, wait_for_end
+from kafkalab.brokers.runs import KEPT_LOGS, MARK, Run, clear_dead_runs, run_at
 from kafkalab.brokers.watchdog import watch
 from kafkalab.waiting import Expired, wait_until
 
