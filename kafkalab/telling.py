@@ -43,6 +43,8 @@ class Teller:
             tests: what happened to each test, as it is known when the report came.
             begin: called as the run begins.
         """
+        # The command ends this run by it; a shell that has it in the background has it ignored.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         # No program that a fact starts is to have it.
         os.set_inheritable(lab.voice, False)
         self._voice = socket.socket(fileno=lab.voice)
