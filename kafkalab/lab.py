@@ -75,11 +75,8 @@ class Lab:
     @cached_property
     def adds_facts(self) -> bool:
         """Whether facts are run beside the project's tests, as its ini file asks for."""
-        return asks_for_facts(self._config) and not self._are_reached
-
-    @property
-    def _are_reached(self) -> bool:
-        return any(self._reaches_the_tests(argument) for argument in self._config.args)
+        are_named = any(self._is_in_the_tests(argument) for argument in self._config.args)
+        return asks_for_facts(self._config) and not are_named
 
     @cached_property
     def is_active(self) -> bool:
