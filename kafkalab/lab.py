@@ -84,7 +84,7 @@ class Lab:
 
         In any other project the plugin stays silent; its fixtures work there too.
         """
-        return self._are_reached
+        return any(self._reaches_the_tests(argument) for argument in self._config.args)
 
     @cached_property
     def is_alone(self) -> bool:
