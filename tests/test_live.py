@@ -14,11 +14,13 @@ from typing import Any
 
 import psutil
 import pytest
-from confluent_kafka import Consumer, KafkaException, Producer
-from confluent_kafka.admin import AdminClient
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
 from screens import CTRL_C, Screen, screen
 
-from kafkalab.brokers.errors import BrokerError
+from kafkalab.brokers import Termination
+from kafkalab.brokers.choose import backend_named, choose
+from kafkalab.brokers.errors import BrokerError, NotOurs
 from kafkalab.brokers.ledger import Ledger
 from kafkalab.brokers.live import MARK, STATE, Labs
 from kafkalab.brokers.owner import Owner
@@ -220,8 +222,6 @@ def test_what_a_killed_run_has_left_is_deleted_by_the_next(place: Place) -> None
     prefix = "kafkalab-20261127T010203-abcdef-"
     admin = AdminClient(place.client)
     cluster = admin.list_topics(timeout=LIMIT).cluster_id
-    from confluent_kafka.admin import NewTopic
-
     admin.create_topics([NewTopic(f"{prefix}t", 1)], operation_timeout=LIMIT)[f"{prefix}t"].result()
     Ledger(place.cache).enter(prefix, owner, str(cluster))
 
@@ -268,6 +268,7 @@ BROKEN = {
     "empty": lambda _: "",
     "a list": lambda _: "[]",
     "no nodes": lambda text: json.dumps({**json.loads(text), "broker": {"nodes": []}}),
+    "a start in words": lambda text: text.replace('"start": ', '"start": "soon", "began": '),
     "rows of text": lambda text: json.dumps({**json.loads(text), "owners": ["me"]}),
 }
 
@@ -319,8 +320,6 @@ def test_a_lab_that_hangs_is_told(place: Place, monkeypatch: pytest.MonkeyPatch)
     broker.suspend()
     monkeypatch.setattr("kafkalab.brokers.live.ANSWER_LIMIT", 1.0)
     monkeypatch.setenv("KAFKALAB_CACHE", str(place.cache))
-    from kafkalab.brokers.choose import choose
-
     backend, _ = choose(Settings.from_environment())
 
     with pytest.raises(BrokerError, match=r"does not answer within 1 s.*`kafkalab down`"):
@@ -378,7 +377,6 @@ def test_three_brokers_replicate(place: Place) -> None:
 
 def test_data_is_kept_over_down_and_up(place: Place) -> None:
     place.up("--keep-data")
-    Producer(place.client).produce("orders", b"kept", partition=0)
     producer = Producer(place.client)
     producer.produce("orders", b"kept", partition=0)
     assert producer.flush(LIMIT) == 0
@@ -424,8 +422,6 @@ def test_no_acknowledged_record_is_lost_by_a_kill(place: Place) -> None:
 
 def values(place: Place, topic: str, partition: int) -> list[bytes | None]:
     """The values of all records of a partition."""
-    from confluent_kafka import TopicPartition
-
     consumer = Consumer(
         {**place.client, "group.id": "reader", "enable.partition.eof": True, "log_level": 0}
     )
@@ -442,3 +438,46 @@ def values(place: Place, topic: str, partition: int) -> list[bytes | None]:
         raise AssertionError(f"{topic} cannot be read: {error}") from error
     finally:
         consumer.close()
+
+
+def test_another_process_with_a_nodes_id_is_not_ended(place: Place) -> None:
+    """A node of three has ended, and its id is somebody else's by now."""
+    place.up("--brokers=3", "--keep-data")
+    (state,) = (place.cache / "labs").glob(f"*/{STATE}")
+    said = json.loads(state.read_text("utf-8"))
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
+        (gone,) = (each for each in place.processes() if each.pid == said["owners"][0]["pid"])
+        gone.kill()
+        said["owners"][0]["pid"] = said["broker"]["nodes"][0]["pid"] = other.pid
+        state.write_text(json.dumps(said), "utf-8")
+
+        place.kafkalab("down")
+
+        assert other.poll() is None, "it is nobody's broker"
+        other.communicate(b"\n")
+
+
+def test_a_folder_of_somebody_else_is_no_place_for_data(place: Place) -> None:
+    """What has our mark may be deleted by `down --delete-data`: so it gets none."""
+    theirs = place.cache / "lab-data" / "embedded-4.4.0-1" / "letter.txt"
+    theirs.parent.mkdir(parents=True)
+    theirs.write_text("Dear friend", "utf-8")
+
+    assert "kafkalab did not make it" in place.refused("up", "--backend=embedded", "--keep-data")
+    place.kafkalab("down", "--delete-data")
+
+    assert theirs.read_text("utf-8") == "Dear friend"
+    assert place.labs == []
+
+
+def test_a_test_cannot_end_the_lab(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is shared by all runs: whoever wants to break one asks for one of his own."""
+    place.up()
+    monkeypatch.setenv("KAFKALAB_CACHE", str(place.cache))
+    backend = backend_named("lab", Settings.from_environment())
+    broker = backend.shared(place.folder)
+
+    with pytest.raises(NotOurs, match="private_broker"):
+        broker.kill(1, Termination.ABRUPT)
+
+    assert len(place.processes()) == 1

@@ -33,7 +33,7 @@ from kafkalab.brokers.errors import (
 )
 from kafkalab.brokers.node import START_LIMIT, STOP_LIMIT, MetadataProbe
 from kafkalab.brokers.ports import free_ports
-from kafkalab.brokers.properties import Endpoint, as_environment, node_properties
+from kafkalab.brokers.properties import CLUSTER_ID, Endpoint, as_environment, node_properties
 from kafkalab.config import doc
 
 if TYPE_CHECKING:
@@ -377,7 +377,7 @@ class ContainerBackend:
         container.ports = {f"{CLIENT_PORT}/tcp": published}
         container.env = {
             **as_environment({**properties, "log.dirs": DATA_FOLDER}),
-            "CLUSTER_ID": "kafkalab-cluster-id-00",
+            "CLUSTER_ID": CLUSTER_ID,
             "KAFKA_HEAP_OPTS": "-Xmx256m",
         }
         extra: dict[str, Any] = {"labels": {RUN_LABEL: run}}

@@ -30,6 +30,7 @@ from kafkalab.brokers.errors import (
     PreparationFailed,
     UnknownVersion,
 )
+from kafkalab.brokers.properties import CLUSTER_ID
 from kafkalab.brokers.runs import workshop
 from kafkalab.config import KAFKA_VERSION
 
@@ -283,7 +284,7 @@ class Distribution:
         """
         command = self.command(
             "kafka.tools.StorageTool",
-            *("format", "--cluster-id", "kafkalab-cluster-id-00"),
+            *("format", "--cluster-id", CLUSTER_ID),
             *("--config", str(server_properties)),
         )
         # 60 s: the tool takes 1 s on an idle machine, and must not hang a run for ever.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -319,10 +320,10 @@ class EmbeddedBackend:
                 row["controller_port"],
                 Path(row["data"]),
             )
-            try:
-                node.process = psutil.Process(row["pid"])
-            except psutil.NoSuchProcess:
-                node.process = None
+            # Without an id psutil would take this process.
+            if row["pid"] is not None:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    node.process = psutil.Process(row["pid"])
             nodes.append(node)
         return EmbeddedBroker(self.prepared, Topology(**state["topology"]), nodes)
 

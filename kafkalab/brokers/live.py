@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
 import shutil
 import time
 import uuid
@@ -21,15 +22,15 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock, Timeout
 
 from kafkalab.brokers import Broker, Stay, Steps, Termination, Topology
-from kafkalab.brokers.cache import cache_not_writable, is_safe, make_folder
+from kafkalab.brokers.cache import ANOTHER, cache_not_writable, is_safe, make_folder
 from kafkalab.brokers.container import ContainerBackend, volume_of
 from kafkalab.brokers.embedded import EmbeddedBackend
 from kafkalab.brokers.engine import RUN_LABEL, find_engine, remove_containers_of
-from kafkalab.brokers.errors import PortTaken, StartFailed
+from kafkalab.brokers.errors import CacheNotWritable, NotOurs, PortTaken, StartFailed
 from kafkalab.brokers.ledger import Ledger
 from kafkalab.brokers.leftovers import delete_at_once, leftovers
 from kafkalab.brokers.marks import Mark, read_mark
-from kafkalab.brokers.owner import Machine, Owner
+from kafkalab.brokers.owner import Owner
 from kafkalab.brokers.ports import is_free
 from kafkalab.brokers.processes import brokers_of, kill
 from kafkalab.brokers.properties import SETTINGS_FOR_KEPT_DATA, lab_settings
@@ -122,8 +123,16 @@ class LiveLab:
         return ""
 
     def attached(self, starter: Starter) -> Broker:
-        """Its broker, for whoever ends or asks it."""
-        return starter.attach(self.broker)
+        """Its broker, for whoever ends or asks it.
+
+        A node that has ended has no process there: another may have its id by now.
+        """
+        living = {owner.pid for owner in self.owners if owner.is_known_to_be_alive()}
+        nodes = [
+            {**row, "pid": row["pid"] if row["pid"] in living else None} if "pid" in row else row
+            for row in self.broker["nodes"]
+        ]
+        return starter.attach({**self.broker, "nodes": nodes})
 
 
 class LiveBroker:
@@ -144,11 +153,15 @@ class LiveBroker:
         self.version = broker.version
         self.capabilities = broker.capabilities
         self.client_properties = broker.client_properties
-        self.kill = broker.kill
-        self.start = broker.start
         self.log_dir = broker.log_dir
         self.log_tail = broker.log_tail
         self.check_alive = broker.check_alive
+
+    def kill(self, node_id: int, how: Termination) -> None:  # noqa: ARG002 - as the Protocol has it
+        raise _not_the_runs(f"end node {node_id}")
+
+    def start(self, node_id: int) -> None:
+        raise _not_the_runs(f"start node {node_id}")
 
     def state(self) -> dict[str, Any]:
         return {
@@ -270,10 +283,10 @@ class Labs:
         Raises:
             BrokerError: somebody else does for a long time, or the folder cannot be written.
         """
+        lock = FileLock(self._folder / "lock", timeout=LOCK_LIMIT)
         try:
             make_folder(self._folder)
-            with FileLock(self._folder / "lock", timeout=LOCK_LIMIT):
-                yield
+            lock.acquire()
         except Timeout as error:
             raise StartFailed(
                 f"Another `kafkalab up` or `down` has been at work for {LOCK_LIMIT:.0f} s.",
@@ -282,6 +295,10 @@ class Labs:
             ) from error
         except OSError as error:
             raise cache_not_writable(self.cache, error) from error
+        try:
+            yield
+        finally:
+            lock.release()
 
     def start(
         self, starter: Starter, brokers: int, port: int | None, *, keep_data: bool
@@ -290,12 +307,13 @@ class Labs:
 
         Args:
             starter: what starts its nodes.
-            brokers: how many nodes; the first three are controllers, too.
+            brokers: how many nodes; each is a controller, too.
             port: for clients of the first node, the next ones of the others; None: any.
             keep_data: whether its data outlives it, and is used again.
 
         Raises:
             PortTaken: something else has one of the ports.
+            CacheNotWritable: the folder for its data is there, and kafkalab did not make it.
             BrokerError: it could not be started; nothing of it is left running.
         """
         ports = tuple(range(port, port + brokers)) if port else ()
@@ -320,18 +338,18 @@ class Labs:
             data=str(data or ""),
             began=time.time(),
         )
-        make_folder(folder)
-        mark.write(folder / MARK)
         if data is not None:
             _mark_data(data, mark)
+        make_folder(folder)
+        mark.write(folder / MARK)
         try:
             settings = {**_replicated(brokers), **(SETTINGS_FOR_KEPT_DATA if data else {})}
             topology = Topology(brokers=brokers, controllers=brokers, settings=settings)
             broker = starter.launch(topology, folder / "nodes", Stay(ports, data))
+            return self._write_state(folder, mark, broker)
         except BaseException:
             self._end(folder, mark)
             raise
-        return self._write_state(folder, mark, broker)
 
     def _write_state(self, folder: Path, mark: LabMark, broker: Broker) -> LiveLab:
         state = broker.state()
@@ -355,11 +373,14 @@ class Labs:
     def clear(self) -> None:
         """End and remove all that is left of labs that have ended; under the lock.
 
-        Where that cannot be told from here, as of another machine, a lab is left alone.
+        Where that cannot be told from here, as of another machine, or of containers while no
+        engine answers, a lab is left alone.
         """
         for folder in self._folder.iterdir():
             mark = None if folder.is_symlink() else read_mark(folder / MARK, LabMark, folder.name)
-            if mark is not None and mark.owner.machine.is_here():
+            if mark is None or not mark.owner.machine.is_here():
+                continue
+            if mark.backend == "embedded" or find_engine() is not None:
                 self._end(folder, mark)
 
     def data_of(self, backend: str, version: str, brokers: int) -> Path:
@@ -390,6 +411,14 @@ class Labs:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def _not_the_runs(what: str) -> NotOurs:
+    return NotOurs(
+        f"A test asked to {what} of the lab that is up, which other runs use, too.",
+        suspect="a test that takes the shared broker for one of its own.",
+        remedy="have it ask for `private_broker`.",
+    )
+
+
 def digest_of_settings(version: str) -> str:
     """What tells the settings of one kafkalab's labs from those of another."""
     rows = sorted(lab_settings(version).items())
@@ -417,10 +446,12 @@ def _lab_at(folder: Path) -> LiveLab | None:
     mark = None if folder.is_symlink() else read_mark(folder / MARK, LabMark, folder.name)
     if mark is None or not is_safe(folder) or not is_safe(folder / STATE):
         return None
+    import msgspec
+
     try:
         state = json.loads((folder / STATE).read_text("utf-8"))
-        owners = (Owner(**{**row, "machine": Machine(**row["machine"])}) for row in state["owners"])
-        lab = LiveLab(folder, mark, state["broker"], tuple(owners))
+        owners = msgspec.convert(state["owners"], tuple[Owner, ...])
+        lab = LiveLab(folder, mark, state["broker"], owners)
         return lab if lab.ports else None
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
@@ -438,6 +469,17 @@ def _data_mark(folder: Path) -> DataMark | None:
 
 
 def _mark_data(data: Path, mark: LabMark) -> None:
+    """Make the folder for data that is to be kept, or find it as it was made.
+
+    Raises:
+        CacheNotWritable: something else is there: what has our mark may be deleted one day.
+    """
+    if os.path.lexists(data) and _data_mark(data) is None:
+        raise CacheNotWritable(
+            f"{data} is there, and kafkalab did not make it.",
+            suspect="files of somebody else in the cache folder.",
+            remedy=f"move it away, or {ANOTHER}.",
+        )
     make_folder(data)
     DataMark(name=data.name, owner=mark.owner, backend=mark.backend, brokers=mark.brokers).write(
         data / MARK

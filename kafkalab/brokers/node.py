@@ -85,9 +85,11 @@ class Node:
             return False
         try:
             found = self.process.net_connections("tcp")
-        except psutil.Error:
-            # It has ended.
+        except psutil.NoSuchProcess:
             return False
+        except psutil.AccessDenied:
+            # Where a system does not tell, whoever answers is taken for it.
+            return self.is_running()
         listening = {each.laddr.port for each in found if each.status == psutil.CONN_LISTEN}
         return self.port in listening
 

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 
 from kafkalab.brokers import Topology
 
+CLUSTER_ID = "kafkalab-cluster-id-00"
+"""of every Kafka that kafkalab starts: data that was formatted once can be copied"""
+
 LAB_SETTINGS: Mapping[str, str] = {
     # A lab serves a handful of clients: threads for hundreds would only slow the start.
     "num.network.threads": "1",

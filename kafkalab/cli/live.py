@@ -21,6 +21,7 @@ from kafkalab.brokers.errors import PortTaken
 from kafkalab.brokers.ledger import Ledger
 from kafkalab.brokers.live import Labs, LiveLab, Starter
 from kafkalab.brokers.ports import is_free
+from kafkalab.brokers.properties import CLUSTER_ID
 from kafkalab.cli import output
 from kafkalab.cli.options import (
     BackendOption,
@@ -116,7 +117,8 @@ def _started(
     took = time.monotonic() - began
     output.line(f"It is up: {_title(lab)}, after {took:.1f} s", style="bold")
     if port is None and lab.ports[0] != USUAL_PORT:
-        output.line(f"Port {USUAL_PORT} is taken by something else, so it has another.")
+        which = f"port {USUAL_PORT}" if brokers == 1 else f"a port from {USUAL_PORT} on"
+        output.line(f"Something else has {which}, so it has others.")
     return lab
 
 
@@ -242,7 +244,7 @@ def down(
 def _users(settings: Settings) -> Iterator[str]:
     """The runs that may use the lab now."""
     for entry in Ledger(settings.cache):
-        if entry.owner.is_known_to_be_alive():
+        if entry.cluster == CLUSTER_ID and entry.owner.is_known_to_be_alive():
             yield f"process {entry.owner.pid}"
 
 
