@@ -10,8 +10,6 @@ from typing import Annotated, Any
 
 import typer
 from confluent_kafka import KafkaException
-from rich.table import Table
-from rich.text import Text
 
 from kafkalab import typed
 from kafkalab.brokers.choose import backend_named, choose_starter, starter_of
@@ -257,7 +255,8 @@ def ps(
     Example: kafkalab ps --json
     """
     settings = Settings.from_environment(cache=cache)
-    rows = [_row(lab, settings) for lab in Labs(settings.cache)]
+    labs = list(Labs(settings.cache))
+    rows = [_row(lab, settings) for lab in labs]
     if as_json:
         typer.echo(json.dumps(rows, indent=2))
         return
@@ -265,15 +264,10 @@ def ps(
         output.line("No lab is up. This starts one:")
         output.whole("kafkalab up", indent=2)
         return
-    table = Table(box=None, pad_edge=False)
-    for heading in ("bootstrap", "Kafka", "backend", "nodes", "since", "data", "state"):
-        table.add_column(heading, overflow="fold")
-    for row in rows:
-        nodes = f"{row['running']} of {row['brokers']}"
-        kept = "kept" if row["data"] else "goes with it"
-        cells = (row["bootstrap"], row["version"], row["backend"], nodes, row["since"], kept)
-        table.add_row(*(Text(str(cell)) for cell in (*cells, row["state"])))
-    output.picture(table)
+    for lab, row in zip(labs, rows, strict=True):
+        where = row["bootstrap"] or "A lab"
+        output.line(f"{where}: {row['state']}, begun {row['since']}", style="bold")
+        output.line(_title(lab), indent=2)
 
 
 def _row(lab: LiveLab, settings: Settings) -> dict[str, Any]:
