@@ -19,7 +19,7 @@ import sys
 import tempfile
 import threading
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -339,20 +339,23 @@ class WarmBroker:
             if self._is_ended:
                 raise KeyboardInterrupt
             self._running = {each for each in self._running if not each.is_over}
-            started = Pytest(self.run, command, told_as, limit)
-            self._running.add(started)
+            # What a signal raises between the start of a process and the note of it would
+            # leave the process behind.
+            with _signals_later():
+                started = Pytest(self.run, command, told_as, limit)
+                self._running.add(started)
         return started
 
     def end_runs(self) -> None:
         """End each pytest that another thread waits for, as by Ctrl-C; none begins any more."""
         with self._lock:
             self._is_ended = True
-            running = list(self._running)
+            running = [each for each in self._running if not each.is_over]
         for each in running:
             each.stop()
 
     def close(self, tell: Callable[[str], None]) -> None:
-        """End the broker, and all that the runs on it have left.
+        """End the broker, the runs on it, and all that they have left.
 
         Args:
             tell: takes a line for the user, when it takes long.
@@ -361,6 +364,7 @@ class WarmBroker:
             BrokerError: something that outlives them could not be deleted.
         """
         try:
+            self.end_runs()
             if self.run.folder.exists():
                 self._lease.close(tell)
         finally:
@@ -368,3 +372,25 @@ class WarmBroker:
             self._threads.shutdown(cancel_futures=True)
             if self.run.folder.exists():
                 self.run.close()
+
+
+@contextlib.contextmanager
+def _signals_later() -> Iterator[None]:
+    """Let what this process does at a signal wait for the end of the block."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    before: dict[int, Any] = {}
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        # Others are not Python's to hold back, and a program that is started inherits "ignored".
+        if callable(handler := signal.getsignal(number)):
+            before[number] = handler
+            signal.signal(number, lambda number, _: came.append(number))
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for number in came[:1]:
+            signal.raise_signal(number)

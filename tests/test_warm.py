@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -76,6 +78,39 @@ def test_runs_of_other_threads_end_with_their_record(tmp_path: Path, repository:
     assert ended.exit_code == pytest.ExitCode.INTERRUPTED, ended.output
     ((run,), _) = read_runs(runs)
     assert (run.run, run.completed) == (ended.id, True)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_in_the_moment_of_a_start_leaves_no_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    """It comes when the pytest has started, and nobody knows of it yet."""
+    settings = Settings.from_environment(reports=str(tmp_path / "reports"))
+    warm = WarmBroker(embedded_backend(settings), settings)
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(*given: Any, **how: Any) -> subprocess.Popen[bytes]:
+        process = popen(*given, **how)
+        # The broker starts meanwhile, in another thread.
+        if "pytest" in given[0]:
+            started.append(process)
+            signal.raise_signal(number)
+        return process
+
+    def leave(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    popen = subprocess.Popen
+    before = signal.signal(number, leave)
+    try:
+        with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+            patched.setattr(subprocess, "Popen", start)
+            warm.made_ready("--version", told_as=("kafkalab", "watch"))
+    finally:
+        signal.signal(number, before)
+        warm.close(pytest.fail)
+
+    assert [each.poll() for each in started] == [-signal.SIGKILL]
 
 
 def test_a_share_comes_through_as_it_was(tmp_path: Path) -> None:
