@@ -390,7 +390,7 @@ def _signals_later() -> Iterator[None]:
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        for number in came[:1]:
-            signal.raise_signal(number)
+        for each, handler in before.items():
+            signal.signal(each, handler)
+        for first in came[:1]:
+            signal.raise_signal(first)
