@@ -103,10 +103,11 @@ def test_a_signal_in_the_moment_of_a_start_leaves_no_process(
     popen = subprocess.Popen
     before = signal.signal(number, leave)
     try:
-        with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-            patched.setattr(subprocess, "Popen", start)
+        monkeypatch.setattr(subprocess, "Popen", start)
+        with pytest.raises(KeyboardInterrupt):
             warm.made_ready("--version", told_as=("kafkalab", "watch"))
     finally:
+        monkeypatch.undo()
         signal.signal(number, before)
         warm.close(pytest.fail)
 
