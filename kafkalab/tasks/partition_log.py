@@ -73,29 +73,48 @@ def read_to_end(
         KafkaException: the cluster refused or cannot be reached.
     """
     with closing(_looker(config)) as consumer:
-        ends = _assign_all(consumer, topics, limit)
+        spans = _spans(consumer, topics, limit)
+        yield from _read(consumer, spans, limit)
+
+
+def read_between(
+    config: ClientConfig, spans: Mapping[Place, tuple[int, int]], *, limit: float = READ_LIMIT
+) -> Iterator[LogRecord]:
+    """Read partitions, each from its first offset up to the second, which is left out.
+
+    Arguments and errors are those of `read_to_end`.
+    """
+    with closing(_looker(config)) as consumer:
+        yield from _read(consumer, spans, limit)
+
+
+def _read(
+    consumer: Consumer, spans: Mapping[Place, tuple[int, int]], limit: float
+) -> Iterator[LogRecord]:
+    ends = {place: end for place, (start, end) in spans.items() if start < end}
+    consumer.assign([TopicPartition(*place, spans[place][0]) for place in ends])
+    if not ends:
+        return
+    for batch in _batches(consumer, limit):
+        for message in batch:
+            error = message.error()
+            if error is not None:
+                _tells_an_end(error)
+            place = (message.topic(), message.partition())
+            end = ends.get(place)
+            if end is None:
+                continue
+            following = message.offset()
+            if error is None:
+                if following < end:
+                    yield _record(place, following, message)
+                following += 1
+            # The end that the broker tells lies behind gaps, where no record shows it.
+            if following >= end:
+                del ends[place]
+                consumer.pause([TopicPartition(*place)])
         if not ends:
             return
-        for batch in _batches(consumer, limit):
-            for message in batch:
-                error = message.error()
-                if error is not None:
-                    _tells_an_end(error)
-                place = (message.topic(), message.partition())
-                end = ends.get(place)
-                if end is None:
-                    continue
-                following = message.offset()
-                if error is None:
-                    if following < end:
-                        yield _record(place, following, message)
-                    following += 1
-                # The end that the broker tells lies behind gaps, where no record shows it.
-                if following >= end:
-                    del ends[place]
-                    consumer.pause([TopicPartition(*place)])
-            if not ends:
-                return
     left = ", ".join(f"{topic}-{partition}" for topic, partition in ends)
     raise ReadFailed(f"nothing was heard for {limit:.0f} s before the end of {left}")
 
@@ -112,13 +131,29 @@ def follow(
         KafkaException: the cluster refused or cannot be reached.
     """
     with closing(_looker(config)) as consumer:
-        _assign_all(consumer, topics, quiet)
-        for batch in _batches(consumer, quiet):
-            for message in batch:
-                error = message.error()
-                if error is None or not _tells_an_end(error):
-                    place = (message.topic(), message.partition())
-                    yield _record(place, message.offset(), message)
+        starts = {place: start for place, (start, _) in _spans(consumer, topics, quiet).items()}
+        yield from _follow(consumer, starts, quiet)
+
+
+def follow_from(
+    config: ClientConfig, starts: Mapping[Place, int], *, quiet: float = READ_LIMIT
+) -> Iterator[LogRecord]:
+    """Read partitions, each from an offset of its own, and go on as records arrive.
+
+    Arguments and errors are those of `follow`.
+    """
+    with closing(_looker(config)) as consumer:
+        yield from _follow(consumer, starts, quiet)
+
+
+def _follow(consumer: Consumer, starts: Mapping[Place, int], quiet: float) -> Iterator[LogRecord]:
+    consumer.assign([TopicPartition(*place, start) for place, start in starts.items()])
+    for batch in _batches(consumer, quiet):
+        for message in batch:
+            error = message.error()
+            if error is None or not _tells_an_end(error):
+                place = (message.topic(), message.partition())
+                yield _record(place, message.offset(), message)
 
 
 def _looker(config: ClientConfig) -> Consumer:
@@ -134,22 +169,30 @@ def _looker(config: ClientConfig) -> Consumer:
     )
 
 
-def _assign_all(consumer: Consumer, topics: Sequence[str], limit: float) -> dict[Place, int]:
-    """Assign all partitions, from their start; return the ends of those that are not empty."""
-    ends: dict[Place, int] = {}
-    starts = []
+def spans_of(
+    config: ClientConfig, topics: Sequence[str], *, limit: float = READ_LIMIT
+) -> dict[Place, tuple[int, int]]:
+    """For each partition of the topics where its log starts, and where it ends now.
+
+    The end is the offset after the last. Offsets, not records: there may be gaps.
+
+    Raises:
+        ReadFailed: a topic is unknown, or a partition had no leader within the limit.
+        KafkaException: the cluster refused or cannot be reached.
+    """
+    with closing(_looker(config)) as consumer:
+        return _spans(consumer, topics, limit)
+
+
+def _spans(consumer: Consumer, topics: Sequence[str], limit: float) -> dict[Place, tuple[int, int]]:
+    spans: dict[Place, tuple[int, int]] = {}
     for topic in topics:
         metadata = consumer.list_topics(topic, timeout=limit).topics[topic]
         if metadata.error is not None:
             raise ReadFailed(f"{topic} cannot be read: {metadata.error.str()}")
         for partition in sorted(metadata.partitions):
-            place = TopicPartition(topic, partition)
-            start, end = _bounds(consumer, place, limit)
-            starts.append(TopicPartition(topic, partition, start))
-            if start < end:
-                ends[topic, partition] = end
-    consumer.assign(starts)
-    return ends
+            spans[topic, partition] = _bounds(consumer, TopicPartition(topic, partition), limit)
+    return spans
 
 
 def _bounds(consumer: Consumer, place: TopicPartition, limit: float) -> tuple[int, int]:

@@ -171,7 +171,7 @@ def _lost_a_race(result: Provisioned) -> bool:
 def _compare(
     admin: AdminClient, definition: TopicDefinition, found: TopicDescription, *, grow: bool
 ) -> Provisioned:
-    drifts = _drifts(definition, found)
+    drifts = drifts_of(definition, found)
     has_fewer = len(found.partitions) < definition.partitions
     if grow and has_fewer:
         asked = admin.create_partitions(
@@ -185,7 +185,8 @@ def _compare(
     return Provisioned(definition.name, Action.DRIFTED if drifts else Action.UNCHANGED, drifts)
 
 
-def _drifts(definition: TopicDefinition, found: TopicDescription) -> tuple[Drift, ...]:
+def drifts_of(definition: TopicDefinition, found: TopicDescription) -> tuple[Drift, ...]:
+    """Each difference between a definition and the topic that is there; replicas do not count."""
     drifts = []
     if len(found.partitions) != definition.partitions:
         drifts.append(Drift("partitions", str(definition.partitions), str(len(found.partitions))))
