@@ -23,6 +23,7 @@ from kafkalab.cli import (
     project,
     setup,
     stuck,
+    topics,
     watch,
 )
 from kafkalab.cli.options import EITHER_NAME, WrongValue
@@ -35,7 +36,6 @@ app = typer.Typer(
     help="Apache Kafka's behaviour as executable facts.",
     context_settings=EITHER_NAME,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 app.command()(setup.prepare)
@@ -44,6 +44,7 @@ app.command()(project.init)
 app.command()(live.up)
 app.command()(live.down)
 app.command()(live.ps)
+app.add_typer(topics.app, name="topics")
 app.command()(learning.learn)
 app.command()(learn.facts)
 app.command("try")(experiment.try_)

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import typer
 from confluent_kafka import KafkaException
 
 from kafkalab.brokers.choose import starter_of
@@ -18,10 +15,8 @@ from kafkalab.brokers.distribution import pinned_version
 from kafkalab.brokers.errors import BrokerError, ClusterRefuses, NoLab
 from kafkalab.brokers.external import ExternalBackend, connect
 from kafkalab.brokers.live import Labs
+from kafkalab.cli import output
 from kafkalab.config import Settings
-
-ENDED_BY_CLOSED_PIPE = 141
-"""the exit code of whom a closed pipe ended: 128 and the number of SIGPIPE, as shells count"""
 
 
 @dataclass(frozen=True)
@@ -110,17 +105,14 @@ def one_line(what: str) -> Iterator[None]:
 
     Raises:
         BrokerError: Kafka refused it, or does not answer.
-        Exit: whoever read the output has left.
+        SystemExit: whoever read the output has left.
     """
     try:
         yield
     except KafkaException as error:
         raise refused(what, error) from error
     except BrokenPipeError:
-        # What is left in the buffer would fail once more when Python ends.
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        raise typer.Exit(ENDED_BY_CLOSED_PIPE) from None
+        output.end_with_the_pipe()
 
 
 def refused(what: str, error: KafkaException) -> BrokerError:
@@ -128,8 +120,13 @@ def refused(what: str, error: KafkaException) -> BrokerError:
     told = error.args[0]
     text = told.str() if hasattr(told, "str") else str(told)
     name = f" ({told.name()})" if hasattr(told, "name") else ""
+    return refused_by(what, f"{text.rstrip('.')}{name}")
+
+
+def refused_by(what: str, why: str) -> BrokerError:
+    """That something was not done, as one line."""
     return ClusterRefuses(
-        f"Kafka did not do what it was asked for, {what}: {text.rstrip('.')}{name}.",
+        f"Kafka did not do what it was asked for, {what}: {why}.",
         suspect="a name that is not there, a right that is missing, or a broker that is gone.",
         remedy="`kafkalab topics list` shows what there is; `kafkalab ps` whether the lab is up.",
     )

@@ -29,9 +29,10 @@ from kafkalab.cli.options import (
     WrongValue,
 )
 from kafkalab.cli.setup import Bar
+from kafkalab.cli.topics import tell
 from kafkalab.cli.warmed import undisturbed
 from kafkalab.config import Settings
-from kafkalab.contracts.topics import Action, NotKnownEverywhere, Provisioned
+from kafkalab.contracts.topics import NotKnownEverywhere
 from kafkalab.demo import DEMO_TOPICS
 from kafkalab.tasks.topics import provision
 
@@ -173,25 +174,8 @@ def _show_topics(bootstrap: str, replicas: int) -> None:
             "`kafkalab down`, then `kafkalab up`"
         ) from error
     output.line("Its topics:")
-    for each in done:
-        output.line(f"{each.name}: {_done(each)}", indent=2)
-
-
-def _done(each: Provisioned) -> str:
-    if each.action is Action.FAILED:
-        return f"failed: {each.error}"
-    if each.action is Action.DRIFTED:
-        drifts = (
-            f"{drift.what} is {drift.found or 'the default'}, "
-            f"defined is {drift.defined or 'the default'}"
-            for drift in each.drifts
-        )
-        return f"drifted, and left as it is: {'; '.join(drifts)}"
-    if each.action is Action.UNCHANGED:
-        return "as defined, left as it is"
-    (definition,) = (topic for topic in DEMO_TOPICS if topic.name == each.name)
-    count = definition.partitions
-    return f"created, {count} partition{'' if count == 1 else 's'}"
+    for each, definition in zip(done, definitions, strict=True):
+        output.line(f"{each.name}: {tell(each, definition)}", indent=2)
 
 
 def _show_how(bootstrap: str, lab: LiveLab) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections import Counter
+from typing import NoReturn
 
 from rich.console import Console, RenderableType
 from rich.control import Control
@@ -16,6 +18,9 @@ from kafkalab.readable import LINES, readable
 
 # Or a narrow terminal would get a letter a line, and one that says 0 nothing.
 LEAST_WIDTH = 20
+
+ENDED_BY_CLOSED_PIPE = 141
+"""the exit code of whom a closed pipe ended: 128 and the number of SIGPIPE, as shells count"""
 
 _printed = Counter[str]()
 """how many lines, where `printed` finds it"""
@@ -134,13 +139,33 @@ def width() -> int:
     return _console().width
 
 
+class _Console(Console):
+    """A console whose reader may go away: that ends the command as shells expect it."""
+
+    def on_broken_pipe(self) -> NoReturn:
+        self.quiet = True
+        end_with_the_pipe()
+
+
+def end_with_the_pipe() -> NoReturn:
+    """End, since whoever read the output has left; no word of it is said.
+
+    Raises:
+        SystemExit: always.
+    """
+    # What is left in the buffer would fail once more when Python ends.
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    raise SystemExit(ENDED_BY_CLOSED_PIPE)
+
+
 def _console(*, stderr: bool = False) -> Console:
     fleeting("")
-    console = Console(stderr=stderr, highlight=False)
+    console = _Console(stderr=stderr, highlight=False)
     return (
         console
         if console.width >= LEAST_WIDTH
-        else Console(stderr=stderr, highlight=False, width=LEAST_WIDTH)
+        else _Console(stderr=stderr, highlight=False, width=LEAST_WIDTH)
     )
 
 
