@@ -12,6 +12,7 @@ from kafkalab import __version__
 from kafkalab.brokers.errors import BrokerError
 from kafkalab.cli import (
     clean,
+    consume,
     experiment,
     learn,
     learning,
@@ -20,6 +21,7 @@ from kafkalab.cli import (
     mutants,
     output,
     own,
+    produce,
     project,
     setup,
     stuck,
@@ -45,6 +47,9 @@ app.command()(live.up)
 app.command()(live.down)
 app.command()(live.ps)
 app.add_typer(topics.app, name="topics")
+app.command()(produce.produce)
+app.command()(consume.distribution)
+app.command()(consume.consume)
 app.command()(learning.learn)
 app.command()(learn.facts)
 app.command("try")(experiment.try_)

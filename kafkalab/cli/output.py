@@ -102,6 +102,16 @@ def trouble(text: str) -> None:
     _print_whole(_console(stderr=True), "kafkalab: " + readable(text, keep=LINES), "red")
 
 
+def note(text: str) -> None:
+    """Print on stderr what is not the output, where a program may read that."""
+    line(text, style="dim", console=_console(stderr=True))
+
+
+def has_colours() -> bool:
+    """Whether the terminal shows colours, and nobody has asked for none."""
+    return _console().color_system is not None
+
+
 def ask(prompt: str) -> str:
     """Ask for a line.
 

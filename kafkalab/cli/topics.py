@@ -182,6 +182,16 @@ def names_in(cluster: Cluster, *, internal: bool = False) -> list[str]:
     return sorted(name for name in topics if internal or not name.startswith("__"))
 
 
+def partitions_of(cluster: Cluster, topic: str) -> list[int]:
+    """The partitions of a topic.
+
+    Raises:
+        ClusterRefuses: there is no such topic.
+        KafkaException: the cluster does not answer.
+    """
+    return [each.id for each in _known(cluster, [topic])[0].partitions]
+
+
 def unknown_topic(cluster: Cluster, name: str) -> ClusterRefuses:
     """That a topic is not there, with the names of those that are."""
     names = names_in(cluster)

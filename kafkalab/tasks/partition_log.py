@@ -235,6 +235,11 @@ def _tells_an_end(error: KafkaError) -> bool:
     return True
 
 
+def record_of(message: Message) -> LogRecord:
+    """A record as the client has handed it over."""
+    return _record((message.topic(), message.partition()), message.offset(), message)
+
+
 def _record(place: Place, offset: int, message: Message) -> LogRecord:
     kind, timestamp_ms = message.timestamp()
     headers = message.headers()

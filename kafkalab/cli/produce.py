@@ -1,0 +1,279 @@
+"""`kafkalab produce`: records by key, and where each of them landed."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Annotated
+
+import typer
+
+from kafkalab.cli import output
+from kafkalab.cli.cluster import Cluster, cluster_of, one_line, refused_by
+from kafkalab.cli.options import BootstrapOption, CacheOption, ConfigOption, WrongValue
+from kafkalab.cli.topics import partitions_of
+from kafkalab.contracts.routing import KeyedRecord, PublishFailed, Report
+from kafkalab.demo import orders, user_events
+from kafkalab.readable import readable
+from kafkalab.tasks.routing import crc32_partition, murmur2_partition, publish
+from kafkalab.waiting import wait_until
+
+# Records of one call of publish(), whose reports are kept until it returns: some 20 MB.
+MOST_AT_ONCE = 50_000
+# The client's default for the largest record is 1 MB: what is longer than this is no line.
+LONGEST_LINE = 64 << 20
+# Seconds between two batches where there is a rate: as often as the eye wants it.
+TICK = 0.5
+WIDEST_KEY = 24
+
+Shown = Callable[[Report, int], None]
+"""shows a report, given how many partitions the topic has"""
+
+PARTITIONERS = (
+    "consistent_random",
+    "consistent",
+    "murmur2_random",
+    "murmur2",
+    "fnv1a_random",
+    "fnv1a",
+    "random",
+)
+
+
+def produce(
+    topic: Annotated[str, typer.Argument(help="Where to.")] = "user-events",
+    count: Annotated[int, typer.Option(min=1, help="How many records of the demo.")] = 20,
+    keys: Annotated[int, typer.Option(min=1, help="How many keys they have.")] = 3,
+    lines: Annotated[
+        bool, typer.Option("--lines", help="Send the lines of standard input instead.")
+    ] = False,
+    key_separator: Annotated[
+        str | None,
+        typer.Option("--key-separator", "-K", help="Of key and value in a line, as in : or \\t."),
+    ] = None,
+    tombstones: Annotated[
+        bool, typer.Option("--tombstones", help="An empty value of a keyed line is a deletion.")
+    ] = False,
+    rate: Annotated[
+        float | None, typer.Option(min=0.1, max=1e6, help="Records a second, not more.")
+    ] = None,
+    partitioner: Annotated[
+        str, typer.Option(help=f"librdkafka's: {', '.join(PARTITIONERS)}.")
+    ] = PARTITIONERS[0],
+    show: Annotated[
+        bool | None,
+        typer.Option(
+            "--show/--no-show",
+            help="Show each record, with what both hashes predict; lines only if you ask.",
+        ),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Show each as a line of JSON, with both predictions.")
+    ] = False,
+    bootstrap: BootstrapOption = None,
+    config: ConfigOption = None,
+    cache: CacheOption = None,
+) -> None:
+    r"""Send records by key: demo data, or lines; and see where each of them landed.
+
+    Examples: kafkalab produce orders --keys 5 --rate 2
+    printf 'anna:1\nben:2\n' | kafkalab produce orders --lines -K : --show
+    """
+    if partitioner not in PARTITIONERS:
+        raise WrongValue(f"--partitioner {partitioner}: one of {', '.join(PARTITIONERS)}")
+    if tombstones and key_separator is None:
+        raise WrongValue("--tombstones: only a line with a key can be a deletion: name -K, too")
+    separator = _separator(key_separator or "")
+    cluster = cluster_of(bootstrap, config, cache)
+    with one_line(f"to send records to {topic}"):
+        partitions = len(partitions_of(cluster, topic))
+        batches: Iterator[Sequence[KeyedRecord]]
+        if lines:
+            batches = (
+                [_keyed(topic, line, separator, tombstones=tombstones) for line in batch]
+                for batch in _lines()
+            )
+        else:
+            batches = iter([_demo(topic, count, keys)])
+        if rate is not None:
+            batches = _paced(batches, rate)
+        is_shown = show if show is not None else not lines
+        shown: Shown | None = _tell_json if as_json else _Table() if is_shown else None
+        _send(cluster, batches, partitions, partitioner, shown)
+
+
+def _send(
+    cluster: Cluster,
+    batches: Iterable[Sequence[KeyedRecord]],
+    partitions: int,
+    partitioner: str,
+    shown: Shown | None,
+) -> None:
+    """Send all, and sum up; the exit code is 1 where one was not acknowledged."""
+    config = {**cluster.properties, "partitioner": partitioner}
+    landed, failed, trouble = Counter[int](), 0, ""
+    for batch in batches:
+        try:
+            reports = publish(config, batch)
+        except PublishFailed as error:
+            reports, trouble = error.reports, trouble or str(error)
+            failed += sum(each.error is not None for each in reports)
+        landed.update(each.partition for each in reports if each.partition is not None)
+        if shown is not None:
+            for report in reports:
+                shown(report, partitions)
+            sys.stdout.flush()
+    told = ", ".join(f"{partition}: {landed[partition]}" for partition in sorted(landed))
+    count = sum(landed.values())
+    summary = f"{count} record{'' if count == 1 else 's'} acknowledged; by partition {told or '-'}"
+    # Only records are the output where a program reads it.
+    if shown is _tell_json:
+        typer.echo(summary, err=True)
+    else:
+        output.line(summary, style="bold")
+    if failed:
+        raise refused_by("to send all records", trouble)
+
+
+# What is sent
+
+
+def _demo(topic: str, count: int, keys: int) -> list[KeyedRecord]:
+    each = -(-count // keys)
+    if topic == "orders":
+        return orders(count=keys, per_order=each)[:count]
+    return user_events(users=keys, per_user=each, topic=topic)[:count]
+
+
+def _keyed(topic: str, line: bytes, separator: bytes, *, tombstones: bool) -> KeyedRecord:
+    """A line as a record; without the separator in it, it has no key."""
+    key, found, value = line.partition(separator) if separator else (b"", b"", line)
+    if not found:
+        return KeyedRecord(topic, None, line)
+    return KeyedRecord(topic, key, None if tombstones and not value else value)
+
+
+def _separator(given: str) -> bytes:
+    r"""What stands between key and value, as bytes; escapes such as `\t` mean what they do in C.
+
+    Raises:
+        WrongValue: an escape means nothing.
+    """
+    try:
+        return given.encode("ascii", "backslashreplace").decode("unicode_escape").encode("utf-8")
+    except UnicodeError:
+        raise WrongValue(f"-K {given}: a text, or an escape such as \\t") from None
+
+
+def _lines() -> Iterator[list[bytes]]:
+    """The lines of standard input, as many at once as are there already.
+
+    Raises:
+        WrongValue: one has no end.
+    """
+    source, rest, has_more = sys.stdin.fileno(), b"", True
+    while has_more:
+        lines: list[bytes] = []
+        while has_more and len(lines) < MOST_AT_ONCE:
+            if lines and not select.select([source], [], [], 0)[0]:
+                break
+            read = os.read(source, 1 << 20)
+            has_more = bool(read)
+            *fresh, rest = (rest + read).split(b"\n")
+            lines += fresh
+            if len(rest) > LONGEST_LINE:
+                raise WrongValue(f"a line of standard input has more than {LONGEST_LINE} bytes")
+        if not has_more and rest:
+            lines.append(rest)
+        if lines:
+            yield lines
+
+
+def _paced(
+    batches: Iterable[Sequence[KeyedRecord]], rate: float
+) -> Iterator[Sequence[KeyedRecord]]:
+    """The same records, as many as the rate allows at each tick."""
+    records = (record for batch in batches for record in batch)
+    began, sent = time.monotonic(), 0
+    while True:
+        due = int((time.monotonic() - began) * rate) + 1
+        batch = list(islice(records, min(due - sent, MOST_AT_ONCE)))
+        if not batch:
+            return
+        yield batch
+        sent += len(batch)
+        # What is due next: one more, or what a tick brings.
+        at = began + max(sent / rate, time.monotonic() - began + min(TICK, 1 / rate))
+        wait_until(
+            lambda at=at: time.monotonic() >= at,  # type: ignore[misc]
+            limit=max(TICK, 1 / rate) + 60,
+            what="the next record to be due",
+        )
+
+
+# What is shown
+
+
+class _Table:
+    """A line for each record, below a heading."""
+
+    def __init__(self) -> None:
+        self._has_begun = False
+
+    def __call__(self, report: Report, partitions: int) -> None:
+        if not self._has_begun:
+            self._has_begun = True
+            output.line(
+                f"{'key':<{WIDEST_KEY}} crc32  murmur2  landed     = where it is predicted",
+                style="dim",
+            )
+        crc32, murmur2 = _predictions(report, partitions)
+        key = "no key" if report.key is None else _short(report.key)
+        if report.error is not None:
+            output.line(f"{key:<{WIDEST_KEY}} {report.error.str()}", style="red")
+            return
+        marks = [
+            "-" if each is None else f"{'=' if each == report.partition else ' '}{each}"
+            for each in (crc32, murmur2)
+        ]
+        output.line(
+            f"{key:<{WIDEST_KEY}} {marks[0]:>5}  {marks[1]:>7}  "
+            f"partition {report.partition} @{report.offset}"
+        )
+
+
+def _tell_json(report: Report, partitions: int) -> None:
+    crc32, murmur2 = _predictions(report, partitions)
+    key = None if report.key is None else report.key.decode("utf-8", "backslashreplace")
+    row = {
+        "topic": report.topic,
+        "key": key,
+        "partition": report.partition,
+        "offset": report.offset,
+        "crc32": crc32,
+        "murmur2": murmur2,
+        "error": None if report.error is None else report.error.str(),
+    }
+    sys.stdout.write(json.dumps(row) + "\n")
+
+
+def _predictions(report: Report, partitions: int) -> tuple[int | None, int | None]:
+    """Where the two hashes put the key; None for a record that has none."""
+    if report.key is None:
+        return None, None
+    return crc32_partition(report.key, partitions), murmur2_partition(report.key, partitions)
+
+
+def _short(key: bytes) -> str:
+    try:
+        text = readable(key.decode("utf-8"))
+    except UnicodeDecodeError:
+        text = f"0x{key.hex()}"
+    text = text or '""'
+    return text if len(text) <= WIDEST_KEY else f"{text[: WIDEST_KEY - 3]}..."
