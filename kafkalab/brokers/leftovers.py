@@ -71,7 +71,7 @@ def look(admin: AdminClient) -> Seen:
     return Seen(metadata.cluster_id or "", left)
 
 
-def leftovers(client: Mapping[str, str], prefix: str) -> Leftovers:
+def leftovers(client: Mapping[str, Any], prefix: str) -> Leftovers:
     """The topics and groups of one run.
 
     Args:
@@ -116,7 +116,7 @@ def signs_of_life(admin: AdminClient, groups: Collection[str]) -> dict[str, str]
 
 
 def delete_leftovers(
-    client: Mapping[str, str], found: Leftovers, tell: Callable[[str], None]
+    client: Mapping[str, Any], found: Leftovers, tell: Callable[[str], None]
 ) -> None:
     """Delete topics and groups; who is gone already is fine.
 
@@ -142,7 +142,7 @@ def delete_leftovers(
         raise _left_behind(f"{len(refused)} could not be deleted, such as {name!r} ({why})")
 
 
-def delete_at_once(client: Mapping[str, str], found: Leftovers) -> bool:
+def delete_at_once(client: Mapping[str, Any], found: Leftovers) -> bool:
     """Delete topics and groups, but for the groups with members that are not missed yet.
 
     Args:

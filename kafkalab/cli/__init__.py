@@ -13,6 +13,7 @@ from kafkalab.brokers.errors import BrokerError
 from kafkalab.cli import (
     clean,
     consume,
+    deliver,
     experiment,
     learn,
     learning,
@@ -50,6 +51,7 @@ app.add_typer(topics.app, name="topics")
 app.command()(produce.produce)
 app.command()(consume.distribution)
 app.command()(consume.consume)
+app.command()(deliver.deliver)
 app.command()(learning.learn)
 app.command()(learn.facts)
 app.command("try")(experiment.try_)
