@@ -20,6 +20,10 @@ KAFKA_VERSION = "4.4.0"
 DEFAULT_IMAGE = "apache/kafka"
 
 
+class BadInput(Exception):
+    """What a user gave, or has written, means nothing; the text is one line."""
+
+
 class Knob(NamedTuple):
     """One setting: the same value by three ways, the earlier one wins."""
 

@@ -26,7 +26,7 @@ from kafkalab.brokers.ledger import Ledger
 from kafkalab.brokers.names import run_prefix
 from kafkalab.brokers.owner import Owner
 from kafkalab.brokers.processes import kill
-from kafkalab.cli import app, main
+from kafkalab.cli import command_line, main
 from kafkalab.waiting import wait_until
 
 # Seconds for what takes milliseconds on an idle machine.
@@ -104,7 +104,9 @@ class Scene:
 
     def clean(self, *arguments: str, answer: str = "") -> Result:
         """Call `kafkalab clean` as the user LAB."""
-        return CliRunner().invoke(app, ["clean", *self._options, *arguments], input=answer)
+        return CliRunner().invoke(
+            command_line(), ["clean", *self._options, *arguments], input=answer
+        )
 
     def there(self, prefix: str) -> int:
         """How many topics and groups the run has."""

@@ -30,7 +30,7 @@ from kafkalab.brokers.ledger import Ledger
 from kafkalab.brokers.owner import Machine, Owner
 from kafkalab.brokers.processes import kill
 from kafkalab.brokers.runs import KEPT_LOGS, MARK, Run, clear_dead_runs, run_at, workshop
-from kafkalab.cli import app
+from kafkalab.cli import command_line
 from kafkalab.config import Settings
 from kafkalab.learning_log import experiment, page, run_report
 from kafkalab.learning_log.evidence import Evidence
@@ -347,7 +347,11 @@ def test_the_doctor_names_runs_that_only_others_can_judge(tmp_path: Path, dead: 
     opened(tmp_path / "runs" / THEIRS, dead)
     (run.folder / "data").write_bytes(bytes(3_000_000))
 
-    told = CliRunner().invoke(app, ["doctor", f"--cache={tmp_path}"], env={"COLUMNS": "400"}).output
+    told = (
+        CliRunner()
+        .invoke(command_line(), ["doctor", f"--cache={tmp_path}"], env={"COLUMNS": "400"})
+        .output
+    )
 
     (line,) = (line for line in told.splitlines() if "run elsewhere" in line)
     assert r"of ann@web\x1b[31m1, began 0.1 days ago, 3 MB" in line
@@ -545,7 +549,7 @@ def test_an_unsafe_cache_is_one_line(pytester: pytest.Pytester, cache_with_jars:
 
     result = pytester.runpytest_subprocess(*options, timeout=60)
     doctor = CliRunner().invoke(
-        app, ["doctor", f"--cache={cache_with_jars}"], env={"COLUMNS": "400"}
+        command_line(), ["doctor", f"--cache={cache_with_jars}"], env={"COLUMNS": "400"}
     )
 
     (line,) = (line for line in result.stderr.lines if line.strip())

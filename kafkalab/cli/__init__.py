@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from importlib import import_module
 from io import TextIOWrapper
 from typing import NoReturn
 
@@ -10,64 +12,68 @@ import typer
 
 from kafkalab import __version__
 from kafkalab.brokers.errors import BrokerError
-from kafkalab.cli import (
-    clean,
-    consume,
-    deliver,
-    experiment,
-    learn,
-    learning,
-    live,
-    log,
-    mutants,
-    output,
-    own,
-    produce,
-    project,
-    setup,
-    stuck,
-    topics,
-    watch,
-)
-from kafkalab.cli.options import EITHER_NAME, WrongValue
-from kafkalab.curriculum import BadManifest
-from kafkalab.learning_log.acts import BadActs
-from kafkalab.learning_log.journal import BadJournal
+from kafkalab.cli import output
+from kafkalab.cli.options import EITHER_NAME
+from kafkalab.config import BadInput
 from kafkalab.readable import readable
 
-app = typer.Typer(
-    help="Apache Kafka's behaviour as executable facts.",
-    context_settings=EITHER_NAME,
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-)
-app.command()(setup.prepare)
-app.command()(setup.doctor)
-app.command()(project.init)
-app.command()(live.up)
-app.command()(live.down)
-app.command()(live.ps)
-app.add_typer(topics.app, name="topics")
-app.command()(produce.produce)
-app.command()(consume.distribution)
-app.command()(consume.consume)
-app.command()(deliver.deliver)
-app.command()(learning.learn)
-app.command()(learn.facts)
-app.command("try")(experiment.try_)
-app.command()(own.start)
-app.command()(own.check)
-app.command()(watch.watch)
-app.command()(mutants.mutants)
-app.command()(stuck.hint)
-app.command()(stuck.solution)
-app.command()(log.status)
-app.command()(log.note)
-app.command()(log.report)
-app.command()(clean.clean)
+LEARN, OWN, LAB, SETUP = "Learn", "Your own code", "A Kafka to try things on", "Set up"
+
+COMMANDS = {
+    "learn": (LEARN, "learning.learn"),
+    "facts": (LEARN, "learn.facts"),
+    "try": (LEARN, "experiment.try_"),
+    "status": (LEARN, "log.status"),
+    "note": (LEARN, "log.note"),
+    "report": (LEARN, "log.report"),
+    "init": (OWN, "project.init"),
+    "start": (OWN, "own.start"),
+    "check": (OWN, "own.check"),
+    "watch": (OWN, "watch.watch"),
+    "mutants": (OWN, "mutants.mutants"),
+    "hint": (OWN, "stuck.hint"),
+    "solution": (OWN, "stuck.solution"),
+    "up": (LAB, "live.up"),
+    "down": (LAB, "live.down"),
+    "ps": (LAB, "live.ps"),
+    "topics": (LAB, "topics.app"),
+    "produce": (LAB, "produce.produce"),
+    "distribution": (LAB, "consume.distribution"),
+    "consume": (LAB, "consume.consume"),
+    "deliver": (LAB, "deliver.deliver"),
+    "prepare": (SETUP, "setup.prepare"),
+    "doctor": (SETUP, "setup.doctor"),
+    "clean": (SETUP, "clean.clean"),
+}
+"""each command, with where it stands in the help, and where its function is"""
 
 
-@app.callback(invoke_without_command=True)
+def command_line(arguments: Sequence[str] = ()) -> typer.Typer:
+    """The command line.
+
+    Args:
+        arguments: those of the call. Where they begin with a command, only that is loaded, which
+            is quicker.
+    """
+    app = typer.Typer(
+        help="Apache Kafka's behaviour as executable facts.",
+        context_settings=EITHER_NAME,
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+    )
+    app.callback(invoke_without_command=True)(_options)
+    asked = [each for each in arguments[:1] if each in COMMANDS]
+    for name in asked or COMMANDS:
+        panel, place = COMMANDS[name]
+        module, attribute = place.split(".")
+        found = getattr(import_module(f"kafkalab.cli.{module}"), attribute)
+        if isinstance(found, typer.Typer):
+            app.add_typer(found, name=name, rich_help_panel=panel)
+        else:
+            app.command(name, rich_help_panel=panel)(found)
+    return app
+
+
 def _options(
     version: bool = typer.Option(False, "--version", help="Print the version and leave."),
 ) -> None:
@@ -86,10 +92,10 @@ def main() -> None:
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
-        app()
+        command_line(sys.argv[1:])()
     except BrokerError as error:
         _fail(str(error), 1)
-    except (BadActs, BadJournal, BadManifest, WrongValue) as error:
+    except BadInput as error:
         # One line, whatever was given: no log follows here.
         _fail(readable(str(error)), 2)
 

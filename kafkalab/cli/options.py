@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import difflib
 import re
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kafkalab.config import KNOBS
-from kafkalab.curriculum import Curriculum
+from kafkalab.config import KNOBS, BadInput
+
+if TYPE_CHECKING:
+    from kafkalab.curriculum import Curriculum
 
 PREFIX = "kafkalab-"
 
 LIKE_A_TASK = re.compile(r"(task[_-])?\d[\d._-]*")
 
 
-class WrongValue(Exception):
+class WrongValue(BadInput):
     """An argument or an option has a value that means nothing; the text names those that do."""
 
 

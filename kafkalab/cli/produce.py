@@ -7,10 +7,9 @@ import os
 import select
 import sys
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -21,10 +20,13 @@ from kafkalab.cli.topics import partitions_of
 from kafkalab.contracts.routing import KeyedRecord, PublishFailed, Report
 from kafkalab.demo import orders, user_events
 from kafkalab.readable import readable
-from kafkalab.tasks.routing import crc32_partition, murmur2_partition, publish
+from kafkalab.tasks.routing import crc32_partition, murmur2_partition, publish, send
 from kafkalab.waiting import wait_until
 
-# Records of one call of publish(), whose reports are kept until it returns: some 20 MB.
+if TYPE_CHECKING:
+    from confluent_kafka import KafkaError
+
+# Records of one call of publish(): it keeps all reports until it returns, some 20 MB.
 MOST_AT_ONCE = 50_000
 # The client's default for the largest record is 1 MB: what is longer than this is no line.
 LONGEST_LINE = 64 << 20
@@ -93,10 +95,10 @@ def produce(
     cluster = cluster_of(bootstrap, config, cache)
     with one_line(f"to send records to {topic}"):
         partitions = len(partitions_of(cluster, topic))
-        batches: Iterator[Sequence[KeyedRecord]]
+        batches: Iterator[Iterable[KeyedRecord]]
         if lines:
             batches = (
-                [_keyed(topic, line, separator, tombstones=tombstones) for line in batch]
+                (_keyed(topic, line, separator, tombstones=tombstones) for line in batch)
                 for batch in _lines()
             )
         else:
@@ -110,35 +112,55 @@ def produce(
 
 def _send(
     cluster: Cluster,
-    batches: Iterable[Sequence[KeyedRecord]],
+    batches: Iterable[Iterable[KeyedRecord]],
     partitions: int,
     partitioner: str,
     shown: Shown | None,
 ) -> None:
-    """Send all, and sum up; the exit code is 1 where one was not acknowledged."""
+    """Send all, and sum up.
+
+    Raises:
+        BrokerError: one was not acknowledged.
+    """
     config = {**cluster.properties, "partitioner": partitioner}
-    landed, failed, trouble = Counter[int](), 0, ""
+    landed, failed, trouble = [0] * partitions, 0, ""
+
+    def count(error: KafkaError | None, message: Any) -> None:
+        if error is None:
+            landed[message.partition()] += 1
+        else:
+            fail(message, error)
+
+    def fail(_: object, error: KafkaError) -> None:
+        nonlocal failed, trouble
+        failed += 1
+        trouble = trouble or error.str()
+
     for batch in batches:
+        if shown is None:
+            send(config, batch, count, fail)
+            continue
         try:
             reports = publish(config, batch)
         except PublishFailed as error:
-            reports, trouble = error.reports, trouble or str(error)
-            failed += sum(each.error is not None for each in reports)
-        landed.update(each.partition for each in reports if each.partition is not None)
-        if shown is not None:
-            for report in reports:
-                shown(report, partitions)
-            sys.stdout.flush()
-    told = ", ".join(f"{partition}: {landed[partition]}" for partition in sorted(landed))
-    count = sum(landed.values())
-    summary = f"{count} record{'' if count == 1 else 's'} acknowledged; by partition {told or '-'}"
+            reports = error.reports
+        for report in reports:
+            if report.error is not None:
+                fail(report, report.error)
+            elif report.partition is not None:
+                landed[report.partition] += 1
+            shown(report, partitions)
+        sys.stdout.flush()
+    told = ", ".join(f"{partition}: {count}" for partition, count in enumerate(landed) if count)
+    total = sum(landed)
+    summary = f"{total} record{'' if total == 1 else 's'} acknowledged; by partition {told or '-'}"
     # Only records are the output where a program reads it.
     if shown is _tell_json:
-        typer.echo(summary, err=True)
+        output.note(summary)
     else:
         output.line(summary, style="bold")
     if failed:
-        raise refused_by("to send all records", trouble)
+        raise refused_by(f"to send {total + failed} records", f"{failed} of them failed: {trouble}")
 
 
 # What is sent
@@ -196,8 +218,8 @@ def _lines() -> Iterator[list[bytes]]:
 
 
 def _paced(
-    batches: Iterable[Sequence[KeyedRecord]], rate: float
-) -> Iterator[Sequence[KeyedRecord]]:
+    batches: Iterable[Iterable[KeyedRecord]], rate: float
+) -> Iterator[Iterable[KeyedRecord]]:
     """The same records, as many as the rate allows at each tick."""
     records = (record for batch in batches for record in batch)
     began, sent = time.monotonic(), 0

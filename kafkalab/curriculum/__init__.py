@@ -24,6 +24,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 
 from kafkalab.brokers.capabilities import CAPABILITIES
+from kafkalab.config import BadInput
 from kafkalab.curriculum.hints import Hints, problems_of, read_hints
 from kafkalab.curriculum.predictions import Prediction, read_predictions
 
@@ -32,7 +33,7 @@ Role = Literal["fact", "control"]
 WHAT_A_TEST_DOES = ("test ", "tests ", "check ", "checks ", "verify ", "verifies ")
 
 
-class BadManifest(Exception):
+class BadManifest(BadInput):
     """A manifest, or a test module it names, cannot be read; the text names file and place."""
 
 

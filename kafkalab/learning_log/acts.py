@@ -37,7 +37,7 @@ ASKED_FOR_SOLUTION = "asked for solution"
 OF_EACH = ("id", "at", "kind", "about")
 
 
-class BadActs(Exception):
+class BadActs(BadInput):
     """There is a file of acts, and it cannot be read; the text is one line."""
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
+from kafkalab.config import BadInput
 from kafkalab.learning_log.written import write_whole
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ LEAST_LIKENESS = 0.75
 LOCK_LIMIT = 10
 
 
-class BadJournal(Exception):
+class BadJournal(BadInput):
     """The journal cannot be read, or a value not be written; the text names file and place."""
 
 

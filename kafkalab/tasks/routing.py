@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from binascii import crc32
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Producer
@@ -131,8 +131,6 @@ def publish(
         PublishFailed: a record was refused or given up. It carries all reports.
         TypeError: a key or a value is neither bytes nor text.
     """
-    producer = Producer(dict(config))
-    deadline = time.monotonic() + limit
     reports: list[Report] = []
     failed: list[Report] = []
 
@@ -155,6 +153,39 @@ def publish(
             )
         )
 
+    def on_refusal(record: KeyedRecord, error: KafkaError) -> None:
+        fail(record.topic, encode_key(record.key), error)
+
+    send(config, records, on_delivery, on_refusal, one_by_one=one_by_one, limit=limit)
+    if failed:
+        raise PublishFailed(reports)
+    return reports
+
+
+def send(
+    config: ClientConfig,
+    records: Iterable[KeyedRecord],
+    on_delivery: Callable[[KafkaError | None, Any], None],
+    on_refusal: Callable[[KeyedRecord, KafkaError], None],
+    *,
+    one_by_one: bool = False,
+    limit: float = PUBLISH_LIMIT,
+) -> None:
+    """Send records as `publish` does, and tell of each what became of it; nothing is kept.
+
+    Args:
+        config: as there, and so the next, and the last two.
+        records: as there.
+        on_delivery: the client's callback, called with the error, or None, and the message.
+        on_refusal: called where the client did not take a record.
+        one_by_one: as there.
+        limit: as there.
+
+    Raises:
+        TypeError: a key or a value is neither bytes nor text.
+    """
+    producer = Producer(dict(config))
+    deadline = time.monotonic() + limit
     for number, record in enumerate(records):
         # produce() encodes text as encode_key does.
         headers: Any = list(record.headers) if record.headers else None
@@ -172,7 +203,7 @@ def publish(
                 except BufferError:
                     _make_room(producer, deadline)
         except KafkaException as refused:
-            fail(record.topic, encode_key(record.key), refused.args[0])
+            on_refusal(record, refused.args[0])
         if one_by_one:
             producer.flush(_left(deadline))
         elif number % LOOK_EVERY == 0:
@@ -181,9 +212,6 @@ def publish(
     if len(producer):
         producer.purge()
         producer.flush(GIVE_UP_LIMIT)
-    if failed:
-        raise PublishFailed(reports)
-    return reports
 
 
 def _make_room(producer: Producer, deadline: float) -> None:
