@@ -97,10 +97,7 @@ def produce(
         partitions = len(partitions_of(cluster, topic))
         batches: Iterator[Iterable[KeyedRecord]]
         if lines:
-            batches = (
-                (_keyed(topic, line, separator, tombstones=tombstones) for line in batch)
-                for batch in _lines()
-            )
+            batches = (_keyed(topic, batch, separator, tombstones=tombstones) for batch in _lines())
         else:
             batches = iter([_demo(topic, count, keys)])
         if rate is not None:
@@ -173,12 +170,16 @@ def _demo(topic: str, count: int, keys: int) -> list[KeyedRecord]:
     return user_events(users=keys, per_user=each, topic=topic)[:count]
 
 
-def _keyed(topic: str, line: bytes, separator: bytes, *, tombstones: bool) -> KeyedRecord:
-    """A line as a record; without the separator in it, it has no key."""
-    key, found, value = line.partition(separator) if separator else (b"", b"", line)
-    if not found:
-        return KeyedRecord(topic, None, line)
-    return KeyedRecord(topic, key, None if tombstones and not value else value)
+def _keyed(
+    topic: str, lines: Iterable[bytes], separator: bytes, *, tombstones: bool
+) -> Iterator[KeyedRecord]:
+    """Lines as records; a line without the separator in it has no key."""
+    for line in lines:
+        key, found, value = line.partition(separator) if separator else (b"", b"", line)
+        if found:
+            yield KeyedRecord(topic, key, None if tombstones and not value else value)
+        else:
+            yield KeyedRecord(topic, None, line)
 
 
 def _separator(given: str) -> bytes:

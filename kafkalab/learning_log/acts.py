@@ -15,6 +15,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from kafkalab.config import BadInput
+
 FILE = "acts.jsonl"
 
 PREDICTED = "predicted"
