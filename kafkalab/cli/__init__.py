@@ -13,6 +13,7 @@ from kafkalab.brokers.errors import BrokerError
 from kafkalab.cli import (
     clean,
     experiment,
+    lag,
     learn,
     learning,
     live,
@@ -44,6 +45,7 @@ app.command()(project.init)
 app.command()(live.up)
 app.command()(live.down)
 app.command()(live.ps)
+app.command()(lag.lag)
 app.command()(learning.learn)
 app.command()(learn.facts)
 app.command("try")(experiment.try_)
