@@ -50,8 +50,6 @@ BY_TIMESTAMP = (
     "producer may have set, and this machine's clock; none where no record is left."
 )
 
-Timestamps = Mapping[Place, float | None]
-
 GroupArgument = Annotated[str, typer.Argument(help="The group's name.", show_default=False)]
 TopicsOption = Annotated[
     list[str] | None,
@@ -88,9 +86,8 @@ def lag(
             if watch:
                 _watch(onlooker, group, as_json=as_json)
             else:
-                look = onlooker.look()
                 show = _print_json if as_json else _print
-                show(group, [look], onlooker.timestamps(look))
+                show(group, [onlooker.look(reads=True)])
         except KeyboardInterrupt:
             raise typer.Exit(typed.ENDED_BY_CTRL_C) from None
 
@@ -100,14 +97,13 @@ def _watch(onlooker: Onlooker, group: str, *, as_json: bool) -> None:
     with output.redrawn() as redraw:
 
         def look() -> bool:
-            seen = onlooker.look()
+            seen = onlooker.look(reads=True)
             looks.append(seen)
             looks[:] = [each for each in looks if each.time >= seen.time - LATELY]
-            timestamps = onlooker.timestamps(seen)
             if as_json:
-                _print_json(group, looks, timestamps)
+                _print_json(group, looks)
             else:
-                redraw(_drawn(group, looks, timestamps))
+                redraw(_drawn(group, looks))
             return False
 
         wait_until(look, limit=math.inf, what="Ctrl-C", interval=EVERY)
@@ -144,13 +140,13 @@ def named(name: str) -> str:
     return shortened(name, LONGEST_NAME)
 
 
-def _print(group: str, looks: Sequence[Look], timestamps: Timestamps) -> None:
-    output.picture(_drawn(group, looks, timestamps))
+def _print(group: str, looks: Sequence[Look]) -> None:
+    output.picture(_drawn(group, looks))
 
 
-def _print_json(group: str, looks: Sequence[Look], timestamps: Timestamps) -> None:
+def _print_json(group: str, looks: Sequence[Look]) -> None:
     look, trend = looks[-1], rates(looks)
-    ages = _ages(look, timestamps)
+    ages = _ages(look)
     rows: list[dict[str, Any]] = [
         {
             "topic": each.topic,
@@ -172,7 +168,7 @@ def _print_json(group: str, looks: Sequence[Look], timestamps: Timestamps) -> No
         "state": look.state,
         "members": len(look.members),
         "lag": look.lag,
-        "seconds": _rounded(_oldest(ages)),
+        "seconds": _rounded(max(ages.values(), default=None)),
         "trend": _rounded(sum(trend.values())) if trend else None,
         "without_commit": sum(each.committed is None for each in look.partitions),
         "partitions": rows,
@@ -180,24 +176,21 @@ def _print_json(group: str, looks: Sequence[Look], timestamps: Timestamps) -> No
     typer.echo(json.dumps(of_all))
 
 
-def _ages(look: Look, timestamps: Timestamps) -> dict[Place, float | None]:
+def _ages(look: Look) -> dict[Place, float]:
+    """In seconds; a record of the future is younger than 0."""
     return {
-        place: None if since is None else look.clock - since for place, since in timestamps.items()
+        each.place: look.clock - each.oldest for each in look.partitions if each.oldest is not None
     }
-
-
-def _oldest(ages: Timestamps) -> float | None:
-    return max((age for age in ages.values() if age is not None), default=None)
 
 
 def _rounded(value: float | None) -> float | None:
     return None if value is None else round(value, 3)
 
 
-def _drawn(group: str, looks: Sequence[Look], timestamps: Timestamps) -> RenderableType:
+def _drawn(group: str, looks: Sequence[Look]) -> RenderableType:
     """The total first: a terminal may have no room for all partitions."""
     look, trend = looks[-1], rates(looks)
-    ages = _ages(look, timestamps)
+    ages = _ages(look)
     parts: list[RenderableType] = [
         Text(readable(_heading(group, look)), "bold"),
         Text(_total(look, ages, trend)),
@@ -216,16 +209,15 @@ def _heading(group: str, look: Look) -> str:
     return f"{named(group)} at {at}: {look.state.lower().replace('_', ' ')}, {members}"
 
 
-def _total(look: Look, ages: Timestamps, trend: Mapping[Place, float]) -> str:
+def _total(look: Look, ages: Mapping[Place, float], trend: Mapping[Place, float]) -> str:
     count = len(look.partitions)
     if not count:
         return "It has committed nothing, and is assigned nothing: it has no lag to tell."
     partitions = "1 partition" if count == 1 else f"{count} partitions"
     lag = {None: "none is known", 1: "1 offset"}.get(look.lag, f"{look.lag} offsets")
     words = [f"Lag in total: {lag}, in {partitions}"]
-    oldest = _oldest(ages)
-    if oldest is not None:
-        words.append(f"the oldest left is {_age_in_words(oldest)}")
+    if ages:
+        words.append(f"the oldest left is {_age_in_words(max(ages.values()))}")
     if trend:
         words.append(_rate_in_words(sum(trend.values())))
     without = sum(each.committed is None for each in look.partitions)
@@ -247,7 +239,7 @@ def _rate_in_words(rate: float) -> str:
 def _drawn_topic(
     topic: str,
     rows: Sequence[Standing],
-    ages: Timestamps,
+    ages: Mapping[Place, float],
     trend: Mapping[Place, float],
 ) -> Iterator[RenderableType]:
     yield Text(readable(topic), "bold cyan")
@@ -276,12 +268,12 @@ def _lag_cell(standing: Standing) -> str:
     return "none" if standing.committed is None else "?"
 
 
-def _age_cell(standing: Standing, ages: Timestamps) -> str:
+def _age_cell(standing: Standing, ages: Mapping[Place, float]) -> str:
     if not standing.lag:
         return ""
-    if standing.place not in ages:
+    if not standing.was_read:
         return "?"
-    age = ages[standing.place]
+    age = ages.get(standing.place)
     if age is None:
         return "none"
     return "future" if age < -CLOCKS_DIFFER else f"{max(age, 0):.1f}"

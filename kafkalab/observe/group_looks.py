@@ -71,6 +71,11 @@ class Standing(msgspec.Struct, frozen=True):
     """None where the group has committed nothing, which is not 0"""
     lag: int | None
     """from the commit to the end; None where there is no commit, or one behind the end"""
+    was_read: bool = False
+    """whether the first record left was looked for, and the partition answered in time"""
+    oldest: float | None = None
+    """its timestamp, in seconds since the epoch, which its producer may have given; None where
+    no record is left: the offsets are markers', or of records that were aborted or compacted"""
 
     @property
     def place(self) -> Place:
@@ -141,8 +146,12 @@ class Onlooker:
         self._named = tuple(dict.fromkeys(topics))
         self._committed_in: tuple[str, ...] | None = None
 
-    def look(self) -> Look:
+    def look(self, *, reads: bool = False) -> Look:
         """The group now.
+
+        Args:
+            reads: whether the first record that is left is read in each partition with a lag,
+                to know its time. It takes AGE_LIMIT at most.
 
         Raises:
             UnknownGroup: there is none of that name.
@@ -152,6 +161,14 @@ class Onlooker:
         described = self._described()
         members = tuple(sorted(map(_member, described.members), key=lambda each: each.id))
         standings = self._standings(self._topics(members))
+        if reads:
+            found = self._read(standings)
+            standings = tuple(
+                msgspec.structs.replace(each, was_read=True, oldest=found[each.place])
+                if each.place in found
+                else each
+                for each in standings
+            )
         return Look(
             time=time.monotonic(),
             clock=time.time(),
@@ -223,20 +240,11 @@ class Onlooker:
             )
         return tuple(standings)
 
-    def timestamps(self, look: Look, limit: float = AGE_LIMIT) -> dict[Place, float | None]:
-        """The time of the first record that is left to be read, in seconds since the epoch.
-
-        By the record's timestamp, which its producer may have given. It is found by reading,
-        and is None where none is left: an offset may be a transaction's marker's, or a record's
-        that was aborted or compacted away. A partition is left out that did not answer in time.
-
-        Args:
-            look: tells where the group stands.
-            limit: seconds for all partitions together.
-        """
+    def _read(self, standings: Iterable[Standing]) -> dict[Place, float | None]:
+        """The time of the first record that is left; partitions that are late are left out."""
         wanted = {
             each.place: max(each.committed, each.start or 0)
-            for each in look.partitions
+            for each in standings
             if each.lag and each.committed is not None
         }
         settings: dict[str, Any] = {
@@ -252,7 +260,7 @@ class Onlooker:
         found: dict[Place, float | None] = {}
         if not wanted:
             return found
-        until = time.monotonic() + limit
+        until = time.monotonic() + AGE_LIMIT
         with closing(Consumer(settings)) as reader:
             reader.assign([TopicPartition(*place, offset) for place, offset in wanted.items()])
             while wanted and time.monotonic() < until:
@@ -286,7 +294,7 @@ def rates(looks: Sequence[Look]) -> Mapping[Place, float]:
 
     From the first look to the last one; a partition is left out whose lag is unknown in either.
     """
-    if len(looks) < 2:
+    if not looks or looks[-1].time <= looks[0].time:
         return {}
     first, last = looks[0], looks[-1]
     took = last.time - first.time
