@@ -13,6 +13,7 @@ from kafkalab.brokers.errors import BrokerError
 from kafkalab.cli import (
     clean,
     experiment,
+    explain,
     lag,
     learn,
     learning,
@@ -46,6 +47,7 @@ app.command()(live.up)
 app.command()(live.down)
 app.command()(live.ps)
 app.command()(lag.lag)
+app.command()(explain.explain)
 app.command()(learning.learn)
 app.command()(learn.facts)
 app.command("try")(experiment.try_)
