@@ -40,6 +40,8 @@ COMMANDS = {
     "produce": (LAB, "produce.produce"),
     "distribution": (LAB, "consume.distribution"),
     "consume": (LAB, "consume.consume"),
+    "lag": (LAB, "lag.lag"),
+    "explain": (LAB, "explain.explain"),
     "deliver": (LAB, "deliver.deliver"),
     "prepare": (SETUP, "setup.prepare"),
     "doctor": (SETUP, "setup.doctor"),

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections import Counter
+from collections.abc import Callable, Iterator
 from typing import NoReturn
 
 from rich.console import Console, RenderableType
 from rich.control import Control
+from rich.live import Live
 from rich.segment import ControlType
 from rich.syntax import Syntax
 from rich.text import Text
@@ -70,6 +73,19 @@ def picture(shown: RenderableType) -> None:
     console = _console()
     console.print(shown)
     _printed["lines"] += len(console.render_lines(shown))
+
+
+@contextlib.contextmanager
+def redrawn() -> Iterator[Callable[[RenderableType], None]]:
+    """Show tables, each in a terminal in the place of the one before, as long as the block runs.
+
+    What does not fit a terminal is left out below. Elsewhere each is printed below the last one.
+    """
+    if not moves():
+        yield picture
+        return
+    with Live(console=_console(), auto_refresh=False) as live:
+        yield lambda shown: live.update(shown, refresh=True)
 
 
 def fleeting(text: str) -> None:

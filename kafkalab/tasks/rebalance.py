@@ -160,8 +160,8 @@ def lag(
             kept = observer.committed([TopicPartition(*each) for each in places], timeout=limit)
         except KafkaException as error:
             raise LagUnknown(f"the lag of {group} is unknown: {error.args[0].str()}") from error
-    starts = _offsets(config, places, OffsetSpec.earliest(), limit)  # type: ignore[no-untyped-call]
-    ends = _offsets(config, places, OffsetSpec.latest(), limit)  # type: ignore[no-untyped-call]
+    starts = log_offsets(config, places, OffsetSpec.earliest(), limit)  # type: ignore[no-untyped-call]
+    ends = log_offsets(config, places, OffsetSpec.latest(), limit)  # type: ignore[no-untyped-call]
     rows = []
     for place, each in zip(places, kept, strict=True):
         committed = each.offset if each.offset >= 0 and each.error is None else None
@@ -181,13 +181,25 @@ def _partitions(observer: Consumer, topic: str, limit: float) -> list[Place]:
     return [(topic, partition) for partition in sorted(metadata.partitions)]
 
 
-def _offsets(
+def log_offsets(
     config: ClientConfig, places: Sequence[Place], which: OffsetSpec, limit: float
 ) -> dict[Place, int | None]:
-    """An offset of each partition, asked of its leader; None where it does not tell."""
+    """An offset of each partition, asked of its leader; None where it does not tell.
+
+    Raises:
+        LagUnknown: the cluster does not answer.
+    """
+    if not places:
+        return {}
     committed_only = config.get("isolation.level", "read_committed") == "read_committed"
     level = IsolationLevel.READ_COMMITTED if committed_only else IsolationLevel.READ_UNCOMMITTED
     admin = AdminClient({name: config[name] for name in config if name != "isolation.level"})
+    # Asked before it is connected, one of fifteen clients of librdkafka takes 3 s to answer.
+    topic = places[0][0]
+    try:
+        admin.list_topics(topic, timeout=limit)
+    except KafkaException as error:
+        raise LagUnknown(f"where {topic} ends is unknown: {error.args[0].str()}") from error
     asked = {TopicPartition(*each): which for each in places}
     answers = admin.list_offsets(asked, isolation_level=level, request_timeout=limit)
     found: dict[Place, int | None] = dict.fromkeys(places)

@@ -1,0 +1,629 @@
+"""What a row of looks at a group shows, in facts: pure functions, without a Kafka.
+
+A checker takes all looks, in the order of time, and tells what it found. What it cannot tell by
+them it says, and does not guess.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from kafkalab.contracts import Place
+from kafkalab.observe.group_looks import Look, SeenMember, Standing
+from kafkalab.readable import shortened
+
+# Two could be a chance: what is said of a time was so at its beginning, between, and at its end.
+LEAST_LOOKS = 3
+
+# Seconds. A member commits by the clock every 5 s where nobody says otherwise: a commit that does
+# not move for twice as long is no matter of the clock.
+STILL = 10.0
+
+# Seconds. A transaction of Kafka Streams takes 0.1; one is open for a minute at most where nobody
+# says otherwise. Beyond this, readers of committed records wait for it.
+OPEN = 5.0
+
+# Seconds. Rebalances take less than one; who is in one for so long waits for a slow member.
+UNSETTLED = 5.0
+
+# A partition is hot that gets three times what the others get on average. Keys that a hash spreads
+# over a few partitions differ by less than that.
+HOT_TIMES = 3.0
+
+# Offsets that the hottest partition must have grown by: of few records many are there by chance.
+HOT_LEAST = 100
+
+# A batch goes to one partition. What comes in so many of the times between looks is no batch.
+HOT_STEPS = 0.5
+
+# Of what was written, the part that a group must have fallen behind by. By the clock of commits
+# alone the lag goes up and down by less, in the time of two times STILL.
+BEHIND_PART = 0.25
+BEHIND_LEAST = 100
+
+# A partition each in a sentence; the rest as a number, or a line of a big group has no end.
+NAMED = 5
+
+# Characters of a client's name: it may have any number.
+LONGEST_NAME = 60
+
+HEALTHY, FOUND, UNTOLD = "healthy", "found", "cannot tell"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that was seen, with the fact that explains it."""
+
+    kind: str
+    says: str
+    """what was seen, in a sentence"""
+    fact: str
+    """the slug of a fact of Module A"""
+    next: str
+    """what to look at next, in a sentence"""
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """All that the looks show."""
+
+    verdict: str
+    """# Characters of a client's name: it may have any number.
+LONGEST_NAME = 60
+
+HEALTHY, FOUND, or UNTOLD"""
+    seconds: float
+    """from the first look to the last"""
+    looks: int
+    findings: tuple[Finding, ...]
+    saw: tuple[str, ...]
+    """what was looked at and was well, in sentences"""
+    cannot_tell: tuple[str, ...]
+    """what these looks do not tell, in sentences, with what would"""
+
+
+def explain(looks: Sequence[Look]) -> Explanation:
+    """What the looks show.
+
+    Args:
+        looks: at one group, in the order of time.
+    """
+    seconds = looks[-1].time - looks[0].time if looks else 0.0
+    if len(looks) < LEAST_LOOKS:
+        return Explanation(UNTOLD, seconds, len(looks), (), (), (_too_few(len(looks)),))
+    findings = tuple(found for check in CHECKS for found in check(looks))
+    untold = tuple(_untold(looks, seconds))
+    is_enough = seconds >= STILL and not _is_silent(looks[-1])
+    verdict = FOUND if findings else HEALTHY if is_enough else UNTOLD
+    return Explanation(verdict, seconds, len(looks), findings, tuple(_saw(looks)), untold)
+
+
+# What is found
+
+
+def empty(looks: Sequence[Look]) -> Iterator[Finding]:
+    """Nobody is a member; somebody may commit all the same."""
+    if looks[-1].members:
+        return
+    moved = sum(_moved(looks, place) > 0 for place in _places(looks))
+    if moved:
+        yield Finding(
+            "no-member",
+            f"The group has no member, and yet its commits moved in {_partitions(moved)}.",
+            "assign-joins-no-group",
+            "A consumer that calls assign(), or an admin, commits for it: no member will take "
+            "over its partitions when it dies.",
+        )
+        return
+    yield Finding(
+        "empty",
+        "The group is empty: it has no member, and nobody commits for it.",
+        "offsets-expire",
+        "Whether its processes run, and with this group.id. Its commits expire after "
+        "offsets.retention.minutes, by default a week.",
+    )
+
+
+def members_change(looks: Sequence[Look]) -> Iterator[Finding]:
+    """Members came, or went, or did both."""
+    came: Counter[str] = Counter()
+    went: Counter[str] = Counter()
+    for before, after in pairwise(looks):
+        first, then = _by_id(before), _by_id(after)
+        came.update(_name(then[each]) for each in then.keys() - first.keys())
+        went.update(_name(first[each]) for each in first.keys() - then.keys())
+    both = came.keys() & went.keys()
+    for name in sorted(both):
+        yield Finding(
+            "comes-and-goes",
+            f"{name} comes and goes: it came {_times(came[name])} and went {_times(went[name])}. "
+            "Each time partitions move.",
+            "slow-processing-loses-partitions",
+            "Its log: a process that restarts (a group.instance.id would let it do so unnoticed, "
+            "see static-membership), or one that polls later than max.poll.interval.ms.",
+        )
+    if left := sorted(went.keys() - both):
+        yield Finding(
+            "left",
+            f"Members went, and did not come again: {_listed(left)}.",
+            "leaving-or-dying",
+            "Whether they were to end. One that dies is missed only when its session is over.",
+        )
+    if new := sorted(came.keys() - both):
+        yield Finding(
+            "joined",
+            f"Members came: {_listed(new)}. Partitions move when one does.",
+            "one-two-three-two",
+            "Whether they were to start; look again when they have settled.",
+        )
+
+
+def unsettled(looks: Sequence[Look]) -> Iterator[Finding]:
+    """A rebalance does not come to its end."""
+    run = _last_run(looks, lambda look: look.state not in ("STABLE", "EMPTY"))
+    if run and (took := run[-1].time - run[0].time) >= UNSETTLED:
+        yield Finding(
+            "unsettled",
+            f"The group does not settle: for {took:.0f} s it was "
+            f"{_listed(sorted({_words(look.state) for look in run}))}.",
+            "real-groups-are-patient",
+            "Which member is slow to give its partitions up: all wait for it, for up to "
+            "max.poll.interval.ms.",
+        )
+
+
+def idle_members(looks: Sequence[Look]) -> Iterator[Finding]:
+    """A member has nothing to do, for as long as it could be seen."""
+    run = _last_run(looks, lambda look: look.state == "STABLE")
+    if len(run) < LEAST_LOOKS:
+        return
+    idle = set.intersection(
+        *({each.id for each in look.members if not each.partitions} for look in run)
+    )
+    if not idle:
+        return
+    members = run[-1].members
+    owned = {place for each in members for place in each.partitions}
+    names = _listed(sorted(_name(each) for each in members if each.id in idle))
+    if len(members) > len(owned):
+        yield Finding(
+            "too-many-members",
+            f"{len(members)} members share {_partitions(len(owned))}: nothing is left for {names}.",
+            "more-members-than-partitions",
+            "Whether the idle are meant as a reserve. More partitions, not more members, make "
+            "the group faster.",
+        )
+    else:
+        yield Finding(
+            "uneven",
+            f"{len(members)} members share {_partitions(len(owned))}, and {names} has none. "
+            f"The assignor is {run[-1].assignor or 'unknown'}.",
+            "range-against-roundrobin",
+            "partition.assignment.strategy, and what each member is subscribed to.",
+        )
+
+
+def ownerless(looks: Sequence[Look]) -> Iterator[Finding]:
+    """A partition with something left to be read has no owner though the group is stable."""
+    run = _last_run(looks, lambda look: look.state == "STABLE")
+    if len(run) < LEAST_LOOKS or not run[-1].members:
+        return
+    left = set.intersection(*(_unowned(look) for look in run))
+    if left:
+        yield Finding(
+            "ownerless",
+            f"No member is assigned {_named(left)}, though there is something to be read.",
+            "new-partitions-reach-the-group",
+            "Whether its members are still subscribed to that topic. Partitions that were added "
+            "reach a classic member with its next look at the metadata, every 5 minutes.",
+        )
+
+
+def no_commit(looks: Sequence[Look]) -> Iterator[Finding]:
+    """There are records, and the group has committed nothing at all."""
+    last = looks[-1]
+    if looks[-1].time - looks[0].time < STILL or not last.members:
+        return
+    if any(each.committed is not None for look in looks for each in look.partitions):
+        return
+    if any(_has_records(each) for each in last.partitions):
+        yield Finding(
+            "no-commit",
+            "The group has committed nothing at all, though there are records.",
+            "reset-only-without-a-commit",
+            "enable.auto.commit, or whether the code commits: where nothing is committed, "
+            "auto.offset.reset decides where a restart begins.",
+        )
+
+
+def stands_still(looks: Sequence[Look]) -> Iterator[Finding]:
+    """There is something to be read in a partition, and its commit does not move."""
+    last = looks[-1]
+    if not last.members:
+        return
+    owners = _owners(last)
+    still = [
+        each
+        for each in last.partitions
+        if each.place in owners and _may_stand_still(looks, each) and _has_something_left(each)
+    ]
+    if not still:
+        return
+    others = sum(_moved(looks, place) > 0 for place in _places(looks))
+    whose = sorted({_name(owners[each.place]) for each in still})
+    beside = f" The commits of {others} others moved." if others else ""
+    lag = sum(each.lag or 0 for each in still)
+    yield Finding(
+        "stands-still",
+        f"{_named(each.place for each in still)} {'stands' if len(still) == 1 else 'stand'} still: "
+        f"for {STILL:.0f} s at least no commit moved, and the lag is {_offsets(lag)}.{beside}"
+        f" Owner: {_listed(whose)}.",
+        "heartbeats-are-not-polls",
+        "What that member does with its record in hand: it can be stuck and still send "
+        "heartbeats. Then whether it commits at all: kafkalab lag --watch.",
+    )
+
+
+def falls_behind(looks: Sequence[Look]) -> Iterator[Finding]:
+    """The group commits, and yet more is written than it reads."""
+    if not looks[-1].members or looks[-1].time - looks[0].time < 2 * STILL:
+        return
+    middle = (looks[0].time + looks[-1].time) / 2
+    lags = [(look.time, look.lag) for look in looks if look.lag is not None]
+    before = [lag for time, lag in lags if time < middle]
+    after = [lag for time, lag in lags if time >= middle]
+    written = sum(_grown(looks, place) for place in _places(looks))
+    commits = sum(_moved(looks, place) > 0 for place in _places(looks))
+    if not before or not after or not commits:
+        return
+    behind = min(after) - min(before)
+    if behind >= max(BEHIND_LEAST, BEHIND_PART * written):
+        yield Finding(
+            "falls-behind",
+            f"The group falls behind: {_offsets(written)} were written, and its least lag went up "
+            f"from {min(before)} to {min(after)}.",
+            "partitions-bound-parallelism",
+            "How long a record takes to process. Members help up to the number of partitions.",
+        )
+
+
+def hot(looks: Sequence[Look]) -> Iterator[Finding]:
+    """One partition of a topic gets far more than the others, again and again."""
+    by_topic: dict[str, dict[Place, int]] = defaultdict(dict)
+    for place in _places(looks):
+        by_topic[place[0]][place] = _grown(looks, place)
+    for topic, grown in sorted(by_topic.items()):
+        place = max(grown, key=lambda each: grown[each])
+        others = [count for each, count in grown.items() if each != place]
+        if not others or grown[place] < max(HOT_LEAST, HOT_TIMES * sum(others) / len(others)):
+            continue
+        if _steps(looks, place) < HOT_STEPS:
+            continue
+        yield Finding(
+            "hot",
+            f"{_named([place])} is hot: it got {grown[place]} of the {sum(grown.values())} offsets "
+            f"that were written to {topic}, which has {_partitions(len(grown))}.",
+            "hot-key-hot-partition",
+            f"Which keys go there: kafkalab distribution {topic}. More partitions or members do "
+            "not divide a key.",
+        )
+
+
+def goes_back(looks: Sequence[Look]) -> Iterator[Finding]:
+    """A commit is lower than the one before, or is gone."""
+    back: dict[Place, tuple[int, int]] = {}
+    gone: set[Place] = set()
+    for before, after in pairwise(looks):
+        then = {each.place: each for each in after.partitions}
+        for was in before.partitions:
+            now = then.get(was.place)
+            if was.committed is None or now is None:
+                continue
+            if now.committed is None:
+                gone.add(was.place)
+            elif now.committed < was.committed:
+                back[was.place] = (was.committed, now.committed)
+    if back:
+        place = min(back)
+        was_at, now_at = back[place]
+        yield Finding(
+            "goes-back",
+            f"The commit went back in {_named(back)}: in {_named([place])} from {was_at} to "
+            f"{now_at}. What is between is read again after the next start.",
+            "commits-can-go-back",
+            "Whether somebody reset it; else who commits out of order: threads, or a member "
+            "that commits a partition of another's (nobody-checks-ownership).",
+        )
+    if gone:
+        yield Finding(
+            "commit-gone",
+            f"The commit is gone in {_named(gone)}.",
+            "deleting-forgets-offsets",
+            "Whether the topic was deleted and made anew, or somebody deleted the group's offsets.",
+        )
+
+
+def outside(looks: Sequence[Look]) -> Iterator[Finding]:
+    """A commit is before the log's start, or behind its end."""
+    before = [each for each in looks[-1].partitions if each.is_before_the_log]
+    behind = [each for each in looks[-1].partitions if each.is_behind_the_log]
+    if before:
+        first = before[0]
+        yield Finding(
+            "before-the-log",
+            f"The commit is before the log's start in {_named(each.place for each in before)}: in "
+            f"{_named([first.place])} it is {first.committed}, and the log starts at "
+            f"{first.start}. Records were deleted that the group had not read.",
+            "commit-outside-the-log-resets",
+            "retention.ms and retention.bytes of the topic, against the lag; auto.offset.reset "
+            "decides where the group goes on.",
+        )
+    if behind:
+        first = behind[0]
+        yield Finding(
+            "behind-the-log",
+            f"The commit is behind the log's end in {_named(each.place for each in behind)}: in "
+            f"{_named([first.place])} it is {first.committed}, and the log ends at {first.high}.",
+            "commit-outside-the-log-resets",
+            "Whether the topic was made anew or lost records, or somebody set the offset; "
+            "auto.offset.reset decides where the group goes on.",
+        )
+
+
+def held_back(looks: Sequence[Look]) -> Iterator[Finding]:
+    """An open transaction keeps readers of committed records from what follows it."""
+    held = [each for each in looks[-1].partitions if _open_for(looks, each.place) >= OPEN]
+    if held:
+        first = held[0]
+        took = _open_for(looks, first.place)
+        yield Finding(
+            "held-back",
+            f"An open transaction holds readers back in {_named(each.place for each in held)}: for "
+            f"{took:.0f} s readers of committed records came to {first.end} in "
+            f"{_named([first.place])}, and the log ends at {first.high}.",
+            "open-transaction-holds-back",
+            "Which producer hangs: Kafka's own kafka-transactions with find-hanging. "
+            "transaction.timeout.ms of the producer ends it, by default after a minute.",
+        )
+
+
+Check = Callable[[Sequence[Look]], Iterable[Finding]]
+
+CHECKS: tuple[Check, ...] = (
+    empty,
+    members_change,
+    unsettled,
+    idle_members,
+    ownerless,
+    no_commit,
+    stands_still,
+    falls_behind,
+    hot,
+    goes_back,
+    outside,
+    held_back,
+)
+
+# What is well, and what is not told
+
+
+def _saw(looks: Sequence[Look]) -> Iterator[str]:
+    last = looks[-1]
+    written = sum(_grown(looks, place) for place in _places(looks))
+    read = sum(max(0, _moved(looks, place)) for place in _places(looks))
+    yield f"{_count(len(last.members), 'member')} had {_partitions(len(last.partitions))} to read."
+    yield f"{_offsets(written)} were written, and commits went on by {read}."
+    lag = "unknown" if last.lag is None else _offsets(last.lag)
+    yield f"The lag is {lag} now, of which transaction markers are a part."
+
+
+def _untold(looks: Sequence[Look], seconds: float) -> Iterator[str]:
+    last = looks[-1]
+    if _is_silent(last):
+        yield "What the lag is: a partition's leader, or the group's commits, did not answer."
+    if seconds < STILL:
+        yield (
+            f"Whether a partition stands still: members commit every 5 s by default, and it was "
+            f"looked at for {seconds:.1f} s. --for {2 * STILL:.0f} is enough."
+        )
+    unread = [
+        each.place
+        for each in last.partitions
+        if each.lag and not each.was_read and _may_stand_still(looks, each)
+    ]
+    if unread:
+        yield (
+            f"Whether {_named(unread)} may be read on: the commit does not move, and what is "
+            "left was not seen. It can be a transaction's marker."
+        )
+    written = {place: _grown(looks, place) for place in _places(looks)}
+    if not any(written.values()):
+        yield "Whether records that come are read, and which partition is hot: none came."
+    elif max(written.values()) < HOT_LEAST:
+        yield (
+            f"Whether a partition is hot: fewer than {HOT_LEAST} offsets were written to each in "
+            "this time."
+        )
+    if 0 < max((_open_for(looks, place) for place in written), default=0) < OPEN:
+        yield f"Whether a transaction that is open now hangs: it was so for less than {OPEN:.0f} s."
+    if last.members and not _has_any_commit(last) and seconds < STILL:
+        yield "Whether the group commits: it has not, so far."
+    yield (
+        "Whether the group rebalanced between two looks and came out as before: a client that "
+        "asks is told no generation."
+    )
+
+
+def _too_few(count: int) -> str:
+    return (
+        f"Anything: {_count(count, 'look')} at the group, and {LEAST_LOOKS} are needed. A longer "
+        "--for, or a shorter --every, gives more."
+    )
+
+
+# How looks are read
+
+
+def _places(looks: Sequence[Look]) -> list[Place]:
+    return [each.place for each in looks[-1].partitions]
+
+
+def _of(looks: Iterable[Look], place: Place) -> list[tuple[float, Standing]]:
+    """When and where the group stood in a partition."""
+    return [(look.time, each) for look in looks for each in look.partitions if each.place == place]
+
+
+def _moved(looks: Sequence[Look], place: Place) -> int:
+    """By how many offsets the commit moved on, from the first that is known."""
+    commits = [each.committed for _, each in _of(looks, place) if each.committed is not None]
+    return commits[-1] - commits[0] if commits else 0
+
+
+def _grown(looks: Sequence[Look], place: Place) -> int:
+    """How many offsets were written; a log that was made anew has grown by nothing."""
+    ends = [each.high for _, each in _of(looks, place) if each.high is not None]
+    return max(0, ends[-1] - ends[0]) if ends else 0
+
+
+def _steps(looks: Sequence[Look], place: Place) -> float:
+    """In which part of the times between looks the partition grew."""
+    ends = [each.high for _, each in _of(looks, place) if each.high is not None]
+    steps = [after > before for before, after in pairwise(ends)]
+    return sum(steps) / len(steps) if steps else 0.0
+
+
+def _may_stand_still(looks: Sequence[Look], last: Standing) -> bool:
+    """Whether there were offsets to be read all the time, and no commit moved."""
+    seen = _of(looks, last.place)
+    if last.committed is None:
+        return _came_uncommitted(seen)
+    run = _last_of(seen, lambda each: each.committed == last.committed and bool(each.lag))
+    return bool(run) and run[-1][0] - run[0][0] >= STILL
+
+
+def _has_something_left(last: Standing) -> bool:
+    """Whether a record is left: offsets can be of markers, or of what was compacted away."""
+    return last.committed is None or last.oldest is not None
+
+
+def _came_uncommitted(seen: Sequence[tuple[float, Standing]]) -> bool:
+    """Whether records came, long enough ago, where the group has never committed.
+
+    Where none came, a group that begins at the end has nothing to commit.
+    """
+    if any(each.committed is not None for _, each in seen):
+        return False
+    first, now = seen[0][1].high, seen[-1][0]
+    return first is not None and any(
+        each.high is not None and each.high > first and now - time >= STILL for time, each in seen
+    )
+
+
+def _open_for(looks: Sequence[Look], place: Place) -> float:
+    """For how many seconds the last stable offset has stood below the high watermark."""
+    seen = _of(looks, place)
+    end = seen[-1][1].end if seen else None
+    run = _last_of(
+        seen,
+        lambda each: (
+            each.end is not None
+            and each.end == end
+            and each.high is not None
+            and each.high > each.end
+        ),
+    )
+    return run[-1][0] - run[0][0] if run else 0.0
+
+
+def _last_of(
+    seen: Sequence[tuple[float, Standing]], holds: Callable[[Standing], bool]
+) -> list[tuple[float, Standing]]:
+    """Those at the end for which it holds, without a break."""
+    run: list[tuple[float, Standing]] = []
+    for time, each in reversed(seen):
+        if not holds(each):
+            break
+        run.insert(0, (time, each))
+    return run
+
+
+def _last_run(looks: Sequence[Look], holds: Callable[[Look], bool]) -> list[Look]:
+    """The looks at the end for which it holds, without a break."""
+    run: list[Look] = []
+    for look in reversed(looks):
+        if not holds(look):
+            break
+        run.insert(0, look)
+    return run
+
+
+def _unowned(look: Look) -> set[Place]:
+    left = (
+        each.place
+        for each in look.partitions
+        if each.lag or (each.committed is None and _has_records(each))
+    )
+    return set(left) - _owners(look).keys()
+
+
+def _owners(look: Look) -> Mapping[Place, SeenMember]:
+    return {place: each for each in look.members for place in each.partitions}
+
+
+def _by_id(look: Look) -> dict[str, SeenMember]:
+    """Members by what stays: a static one that restarts in its session has another id."""
+    return {each.instance or each.id: each for each in look.members}
+
+
+def _has_records(standing: Standing) -> bool:
+    return None not in (standing.start, standing.high) and standing.high > standing.start  # type: ignore[operator]
+
+
+def _has_any_commit(look: Look) -> bool:
+    return any(each.committed is not None for each in look.partitions)
+
+
+def _is_silent(look: Look) -> bool:
+    """Whether something was not told that was asked for."""
+    return any(None in (each.start, each.end, each.high) for each in look.partitions)
+
+
+# Words
+
+
+def _name(member: SeenMember) -> str:
+    """What outlives a restart: a static member's own name, else its client at its host."""
+    name = member.instance or f"{member.client}@{member.host.lstrip('/')}"
+    return shortened(name, LONGEST_NAME)
+
+
+def _named(places: Iterable[Place]) -> str:
+    return _listed([f"{topic}[{partition}]" for topic, partition in sorted(places)])
+
+
+def _listed(words: Sequence[str]) -> str:
+    shown = [*words[:NAMED], *([f"{len(words) - NAMED} more"] if len(words) > NAMED else [])]
+    return " and ".join(filter(None, [", ".join(shown[:-1]), shown[-1]]))
+
+
+def _count(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
+def _partitions(count: int) -> str:
+    return _count(count, "partition")
+
+
+def _offsets(count: int) -> str:
+    return _count(count, "offset")
+
+
+def _times(count: int) -> str:
+    return {1: "once", 2: "twice"}.get(count, f"{count} times")
+
+
+def _words(state: str) -> str:
+    return state.lower().replace("_", " ")

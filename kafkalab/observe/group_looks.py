@@ -1,0 +1,307 @@
+"""A group as somebody sees it who is no member: its members, commits, and the ends of the logs.
+
+A look is plain data: it can be written down, read again, and judged without a Kafka.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import TimeoutError as Late
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from confluent_kafka import (
+    TIMESTAMP_NOT_AVAILABLE,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    TopicPartition,
+)
+from confluent_kafka.admin import AdminClient, OffsetSpec
+
+from kafkalab.contracts import ClientConfig, Place
+from kafkalab.contracts.rebalance import LAG_LIMIT, LagUnknown
+from kafkalab.tasks.rebalance import lag, log_offsets
+
+if TYPE_CHECKING:
+    from confluent_kafka.admin import ConsumerGroupDescription
+
+# Seconds for the first uncommitted records of all partitions. Of 1,000 partitions they are read
+# in 0.1; where batches are large, and so come one by one, those that are late are left out.
+AGE_LIMIT = 1.0
+
+# Bytes: a record is wanted of each partition, not what follows it.
+OF_EACH_PARTITION = 16_384
+
+# Messages that are taken from the client at a time: more than one partition has in its answer.
+AT_A_TIME = 1000
+
+
+class UnknownGroup(Exception):
+    """There is no consumer group of that name; the text names it."""
+
+
+class SeenMember(msgspec.Struct, frozen=True):
+    """A member, as the coordinator describes it."""
+
+    id: str
+    client: str
+    """its `client.id`"""
+    host: str
+    instance: str
+    """its `group.instance.id`; empty where it is no static member"""
+    partitions: tuple[Place, ...]
+    """what it is assigned"""
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """Where a group stands in one partition, in offsets; None where nobody told."""
+
+    topic: str
+    partition: int
+    start: int | None
+    """the log's first offset"""
+    end: int | None
+    """where a reader of committed records comes to its end: the last stable offset"""
+    high: int | None
+    """where the log ends for those that read open transactions too: the high watermark"""
+    committed: int | None
+    """None where the group has committed nothing, which is not 0"""
+    lag: int | None
+    """from the commit to the end; None where there is no commit, or one behind the end"""
+    was_read: bool = False
+    """whether the first record left was looked for, and the partition answered in time"""
+    oldest: float | None = None
+    """its timestamp, in seconds since the epoch, which its producer may have given; None where
+    no record is left: the offsets are markers', or of records that were aborted or compacted"""
+
+    @property
+    def place(self) -> Place:
+        """Topic and partition."""
+        return self.topic, self.partition
+
+    @property
+    def is_before_the_log(self) -> bool:
+        """Whether records were deleted before the group has committed them."""
+        return None not in (self.committed, self.start) and self.committed < self.start  # type: ignore[operator]
+
+    @property
+    def is_behind_the_log(self) -> bool:
+        """Whether the commit is for an offset that the log does not have yet."""
+        return None not in (self.committed, self.high) and self.committed > self.high  # type: ignore[operator]
+
+
+class Look(msgspec.Struct, frozen=True):
+    """A group at one moment."""
+
+    time: float
+    """seconds on the monotonic clock of the machine that looked"""
+    clock: float
+    """seconds since the epoch"""
+    state: str
+    """as in `STABLE` or `EMPTY`"""
+    protocol: str
+    """`CLASSIC` or `CONSUMER`, which is KIP-848's"""
+    assignor: str
+    members: tuple[SeenMember, ...]
+    partitions: tuple[Standing, ...]
+    """by topic, then by partition"""
+
+    @property
+    def lag(self) -> int | None:
+        """Of all partitions in which it is known; None where it is known in none."""
+        known = [each.lag for each in self.partitions if each.lag is not None]
+        return sum(known) if known else None
+
+
+class Onlooker:
+    """Looks at a group again and again, and is never a member of it."""
+
+    def __init__(
+        self,
+        config: ClientConfig,
+        group: str,
+        topics: Sequence[str] = (),
+        *,
+        limit: float = LAG_LIMIT,
+    ) -> None:
+        """An onlooker of one group.
+
+        Args:
+            config: how to reach the cluster.
+            group: its name.
+            topics: their names; without any, those that the group has committed in, and those
+                that its members are assigned.
+            limit: seconds for each question.
+        """
+        self._config = config
+        self._as_group = {**config, "group.id": group, "enable.auto.commit": False}
+        self._group = group
+        self._limit = limit
+        self._admin = AdminClient(
+            {name: value for name, value in config.items() if name != "isolation.level"}
+        )
+        self._named = tuple(dict.fromkeys(topics))
+        self._committed_in: tuple[str, ...] | None = None
+
+    def look(self, *, reads: bool = False) -> Look:
+        """The group now.
+
+        Args:
+            reads: whether the first record that is left is read in each partition with a lag,
+                to know its time. It takes AGE_LIMIT at most.
+
+        Raises:
+            UnknownGroup: there is none of that name.
+            LagUnknown: a topic is unknown, or the cluster does not answer in time.
+            KafkaException: the cluster refused it.
+        """
+        described = self._described()
+        members = tuple(sorted(map(_member, described.members), key=lambda each: each.id))
+        standings = self._standings(self._topics(members))
+        if reads:
+            found = self._read(standings)
+            standings = tuple(
+                msgspec.structs.replace(each, was_read=True, oldest=found[each.place])
+                if each.place in found
+                else each
+                for each in standings
+            )
+        return Look(
+            time=time.monotonic(),
+            clock=time.time(),
+            state=described.state.name,
+            protocol=described.type.name,
+            assignor=described.partition_assignor or "",
+            members=members,
+            partitions=standings,
+        )
+
+    def _described(self) -> ConsumerGroupDescription:
+        asked = self._admin.describe_consumer_groups([self._group], request_timeout=self._limit)
+        try:
+            described: ConsumerGroupDescription = asked[self._group].result(self._limit)
+        except KafkaException as error:
+            if error.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND:
+                raise UnknownGroup(self._group) from error
+            raise
+        except Late as error:
+            raise LagUnknown(f"nobody told what {self._group} is") from error
+        # Before Kafka 4.0 a coordinator describes what it does not know, as dead.
+        if described.state.name == "DEAD":
+            raise UnknownGroup(self._group)
+        return described
+
+    def _topics(self, members: Iterable[SeenMember]) -> list[str]:
+        if self._named:
+            return sorted(self._named)
+        if self._committed_in is None:
+            self._committed_in = self._found()
+        assigned = {topic for member in members for topic, _ in member.partitions}
+        return sorted(assigned.union(self._committed_in))
+
+    def _found(self) -> tuple[str, ...]:
+        """The topics in which the group has committed.
+
+        All partitions of the cluster are asked of a consumer: an admin client, which needs no
+        names, crashes when the broker is not the coordinator just now (librdkafka #5040).
+        """
+        with closing(Consumer(self._as_group)) as observer:
+            topics = observer.list_topics(timeout=self._limit).topics
+            places = [
+                TopicPartition(name, partition)
+                for name, topic in topics.items()
+                for partition in topic.partitions
+            ]
+            kept = observer.committed(places, timeout=self._limit) if places else []
+        return tuple({each.topic for each in kept if each.offset >= 0 and each.error is None})
+
+    def _standings(self, topics: Sequence[str]) -> tuple[Standing, ...]:
+        rows = lag(self._config, self._group, topics, limit=self._limit) if topics else []
+        places = [(row.topic, row.partition) for row in rows]
+        both = {**self._config, "isolation.level": "read_uncommitted"}
+        starts = log_offsets(both, places, OffsetSpec.earliest(), self._limit)  # type: ignore[no-untyped-call]
+        highs = log_offsets(both, places, OffsetSpec.latest(), self._limit)  # type: ignore[no-untyped-call]
+        standings = []
+        for place, row in zip(places, rows, strict=True):
+            high = highs[place]
+            is_behind = row.committed is not None and high is not None and row.committed > high
+            standings.append(
+                Standing(
+                    *place,
+                    start=starts[place],
+                    end=row.end,
+                    high=high,
+                    committed=row.committed,
+                    lag=None if is_behind else row.lag,
+                )
+            )
+        return tuple(standings)
+
+    def _read(self, standings: Iterable[Standing]) -> dict[Place, float | None]:
+        """The time of the first record that is left; partitions that are late are left out."""
+        wanted = {
+            each.place: max(each.committed, each.start or 0)
+            for each in standings
+            if each.lag and each.committed is not None
+        }
+        settings: dict[str, Any] = {
+            **self._as_group,
+            "auto.offset.reset": "error",
+            "enable.partition.eof": True,
+            "fetch.message.max.bytes": OF_EACH_PARTITION,
+            "fetch.wait.max.ms": 10,
+            "queued.min.messages": 1,
+            # Else who has read a marker, and nothing else, asks on after a second.
+            "fetch.queue.backoff.ms": 10,
+        }
+        found: dict[Place, float | None] = {}
+        if not wanted:
+            return found
+        until = time.monotonic() + AGE_LIMIT
+        with closing(Consumer(settings)) as reader:
+            reader.assign([TopicPartition(*place, offset) for place, offset in wanted.items()])
+            while wanted and time.monotonic() < until:
+                done = []
+                for message in reader.consume(AT_A_TIME, 0.05):
+                    place = (message.topic() or "", message.partition() or 0)
+                    if wanted.pop(place, None) is None:
+                        continue
+                    done.append(TopicPartition(*place))
+                    kind, milliseconds = message.timestamp()
+                    is_dated = message.error() is None and kind != TIMESTAMP_NOT_AVAILABLE
+                    found[place] = milliseconds / 1000 if is_dated else None
+                if done:
+                    reader.pause(done)
+        return found
+
+
+def _member(member: Any) -> SeenMember:
+    assigned = member.assignment.topic_partitions if member.assignment else []
+    return SeenMember(
+        id=member.member_id,
+        client=member.client_id,
+        host=member.host,
+        instance=member.group_instance_id or "",
+        partitions=tuple(sorted((each.topic, each.partition) for each in assigned)),
+    )
+
+
+def rates(looks: Sequence[Look]) -> Mapping[Place, float]:
+    """How fast the lag of each partition grows, in offsets a second; below 0 it falls.
+
+    From the first look to the last one; a partition is left out whose lag is unknown in either.
+    """
+    if not looks or looks[-1].time <= looks[0].time:
+        return {}
+    first, last = looks[0], looks[-1]
+    took = last.time - first.time
+    before = {each.place: each.lag for each in first.partitions}
+    found = {}
+    for each in last.partitions:
+        was = before.get(each.place)
+        if was is not None and each.lag is not None:
+            found[each.place] = (each.lag - was) / took
+    return found

@@ -1,0 +1,129 @@
+"""Looks at a group for a time, kept in a file, and read again from one.
+
+The file is JSON, a line each: what it is, then the looks. A line is written at once, whole.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from kafkalab.observe.group_looks import Look, Onlooker
+from kafkalab.waiting import wait_until
+
+KIND, VERSION = "looks at a group", 1
+
+
+class BadRecording(Exception):
+    """A file holds no looks at a group; the text says why."""
+
+
+class Header(msgspec.Struct, frozen=True):
+    """The first line: what the file is."""
+
+    kafkalab: str
+    """KIND"""
+    version: int
+    group: str
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What a file holds."""
+
+    group: str
+    looks: tuple[Look, ...]
+    """in the order of time"""
+    broken: tuple[int, ...]
+    """the numbers of the lines that hold no look, from 1"""
+
+
+def sample(
+    onlooker: Onlooker,
+    seconds: float,
+    every: float,
+    keep: Callable[[Look], None],
+) -> None:
+    """Look at a group, for a time; the last look reads what is left, too.
+
+    Args:
+        onlooker: who looks.
+        seconds: how long; one look is made in any case.
+        every: seconds between two looks.
+        keep: takes each look.
+
+    Raises:
+        UnknownGroup, LagUnknown, KafkaException: as the onlooker raises them.
+    """
+    end = time.monotonic() + seconds
+
+    def look() -> bool:
+        is_last = time.monotonic() + every > end
+        keep(onlooker.look(reads=is_last))
+        return is_last
+
+    # Each look has limits of its own.
+    wait_until(look, limit=math.inf, what="the last look", interval=every)
+
+
+@contextlib.contextmanager
+def recording(path: Path, group: str) -> Iterator[Callable[[Look], None]]:
+    """Keep looks in a new file as long as the block runs.
+
+    Yields:
+        What writes a look: its line is there when it returns.
+
+    Raises:
+        OSError: the file is there already, or cannot be written.
+    """
+    with path.open("xb") as file:
+
+        def write(line: msgspec.Struct) -> None:
+            file.write(msgspec.json.encode(line) + b"\n")
+            file.flush()
+
+        write(Header(KIND, VERSION, group))
+        yield write
+
+
+def read(path: Path) -> Recording:
+    """Read a file again; lines that hold no look, such as one that was cut off, are left out.
+
+    Raises:
+        BadRecording: it holds none, is of something else, or cannot be read.
+    """
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError as error:
+        raise BadRecording(f"{path} cannot be read: {error.strerror}") from error
+    header = _header(path, lines[0] if lines else b"")
+    looks, broken = [], []
+    for number, line in enumerate(lines[1:], start=2):
+        try:
+            looks.append(msgspec.json.decode(line, type=Look))
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            broken.append(number)
+    if not looks:
+        raise BadRecording(f"{path} holds no look at the group {header.group}")
+    looks.sort(key=lambda look: look.time)
+    return Recording(header.group, tuple(looks), tuple(broken))
+
+
+def _header(path: Path, line: bytes) -> Header:
+    try:
+        header = msgspec.json.decode(line, type=Header)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise BadRecording(f"{path} is no recording of explain: its first line says so") from error
+    if header.kafkalab != KIND:
+        raise BadRecording(f"{path} is no recording of explain: its first line says so")
+    if header.version != VERSION:
+        raise BadRecording(
+            f"{path} is of version {header.version}, and this kafkalab reads {VERSION}"
+        )
+    return header
