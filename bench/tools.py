@@ -1,6 +1,6 @@
 """`kafka-topics --list`, side by side in one run: ours, whole, and stock.
 
-Both list the topics of one broker, in turn. Stock is the bare JVM with the flags that
+Both list the topics of one lab, in turn. Stock is the bare JVM with the flags that
 kafka-run-class.sh gives a tool, and the log level of its log4j settings; what the script
 itself takes before that is left out. Ours begins with `kafkalab`, so that Python counts.
 
@@ -9,16 +9,21 @@ itself takes before that is left out. Ours begins with `kafkalab`, so that Pytho
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import side_by_side
 from rich.console import Console
 
-from kafkalab.brokers.tools import TOOLS, ToolDistribution, Tools
+from kafkalab.brokers.embedded import EmbeddedBackend
+from kafkalab.brokers.live import Labs
+from kafkalab.brokers.tools import ToolDistribution, Tools, main_of
 
 # What bin/kafka-run-class.sh of Apache Kafka 4 passes to the JVM of a tool.
 STOCK_FLAGS = (
@@ -40,6 +45,23 @@ STOCK_FLAGS = (
 MOST_OF_STOCK = 0.35
 
 
+@contextlib.contextmanager
+def lab_of(backend: EmbeddedBackend) -> Iterator[tuple[str, Path]]:
+    """A lab that is up, in a cache folder of its own: its bootstrap servers, and the folder."""
+    with tempfile.TemporaryDirectory(prefix="kafkalab-bench-") as name:
+        cache = Path(name)
+        for each in ("jars", "prepared", "tools"):
+            (cache / each).symlink_to(backend.cache / each)
+        starter, labs = EmbeddedBackend(cache, backend.kafka_version), Labs(cache)
+        with labs.locked():
+            lab = labs.start(starter, 1, None, keep_data=False)
+        try:
+            yield lab.attached(starter).bootstrap, cache
+        finally:
+            with labs.locked():
+                labs.stop(lab, starter)
+
+
 def seconds_of(command: list[str], environment: dict[str, str]) -> float:
     """Seconds that a command takes; it must end well."""
     started = time.monotonic()
@@ -52,29 +74,22 @@ def main() -> int:
     options = side_by_side.options(__doc__)
     rounds = side_by_side.SMOKE_ROUNDS if options.smoke else options.rounds
     console = Console()
-    embedded = side_by_side.embedded()
-    distribution = embedded.prepared.distribution
-    tools = ToolDistribution(distribution.cache, distribution.java, distribution.version)
+    backend = side_by_side.embedded()
+    java, version = backend.prepared.distribution.java, backend.kafka_version
+    distribution = ToolDistribution(backend.cache, java, version)
     with side_by_side.Bar() as bar:
-        Tools(tools).prepare(bar)
-    topics = TOOLS["kafka-topics"].main(tools.version)
-    with side_by_side.running_broker() as broker:
-        arguments = ("--bootstrap-server", broker.bootstrap, "--list")
-        stock = tools.command(topics, *arguments, flags=STOCK_FLAGS)
-        kafkalab = str(Path(sys.executable).with_name("kafkalab"))
-        ours = [kafkalab, "kafka-topics", "--list"]
-        environment = {
-            **os.environ,
-            "KAFKALAB_KAFKA_VERSION": tools.version,
-            "KAFKALAB_CACHE": str(tools.cache),
+        Tools(distribution).prepare(bar)
+    ours = [str(Path(sys.executable).with_name("kafkalab")), "kafka-topics", "--list"]
+    with lab_of(backend) as (bootstrap, cache):
+        arguments = ("--bootstrap-server", bootstrap, "--list")
+        topics = main_of("kafka-topics", version)
+        stock = distribution.command(topics, *arguments, flags=STOCK_FLAGS)
+        environment = {**os.environ, "KAFKALAB_CACHE": str(cache)}
+        arms = {
+            "stock": lambda: seconds_of(stock, environment),
+            "ours": lambda: seconds_of(ours, environment),
         }
-        seconds = side_by_side.measure(
-            {
-                "stock": lambda: seconds_of(stock, environment),
-                "ours": lambda: seconds_of([*ours, *arguments[:2]], environment),
-            },
-            rounds,
-        )
+        seconds = side_by_side.measure(arms, rounds)
     side_by_side.show(console, seconds)
     return side_by_side.judge(console, seconds, "ours", MOST_OF_STOCK, smoke=options.smoke)
 

@@ -9,7 +9,6 @@ import takes as long as the tool.
 from __future__ import annotations
 
 import os
-import shlex
 import signal
 import sys
 from collections.abc import Sequence
@@ -182,5 +181,7 @@ def _prepare(tools: Tools) -> None:
 
 def _users_flags() -> list[str]:
     """What Kafka's start scripts take from the environment for the JVM, too."""
+    import shlex
+
     words = (os.environ.get(name, "") for name in ("KAFKA_HEAP_OPTS", "KAFKA_OPTS"))
     return [flag for each in words for flag in shlex.split(each)]
