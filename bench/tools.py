@@ -46,17 +46,20 @@ MOST_OF_STOCK = 0.35
 
 
 @contextlib.contextmanager
-def lab_of(backend: EmbeddedBackend) -> Iterator[tuple[str, Path]]:
-    """A lab that is up, in a cache folder of its own: its bootstrap servers, and the folder."""
+def lab_of(backend: EmbeddedBackend) -> Iterator[tuple[str, ToolDistribution]]:
+    """A lab that is up, in a cache folder of its own: its bootstrap servers, and its tools."""
     with tempfile.TemporaryDirectory(prefix="kafkalab-bench-") as name:
         cache = Path(name)
-        for each in ("jars", "prepared", "tools"):
-            (cache / each).symlink_to(backend.cache / each)
+        (cache / "jars").symlink_to(backend.cache / "jars")
         starter, labs = EmbeddedBackend(cache, backend.kafka_version), Labs(cache)
+        java = starter.prepared.distribution.java
+        distribution = ToolDistribution(cache, java, starter.kafka_version)
+        with side_by_side.Bar() as bar:
+            Tools(distribution).prepare(bar)
         with labs.locked():
             lab = labs.start(starter, 1, None, keep_data=False)
         try:
-            yield lab.attached(starter).bootstrap, cache
+            yield lab.attached(starter).bootstrap, distribution
         finally:
             with labs.locked():
                 labs.stop(lab, starter)
@@ -75,16 +78,12 @@ def main() -> int:
     rounds = side_by_side.SMOKE_ROUNDS if options.smoke else options.rounds
     console = Console()
     backend = side_by_side.embedded()
-    java, version = backend.prepared.distribution.java, backend.kafka_version
-    distribution = ToolDistribution(backend.cache, java, version)
-    with side_by_side.Bar() as bar:
-        Tools(distribution).prepare(bar)
     ours = [str(Path(sys.executable).with_name("kafkalab")), "kafka-topics", "--list"]
-    with lab_of(backend) as (bootstrap, cache):
+    with lab_of(backend) as (bootstrap, distribution):
         arguments = ("--bootstrap-server", bootstrap, "--list")
-        topics = main_of("kafka-topics", version)
+        topics = main_of("kafka-topics", distribution.version)
         stock = distribution.command(topics, *arguments, flags=STOCK_FLAGS)
-        environment = {**os.environ, "KAFKALAB_CACHE": str(cache)}
+        environment = {**os.environ, "KAFKALAB_CACHE": str(distribution.cache)}
         arms = {
             "stock": lambda: seconds_of(stock, environment),
             "ours": lambda: seconds_of(ours, environment),
