@@ -21,8 +21,9 @@ from screens import CTRL_C, Screen, screen
 from kafkalab.brokers import Termination
 from kafkalab.brokers.choose import backend_named, choose
 from kafkalab.brokers.errors import BrokerError, NotOurs
+from kafkalab.brokers.lab_state import MARK, STATE
 from kafkalab.brokers.ledger import Ledger
-from kafkalab.brokers.live import MARK, STATE, Labs
+from kafkalab.brokers.live import Labs
 from kafkalab.brokers.owner import Owner
 from kafkalab.brokers.processes import brokers_of
 from kafkalab.config import Settings

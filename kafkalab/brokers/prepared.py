@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -243,31 +244,8 @@ class Prepared:
             node.stop(Termination.ABRUPT)
         if self.distribution.java.has_aot_cache:
             steps.step("writing the AOT cache, which makes every start about 3 times faster")
-            self._write_aot_cache(node, recorded, aot_cache)
-
-    def _write_aot_cache(self, node: Node, recorded: Path, aot_cache: Path) -> None:
-        """Make the AOT cache of what a JVM recorded.
-
-        In a process of its own, with the run's folder on its command line: the JVM
-        could do it when it ends (`-XX:AOTCacheOutput`), but in a child that nobody
-        would know of if this process were killed.
-        """
-        flags = [
-            *LEAN_FLAGS,
-            "-Xlog:disable",
-            "-XX:AOTMode=create",
-            f"-XX:AOTConfiguration={recorded}",
-            f"-XX:AOTCache={aot_cache}",
-        ]
-        node.spawn(self.distribution.command("kafka.Kafka", str(node.properties_file), flags=flags))
-        try:
-            wait_until(lambda: not node.is_running(), limit=AOT_LIMIT, what="the AOT cache")
-        except Expired as error:
-            raise _no_aot_cache(node, "a machine under heavy load") from error
-        finally:
-            node.stop(Termination.ABRUPT)
-        if not aot_cache.exists():
-            raise _no_aot_cache(node, "too little disk space or memory")
+            main = ("kafka.Kafka", str(node.properties_file))
+            write_aot_cache(self.distribution, node, main, LEAN_FLAGS, recorded, aot_cache)
 
     def _measure_start(self, node: Node, aot_cache: Path) -> float:
         flags = [*LEAN_FLAGS, *self._flags_with(aot_cache, node.home / "aot.log")]
@@ -282,6 +260,49 @@ def endpoint_of(node: Node) -> Endpoint:
     """How a node that runs as a process of this machine is reached."""
     controller = f"127.0.0.1:{node.controller_port}"
     return Endpoint(node.node_id, node.address, node.address, controller, controller)
+
+
+def write_aot_cache(
+    distribution: Distribution,
+    node: Node,
+    main: Sequence[str],
+    flags: Sequence[str],
+    recorded: Path,
+    aot_cache: Path,
+) -> None:
+    """Make the AOT cache of what a JVM recorded.
+
+    In a process of its own, with the run's folder on its command line: the JVM
+    could do it when it ends (`-XX:AOTCacheOutput`), but in a child that nobody
+    would know of if this process were killed.
+
+    Args:
+        distribution: whose jars were recorded.
+        node: runs the JVM.
+        main: the class that was recorded, and its arguments.
+        flags: of the JVM that was recorded.
+        recorded: what it recorded.
+        aot_cache: where the cache goes.
+
+    Raises:
+        PreparationFailed: it was not made.
+    """
+    flags = [
+        *flags,
+        "-Xlog:disable",
+        "-XX:AOTMode=create",
+        f"-XX:AOTConfiguration={recorded}",
+        f"-XX:AOTCache={aot_cache}",
+    ]
+    node.spawn(distribution.command(*main, flags=flags))
+    try:
+        wait_until(lambda: not node.is_running(), limit=AOT_LIMIT, what="the AOT cache")
+    except Expired as error:
+        raise _no_aot_cache(node, "a machine under heavy load") from error
+    finally:
+        node.stop(Termination.ABRUPT)
+    if not aot_cache.exists():
+        raise _no_aot_cache(node, "too little disk space or memory")
 
 
 def _no_aot_cache(node: Node, suspect: str) -> PreparationFailed:

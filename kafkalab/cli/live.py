@@ -16,8 +16,9 @@ from kafkalab.brokers.choose import backend_named, choose_starter, starter_of
 from kafkalab.brokers.container import ContainerBackend
 from kafkalab.brokers.embedded import EmbeddedBackend
 from kafkalab.brokers.errors import PortTaken
+from kafkalab.brokers.lab_state import LiveLab
 from kafkalab.brokers.ledger import Ledger
-from kafkalab.brokers.live import Labs, LiveLab, Starter
+from kafkalab.brokers.live import Labs, Starter
 from kafkalab.brokers.ports import is_free
 from kafkalab.brokers.properties import CLUSTER_ID
 from kafkalab.cli import output

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Annotated, NamedTuple
 
 import typer
+from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
@@ -35,12 +36,18 @@ SHOWN = 5
 class Bar:
     """A progress bar for what is fetched, and a line for each step."""
 
-    def __init__(self) -> None:
+    def __init__(self, console: Console | None = None) -> None:
+        """A bar that begins with the first thing that is fetched.
+
+        Args:
+            console: where it is shown; None: on stdout.
+        """
         self._progress = Progress(
             TextColumn("  "),
             BarColumn(),
             DownloadColumn(),
             TimeRemainingColumn(),
+            console=console,
         )
         self._task = self._progress.add_task("fetch", visible=False)
 
