@@ -40,6 +40,7 @@ COMMANDS = {
     "produce": (LAB, "produce.produce"),
     "distribution": (LAB, "consume.distribution"),
     "consume": (LAB, "consume.consume"),
+    "group": (LAB, "group.app"),
     "lag": (LAB, "lag.lag"),
     "explain": (LAB, "explain.explain"),
     "deliver": (LAB, "deliver.deliver"),
