@@ -23,6 +23,7 @@ from kafkalab.cli import (
     project,
     setup,
     stuck,
+    tools,
     watch,
 )
 from kafkalab.cli.options import EITHER_NAME, WrongValue
@@ -33,6 +34,7 @@ from kafkalab.readable import readable
 
 app = typer.Typer(
     help="Apache Kafka's behaviour as executable facts.",
+    epilog=tools.HELP,
     context_settings=EITHER_NAME,
     no_args_is_help=True,
     add_completion=False,
