@@ -208,7 +208,8 @@ class Tools:
         self.distribution = distribution
         ingredients = [
             distribution.java.build,
-            distribution.classpath,
+            # By their names: the JVM takes the cache wherever the jars lie (JDK-8279366).
+            [jar.file_name for jar in distribution.jars],
             [jar.sha256 for jar in distribution.jars],
             RECORDED_WITH,
             kind_of_cpu(),

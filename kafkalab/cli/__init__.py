@@ -12,7 +12,7 @@ import typer
 
 from kafkalab import __version__
 from kafkalab.brokers.errors import BrokerError
-from kafkalab.cli import output
+from kafkalab.cli import output, tools
 from kafkalab.cli.options import EITHER_NAME
 from kafkalab.config import BadInput
 from kafkalab.readable import readable
@@ -60,6 +60,7 @@ def command_line(arguments: Sequence[str] = ()) -> typer.Typer:
     """
     app = typer.Typer(
         help="Apache Kafka's behaviour as executable facts.",
+        epilog=tools.HELP,
         context_settings=EITHER_NAME,
         no_args_is_help=True,
         pretty_exceptions_enable=False,
