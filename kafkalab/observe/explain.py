@@ -253,9 +253,10 @@ def stands_still(looks: Sequence[Look]) -> Iterator[Finding]:
     ]
     if not still:
         return
-    others = sum(_moved(looks, place) > 0 for place in _places(looks))
+    places = set(_places(looks)) - {each.place for each in still}
+    others = sum(_moved(looks, place) > 0 for place in places)
     whose = sorted({_name(owners[each.place]) for each in still})
-    beside = f" The commits of {others} others moved." if others else ""
+    beside = f" The commits of {_count(others, 'other partition')} moved." if others else ""
     lag = sum(each.lag or 0 for each in still)
     yield Finding(
         "stands-still",
