@@ -98,7 +98,8 @@ def explain(looks: Sequence[Look]) -> Explanation:
     untold = tuple(_untold(looks, seconds))
     is_enough = seconds >= STILL and not _is_silent(looks[-1])
     verdict = FOUND if findings else HEALTHY if is_enough else UNTOLD
-    return Explanation(verdict, seconds, len(looks), findings, tuple(_saw(looks)), untold)
+    saw = tuple(_saw(looks, is_well=verdict == HEALTHY))
+    return Explanation(verdict, seconds, len(looks), findings, saw, untold)
 
 
 # What is found
@@ -252,9 +253,10 @@ def stands_still(looks: Sequence[Look]) -> Iterator[Finding]:
     ]
     if not still:
         return
-    others = sum(_moved(looks, place) > 0 for place in _places(looks))
+    places = set(_places(looks)) - {each.place for each in still}
+    others = sum(_moved(looks, place) > 0 for place in places)
     whose = sorted({_name(owners[each.place]) for each in still})
-    beside = f" The commits of {others} others moved." if others else ""
+    beside = f" The commits of {_count(others, 'other partition')} moved." if others else ""
     lag = sum(each.lag or 0 for each in still)
     yield Finding(
         "stands-still",
@@ -410,14 +412,19 @@ CHECKS: tuple[Check, ...] = (
 # What is well, and what is not told
 
 
-def _saw(looks: Sequence[Look]) -> Iterator[str]:
+def _saw(looks: Sequence[Look], *, is_well: bool) -> Iterator[str]:
     last = looks[-1]
     written = sum(_grown(looks, place) for place in _places(looks))
     read = sum(max(0, _moved(looks, place)) for place in _places(looks))
-    yield f"{_count(len(last.members), 'member')} had {_partitions(len(last.partitions))} to read."
-    yield f"{_offsets(written)} were written, and commits went on by {read}."
-    lag = "unknown" if last.lag is None else _offsets(last.lag)
-    yield f"The lag is {lag} now, of which transaction markers are a part."
+    members, partitions = _count(len(last.members), "member"), _partitions(len(last.partitions))
+    yield f"{members}, {partitions}: {written} offsets written, {read} committed."
+    lag = "unknown" if last.lag is None else str(last.lag)
+    yield f"The lag is {lag} now, in offsets: transaction markers have offsets, too."
+    if is_well:
+        yield (
+            "The members stayed, each partition has an owner, and none stands still or is hot; "
+            "no commit went back or lies outside the log; no open transaction holds readers back."
+        )
 
 
 def _untold(looks: Sequence[Look], seconds: float) -> Iterator[str]:
