@@ -66,7 +66,9 @@ def test_the_tour_of_readme_does_what_it_says(tmp_path: Path) -> None:
     """Each command of it, in its order, on a lab that `up` has started."""
     page = (ROOT / "README.md").read_text("utf-8")
     tour = page[page.index("## A Kafka that stays") : page.index("## Which Kafka")]
-    commands = [each.split("  #")[0] for each in re.findall(r"^\$ (.+)$", tour, re.MULTILINE)]
+    commands = [
+        each.split("  #")[0].strip() for each in re.findall(r"^\$ (.+)$", tour, re.MULTILINE)
+    ]
     commands.sort(key="kafkalab down".__eq__)
     assert len(commands) == 13, "each is looked for below"
     place = Place(tmp_path)
@@ -76,7 +78,7 @@ def test_the_tour_of_readme_does_what_it_says(tmp_path: Path) -> None:
             words = shlex.join(KAFKALAB)
             done = place.run("bash", "-c", re.sub(r"\bkafkalab\b", words, command, count=1))
             assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
-            said[command.strip()] = done.stdout
+            said[command] = done.stdout
     finally:
         place.run(*KAFKALAB, "down")
     printed = list(said.values())
@@ -257,7 +259,8 @@ def test_lines_are_sent_as_they_come(here: Site) -> None:
         stdout=subprocess.PIPE,
         text=True,
     ) as process:
-        assert process.stdin is not None and process.stdout is not None
+        assert process.stdin is not None
+        assert process.stdout is not None
         for number in range(2):
             process.stdin.write(f"{number}\n")
             process.stdin.flush()
@@ -321,6 +324,8 @@ def test_an_aborted_record_is_shown_when_asked_for(here: Site) -> None:
     init_transactions(producer)
     producer.begin_transaction()
     producer.produce(topic, b"taken back")
+    # Else it would be taken back before it was sent.
+    producer.flush(LIMIT)
     end_transaction(producer, ends_well=False)
     here.write(topic, [b"stays"])
 
@@ -583,9 +588,10 @@ def test_a_broker_that_goes_is_one_line(fragile: Site, command: tuple[str, ...])
     name, *rest = command
     count = [] if name == "consume" else ["--count", "1000", "--show"]
     with fragile.started(name, topic, *rest, *count) as process:
-        assert process.stdout is not None and process.stderr is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
         process.stdout.readline()
-        fragile.broker.kill(fragile.broker.node_ids[0], Termination.CRASH)
+        fragile.broker.kill(fragile.broker.node_ids[0], Termination.ABRUPT)
         try:
             assert process.wait(LIMIT) == 1
         except BaseException:

@@ -125,7 +125,8 @@ def note(text: str) -> None:
 
 def has_colours() -> bool:
     """Whether the terminal shows colours, and nobody has asked for none."""
-    return _console().color_system is not None
+    console = _console()
+    return console.color_system is not None and not console.no_color
 
 
 def ask(prompt: str) -> str:

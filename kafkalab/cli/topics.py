@@ -37,8 +37,9 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
-# Of letters, digits, dots, underscores and hyphens, 249 at most (Topic.validate of Kafka).
-LEGAL_NAME = re.compile(r"[A-Za-z0-9._-]{1,249}")
+# Of letters, digits, dots, underscores and hyphens, 249 at most, and neither of the two that mean
+# a folder (Topic.validate of Kafka).
+LEGAL_NAME = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}")
 
 Names = Annotated[list[str], typer.Argument(help="Names of topics.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="As JSON.")]
@@ -287,9 +288,11 @@ def _definition(name: str, table: Any) -> TopicDefinition:
         raise ValueError(f"{name} is no table: [{name}] begins one")
     if strange := table.keys() - {"partitions", "replicas", "settings"}:
         raise ValueError(f"[{name}] has {', '.join(sorted(strange))}: nobody knows what that is")
-    settings = {key: _text(value) for key, value in dict(table.get("settings", {})).items()}
-    given = {**table, "name": name, "settings": settings}
-    definition = msgspec.convert(given, TopicDefinition)
+    settings = table.get("settings", {})
+    if not isinstance(settings, Mapping):
+        raise ValueError(f"[{name}] has settings that are no table: [{name}.settings] begins one")
+    written = {key: _text(value) for key, value in settings.items()}
+    definition = msgspec.convert({**table, "name": name, "settings": written}, TopicDefinition)
     if definition.partitions < 1 or definition.replicas < 1:
         raise ValueError(f"[{name}] has no partitions, or no replicas: 1 is the least")
     return definition
