@@ -123,8 +123,8 @@ def told_in_one_line() -> Iterator[None]:
             f"There is no consumer group {named(str(error))}.",
             suspect="another name, a group that never joined or committed, or one whose offsets "
             "have expired.",
-            remedy="start a member of it, or name another: Kafka's own kafka-consumer-groups "
-            "with --list shows those that there are.",
+            remedy="start a member of it, or name another: `kafkalab kafka-consumer-groups --list` "
+            "shows those that there are.",
         ) from error
     except LagUnknown as error:
         raise ClusterRefuses(

@@ -241,7 +241,10 @@ class Onlooker:
         return tuple(standings)
 
     def _read(self, standings: Iterable[Standing]) -> dict[Place, float | None]:
-        """The time of the first record that is left; partitions that are late are left out."""
+        """The time of the first record that is left, and None where the log ends without one.
+
+        A partition is left out that is late, or may not be read.
+        """
         wanted = {
             each.place: max(each.committed, each.start or 0)
             for each in standings
@@ -270,9 +273,12 @@ class Onlooker:
                     if wanted.pop(place, None) is None:
                         continue
                     done.append(TopicPartition(*place))
+                    error = message.error()
                     kind, milliseconds = message.timestamp()
-                    is_dated = message.error() is None and kind != TIMESTAMP_NOT_AVAILABLE
-                    found[place] = milliseconds / 1000 if is_dated else None
+                    if error is None and kind != TIMESTAMP_NOT_AVAILABLE:
+                        found[place] = milliseconds / 1000
+                    elif error is not None and error.code() == KafkaError._PARTITION_EOF:
+                        found[place] = None
                 if done:
                     reader.pause(done)
         return found
