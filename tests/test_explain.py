@@ -6,6 +6,7 @@ import ast
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import threading
@@ -756,12 +757,14 @@ def named_findings() -> list[tuple[str, str]]:
     return found
 
 
-def test_each_slug_that_is_named_is_a_fact() -> None:
-    """In the field for it, and in the words of what to look at next."""
+def test_each_slug_that_is_named_is_a_fact(repository: Path) -> None:
+    """In the field for it, in the words of what to look at next, and in the docs."""
     known = load(None).stated_facts
 
     assert {slug for _, slug in named_findings()} <= known.keys()
     assert {"static-membership", "nobody-checks-ownership"} <= known.keys()
+    page = (repository / "docs" / "groups.md").read_text("utf-8")
+    assert {slug for _, slug in named_findings()} <= set(re.findall("`([a-z0-9-]+)`", page))
 
 
 def test_each_finding_is_made_on_a_real_broker() -> None:

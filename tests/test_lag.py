@@ -26,6 +26,7 @@ from confluent_kafka.admin import (
 from group_site import KAFKALAB, LIMIT, Site, site
 from screens import CTRL_C, screen
 from secured_cluster import LAB, LAB_PREFIX, NO_GROUP, SecuredCluster, secured_cluster
+from test_live import Place
 
 from kafkalab.observe.group_looks import Look, Onlooker, Standing, rates
 from kafkalab.observe.groups import COOPERATIVE, KIP_848, generation_of
@@ -362,6 +363,24 @@ def test_the_group_notices_nothing(here: Site) -> None:
 
         assert member.do(generation_of) == generation
         assert group.wait_for_stable() == before
+
+
+def test_the_lab_that_is_up_is_looked_at(tmp_path: Path) -> None:
+    """Nothing names it; when it is down that is told."""
+    place = Place(tmp_path)
+    try:
+        place.up()
+        with contextlib.closing(Consumer({**place.client, "group.id": "shop"})) as consumer:
+            consumer.commit(offsets=[TopicPartition("orders", 0, 0)], asynchronous=False)
+
+        (row, *_) = json.loads(place.kafkalab("lag", "shop", "--json"))["partitions"]
+
+        assert (row["topic"], row["committed"]) == ("orders", 0)
+        assert "shop at" in place.kafkalab("explain", "shop", "--for=1", "--every=0.2")
+    finally:
+        place.close()
+    for command in ("lag", "explain"):
+        assert "No lab is up" in place.refused(command, "shop")
 
 
 @pytest.fixture(scope="module")
