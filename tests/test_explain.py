@@ -295,7 +295,7 @@ def test_a_commit_that_goes_back(here: Site) -> None:
             commit(member, topic, 9)
             seen = running.explained()
 
-    assert f"{topic}[0] from 9 to 4" in seen.says("goes-back")
+    assert f"went back in {topic}[0]: from 9 to 4." in seen.says("goes-back")
 
 
 def commit(member: Member, topic: str, offset: int) -> None:
@@ -397,7 +397,8 @@ def test_an_open_transaction_that_holds_readers_back(here: Site) -> None:
     assert soon.kinds == set()
     assert soon.cannot_tell("transaction that is open now")
     said = seen.says("held-back")
-    assert f"came to 0 in {topic}[0], and the log ends at 1" in said
+    assert f"back in {topic}[0]: for" in said
+    assert "came to 0, and the log ends at 1" in said
 
 
 def test_an_empty_group(here: Site) -> None:

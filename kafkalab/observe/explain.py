@@ -7,7 +7,7 @@ them it says, and does not guess.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -348,8 +348,8 @@ def goes_back(looks: Looks) -> Iterator[Finding]:
         was_at, now_at = back[place]
         yield Finding(
             "goes-back",
-            f"The commit went back in {_named(back)}: in {_named([place])} from {was_at} to "
-            f"{now_at}. What is between is read again after the next start.",
+            f"The commit went back in {_named(back)}: {_at(place, back)}from {was_at} to {now_at}. "
+            "What is between is read again after the next start.",
             "commits-can-go-back",
             "Whether somebody reset it; else who commits out of order: threads, or a member "
             "that commits a partition of another's (nobody-checks-ownership).",
@@ -368,22 +368,22 @@ def outside(looks: Looks) -> Iterator[Finding]:
     before = [each for each in looks[-1].partitions if each.is_before_the_log]
     behind = [each for each in looks[-1].partitions if each.is_behind_the_log]
     if before:
-        first = before[0]
+        first, places = before[0], [each.place for each in before]
         yield Finding(
             "before-the-log",
-            f"The commit is before the log's start in {_named(each.place for each in before)}: in "
-            f"{_named([first.place])} it is {first.committed}, and the log starts at "
-            f"{first.start}. Records were deleted that the group had not read.",
+            f"The commit is before the log's start in {_named(places)}: {_at(first.place, places)}"
+            f"it is {first.committed}, and the log starts at {first.start}. Records were deleted "
+            "that the group had not read.",
             "commit-outside-the-log-resets",
             "retention.ms and retention.bytes of the topic, against the lag; auto.offset.reset "
             "decides where the group goes on.",
         )
     if behind:
-        first = behind[0]
+        first, places = behind[0], [each.place for each in behind]
         yield Finding(
             "behind-the-log",
-            f"The commit is behind the log's end in {_named(each.place for each in behind)}: in "
-            f"{_named([first.place])} it is {first.committed}, and the log ends at {first.high}.",
+            f"The commit is behind the log's end in {_named(places)}: {_at(first.place, places)}"
+            f"it is {first.committed}, and the log ends at {first.high}.",
             "commit-outside-the-log-resets",
             "Whether the topic was made anew or lost records, or somebody set the offset; "
             "auto.offset.reset decides where the group goes on.",
@@ -394,13 +394,13 @@ def held_back(looks: Looks) -> Iterator[Finding]:
     """An open transaction keeps readers of committed records from what follows it."""
     held = [each for each in looks[-1].partitions if _open_for(looks, each.place) >= OPEN]
     if held:
-        first = held[0]
+        first, places = held[0], [each.place for each in held]
         took = _open_for(looks, first.place)
         yield Finding(
             "held-back",
-            f"An open transaction holds readers back in {_named(each.place for each in held)}: for "
-            f"{took:.0f} s readers of committed records came to {first.end} in "
-            f"{_named([first.place])}, and the log ends at {first.high}.",
+            f"An open transaction holds readers back in {_named(places)}: for {took:.0f} s "
+            f"{_at(first.place, places)}readers of committed records came to {first.end}, and "
+            f"the log ends at {first.high}.",
             "open-transaction-holds-back",
             "Which producer it is: kafkalab kafka-transactions list. Its transaction.timeout.ms "
             "ends the transaction, by default after a minute.",
@@ -446,7 +446,7 @@ def _untold(looks: Looks, seconds: float) -> Iterator[str]:
     last = looks[-1]
     if _is_silent(last):
         yield "What the lag is: a partition's leader, or the group's commits, did not answer."
-    if seconds < STILL:
+    if seconds < STILL and last.members:
         yield (
             f"Whether a partition stands still: members commit every 5 s by default, and it was "
             f"looked at for {seconds:.1f} s. --for {2 * STILL:.0f} is enough."
@@ -619,6 +619,11 @@ def _name(member: SeenMember) -> str:
 
 def _named(places: Iterable[Place]) -> str:
     return _listed([f"{topic}[{partition}]" for topic, partition in sorted(places)])
+
+
+def _at(place: Place, named: Sized) -> str:
+    """Which of the partitions that were named is meant; nothing where there is only one."""
+    return f"in {_named([place])} " if len(named) > 1 else ""
 
 
 def _listed(words: Sequence[str]) -> str:
