@@ -33,6 +33,8 @@ from kafkalab.waiting import wait_until
 
 # Seconds of sampling that show what needs no time, and that show whether something stands still.
 SHORT, LONG = "3", "13"
+# Until Ctrl-C.
+ENDLESS = "600"
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +89,13 @@ class Running:
         """What it tells at its end."""
         out, err = self.process.communicate(timeout=LIMIT)
         assert self.process.returncode == 0, err
+        return Explained(out)
+
+    def interrupted(self) -> Explained:
+        """What it tells when it is ended by Ctrl-C, as whoever has seen enough does."""
+        self.process.send_signal(signal.SIGINT)
+        out, err = self.process.communicate(timeout=LIMIT)
+        assert self.process.returncode == 130, err
         return Explained(out)
 
     def _count(self) -> int:
@@ -213,14 +222,14 @@ def test_a_member_that_comes_and_goes(here: Site) -> None:
     topic = here.topic(2)
     with (
         working(here, topic, 2, 2) as (group, members),
-        explaining(here, group.id, "8") as running,
+        explaining(here, group.id, ENDLESS) as running,
     ):
         for _ in range(2):
             with group.bounce(members[1]):
                 running.has_looked(2)
             group.wait_for_stable()
             running.has_looked(2)
-        seen = running.explained()
+        seen = running.interrupted()
 
     said = seen.says("comes-and-goes")
     assert f"{members[1].name}@127.0.0.1 comes and goes: it came twice and went twice" in said
@@ -232,13 +241,13 @@ def test_members_that_came_and_that_went(here: Site) -> None:
     topic = here.topic(2)
     with (
         working(here, topic, 2, 2) as (group, members),
-        explaining(here, group.id, "5") as running,
+        explaining(here, group.id, ENDLESS) as running,
     ):
         group.remove(members[0])
         new = group.add()
         group.wait_for_stable()
         running.has_looked(2)
-        seen = running.explained()
+        seen = running.interrupted()
 
     assert f"{members[0].name}@" in seen.says("left")
     assert f"{new.name}@" in seen.says("joined")
@@ -288,12 +297,13 @@ def test_a_commit_that_goes_back(here: Site) -> None:
         member = group.add()
         group.wait_for_stable()
         commit(member, topic, 9)
-        with explaining(here, group.id, SHORT) as running:
-            running.has_looked(1)
+        with explaining(here, group.id, ENDLESS) as running:
+            # One may have been under way before.
+            running.has_looked(2)
             commit(member, topic, 4)
-            running.has_looked(1)
+            running.has_looked(2)
             commit(member, topic, 9)
-            seen = running.explained()
+            seen = running.interrupted()
 
     assert f"went back in {topic}[0]: from 9 to 4." in seen.says("goes-back")
 
@@ -415,9 +425,10 @@ def test_a_group_without_members_that_commits(here: Site) -> None:
     topic, group = here.topic(), here.name("group")
     here.write(topic, [b"x"] * 9)
     here.commit(group, {(topic, 0): 1})
-    with explaining(here, group, SHORT) as running:
+    with explaining(here, group, ENDLESS) as running:
         here.commit(group, {(topic, 0): 9})
-        seen = running.explained()
+        running.has_looked(3)
+        seen = running.interrupted()
 
     assert seen.kinds == {"no-member"}, seen.told
 
