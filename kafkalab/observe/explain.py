@@ -72,10 +72,7 @@ class Explanation:
     """All that the looks show."""
 
     verdict: str
-    """# Characters of a client's name: it may have any number.
-LONGEST_NAME = 60
-
-HEALTHY, FOUND, or UNTOLD"""
+    """HEALTHY, FOUND, or UNTOLD"""
     seconds: float
     """from the first look to the last"""
     looks: int
