@@ -740,6 +740,26 @@ def test_a_static_member_that_restarts_is_no_change() -> None:
     assert explain(looks).verdict == HEALTHY
 
 
+def test_transactions_one_after_the_other_hold_nobody_back() -> None:
+    """One is open at each look, and it is never the same."""
+    told = explain(
+        row(lambda at: Standing("t", 0, 0, int(at), int(at) + 5, int(at), 0), seconds=20)
+    )
+
+    assert (told.verdict, kinds(told)) == (HEALTHY, [])
+
+
+def test_a_group_in_a_rebalance_is_not_called_healthy() -> None:
+    """Who owns what is not known then."""
+    looks = row(lambda at: stood(0, int(at), int(at)))
+    looks[-1] = msgspec.structs.replace(looks[-1], state="PREPARING_REBALANCING")
+
+    told = explain(looks)
+
+    assert (told.verdict, kinds(told)) == (UNTOLD, [])
+    assert any("preparing rebalancing" in each for each in told.cannot_tell)
+
+
 def test_a_log_that_nobody_tells_of_is_not_healthy() -> None:
     silent = Standing("t", 0, None, None, None, 5, None)
 

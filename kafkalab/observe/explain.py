@@ -51,6 +51,9 @@ NAMED = 5
 # Characters of a client's name: it may have any number.
 LONGEST_NAME = 60
 
+# States of a group that is in no rebalance.
+SETTLED = ("STABLE", "EMPTY")
+
 HEALTHY, FOUND, UNTOLD = "healthy", "found", "cannot tell"
 
 
@@ -108,7 +111,7 @@ def explain(given: Iterable[Look]) -> Explanation:
         return Explanation(UNTOLD, seconds, len(looks), (), (), (_too_few(len(looks)),))
     findings = tuple(found for check in CHECKS for found in check(looks))
     untold = tuple(_untold(looks, seconds))
-    is_enough = seconds >= STILL and not _is_silent(looks[-1])
+    is_enough = seconds >= STILL and looks[-1].state in SETTLED and not _is_silent(looks[-1])
     verdict = FOUND if findings else HEALTHY if is_enough else UNTOLD
     saw = tuple(_saw(looks, is_well=verdict == HEALTHY))
     return Explanation(verdict, seconds, len(looks), findings, saw, untold)
@@ -176,7 +179,7 @@ def members_change(looks: Looks) -> Iterator[Finding]:
 
 def unsettled(looks: Looks) -> Iterator[Finding]:
     """A rebalance does not come to its end."""
-    run = _last_run(looks, lambda look: look.state not in ("STABLE", "EMPTY"))
+    run = _last_run(looks, lambda look: look.state not in SETTLED)
     if run and (took := run[-1].time - run[0].time) >= UNSETTLED:
         yield Finding(
             "unsettled",
@@ -443,6 +446,8 @@ def _untold(looks: Looks, seconds: float) -> Iterator[str]:
     last = looks[-1]
     if _is_silent(last):
         yield "What the lag is: a partition's leader, or the group's commits, did not answer."
+    if last.state not in SETTLED:
+        yield f"Who owns what: at the last look the group was {_words(last.state)}."
     if seconds < STILL and last.members:
         yield (
             f"Whether a partition stands still: members commit every 5 s by default, and it was "
