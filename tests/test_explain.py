@@ -6,6 +6,7 @@ import ast
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import threading
@@ -32,6 +33,8 @@ from kafkalab.waiting import wait_until
 
 # Seconds of sampling that show what needs no time, and that show whether something stands still.
 SHORT, LONG = "3", "13"
+# Until Ctrl-C.
+ENDLESS = "600"
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +89,13 @@ class Running:
         """What it tells at its end."""
         out, err = self.process.communicate(timeout=LIMIT)
         assert self.process.returncode == 0, err
+        return Explained(out)
+
+    def interrupted(self) -> Explained:
+        """What it tells when it is ended by Ctrl-C, as whoever has seen enough does."""
+        self.process.send_signal(signal.SIGINT)
+        out, err = self.process.communicate(timeout=LIMIT)
+        assert self.process.returncode == 130, err
         return Explained(out)
 
     def _count(self) -> int:
@@ -212,14 +222,14 @@ def test_a_member_that_comes_and_goes(here: Site) -> None:
     topic = here.topic(2)
     with (
         working(here, topic, 2, 2) as (group, members),
-        explaining(here, group.id, "8") as running,
+        explaining(here, group.id, ENDLESS) as running,
     ):
         for _ in range(2):
             with group.bounce(members[1]):
                 running.has_looked(2)
             group.wait_for_stable()
             running.has_looked(2)
-        seen = running.explained()
+        seen = running.interrupted()
 
     said = seen.says("comes-and-goes")
     assert f"{members[1].name}@127.0.0.1 comes and goes: it came twice and went twice" in said
@@ -231,13 +241,13 @@ def test_members_that_came_and_that_went(here: Site) -> None:
     topic = here.topic(2)
     with (
         working(here, topic, 2, 2) as (group, members),
-        explaining(here, group.id, "5") as running,
+        explaining(here, group.id, ENDLESS) as running,
     ):
         group.remove(members[0])
         new = group.add()
         group.wait_for_stable()
         running.has_looked(2)
-        seen = running.explained()
+        seen = running.interrupted()
 
     assert f"{members[0].name}@" in seen.says("left")
     assert f"{new.name}@" in seen.says("joined")
@@ -287,14 +297,15 @@ def test_a_commit_that_goes_back(here: Site) -> None:
         member = group.add()
         group.wait_for_stable()
         commit(member, topic, 9)
-        with explaining(here, group.id, SHORT) as running:
-            running.has_looked(1)
+        with explaining(here, group.id, ENDLESS) as running:
+            # One may have been under way before.
+            running.has_looked(2)
             commit(member, topic, 4)
-            running.has_looked(1)
+            running.has_looked(2)
             commit(member, topic, 9)
-            seen = running.explained()
+            seen = running.interrupted()
 
-    assert f"{topic}[0] from 9 to 4" in seen.says("goes-back")
+    assert f"went back in {topic}[0]: from 9 to 4." in seen.says("goes-back")
 
 
 def commit(member: Member, topic: str, offset: int) -> None:
@@ -396,7 +407,8 @@ def test_an_open_transaction_that_holds_readers_back(here: Site) -> None:
     assert soon.kinds == set()
     assert soon.cannot_tell("transaction that is open now")
     said = seen.says("held-back")
-    assert f"came to 0 in {topic}[0], and the log ends at 1" in said
+    assert f"back in {topic}[0]: for" in said
+    assert "came to 0, and the log ends at 1" in said
 
 
 def test_an_empty_group(here: Site) -> None:
@@ -413,9 +425,10 @@ def test_a_group_without_members_that_commits(here: Site) -> None:
     topic, group = here.topic(), here.name("group")
     here.write(topic, [b"x"] * 9)
     here.commit(group, {(topic, 0): 1})
-    with explaining(here, group, SHORT) as running:
+    with explaining(here, group, ENDLESS) as running:
         here.commit(group, {(topic, 0): 9})
-        seen = running.explained()
+        running.has_looked(3)
+        seen = running.interrupted()
 
     assert seen.kinds == {"no-member"}, seen.told
 
@@ -727,6 +740,26 @@ def test_a_static_member_that_restarts_is_no_change() -> None:
     assert explain(looks).verdict == HEALTHY
 
 
+def test_transactions_one_after_the_other_hold_nobody_back() -> None:
+    """One is open at each look, and it is never the same."""
+    told = explain(
+        row(lambda at: Standing("t", 0, 0, int(at), int(at) + 5, int(at), 0), seconds=20)
+    )
+
+    assert (told.verdict, kinds(told)) == (HEALTHY, [])
+
+
+def test_a_group_in_a_rebalance_is_not_called_healthy() -> None:
+    """Who owns what is not known then."""
+    looks = row(lambda at: stood(0, int(at), int(at)))
+    looks[-1] = msgspec.structs.replace(looks[-1], state="PREPARING_REBALANCING")
+
+    told = explain(looks)
+
+    assert (told.verdict, kinds(told)) == (UNTOLD, [])
+    assert any("preparing rebalancing" in each for each in told.cannot_tell)
+
+
 def test_a_log_that_nobody_tells_of_is_not_healthy() -> None:
     silent = Standing("t", 0, None, None, None, 5, None)
 
@@ -756,12 +789,14 @@ def named_findings() -> list[tuple[str, str]]:
     return found
 
 
-def test_each_slug_that_is_named_is_a_fact() -> None:
-    """In the field for it, and in the words of what to look at next."""
+def test_each_slug_that_is_named_is_a_fact(repository: Path) -> None:
+    """In the field for it, in the words of what to look at next, and in the docs."""
     known = load(None).stated_facts
 
     assert {slug for _, slug in named_findings()} <= known.keys()
     assert {"static-membership", "nobody-checks-ownership"} <= known.keys()
+    page = (repository / "docs" / "groups.md").read_text("utf-8")
+    assert {slug for _, slug in named_findings()} <= set(re.findall("`([a-z0-9-]+)`", page))
 
 
 def test_each_finding_is_made_on_a_real_broker() -> None:

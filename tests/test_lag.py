@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import signal
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from confluent_kafka import Producer, TopicPartition
+from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka.admin import (
+    AclBinding,
+    AclOperation,
+    AclPermissionType,
+    AdminClient,
+    NewTopic,
+    OffsetSpec,
+    ResourcePatternType,
+    ResourceType,
+)
 from group_site import KAFKALAB, LIMIT, Site, site
 from screens import CTRL_C, screen
+from secured_cluster import LAB, LAB_PREFIX, NO_GROUP, SecuredCluster, secured_cluster
+from test_live import Place
 
 from kafkalab.observe.group_looks import Look, Onlooker, Standing, rates
 from kafkalab.observe.groups import COOPERATIVE, KIP_848, generation_of
 from kafkalab.observe.records import Record, end_transaction, init_transactions
+from kafkalab.tasks.rebalance import log_offsets
 from kafkalab.waiting import wait_until
 
 # Seconds that the command may take on a group of 1,000 partitions, its start counted.
@@ -336,6 +351,19 @@ def test_a_thousand_partitions_are_told_soon(here: Site) -> None:
     assert min(took) < THOUSAND_LIMIT, took
 
 
+def test_no_question_waits_for_its_connection(here: Site) -> None:
+    """Of librdkafka's admin clients one of fifteen takes 3 s, if it is asked before it has one."""
+    topic, took = here.topic(3), []
+    # As the command asks, without what makes the clients of lessons quick.
+    config = {"bootstrap.servers": here.broker.bootstrap, "log_level": 0}
+    for _ in range(60):
+        began = time.monotonic()
+        log_offsets(config, [(topic, 0), (topic, 1), (topic, 2)], OffsetSpec.latest(), LIMIT)
+        took.append(time.monotonic() - began)
+
+    assert max(took) < 2, took
+
+
 def test_the_group_notices_nothing(here: Site) -> None:
     """No rebalance, no member more: inside a member the generation stays."""
     topic = here.topic(2)
@@ -350,6 +378,107 @@ def test_the_group_notices_nothing(here: Site) -> None:
 
         assert member.do(generation_of) == generation
         assert group.wait_for_stable() == before
+
+
+def test_the_lab_that_is_up_is_looked_at(tmp_path: Path) -> None:
+    """Nothing names it; when it is down that is told."""
+    place = Place(tmp_path)
+    try:
+        place.up()
+        with contextlib.closing(Consumer({**place.client, "group.id": "shop"})) as consumer:
+            consumer.commit(offsets=[TopicPartition("orders", 0, 0)], asynchronous=False)
+
+        (row, *_) = json.loads(place.kafkalab("lag", "shop", "--json"))["partitions"]
+
+        assert (row["topic"], row["committed"]) == ("orders", 0)
+        assert "shop at" in place.kafkalab("explain", "shop", "--for=1", "--every=0.2")
+    finally:
+        place.close()
+    for command in ("lag", "explain"):
+        assert "No lab is up" in place.refused(command, "shop")
+
+
+@pytest.fixture(scope="module")
+def secured() -> Iterator[SecuredCluster]:
+    """A cluster that lets in by SASL and TLS, and grants rights by name."""
+    with secured_cluster() as cluster:
+        yield cluster
+
+
+def committed_in_secured(secured: SecuredCluster, name: str) -> str:
+    """A group that has committed in the topic of its name, which has something left."""
+    admin, client = AdminClient(secured.administrator), secured.administrator
+    admin.create_topics([NewTopic(name, 1, 1)])[name].result(LIMIT)
+    producer = Producer(client)
+    producer.produce(name, b"x")
+    producer.flush(LIMIT)
+    with contextlib.closing(Consumer({**client, "group.id": name})) as consumer:
+        consumer.commit(offsets=[TopicPartition(name, 0, 0)], asynchronous=False)
+    return name
+
+
+def run_as(secured: SecuredCluster, user: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """A command that has ended, of a user of that cluster."""
+    return subprocess.run(
+        [*KAFKALAB, *arguments],
+        env={**os.environ, **secured.variables(user)},
+        capture_output=True,
+        text=True,
+        timeout=LIMIT,
+        check=False,
+    )
+
+
+def test_a_secured_cluster_is_looked_at(secured: SecuredCluster) -> None:
+    """With the properties file of a Java client, and by rights for names alone."""
+    group = committed_in_secured(secured, f"{LAB_PREFIX}mine")
+
+    done = run_as(secured, LAB, "lag", group, "--json")
+
+    assert done.returncode == 0, done.stderr
+    (row,) = json.loads(done.stdout)["partitions"]
+    assert (row["lag"], row["seconds"] is None) == (1, False)
+    assert run_as(secured, LAB, "explain", group, "--for=1", "--every=0.2").returncode == 0
+
+
+def test_who_may_not_see_the_group_is_told_in_one_line(secured: SecuredCluster) -> None:
+    group = committed_in_secured(secured, f"{LAB_PREFIX}not-yours")
+
+    for command in ("lag", "explain"):
+        done = run_as(secured, NO_GROUP, command, group)
+
+        assert (done.returncode, done.stdout) == (1, "")
+        (line,) = done.stderr.splitlines()
+        assert "GROUP_AUTHORIZATION_FAILED" in line
+
+
+def test_who_may_not_read_is_told_the_lag_without_its_age(secured: SecuredCluster) -> None:
+    """That a record is left is not said to be untrue: it was not seen."""
+    group = committed_in_secured(secured, f"{LAB_PREFIX}closed")
+    no_reading = AclBinding(
+        ResourceType.TOPIC,
+        group,
+        ResourcePatternType.LITERAL,
+        f"User:{LAB}",
+        "*",
+        AclOperation.READ,
+        AclPermissionType.DENY,
+    )
+    admin = AdminClient(secured.administrator)
+    admin.create_acls([no_reading])[no_reading].result(LIMIT)
+
+    def told() -> str:
+        done = run_as(secured, LAB, "lag", group)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    # What was forbidden holds at the broker a moment later.
+    wait_until(
+        told,
+        lambda printed: bool(re.search(r"0 +0 +1 +1 +\?\n", printed)),
+        limit=LIMIT,
+        what="an age that is not known",
+    )
 
 
 def look(time: float, *lags: int | None) -> Look:

@@ -30,6 +30,10 @@ from kafkalab.waiting import wait_until
 # Seconds between two looks: a member commits every 5 s where nobody says otherwise.
 EVERY = 1.0
 
+# Seconds for the first uncommitted records of all partitions. Of 1,000 partitions they are read
+# in 0.1; where batches are large, and so come one by one, those that are late are left out.
+AGE_LIMIT = 1.0
+
 # Seconds from which on a look is too old to say where the lag goes now: six commits of the clock.
 LATELY = 30.0
 
@@ -87,7 +91,7 @@ def lag(
                 _watch(onlooker, group, as_json=as_json)
             else:
                 show = _print_json if as_json else _print
-                show(group, [onlooker.look(reads=True)])
+                show(group, [onlooker.look(read_for=AGE_LIMIT)])
         except KeyboardInterrupt:
             raise typer.Exit(typed.ENDED_BY_CTRL_C) from None
 
@@ -97,7 +101,7 @@ def _watch(onlooker: Onlooker, group: str, *, as_json: bool) -> None:
     with output.redrawn() as redraw:
 
         def look() -> bool:
-            seen = onlooker.look(reads=True)
+            seen = onlooker.look(read_for=AGE_LIMIT)
             looks.append(seen)
             looks[:] = [each for each in looks if each.time >= seen.time - LATELY]
             if as_json:
@@ -123,8 +127,8 @@ def told_in_one_line() -> Iterator[None]:
             f"There is no consumer group {named(str(error))}.",
             suspect="another name, a group that never joined or committed, or one whose offsets "
             "have expired.",
-            remedy="start a member of it, or name another: Kafka's own kafka-consumer-groups "
-            "with --list shows those that there are.",
+            remedy="start a member of it, or name another: `kafkalab kafka-consumer-groups --list` "
+            "shows those that there are.",
         ) from error
     except LagUnknown as error:
         raise ClusterRefuses(

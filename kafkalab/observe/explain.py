@@ -7,8 +7,9 @@ them it says, and does not guess.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
 from kafkalab.contracts import Place
@@ -50,6 +51,9 @@ NAMED = 5
 # Characters of a client's name: it may have any number.
 LONGEST_NAME = 60
 
+# States of a group that is in no rebalance.
+SETTLED = ("STABLE", "EMPTY")
+
 HEALTHY, FOUND, UNTOLD = "healthy", "found", "cannot tell"
 
 
@@ -71,10 +75,7 @@ class Explanation:
     """All that the looks show."""
 
     verdict: str
-    """# Characters of a client's name: it may have any number.
-LONGEST_NAME = 60
-
-HEALTHY, FOUND, or UNTOLD"""
+    """HEALTHY, FOUND, or UNTOLD"""
     seconds: float
     """from the first look to the last"""
     looks: int
@@ -85,18 +86,32 @@ HEALTHY, FOUND, or UNTOLD"""
     """what these looks do not tell, in sentences, with what would"""
 
 
-def explain(looks: Sequence[Look]) -> Explanation:
-    """What the looks show.
+class Looks(tuple[Look, ...]):
+    """Looks at one group, in the order of time, also by partition."""
+
+    @cached_property
+    def by_place(self) -> Mapping[Place, Sequence[tuple[float, Standing]]]:
+        """For each partition when it was looked at, and where the group stood."""
+        found = defaultdict(list)
+        for look in self:
+            for each in look.partitions:
+                found[each.place].append((look.time, each))
+        return found
+
+
+def explain(given: Iterable[Look]) -> Explanation:
+    """What looks show.
 
     Args:
-        looks: at one group, in the order of time.
+        given: looks at one group, in the order of time.
     """
+    looks = Looks(given)
     seconds = looks[-1].time - looks[0].time if looks else 0.0
     if len(looks) < LEAST_LOOKS:
         return Explanation(UNTOLD, seconds, len(looks), (), (), (_too_few(len(looks)),))
     findings = tuple(found for check in CHECKS for found in check(looks))
     untold = tuple(_untold(looks, seconds))
-    is_enough = seconds >= STILL and not _is_silent(looks[-1])
+    is_enough = seconds >= STILL and looks[-1].state in SETTLED and not _is_silent(looks[-1])
     verdict = FOUND if findings else HEALTHY if is_enough else UNTOLD
     saw = tuple(_saw(looks, is_well=verdict == HEALTHY))
     return Explanation(verdict, seconds, len(looks), findings, saw, untold)
@@ -105,7 +120,7 @@ def explain(looks: Sequence[Look]) -> Explanation:
 # What is found
 
 
-def empty(looks: Sequence[Look]) -> Iterator[Finding]:
+def empty(looks: Looks) -> Iterator[Finding]:
     """Nobody is a member; somebody may commit all the same."""
     if looks[-1].members:
         return
@@ -128,7 +143,7 @@ def empty(looks: Sequence[Look]) -> Iterator[Finding]:
     )
 
 
-def members_change(looks: Sequence[Look]) -> Iterator[Finding]:
+def members_change(looks: Looks) -> Iterator[Finding]:
     """Members came, or went, or did both."""
     came: Counter[str] = Counter()
     went: Counter[str] = Counter()
@@ -162,9 +177,9 @@ def members_change(looks: Sequence[Look]) -> Iterator[Finding]:
         )
 
 
-def unsettled(looks: Sequence[Look]) -> Iterator[Finding]:
+def unsettled(looks: Looks) -> Iterator[Finding]:
     """A rebalance does not come to its end."""
-    run = _last_run(looks, lambda look: look.state not in ("STABLE", "EMPTY"))
+    run = _last_run(looks, lambda look: look.state not in SETTLED)
     if run and (took := run[-1].time - run[0].time) >= UNSETTLED:
         yield Finding(
             "unsettled",
@@ -176,7 +191,7 @@ def unsettled(looks: Sequence[Look]) -> Iterator[Finding]:
         )
 
 
-def idle_members(looks: Sequence[Look]) -> Iterator[Finding]:
+def idle_members(looks: Looks) -> Iterator[Finding]:
     """A member has nothing to do, for as long as it could be seen."""
     run = _last_run(looks, lambda look: look.state == "STABLE")
     if len(run) < LEAST_LOOKS:
@@ -207,7 +222,7 @@ def idle_members(looks: Sequence[Look]) -> Iterator[Finding]:
         )
 
 
-def ownerless(looks: Sequence[Look]) -> Iterator[Finding]:
+def ownerless(looks: Looks) -> Iterator[Finding]:
     """A partition with something left to be read has no owner though the group is stable."""
     run = _last_run(looks, lambda look: look.state == "STABLE")
     if len(run) < LEAST_LOOKS or not run[-1].members:
@@ -223,7 +238,7 @@ def ownerless(looks: Sequence[Look]) -> Iterator[Finding]:
         )
 
 
-def no_commit(looks: Sequence[Look]) -> Iterator[Finding]:
+def no_commit(looks: Looks) -> Iterator[Finding]:
     """There are records, and the group has committed nothing at all."""
     last = looks[-1]
     if looks[-1].time - looks[0].time < STILL or not last.members:
@@ -240,7 +255,7 @@ def no_commit(looks: Sequence[Look]) -> Iterator[Finding]:
         )
 
 
-def stands_still(looks: Sequence[Look]) -> Iterator[Finding]:
+def stands_still(looks: Looks) -> Iterator[Finding]:
     """There is something to be read in a partition, and its commit does not move."""
     last = looks[-1]
     if not last.members:
@@ -269,7 +284,7 @@ def stands_still(looks: Sequence[Look]) -> Iterator[Finding]:
     )
 
 
-def falls_behind(looks: Sequence[Look]) -> Iterator[Finding]:
+def falls_behind(looks: Looks) -> Iterator[Finding]:
     """The group commits, and yet more is written than it reads."""
     if not looks[-1].members or looks[-1].time - looks[0].time < 2 * STILL:
         return
@@ -292,7 +307,7 @@ def falls_behind(looks: Sequence[Look]) -> Iterator[Finding]:
         )
 
 
-def hot(looks: Sequence[Look]) -> Iterator[Finding]:
+def hot(looks: Looks) -> Iterator[Finding]:
     """One partition of a topic gets far more than the others, again and again."""
     by_topic: dict[str, dict[Place, int]] = defaultdict(dict)
     for place in _places(looks):
@@ -314,7 +329,7 @@ def hot(looks: Sequence[Look]) -> Iterator[Finding]:
         )
 
 
-def goes_back(looks: Sequence[Look]) -> Iterator[Finding]:
+def goes_back(looks: Looks) -> Iterator[Finding]:
     """A commit is lower than the one before, or is gone."""
     back: dict[Place, tuple[int, int]] = {}
     gone: set[Place] = set()
@@ -333,8 +348,8 @@ def goes_back(looks: Sequence[Look]) -> Iterator[Finding]:
         was_at, now_at = back[place]
         yield Finding(
             "goes-back",
-            f"The commit went back in {_named(back)}: in {_named([place])} from {was_at} to "
-            f"{now_at}. What is between is read again after the next start.",
+            f"The commit went back in {_named(back)}: {_at(place, back)}from {was_at} to {now_at}. "
+            "What is between is read again after the next start.",
             "commits-can-go-back",
             "Whether somebody reset it; else who commits out of order: threads, or a member "
             "that commits a partition of another's (nobody-checks-ownership).",
@@ -348,51 +363,51 @@ def goes_back(looks: Sequence[Look]) -> Iterator[Finding]:
         )
 
 
-def outside(looks: Sequence[Look]) -> Iterator[Finding]:
+def outside(looks: Looks) -> Iterator[Finding]:
     """A commit is before the log's start, or behind its end."""
     before = [each for each in looks[-1].partitions if each.is_before_the_log]
     behind = [each for each in looks[-1].partitions if each.is_behind_the_log]
     if before:
-        first = before[0]
+        first, places = before[0], [each.place for each in before]
         yield Finding(
             "before-the-log",
-            f"The commit is before the log's start in {_named(each.place for each in before)}: in "
-            f"{_named([first.place])} it is {first.committed}, and the log starts at "
-            f"{first.start}. Records were deleted that the group had not read.",
+            f"The commit is before the log's start in {_named(places)}: {_at(first.place, places)}"
+            f"it is {first.committed}, and the log starts at {first.start}. Records were deleted "
+            "that the group had not read.",
             "commit-outside-the-log-resets",
             "retention.ms and retention.bytes of the topic, against the lag; auto.offset.reset "
             "decides where the group goes on.",
         )
     if behind:
-        first = behind[0]
+        first, places = behind[0], [each.place for each in behind]
         yield Finding(
             "behind-the-log",
-            f"The commit is behind the log's end in {_named(each.place for each in behind)}: in "
-            f"{_named([first.place])} it is {first.committed}, and the log ends at {first.high}.",
+            f"The commit is behind the log's end in {_named(places)}: {_at(first.place, places)}"
+            f"it is {first.committed}, and the log ends at {first.high}.",
             "commit-outside-the-log-resets",
             "Whether the topic was made anew or lost records, or somebody set the offset; "
             "auto.offset.reset decides where the group goes on.",
         )
 
 
-def held_back(looks: Sequence[Look]) -> Iterator[Finding]:
+def held_back(looks: Looks) -> Iterator[Finding]:
     """An open transaction keeps readers of committed records from what follows it."""
     held = [each for each in looks[-1].partitions if _open_for(looks, each.place) >= OPEN]
     if held:
-        first = held[0]
+        first, places = held[0], [each.place for each in held]
         took = _open_for(looks, first.place)
         yield Finding(
             "held-back",
-            f"An open transaction holds readers back in {_named(each.place for each in held)}: for "
-            f"{took:.0f} s readers of committed records came to {first.end} in "
-            f"{_named([first.place])}, and the log ends at {first.high}.",
+            f"An open transaction holds readers back in {_named(places)}: for {took:.0f} s "
+            f"{_at(first.place, places)}readers of committed records came to {first.end}, and "
+            f"the log ends at {first.high}.",
             "open-transaction-holds-back",
-            "Which producer hangs: Kafka's own kafka-transactions with find-hanging. "
-            "transaction.timeout.ms of the producer ends it, by default after a minute.",
+            "Which producer it is: kafkalab kafka-transactions list. Its transaction.timeout.ms "
+            "ends the transaction, by default after a minute.",
         )
 
 
-Check = Callable[[Sequence[Look]], Iterable[Finding]]
+Check = Callable[[Looks], Iterable[Finding]]
 
 CHECKS: tuple[Check, ...] = (
     empty,
@@ -412,7 +427,7 @@ CHECKS: tuple[Check, ...] = (
 # What is well, and what is not told
 
 
-def _saw(looks: Sequence[Look], *, is_well: bool) -> Iterator[str]:
+def _saw(looks: Looks, *, is_well: bool) -> Iterator[str]:
     last = looks[-1]
     written = sum(_grown(looks, place) for place in _places(looks))
     read = sum(max(0, _moved(looks, place)) for place in _places(looks))
@@ -427,11 +442,13 @@ def _saw(looks: Sequence[Look], *, is_well: bool) -> Iterator[str]:
         )
 
 
-def _untold(looks: Sequence[Look], seconds: float) -> Iterator[str]:
+def _untold(looks: Looks, seconds: float) -> Iterator[str]:
     last = looks[-1]
     if _is_silent(last):
         yield "What the lag is: a partition's leader, or the group's commits, did not answer."
-    if seconds < STILL:
+    if last.state not in SETTLED:
+        yield f"Who owns what: at the last look the group was {_words(last.state)}."
+    if seconds < STILL and last.members:
         yield (
             f"Whether a partition stands still: members commit every 5 s by default, and it was "
             f"looked at for {seconds:.1f} s. --for {2 * STILL:.0f} is enough."
@@ -474,37 +491,32 @@ def _too_few(count: int) -> str:
 # How looks are read
 
 
-def _places(looks: Sequence[Look]) -> list[Place]:
+def _places(looks: Looks) -> list[Place]:
     return [each.place for each in looks[-1].partitions]
 
 
-def _of(looks: Iterable[Look], place: Place) -> list[tuple[float, Standing]]:
-    """When and where the group stood in a partition."""
-    return [(look.time, each) for look in looks for each in look.partitions if each.place == place]
-
-
-def _moved(looks: Sequence[Look], place: Place) -> int:
+def _moved(looks: Looks, place: Place) -> int:
     """By how many offsets the commit moved on, from the first that is known."""
-    commits = [each.committed for _, each in _of(looks, place) if each.committed is not None]
+    commits = [each.committed for _, each in looks.by_place[place] if each.committed is not None]
     return commits[-1] - commits[0] if commits else 0
 
 
-def _grown(looks: Sequence[Look], place: Place) -> int:
+def _grown(looks: Looks, place: Place) -> int:
     """How many offsets were written; a log that was made anew has grown by nothing."""
-    ends = [each.high for _, each in _of(looks, place) if each.high is not None]
+    ends = [each.high for _, each in looks.by_place[place] if each.high is not None]
     return max(0, ends[-1] - ends[0]) if ends else 0
 
 
-def _steps(looks: Sequence[Look], place: Place) -> float:
+def _steps(looks: Looks, place: Place) -> float:
     """In which part of the times between looks the partition grew."""
-    ends = [each.high for _, each in _of(looks, place) if each.high is not None]
+    ends = [each.high for _, each in looks.by_place[place] if each.high is not None]
     steps = [after > before for before, after in pairwise(ends)]
     return sum(steps) / len(steps) if steps else 0.0
 
 
-def _may_stand_still(looks: Sequence[Look], last: Standing) -> bool:
+def _may_stand_still(looks: Looks, last: Standing) -> bool:
     """Whether there were offsets to be read all the time, and no commit moved."""
-    seen = _of(looks, last.place)
+    seen = looks.by_place[last.place]
     if last.committed is None:
         return _came_uncommitted(seen)
     run = _last_of(seen, lambda each: each.committed == last.committed and bool(each.lag))
@@ -529,9 +541,9 @@ def _came_uncommitted(seen: Sequence[tuple[float, Standing]]) -> bool:
     )
 
 
-def _open_for(looks: Sequence[Look], place: Place) -> float:
+def _open_for(looks: Looks, place: Place) -> float:
     """For how many seconds the last stable offset has stood below the high watermark."""
-    seen = _of(looks, place)
+    seen = looks.by_place[place]
     end = seen[-1][1].end if seen else None
     run = _last_of(
         seen,
@@ -609,6 +621,11 @@ def _name(member: SeenMember) -> str:
 
 def _named(places: Iterable[Place]) -> str:
     return _listed([f"{topic}[{partition}]" for topic, partition in sorted(places)])
+
+
+def _at(place: Place, named: Sized) -> str:
+    """Which of the partitions that were named is meant; nothing where there is only one."""
+    return f"in {_named([place])} " if len(named) > 1 else ""
 
 
 def _listed(words: Sequence[str]) -> str:

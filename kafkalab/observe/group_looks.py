@@ -28,10 +28,6 @@ from kafkalab.tasks.rebalance import lag, log_offsets
 if TYPE_CHECKING:
     from confluent_kafka.admin import ConsumerGroupDescription
 
-# Seconds for the first uncommitted records of all partitions. Of 1,000 partitions they are read
-# in 0.1; where batches are large, and so come one by one, those that are late are left out.
-AGE_LIMIT = 1.0
-
 # Bytes: a record is wanted of each partition, not what follows it.
 OF_EACH_PARTITION = 16_384
 
@@ -146,12 +142,12 @@ class Onlooker:
         self._named = tuple(dict.fromkeys(topics))
         self._committed_in: tuple[str, ...] | None = None
 
-    def look(self, *, reads: bool = False) -> Look:
+    def look(self, *, read_for: float = 0) -> Look:
         """The group now.
 
         Args:
-            reads: whether the first record that is left is read in each partition with a lag,
-                to know its time. It takes AGE_LIMIT at most.
+            read_for: seconds at most for reading the first record that is left in each partition
+                with a lag, to know its time; 0 reads none.
 
         Raises:
             UnknownGroup: there is none of that name.
@@ -161,8 +157,8 @@ class Onlooker:
         described = self._described()
         members = tuple(sorted(map(_member, described.members), key=lambda each: each.id))
         standings = self._standings(self._topics(members))
-        if reads:
-            found = self._read(standings)
+        if read_for:
+            found = self._read(standings, read_for)
             standings = tuple(
                 msgspec.structs.replace(each, was_read=True, oldest=found[each.place])
                 if each.place in found
@@ -240,8 +236,11 @@ class Onlooker:
             )
         return tuple(standings)
 
-    def _read(self, standings: Iterable[Standing]) -> dict[Place, float | None]:
-        """The time of the first record that is left; partitions that are late are left out."""
+    def _read(self, standings: Iterable[Standing], limit: float) -> dict[Place, float | None]:
+        """The time of the first record that is left, and None where the log ends without one.
+
+        A partition is left out that is late, or may not be read.
+        """
         wanted = {
             each.place: max(each.committed, each.start or 0)
             for each in standings
@@ -260,7 +259,7 @@ class Onlooker:
         found: dict[Place, float | None] = {}
         if not wanted:
             return found
-        until = time.monotonic() + AGE_LIMIT
+        until = time.monotonic() + limit
         with closing(Consumer(settings)) as reader:
             reader.assign([TopicPartition(*place, offset) for place, offset in wanted.items()])
             while wanted and time.monotonic() < until:
@@ -270,9 +269,12 @@ class Onlooker:
                     if wanted.pop(place, None) is None:
                         continue
                     done.append(TopicPartition(*place))
+                    error = message.error()
                     kind, milliseconds = message.timestamp()
-                    is_dated = message.error() is None and kind != TIMESTAMP_NOT_AVAILABLE
-                    found[place] = milliseconds / 1000 if is_dated else None
+                    if error is None and kind != TIMESTAMP_NOT_AVAILABLE:
+                        found[place] = milliseconds / 1000
+                    elif error is not None and error.code() == KafkaError._PARTITION_EOF:
+                        found[place] = None
                 if done:
                     reader.pause(done)
         return found

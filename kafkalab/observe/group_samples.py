@@ -17,6 +17,9 @@ import msgspec
 from kafkalab.observe.group_looks import Look, Onlooker
 from kafkalab.waiting import wait_until
 
+# Seconds: what the last look sees decides whether a partition stands still, so it may take long.
+READ_LIMIT = 10.0
+
 KIND, VERSION = "looks at a group", 1
 
 
@@ -65,7 +68,7 @@ def sample(
 
     def look() -> bool:
         is_last = time.monotonic() + every > end
-        keep(onlooker.look(reads=is_last))
+        keep(onlooker.look(read_for=READ_LIMIT if is_last else 0))
         return is_last
 
     # Each look has limits of its own.
