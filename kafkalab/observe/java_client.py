@@ -28,6 +28,9 @@ from kafkalab.waiting import wait_until
 # A JVM starts in 0.3 s, and joins a group in 0.2 s; the rest is for a machine under heavy load.
 JAVA_LIMIT = 30.0
 
+# Bytes; a line has about a hundred.
+SOME_LINES = 4096
+
 Line = Mapping[str, Any]
 """what a tool has told at once; `name` says what it is"""
 
@@ -57,20 +60,10 @@ class JavaClient:
         self._told: list[Line] = []
 
     def told(self) -> list[Line]:
-        """All that it has told until now.
-
-        It is read only here: who tells more than a pipe holds, 64 kB, waits in the middle of it
-        until somebody asks.
-        """
-        while True:
-            try:
-                part = os.read(self._ear, 65536)
-            except BlockingIOError:
-                return self._told
-            if not part:
-                return self._told
-            *lines, self._rest = (self._rest + part).split(b"\n")
-            self._told += [json.loads(line) for line in lines if line.startswith(b"{")]
+        """All that it has told until now."""
+        while self._read():
+            pass
+        return self._told
 
     def named(self, name: str) -> list[Line]:
         """Of all that it has told what bears a name, as in `partitions_assigned`."""
@@ -79,12 +72,22 @@ class JavaClient:
     def wait_for(self, name: str, count: int = 1) -> list[Line]:
         """Wait until it has told so many lines of a name; return them.
 
+        No more is read than that takes, but for a few lines: who tells more than a pipe holds,
+        64 kB, then waits in the middle of it until somebody asks again.
+
         Raises:
             Expired: it did not within JAVA_LIMIT.
         """
+
+        def look() -> list[Line]:
+            while True:
+                found = [each for each in self._told if each["name"] == name]
+                if len(found) >= count or not self._read():
+                    return found
+
         return wait_until(
-            lambda: self.named(name),
-            lambda got: len(got) >= count,
+            look,
+            lambda found: len(found) >= count,
             limit=JAVA_LIMIT,
             what=f"Java's client to tell {name}",
         )
@@ -102,6 +105,16 @@ class JavaClient:
             what="Java's client to end",
         )
         return self.told()
+
+    def _read(self) -> bool:
+        """Read what stands in the pipe, some lines of it; whether there was anything."""
+        try:
+            part = os.read(self._ear, SOME_LINES)
+        except BlockingIOError:
+            return False
+        *lines, self._rest = (self._rest + part).split(b"\n")
+        self._told += [json.loads(line) for line in lines if line.startswith(b"{")]
+        return bool(part)
 
     def close(self) -> None:
         """End it as Ctrl-C does: a consumer leaves its group, unless it is a static member."""
