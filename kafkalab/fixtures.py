@@ -21,14 +21,17 @@ if TYPE_CHECKING:
     from confluent_kafka import Consumer, Producer
     from confluent_kafka.admin import AdminClient
 
+    from kafkalab.brokers.tools import Tools
     from kafkalab.observe.children import Child
     from kafkalab.observe.groups import Group
+    from kafkalab.observe.java_client import JavaClient
     from kafkalab.solutions import Solutions
 
 ProducerMaker = Callable[..., "Producer"]
 ConsumerMaker = Callable[..., "Consumer"]
 MembersMaker = Callable[..., "Group"]
 ChildStarter = Callable[..., "Child"]
+JavaStarter = Callable[..., "JavaClient"]
 JavaDefaults = Callable[[str], Mapping[str, str]]
 
 OF_PROGRAMS = (__name__, "kafkalab.solutions", "kafkalab.tasks.delivery")
@@ -243,6 +246,47 @@ def java_defaults(_lab: Lab) -> JavaDefaults:
 
     distribution = embedded_backend(_lab.settings).prepared.distribution
     return lambda config_class: java_defaults(distribution, config_class)
+
+
+class _Silent:
+    """Prepares without a word (see `kafkalab.brokers.Steps`): a test's output is its own."""
+
+    def step(self, text: str) -> None: ...
+
+    def total(self, size: int) -> None: ...
+
+    def advance(self, size: int) -> None: ...
+
+
+@pytest.fixture(scope="session")
+def _tools(_lab: Lab) -> Tools:
+    """Kafka's own tools, prepared."""
+    from kafkalab.brokers.choose import embedded_backend
+    from kafkalab.brokers.errors import FetchFailed
+    from kafkalab.brokers.tools import ToolDistribution, Tools
+
+    distribution = embedded_backend(_lab.settings).prepared.distribution
+    tools = Tools(ToolDistribution(distribution.cache, distribution.java, distribution.version))
+    tools.require_safe()
+    if not tools.is_there:
+        try:
+            tools.prepare(_Silent())
+        except FetchFailed as error:
+            pytest.skip(f"Kafka's own tools are not there: {error}")
+    tools.distribution.verify()
+    return tools
+
+
+@pytest.fixture
+def java_client(_lab: Lab, _tools: Tools, broker: Broker) -> Iterator[JavaStarter]:
+    """Starts clients of Java, `java_client("kafka-verifiable-producer", "--topic", name)`.
+
+    For tests that need `jars`. They are killed at the end.
+    """
+    from kafkalab.observe.java_client import JavaClients
+
+    with JavaClients(_tools, broker.bootstrap, _lab.run.folder) as clients:
+        yield clients.start
 
 
 @pytest.fixture(scope="session")

@@ -88,9 +88,9 @@ def test_status(tmp_path: Path, columns: int) -> None:
     at = shown(tmp_path, "status", columns=columns)
 
     text = at.text
-    assert "predicted 1 of 88" in text
+    assert "predicted 1 of 94" in text
     assert "1 surprised you: explain them" in text
-    assert "Proved here: 0 of 140 facts" in text
+    assert "Proved here: 0 of 146 facts" in text
     assert "> 1.1 Topic provisioning" in text
     assert "Next: Go on with task 1.1, Topic provisioning" in text
     lines = COLOUR.sub("", at.received).splitlines()

@@ -91,7 +91,7 @@ def number_of(tool: Any, slug: str, seed: int) -> int:
 
 def test_a_sheet_asks_all_and_tells_no_answer(tool: Any) -> None:
     """Questions and choices stand in the curriculum's order; what is right is not told."""
-    sheet = tool.sheet(seed=1, count=90)
+    sheet = tool.sheet(seed=1, count=96)
     predictions = {s: p for task in load().tasks for s, p in task.predictions.items()}
 
     assert sheet.count("\n## ") == len(predictions)
@@ -106,18 +106,18 @@ def test_a_sheet_asks_all_and_tells_no_answer(tool: Any) -> None:
 def test_a_seed_is_an_order_and_sheets_go_on_in_it(tool: Any) -> None:
     """The same seed asks the same; what is left out before comes with its number."""
     first, rest = tool.sheet(seed=1, count=50), tool.sheet(seed=1, count=50, skip=50)
-    whole = tool.sheet(seed=1, count=90)
+    whole = tool.sheet(seed=1, count=96)
 
     assert first == tool.sheet(seed=1)
     assert whole == first + rest.removeprefix(tool.HEAD)
-    assert re.findall(r"(?m)^## (\d+)$", rest) == [str(number) for number in range(51, 91)]
+    assert re.findall(r"(?m)^## (\d+)$", rest) == [str(number) for number in range(51, 97)]
     assert tool.sheet(seed=2) != first
 
 
-@pytest.mark.parametrize(("count", "skip"), [(0, 0), (-1, 0), (5, 90), (5, -1)])
+@pytest.mark.parametrize(("count", "skip"), [(0, 0), (-1, 0), (5, 96), (5, -1)])
 def test_questions_that_there_are_not_are_told(tool: Any, count: int, skip: int) -> None:
     """An empty sheet would be no trial."""
-    with pytest.raises(ValueError, match=rf"^no {count} questions after the first {skip}: .* 90$"):
+    with pytest.raises(ValueError, match=rf"^no {count} questions after the first {skip}: .* 96$"):
         tool.sheet(seed=1, count=count, skip=skip)
 
 
@@ -168,7 +168,7 @@ def test_a_score_counts_and_lists_what_is_wrong(tool: Any) -> None:
     right = [tool.letter_of(each.prediction) for each in asked]
     wrong = "B" if right[1] == "A" else "A"
 
-    score = tool.score(f"1 {right[0].lower()}\n\n2 {wrong}\n 90. {right[89]} \n3: ?\n", seed=1)
+    score = tool.score(f"1 {right[0].lower()}\n\n2 {wrong}\n 96. {right[95]} \n3: ?\n", seed=1)
 
     assert score.splitlines() == [
         "2 of 4 right",
@@ -182,8 +182,8 @@ def test_a_score_counts_and_lists_what_is_wrong(tool: Any) -> None:
     [
         ("one B", "'one B' is no answer; one is written as in '1 B'"),
         ("1 BC", "'1 BC' is no answer; one is written as in '1 B'"),
-        ("0 A", "'0 A': the questions have the numbers 1 to 90"),
-        ("91 A", "'91 A': the questions have the numbers 1 to 90"),
+        ("0 A", "'0 A': the questions have the numbers 1 to 96"),
+        ("97 A", "'97 A': the questions have the numbers 1 to 96"),
         ("1 Z", "'1 Z': question 1 has no choice Z"),
         ("1 A\n1 B", "'1 B': question 1 was answered before"),
     ],

@@ -28,7 +28,7 @@ from confluent_kafka.admin import (
 from kafkalab.brokers import Broker
 from kafkalab.contracts.topics import TopicDefinition
 from kafkalab.demo import DEMO_TOPICS
-from kafkalab.fixtures import ConsumerMaker, ProducerMaker, TopicMaker
+from kafkalab.fixtures import ConsumerMaker, JavaStarter, ProducerMaker, TopicMaker
 from kafkalab.learning_log.evidence import Evidence
 from kafkalab.observe.groups import commit_offset, committed_offset
 from kafkalab.observe.records import (
@@ -588,6 +588,75 @@ def test_where_the_broker_says_no_nobody_creates(
     assert delivery.error is not None, "the record cannot be delivered"
     assert delivery.error.code() in (KafkaError._UNKNOWN_TOPIC, KafkaError.UNKNOWN_TOPIC_OR_PART)
     assert found == 0, "no topic came of it"
+
+
+@pytest.mark.fact("javas-consumer-auto-creates", scope="both clients' allow.auto.create.topics")
+@pytest.mark.cluster(settings={"auto.create.topics.enable": "true"})
+@pytest.mark.needs("jars")
+def test_javas_consumer_creates_what_it_subscribes_to(
+    private_broker: Broker,  # noqa: ARG001 - it lets clients create topics
+    admin: AdminClient,
+    topic: TopicMaker,
+    group: str,
+    consumer: ConsumerMaker,
+    java_client: JavaStarter,
+    evidence: Evidence,
+) -> None:
+    """Where the broker lets clients create topics, Java's consumer does by default.
+
+    librdkafka's does not: `allow.auto.create.topics` is true for one and false
+    for the other.
+    """
+    read_by_java, read_by_python, reader = topic.name(), topic.name(), consumer()
+    java_client("kafka-verifiable-consumer", "--topic", read_by_java, "--group-id", f"{group}-java")
+
+    reader.subscribe([read_by_python])
+    told = wait_until(
+        lambda: error_of(reader.poll(0.1)),
+        limit=20,
+        what="librdkafka's consumer to be told of the unknown topic",
+    )
+    created = wait_until(
+        lambda: partitions_with_leader(admin, read_by_java),
+        limit=20,
+        what="the topic that Java's consumer reads",
+    )
+
+    left_out = partitions_with_leader(admin, read_by_python)
+    evidence.table(
+        "The topic that a consumer has subscribed to, and that was not there",
+        [{"what": "exists", "librdkafka": left_out > 0, "Java": created > 0}],
+    )
+    assert told is not None
+    assert told.code() == KafkaError.UNKNOWN_TOPIC_OR_PART
+    assert left_out == 0, "librdkafka's consumer created nothing"
+    assert created == 1, "Java's consumer did"
+
+
+@pytest.mark.control(
+    "javas-consumer-auto-creates", changes="the broker does not let clients create topics"
+)
+@pytest.mark.needs("jars", "no_auto_create")
+def test_where_the_broker_says_no_javas_consumer_creates_nothing(
+    admin: AdminClient,
+    topic: TopicMaker,
+    group: str,
+    java_client: JavaStarter,
+    evidence: Evidence,
+) -> None:
+    """Where the broker says no, Java's consumer is a member that has nothing to read."""
+    name = topic.name()
+    java = java_client("kafka-verifiable-consumer", "--topic", name, "--group-id", group)
+
+    (assigned, *_) = java.wait_for("partitions_assigned")
+
+    created = partitions_with_leader(admin, name)
+    evidence.table(
+        "The topic that Java's consumer has subscribed to, and that was not there",
+        [{"exists": created > 0, "partitions of the member": len(assigned["partitions"])}],
+    )
+    assert created == 0, "no topic came of it"
+    assert assigned["partitions"] == []
 
 
 # What deleting does

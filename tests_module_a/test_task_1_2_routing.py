@@ -24,9 +24,10 @@ from hypothesis import strategies as st
 from kafkalab.brokers import Broker, Termination
 from kafkalab.contracts.routing import KeyedRecord, PublishFailed, Report
 from kafkalab.demo import orders, user_events
-from kafkalab.fixtures import ConsumerMaker, JavaDefaults, ProducerMaker, TopicMaker
+from kafkalab.fixtures import ConsumerMaker, JavaDefaults, JavaStarter, ProducerMaker, TopicMaker
 from kafkalab.learning_log.evidence import Evidence
 from kafkalab.librdkafka import librdkafka_defaults
+from kafkalab.observe.java_client import JavaClient
 from kafkalab.observe.records import BY_KEY, DeliveryReport, Record, read, send, watermarks
 from kafkalab.observe.statistics import Statistics
 from kafkalab.observe.topics import grow
@@ -457,6 +458,54 @@ def test_the_default_is_not_java_compatible(
     )
     evidence.number("keys elsewhere than Java puts them", len(missed), f"of {len(keys)}")
     assert missed, "some keys are elsewhere"
+
+
+@pytest.mark.fact("javas-keys-land-elsewhere", scope="both clients' default partitioners")
+@pytest.mark.needs("jars")
+def test_java_puts_the_same_keys_elsewhere(
+    topic: TopicMaker, producer: ProducerMaker, java_client: JavaStarter, evidence: Evidence
+) -> None:
+    """The same keys land in other partitions when Java's client sends them, not librdkafka's.
+
+    Where services of both write to one topic, a key's records are in two
+    partitions, and without an order. Each client is alone with its defaults.
+    """
+    name = topic(partitions=3)
+    java = java_client(*VERIFIABLE_PRODUCER, "--topic", name)
+
+    deliveries = send(producer(), name, [Record(b"x", key) for key in NUMBERS], partition=BY_KEY)
+
+    python, javas = places_of(deliveries), java_places(java)
+    elsewhere = [key for key in NUMBERS if python[key] != javas[key]]
+    evidence.table(
+        "The partition of each key, by the client that sent it",
+        both_rows(python, javas),
+        look="Go down the two columns: where they agree, it is by chance.",
+    )
+    evidence.number("keys elsewhere by Java's client", len(elsewhere), f"of {len(NUMBERS)}")
+    assert javas == {key: confluent_kafka.murmur2(key, 3) for key in NUMBERS}, "Java: murmur2"
+    assert python == {key: crc32(key) % 3 for key in NUMBERS}, "librdkafka: CRC32"
+    assert elsewhere, "some keys are in two partitions"
+
+
+@pytest.mark.control("javas-keys-land-elsewhere", changes="partitioner=murmur2_random")
+@pytest.mark.needs("jars")
+def test_with_javas_partitioner_both_agree(
+    topic: TopicMaker, producer: ProducerMaker, java_client: JavaStarter, evidence: Evidence
+) -> None:
+    """With `murmur2_random` librdkafka puts each key where Java's client puts it."""
+    name, writer = topic(partitions=3), producer({"partitioner": "murmur2_random"})
+    java = java_client(*VERIFIABLE_PRODUCER, "--topic", name)
+
+    deliveries = send(writer, name, [Record(b"x", key) for key in NUMBERS], partition=BY_KEY)
+
+    python, javas = places_of(deliveries), java_places(java)
+    evidence.table(
+        "The partition of each key, by the client that sent it",
+        both_rows(python, javas),
+        look="Both columns are the same.",
+    )
+    assert python == javas, "each key has one partition"
 
 
 @pytest.mark.fact("null-key-sticks", scope="librdkafka, sticky.partitioning.linger.ms > 0")
@@ -1009,6 +1058,13 @@ def test_distribution_adds_up(
 
 # What the tests above share
 
+# The keys that VerifiableProducer sends when it is told to repeat so many.
+NUMBERS = [b"%d" % number for number in range(30)]
+VERIFIABLE_PRODUCER = (
+    "kafka-verifiable-producer",
+    *("--max-messages", f"{len(NUMBERS)}", "--repeating-keys", f"{len(NUMBERS)}"),
+)
+
 EIGHT_KEYS = (
     "Eight of the 300 keys, of which the other 292 are random bytes: hash, remainder, and the "
     "partition that the broker's report names"
@@ -1074,6 +1130,24 @@ def crc32_rows(
 ) -> list[dict[str, object]]:
     """Keys with their CRC32, its remainder and their partition, as rows of evidence."""
     return hash_rows("CRC32", {key: crc32(key) for key in keys}, deliveries, partitions)
+
+
+def places_of(deliveries: Sequence[DeliveryReport]) -> dict[bytes, int]:
+    """The partition of each key."""
+    return {each.key or b"": each.partition for each in deliveries}
+
+
+def java_places(java: JavaClient) -> dict[bytes, int]:
+    """The partition of each key that Java's client has sent, once it has sent them all."""
+    java.wait_for_end()
+    return {each["key"].encode(): each["partition"] for each in java.named("producer_send_success")}
+
+
+def both_rows(python: Mapping[bytes, int], java: Mapping[bytes, int]) -> list[dict[str, object]]:
+    """The first keys with their partitions by both clients, as rows of evidence."""
+    return [
+        {"key": key, "librdkafka": python.get(key), "Java": java.get(key)} for key in NUMBERS[:8]
+    ]
 
 
 def murmur2_rows(

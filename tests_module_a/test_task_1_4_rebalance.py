@@ -30,8 +30,15 @@ from confluent_kafka.admin import (
 
 from kafkalab.brokers import Broker, Termination
 from kafkalab.clients import LAB_CONSUMER
+from kafkalab.contracts import ClientConfig
 from kafkalab.contracts.rebalance import Change, LagUnknown, Listener, PartitionLag
-from kafkalab.fixtures import ConsumerMaker, MembersMaker, ProducerMaker, TopicMaker
+from kafkalab.fixtures import (
+    ConsumerMaker,
+    JavaStarter,
+    MembersMaker,
+    ProducerMaker,
+    TopicMaker,
+)
 from kafkalab.learning_log.evidence import Evidence
 from kafkalab.librdkafka import librdkafka_defaults
 from kafkalab.observe.checks import (
@@ -55,6 +62,7 @@ from kafkalab.observe.groups import (
     generation_of,
 )
 from kafkalab.observe.history import Event, Kind, State
+from kafkalab.observe.java_client import JavaClient
 from kafkalab.observe.lag import Sample, lag_of, sampled_lag
 from kafkalab.observe.records import init_transactions, poll_until, send, wait_for_end
 from kafkalab.observe.threads import repeated
@@ -550,7 +558,103 @@ def test_a_group_of_classic_members_stays_classic(
     assert type_of(admin, group) == "CLASSIC/range"
 
 
+@pytest.mark.fact("both-clients-in-one-group", scope="Kafka >= 4.0; both clients")
+@pytest.mark.needs("jars")
+def test_under_kip_848_both_clients_share_a_group(
+    admin: AdminClient,
+    topic: TopicMaker,
+    members: MembersMaker,
+    java_client: JavaStarter,
+    evidence: Evidence,
+) -> None:
+    """Under KIP-848 the broker shares partitions out to members of Java and librdkafka alike.
+
+    Neither of them divides, so neither has to know the other's assignors.
+    """
+    name = topic(partitions=4)
+    group = members(KIP_848, name, partitions=4)
+    java = java_client(*java_member(group, name), "--group-protocol", "consumer")
+
+    python = group.add()
+
+    seen = shared_by_two(admin, group)
+    python_has, java_has = numbers(python), partitions_told(java, GIVEN)
+    kind = type_of(admin, group)
+    evidence.table(
+        "One group, a member of each client",
+        [{"group": kind, "librdkafka": python_has, "Java": java_has[-2:]}],
+        look="Two partitions each; the group's assignor is the broker's.",
+    )
+    assert shares(seen) == [2, 2], "each has half"
+    assert kind == "CONSUMER/uniform", "the broker's assignor"
+
+
+@pytest.mark.control("both-clients-in-one-group", changes="group.protocol=classic")
+@pytest.mark.needs("jars")
+def test_under_classic_one_of_the_clients_divides(
+    admin: AdminClient,
+    topic: TopicMaker,
+    members: MembersMaker,
+    java_client: JavaStarter,
+    evidence: Evidence,
+) -> None:
+    """Under classic a client divides, with an assignor that all members name: here round robin."""
+    name = topic(partitions=4)
+    group = members({**EAGER, ASSIGNOR: "roundrobin"}, name, partitions=4)
+    java = java_client(*java_member(group, name, ROUND_ROBIN), settings=QUICK)
+
+    group.add()
+
+    seen = shared_by_two(admin, group)
+    java.wait_for(GIVEN)
+    kind = type_of(admin, group)
+    evidence.table("One group, a member of each client", [{"group": kind, "each": shares(seen)}])
+    assert shares(seen) == [2, 2], "each has half"
+    assert kind == "CLASSIC/roundrobin", "the clients' assignor"
+
+
 # What moving costs
+
+
+@pytest.mark.fact("java-gives-up-as-much", scope="classic; both clients with the same assignor")
+@pytest.mark.needs("jars")
+def test_java_gives_up_all_under_eager(
+    topic: TopicMaker, members: MembersMaker, java_client: JavaStarter, evidence: Evidence
+) -> None:
+    """What a rebalance takes follows from the assignor, not the client: eager takes all of both.
+
+    Which half the second one gets is chance: Java's members are sorted by ids that are drawn.
+    """
+    name = topic(partitions=4)
+
+    python, java = joined_by_a_second(members, java_client, name, EAGER, RANGE)
+
+    evidence.table(
+        "A second member joins, of the same client as the first",
+        joined_rows(python, java),
+        look="Both columns begin the same: all four are given up, two of them for nothing.",
+    )
+    for seen in (python, java):
+        assert seen.taken == [0, 1, 2, 3], "all was taken"
+        assert len(seen.second) == 2, "half of it moved"
+
+
+@pytest.mark.control("java-gives-up-as-much", changes="cooperative-sticky in place of range")
+@pytest.mark.needs("jars")
+def test_java_gives_up_what_moves_under_cooperative(
+    topic: TopicMaker, members: MembersMaker, java_client: JavaStarter, evidence: Evidence
+) -> None:
+    """Under cooperative-sticky both clients give up only what moves."""
+    name = topic(partitions=4)
+
+    python, java = joined_by_a_second(members, java_client, name, COOPERATIVE, COOPERATIVE_STICKY)
+
+    evidence.table(
+        "A second member joins, of the same client as the first", joined_rows(python, java)
+    )
+    for seen in (python, java):
+        assert len(seen.second) == 2, "half of it moved"
+        assert seen.taken == seen.second, "and that alone was taken"
 
 
 @pytest.mark.fact("eager-stops-the-world", scope="classic, range and roundrobin")
@@ -1114,6 +1218,50 @@ def test_an_id_is_for_one_member(
     assert [(each.actor, each.value) for each in thrown_out] == [(expected.name, b"_FATAL")]
 
 
+@pytest.mark.fact("javas-static-member-too", scope="classic, both clients")
+@pytest.mark.needs("jars")
+def test_a_static_member_of_java_restarts_unnoticed(
+    topic: TopicMaker, members: MembersMaker, java_client: JavaStarter, evidence: Evidence
+) -> None:
+    """A static member of Java's client closes and comes back unnoticed, as librdkafka's does.
+
+    Each group is of one client; its other member is told nothing.
+    """
+    name = topic(partitions=2)
+
+    python, java = restarted_in_both(members, java_client, name, STATIC)
+
+    evidence.table(
+        "A member with an id closes, and starts again",
+        [
+            {"what": "its partition before", "librdkafka": python.before, "Java": java.before},
+            {"what": "its partition after", "librdkafka": python.after, "Java": java.after},
+            {"what": "callbacks of the other", "librdkafka": python.told, "Java": java.told},
+        ],
+        look="The other member is told nothing, whichever client it is.",
+    )
+    for seen in (python, java):
+        assert seen.after == seen.before, "it has its partition back"
+        assert seen.told == 0, "the other was told nothing"
+
+
+@pytest.mark.control("javas-static-member-too", changes="no group.instance.id")
+@pytest.mark.needs("jars")
+def test_without_an_id_a_restart_is_noticed_by_both(
+    topic: TopicMaker, members: MembersMaker, java_client: JavaStarter, evidence: Evidence
+) -> None:
+    """Without an id a restart is a leaving and a joining, and the other member is told of both."""
+    name = topic(partitions=2)
+
+    python, java = restarted_in_both(members, java_client, name, {})
+
+    evidence.table(
+        "A member without an id closes, and starts again",
+        [{"what": "callbacks of the other", "librdkafka": python.told, "Java": java.told}],
+    )
+    assert min(python.told, java.told) >= 2, "it was told of the leaving, and of the coming back"
+
+
 # How far behind
 
 
@@ -1587,6 +1735,16 @@ COMMITS_OFTEN = {"enable.auto.commit": True, "auto.commit.interval.ms": 50}
 
 STATIC = {"group.instance.id": "one"}
 
+# What Java's client says when partitions come and go, its assignors, and a heartbeat with which it
+# learns of a rebalance as soon as librdkafka does.
+GIVEN, TAKEN = "partitions_assigned", "partitions_revoked"
+OF_JAVA = "org.apache.kafka.clients.consumer."
+RANGE = f"{OF_JAVA}RangeAssignor"
+ROUND_ROBIN = f"{OF_JAVA}RoundRobinAssignor"
+COOPERATIVE_STICKY = f"{OF_JAVA}CooperativeStickyAssignor"
+QUICK = {"heartbeat.interval.ms": 200}
+ASSIGNOR = "partition.assignment.strategy"
+
 WHO_WAS_TOLD = (
     "Who was told what: on_assign adds partitions, on_revoke takes them away; a member that was "
     "told nothing has no row"
@@ -1979,6 +2137,134 @@ def restart_rows(restarts: Mapping[str, Restart]) -> list[dict[str, object]]:
         }
         for p, e in restarts.items()
     ]
+
+
+def java_member(group: Group, topic: str, strategy: str = "", ending: str = "") -> list[str]:
+    """The command line of a member of Java's client, in a group or in one of its own.
+
+    Args:
+        group: whose name it bears.
+        topic: what it reads.
+        strategy: the class of its assignor; empty under KIP-848.
+        ending: of the group's name, where it is a group of Java's alone.
+    """
+    chosen = ["--assignment-strategy", strategy] if strategy else []
+    name = f"{group.id}{ending}"
+    return ["kafka-verifiable-consumer", "--topic", topic, "--group-id", name, *chosen]
+
+
+def partitions_told(java: JavaClient, name: str, since: int = 0) -> list[int]:
+    """The partitions of all lines of a name, sorted; what was told twice stands there twice.
+
+    Args:
+        java: who told.
+        name: GIVEN or TAKEN.
+        since: how many lines are left out.
+    """
+    lines = java.named(name)[since:]
+    return sorted(each["partition"] for line in lines for each in line["partitions"])
+
+
+def lines_told(java: JavaClient) -> int:
+    """How often Java's client was told of a change."""
+    return len(java.named(GIVEN)) + len(java.named(TAKEN))
+
+
+def shared_by_two(admin: AdminClient, group: Group) -> GroupDescription:
+    """A group once two members have all of its four partitions."""
+    return wait_until(
+        lambda: describe_group(admin, group.id),
+        lambda seen: seen.state == "STABLE" and shares(seen) == [2, 2],
+        limit=LIMIT,
+        what="two members with two partitions each",
+    )
+
+
+class Joined(NamedTuple):
+    """What a member gave up when a second one joined, and who had what then."""
+
+    taken: list[int]
+    """from the first"""
+    second: list[int]
+    """what the second has"""
+
+
+def joined_by_a_second(
+    members: MembersMaker, java_client: JavaStarter, topic: str, protocol: ClientConfig, java: str
+) -> tuple[Joined, Joined]:
+    """Have a second member join a group, once of librdkafka's client and once of Java's."""
+    group = members(protocol, topic, partitions=4)
+    member = java_member(group, topic, java, "-java")
+    javas = [java_client(*member, settings=QUICK)]
+    first = group.add()
+    group.wait_for_stable()
+    javas[0].wait_for(GIVEN)
+    javas.append(java_client(*member, settings=QUICK))
+    second = group.add()
+    group.wait_for_stable()
+    moved = wait_until(
+        lambda: partitions_told(javas[1], GIVEN),
+        lambda got: len(got) == 2,
+        limit=LIMIT,
+        what="the second member of Java's to have its share",
+    )
+    python = Joined(told_of(group, first, Kind.REVOKE), told_of(group, second, Kind.ASSIGN))
+    return python, Joined(partitions_told(javas[0], TAKEN), moved)
+
+
+def joined_rows(python: Joined, java: Joined) -> list[dict[str, object]]:
+    """What became of both groups, as rows of evidence."""
+    return [
+        {"what": "given up by the first", "librdkafka": python.taken, "Java": java.taken},
+        {"what": "what the second has", "librdkafka": python.second, "Java": java.second},
+    ]
+
+
+def restarted_in_both(
+    members: MembersMaker, java_client: JavaStarter, topic: str, identity: ClientConfig
+) -> tuple[Restart, Restart]:
+    """Restart one of two members of a group, once of librdkafka's client and once of Java's."""
+    group = members(EAGER, topic, partitions=2, **{"session.timeout.ms": int(LONG_SESSION * 1000)})
+    other_member = java_member(group, topic, RANGE, "-java")
+    own = [f"--{key.replace('.', '-')}={value}" for key, value in identity.items()]
+    java, java_other = (java_client(*other_member, *more, settings=QUICK) for more in (own, []))
+    first, other = group.add(identity), group.add()
+    group.wait_for_stable()
+    java_before = wait_until(
+        lambda: (last_told(java), last_told(java_other)),
+        lambda seen: sorted(seen[0] + seen[1]) == [0, 1] and len(seen[0]) == 1,
+        limit=LIMIT,
+        what="Java's members to share",
+    )[0]
+    before, heard, java_heard = numbers(first), times_told(group, other), lines_told(java_other)
+
+    java.close()
+    with group.bounce(first):
+        if not identity:
+            group.wait_for_stable()
+            wait_until(
+                lambda: lines_told(java_other),
+                lambda told: told >= java_heard + 2,
+                limit=LIMIT,
+                what="Java's other member to be told",
+            )
+        java = java_client(*other_member, *own, settings=QUICK)
+    group.wait_for_stable()
+    java_after = wait_until(
+        lambda: last_told(java),
+        lambda seen: len(seen) == 1,
+        limit=LIMIT,
+        what="Java's member to be back",
+    )
+    return (
+        Restart(before, numbers(first), times_told(group, other) - heard),
+        Restart(java_before, java_after, lines_told(java_other) - java_heard),
+    )
+
+
+def last_told(java: JavaClient) -> list[int]:
+    """The partitions that Java's client was given last, where it has an assignor that is eager."""
+    return partitions_told(java, GIVEN, since=len(java.named(GIVEN)) - 1)
 
 
 def numbers(member: Member) -> list[int]:

@@ -40,6 +40,7 @@ from kafkalab.contracts.partition_log import LogRecord
 from kafkalab.fixtures import (
     ChildStarter,
     ConsumerMaker,
+    JavaStarter,
     MembersMaker,
     ProducerMaker,
     TopicMaker,
@@ -97,6 +98,9 @@ from kafkalab.waiting import wait_until
 SENTINEL = b"sentinel"
 
 TEN = [b"%d" % number for number in range(10)]
+
+# More than a pipe holds: who is to print it waits in the middle of it.
+BIG = b"4" * 200_000
 
 
 # What a commit says
@@ -696,6 +700,62 @@ def test_auto_commit_of_stored_offsets_loses_nothing(
     evidence.table("At the crash, and what became of the records", [at_crash | fate_row(fate)])
     assert fate.lost == [], "the record in hand comes again"
     assert fate.repeated == [], "all that was processed was committed"
+
+
+@pytest.mark.fact("javas-auto-commit-waits-for-poll", scope="both clients with auto-commit")
+@pytest.mark.needs("jars")
+def test_javas_auto_commit_loses_nothing_in_hand(
+    broker: Broker,
+    topic: TopicMaker,
+    producer: ProducerMaker,
+    consumer: ConsumerMaker,
+    child: ChildStarter,
+    java_client: JavaStarter,
+    group: str,
+    evidence: Evidence,
+) -> None:
+    """At a crash auto-commit loses the record in hand of librdkafka's client, and none of Java's.
+
+    librdkafka commits beside your code, what poll() has handed over; Java's
+    client commits in poll(), what earlier calls gave, so nothing while you process.
+    """
+    python, java = killed_in_both(broker, topic, producer, consumer, child, java_client, group, {})
+
+    evidence.table(
+        "Killed with the fifth record in hand, auto-commit each 50 ms",
+        in_both_rows(python, java),
+        look="librdkafka had committed the record in hand. Java had committed nothing yet: it "
+        "repeats more, and loses nothing.",
+    )
+    assert python.lost == [BIG], "committed and not processed"
+    assert java.lost == [], "Java's client did not commit what was in hand"
+    assert java.repeated == TEN[:4], "nor anything else of that poll"
+
+
+@pytest.mark.control(
+    "javas-auto-commit-waits-for-poll", changes="librdkafka stores offsets of what is processed"
+)
+@pytest.mark.needs("jars")
+def test_with_stored_offsets_neither_loses(
+    broker: Broker,
+    topic: TopicMaker,
+    producer: ProducerMaker,
+    consumer: ConsumerMaker,
+    child: ChildStarter,
+    java_client: JavaStarter,
+    group: str,
+    evidence: Evidence,
+) -> None:
+    """With `enable.auto.offset.store=false` librdkafka's client loses nothing either."""
+    stores = {"enable.auto.offset.store": False}
+    python, java = killed_in_both(
+        broker, topic, producer, consumer, child, java_client, group, stores
+    )
+
+    evidence.table(
+        "Killed with the fifth record in hand, auto-commit each 50 ms", in_both_rows(python, java)
+    )
+    assert python.lost == java.lost == [], "neither loses the record in hand"
 
 
 @pytest.mark.fact("reset-decides-the-first-read", scope="librdkafka's names; Java's none is error")
@@ -1914,6 +1974,51 @@ def killed(process: Child) -> list[bytes]:
     if not process.was_killed:
         raise RuntimeError(f"the process failed before its crash; it had said {said}")
     return said
+
+
+def killed_in_both(
+    broker: Broker,
+    topic: TopicMaker,
+    producer: ProducerMaker,
+    consumer: ConsumerMaker,
+    child: ChildStarter,
+    java_client: JavaStarter,
+    group: str,
+    settings: ClientConfig,
+) -> tuple[Fate[bytes], Fate[bytes]]:
+    """Kill a reader with the fifth record in hand, librdkafka's and Java's; what became of each.
+
+    Java's is held by that record: it is longer than the pipe that it is to be printed to, and
+    nobody reads on. librdkafka's waits in its own code for the commit that is to be expected.
+    """
+    name, all_of_them = topic(), [*TEN[:4], BIG, *TEN[5:]]
+    send(producer(), name, [*all_of_them, SENTINEL])
+    javas_group, quick = f"{group}-java", {"auto.commit.interval.ms": 50}
+    java = java_client(
+        *("kafka-verifiable-consumer", "--topic", name, "--group-id", javas_group),
+        *("--enable-autocommit", "--verbose"),
+        settings=quick,
+    )
+    told = java.wait_for("record_data", 4)
+    javas = [each["value"].encode() for each in told]
+
+    committed = 4 if settings else 5
+    config = reading(broker, group) | AUTO_COMMIT | quick | dict(settings)
+    # As long as this takes Java's record is in hand, and its interval over many times.
+    pythons = killed(child(hold_the_next, config, name, 1, 4, committed))
+    java.kill()
+
+    python = fate_of(all_of_them, pythons, read_on(consumer(), name))
+    after = read_on(consumer({"group.id": javas_group}), name)
+    return python, fate_of(all_of_them, javas, after)
+
+
+def in_both_rows(python: Fate[bytes], java: Fate[bytes]) -> list[dict[str, object]]:
+    """What became of the records of both clients, as rows of evidence."""
+    return [
+        {"records": "lost", "librdkafka": len(python.lost), "Java": len(java.lost)},
+        {"records": "repeated", "librdkafka": len(python.repeated), "Java": len(java.repeated)},
+    ]
 
 
 def take(reader: Consumer, topic: str, count: int) -> list[Message]:

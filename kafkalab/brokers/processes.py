@@ -16,6 +16,8 @@ from kafkalab.waiting import Expired, wait_until
 END_LIMIT = 30.0
 
 KAFKA_MAIN = "kafka.Kafka"
+TOOL_MAIN = "org.apache.kafka.tools."
+"""how the main classes of Java's clients begin that a run has started"""
 
 
 def is_running(process: psutil.Process) -> bool:
@@ -71,7 +73,7 @@ def kill(processes: Sequence[psutil.Process]) -> None:
 
 
 def brokers_of(folder: Path) -> Iterator[psutil.Process]:
-    """The JVMs of brokers whose files lie in a folder."""
+    """The JVMs of brokers, and of Java's clients, whose files lie in a folder."""
     # The process may have been told of the folder by another way to it, such as a link.
     real = folder.resolve()
     for process in psutil.process_iter():
@@ -80,5 +82,6 @@ def brokers_of(folder: Path) -> Iterator[psutil.Process]:
         except psutil.Error:
             continue
         paths = (Path(part) for part in line if part.startswith(os.sep))
-        if KAFKA_MAIN in line and any(path.resolve().is_relative_to(real) for path in paths):
+        is_ours = any(part == KAFKA_MAIN or part.startswith(TOOL_MAIN) for part in line)
+        if is_ours and any(path.resolve().is_relative_to(real) for path in paths):
             yield process
