@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from confluent_kafka import KafkaException
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient
 
 from kafkalab.brokers.choose import starter_of
 from kafkalab.brokers.distribution import pinned_version
@@ -17,6 +18,9 @@ from kafkalab.brokers.external import ExternalBackend, connect
 from kafkalab.brokers.live import Labs
 from kafkalab.cli import output
 from kafkalab.config import Settings
+
+# Seconds in which a broker that is restarted answers again.
+GONE_AFTER = 5.0
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,21 @@ class Cluster:
     def bootstrap(self) -> str:
         """`host:port`, comma separated."""
         return str(self.properties["bootstrap.servers"])
+
+    @property
+    def impatient(self) -> dict[str, Any]:
+        """The same properties for a client that gives up where no broker is left.
+
+        A client of librdkafka tries for ever, and tells that all brokers are down by a callback
+        alone. What that raises comes out of the client's own call.
+        """
+
+        def give_up(error: KafkaError) -> None:
+            if error.code() == KafkaError._ALL_BROKERS_DOWN:
+                # One that was restarted answers again: then it goes on.
+                AdminClient(self.properties).list_topics(timeout=GONE_AFTER)
+
+        return {**self.properties, "error_cb": give_up}
 
 
 def cluster_of(
@@ -110,17 +129,17 @@ def one_line(what: str) -> Iterator[None]:
     try:
         yield
     except KafkaException as error:
+        raise refused(what, error.args[0]) from error
+    except KafkaError as error:  # type: ignore[misc]  # its stubs call it no exception
+        # What a callback raises comes out of the client's call as what it was made of.
         raise refused(what, error) from error
     except BrokenPipeError:
         output.end_with_the_pipe()
 
 
-def refused(what: str, error: KafkaException) -> BrokerError:
+def refused(what: str, error: KafkaError) -> BrokerError:
     """What Kafka said, as one line."""
-    told = error.args[0]
-    text = told.str() if hasattr(told, "str") else str(told)
-    name = f" ({told.name()})" if hasattr(told, "name") else ""
-    return refused_by(what, f"{text.rstrip('.')}{name}")
+    return refused_by(what, f"{error.str().rstrip('.')} ({error.name()})")
 
 
 def refused_by(what: str, why: str) -> BrokerError:

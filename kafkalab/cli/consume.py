@@ -95,7 +95,7 @@ def consume(
     since = None if at is None else _moment(at)
     cluster = cluster_of(bootstrap, config, cache)
     level = "read_uncommitted" if uncommitted else "read_committed"
-    properties = {**cluster.properties, "isolation.level": level}
+    properties = {**cluster.impatient, "isolation.level": level}
     show = _Shown(as_json=as_json, flush=follow or group is not None)
     with one_line(f"to read {', '.join(topics)}"):
         known = {(topic, each) for topic in topics for each in partitions_of(cluster, topic)}
@@ -278,7 +278,7 @@ def distribution(
     with one_line(f"to read {topic}"):
         partitions = len(partitions_of(cluster, topic))
         try:
-            records = read_to_end(cluster.properties, [topic])
+            records = read_to_end(cluster.impatient, [topic])
             found = counted((record.partition for record in records), partitions)
         except ReadFailed as error:
             raise refused_by(f"to read {topic}", str(error)) from error

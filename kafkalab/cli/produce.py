@@ -9,9 +9,10 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
+from confluent_kafka import KafkaError
 
 from kafkalab.cli import output
 from kafkalab.cli.cluster import Cluster, cluster_of, one_line, refused_by
@@ -23,8 +24,8 @@ from kafkalab.readable import readable
 from kafkalab.tasks.routing import crc32_partition, murmur2_partition, publish, send
 from kafkalab.waiting import wait_until
 
-if TYPE_CHECKING:
-    from confluent_kafka import KafkaError
+# What is told of a record that nobody has acknowledged in time.
+UNANSWERED = (KafkaError._MSG_TIMED_OUT, KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT)
 
 # Records of one call of publish(): it keeps all reports until it returns, some 20 MB.
 MOST_AT_ONCE = 50_000
@@ -119,8 +120,8 @@ def _send(
     Raises:
         BrokerError: one was not acknowledged.
     """
-    config = {**cluster.properties, "partitioner": partitioner}
-    landed, failed, trouble = [0] * partitions, 0, ""
+    config = {**cluster.impatient, "partitioner": partitioner}
+    landed, failed, trouble, is_gone = [0] * partitions, 0, "", False
 
     def count(error: KafkaError | None, message: Any) -> None:
         if error is None:
@@ -129,11 +130,15 @@ def _send(
             fail(message, error)
 
     def fail(_: object, error: KafkaError) -> None:
-        nonlocal failed, trouble
+        nonlocal failed, trouble, is_gone
         failed += 1
         trouble = trouble or error.str()
+        is_gone |= error.code() in UNANSWERED
 
     for batch in batches:
+        if is_gone:
+            # Each further batch would wait as long.
+            break
         if shown is None:
             send(config, batch, count, fail)
             continue
