@@ -59,6 +59,11 @@ class JavaClient:
         self._rest = b""
         self._told: list[Line] = []
 
+    @property
+    def heard(self) -> list[Line]:
+        """What was read of it until now; nothing more is read."""
+        return list(self._told)
+
     def told(self) -> list[Line]:
         """All that it has told until now."""
         while self._read():
