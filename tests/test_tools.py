@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -513,6 +514,25 @@ def test_without_a_network_a_missing_jar_is_one_line(no_lab: ToolPlace, tmp_path
     assert done.returncode == 1
     assert "org.apache.kafka:kafka-tools" in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
+
+
+def test_facts_about_java_are_skipped_where_the_jar_cannot_be_fetched(
+    no_lab: ToolPlace, tmp_path: Path
+) -> None:
+    """With the reason, and what to do; nothing fails."""
+    cache = _cache_with_own_jars(tmp_path)
+    (cache / "jars" / f"kafka-tools-{KAFKA_VERSION}.jar").unlink()
+    no_lab.environment["KAFKALAB_CACHE"] = str(cache)
+    for name in ("HTTPS_PROXY", "https_proxy"):
+        no_lab.environment[name] = "http://127.0.0.1:1"
+
+    command = [sys.executable, "-P", "-m", "pytest", "--pyargs", "tests_module_a", "-rs"]
+    done = no_lab.run(*command, "-k", "java_puts_the_same", "--kafkalab-backend=embedded")
+
+    assert done.returncode == 0, done.stdout
+    assert "1 skipped" in done.stdout
+    assert "org.apache.kafka:kafka-tools" in done.stdout
+    assert "To do: check HTTPS_PROXY" in " ".join(done.stdout.split())
 
 
 def test_the_first_use_makes_an_aot_cache(tmp_path: Path) -> None:
