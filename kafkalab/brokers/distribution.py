@@ -208,7 +208,8 @@ class Distribution:
 
     @property
     def jar_folder(self) -> Path:
-        return self.cache / "jars"
+        # Where it is a link, caches that share the jars share what was prepared of them, too.
+        return (self.cache / "jars").resolve()
 
     @property
     def classpath(self) -> str:
