@@ -35,9 +35,6 @@ from kafkalab.observe.records import Record, end_transaction, init_transactions
 from kafkalab.tasks.rebalance import log_offsets
 from kafkalab.waiting import wait_until
 
-# Seconds that the command may take on a group of 1,000 partitions, its start counted.
-THOUSAND_LIMIT = 2.0
-
 
 @pytest.fixture(scope="module")
 def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
@@ -330,8 +327,8 @@ def test_a_broker_that_goes_is_one_line(fragile: Site) -> None:
     assert time.monotonic() - began < 30
 
 
-def test_a_thousand_partitions_are_told_soon(here: Site) -> None:
-    """Seconds and all; the best of three, as the machine may be busy."""
+def test_a_thousand_partitions_are_told(here: Site) -> None:
+    """Each with its seconds; how soon, bench/lag.py measures on a machine that is quiet."""
     topic, group = here.topic(1000), here.name("group")
     producer = Producer(here.client)
     for partition in range(1000):
@@ -339,16 +336,11 @@ def test_a_thousand_partitions_are_told_soon(here: Site) -> None:
             producer.produce(topic, b"x" * 100, partition=partition)
     producer.flush(LIMIT)
     here.commit(group, {(topic, partition): 1 for partition in range(1000)})
-    took = []
-    for _ in range(3):
-        began = time.monotonic()
-        printed = here.kafkalab("lag", group)
-        took.append(time.monotonic() - began)
 
-        assert "Lag in total: 2000 offsets, in 1000 partitions" in printed
-        assert len(re.findall(r"(?m)^ *\d+ +1 +3 +2 +\d+\.\d$", printed)) == 1000
+    printed = here.kafkalab("lag", group)
 
-    assert min(took) < THOUSAND_LIMIT, took
+    assert "Lag in total: 2000 offsets, in 1000 partitions" in printed
+    assert len(re.findall(r"(?m)^ *\d+ +1 +3 +2 +\d+\.\d$", printed)) == 1000
 
 
 def test_no_question_waits_for_its_connection(here: Site) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from binascii import crc32
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Protocol
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
@@ -153,7 +153,7 @@ def publish(
             )
         )
 
-    def on_refusal(record: KeyedRecord, error: KafkaError) -> None:
+    def on_refusal(record: Sendable, error: KafkaError) -> None:
         fail(record.topic, encode_key(record.key), error)
 
     send(config, records, on_delivery, on_refusal, one_by_one=one_by_one, limit=limit)
@@ -162,11 +162,24 @@ def publish(
     return reports
 
 
+class Sendable(Protocol):
+    """What a KeyedRecord has; one of a million may be made of something lighter."""
+
+    @property
+    def topic(self) -> str: ...
+    @property
+    def key(self) -> Key: ...
+    @property
+    def value(self) -> bytes | None: ...
+    @property
+    def headers(self) -> tuple[tuple[str, bytes | None], ...]: ...
+
+
 def send(
     config: ClientConfig,
-    records: Iterable[KeyedRecord],
+    records: Iterable[Sendable],
     on_delivery: Callable[[KafkaError | None, Any], None],
-    on_refusal: Callable[[KeyedRecord, KafkaError], None],
+    on_refusal: Callable[[Sendable, KafkaError], None],
     *,
     one_by_one: bool = False,
     limit: float = PUBLISH_LIMIT,
