@@ -52,7 +52,9 @@ def run(name: str, arguments: Sequence[str]) -> NoReturn:
     try:
         command = command_of(name, arguments)
     except BrokerError as error:
-        sys.stderr.write(f"{error}\n")
+        from kafkalab.cli import output
+
+        output.trouble(str(error))
         sys.exit(1)
     # Python ignores it, and what it ignores its successor does, too.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
@@ -170,12 +172,11 @@ def _target(settings: Settings, lab: LiveLab | None) -> Target:
 
 
 def _prepare(tools: Tools) -> None:
-    from rich.console import Console
-
+    from kafkalab.cli import output
     from kafkalab.cli.setup import Bar
 
     # What the tool prints may go to another program.
-    with Bar(Console(stderr=True)) as bar:
+    with Bar(output.beside()) as bar:
         tools.prepare(bar)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import re
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime, timedelta
@@ -96,7 +95,7 @@ def consume(
     cluster = cluster_of(bootstrap, config, cache)
     level = "read_uncommitted" if uncommitted else "read_committed"
     properties = {**cluster.impatient, "isolation.level": level}
-    show = _Shown(as_json=as_json, flush=follow or group is not None)
+    show = _Shown(as_json=as_json, at_once=follow or group is not None)
     with one_line(f"to read {', '.join(topics)}"):
         known = {(topic, each) for topic in topics for each in partitions_of(cluster, topic)}
         if group is not None:
@@ -134,15 +133,15 @@ def _show(records: Iterator[LogRecord], show: _Shown, most: int | None) -> None:
 class _Shown:
     """Prints records: a line of JSON, or one in the colour of its partition."""
 
-    def __init__(self, *, as_json: bool, flush: bool) -> None:
+    def __init__(self, *, as_json: bool, at_once: bool) -> None:
         """Begin.
 
         Args:
             as_json: whether programs read it.
-            flush: whether each is to be seen at once.
+            at_once: whether each is to be seen at once.
         """
         self._as_json = as_json
-        self._flush = flush
+        self._at_once = at_once
         self._has_colours = output.has_colours()
 
     def __call__(self, record: LogRecord) -> None:
@@ -150,9 +149,7 @@ class _Shown:
         if self._has_colours and not self._as_json:
             colour = SGR[COLOURS[record.partition % len(COLOURS)]]
             text = f"\x1b[{colour}m{text}\x1b[0m"
-        sys.stdout.write(text + "\n")
-        if self._flush:
-            sys.stdout.flush()
+        output.one_of_many(text, at_once=self._at_once)
 
 
 def _chosen(

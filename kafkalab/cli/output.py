@@ -118,6 +118,23 @@ def trouble(text: str) -> None:
     _print_whole(_console(stderr=True), "kafkalab: " + readable(text, keep=LINES), "red")
 
 
+def one_of_many(text: str, *, at_once: bool = False) -> None:
+    """Print a line that is readable already, quickly: a million of them may come.
+
+    Args:
+        text: the line.
+        at_once: whether somebody waits for just this one.
+    """
+    sys.stdout.write(f"{text}\n")
+    if at_once:
+        sys.stdout.flush()
+
+
+def beside() -> Console:
+    """The console of a progress bar where the output may go to a program: it is on stderr."""
+    return _console(stderr=True)
+
+
 def note(text: str) -> None:
     """Print on stderr what is not the output, where a program may read that."""
     line(text, style="dim", console=_console(stderr=True))

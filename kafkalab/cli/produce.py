@@ -299,7 +299,7 @@ def _tell_json(report: Report, partitions: int) -> None:
         "murmur2": murmur2,
         "error": None if report.error is None else report.error.str(),
     }
-    sys.stdout.write(json.dumps(row) + "\n")
+    output.one_of_many(json.dumps(row))
 
 
 def _predictions(report: Report, partitions: int) -> tuple[int | None, int | None]:
