@@ -490,7 +490,8 @@ def test_each_fact_says_of_a_start_that_it_is_not_written(task: Task, tmp_path: 
     told = re.compile(rf"{task.component}\.py:\d+: \w+\(\) is not written yet")
     assert [fact["reason"] for fact in facts if not told.fullmatch(fact["reason"])] == []
     assert {fact["verdict"] for fact in facts} == {"refuted"}
-    assert max(fact["seconds"] for fact in facts) < 10, "none waits for what is not there"
+    # Half of a fact's limit: whoever waited for what is not there would take all of it.
+    assert max(fact["seconds"] for fact in facts) < 30, "none waits for what is not there"
 
 
 # Mistakes made in it

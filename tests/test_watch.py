@@ -387,6 +387,7 @@ def test_prints_are_shown_and_are_harmless(opened: Open, lab: Any) -> None:
     save(lab, BROKEN.replace("return []", f"{prints}\n    return []"))
     at = opened()
     at.see("refuted: tells", "What your code printed: seen: \\x1b[2J ['a']", KEYS)
+    until_kept(lab, 1)
     save(lab, SOLVED.replace("return names", f"{prints}\n    return names"), at)
     at.see("tells What your code printed: seen: \\x1b[2J ['a']", "2 of 2 hold.", KEYS)
     until_kept(lab, 2)
