@@ -17,11 +17,16 @@ from hypothesis import HealthCheck, settings
 from kafkalab.brokers import Topology
 from kafkalab.brokers.embedded import EmbeddedBackend, EmbeddedBroker
 from kafkalab.brokers.errors import StartFailed
+from kafkalab.cli import command_line
 from kafkalab.config import Settings
 from kafkalab.learning_log import acts
 from kafkalab.observe.topics import create_topic
 
 pytest_plugins = ["pytester"]
+
+# What a run of pytest inside of a test loads is forgotten after it, and would be loaded twice: so
+# all commands are loaded before.
+command_line()
 
 # A loaded machine is slow, which says nothing about the code.
 settings.register_profile(
