@@ -23,7 +23,7 @@ def main() -> int:
     """Repeat, and tell each run that failed; the exit code is 1 where one did."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=20)
-    parser.add_argument("tests", nargs="+", help="what pytest is called with")
+    parser.add_argument("tests", nargs=argparse.REMAINDER, help="what pytest is called with")
     given = parser.parse_args()
     held = sum(_holds(given.tests, f"run {n}") for n in range(1, given.runs + 1))
     with _every_core_busy():
