@@ -18,6 +18,7 @@ from confluent_kafka.admin import AdminClient
 
 from kafkalab.brokers import Topology
 from kafkalab.brokers.embedded import EmbeddedBackend, EmbeddedBroker
+from kafkalab.brokers.runs import Run
 from kafkalab.clients import LAB_CLIENT, LAB_CONSUMER
 from kafkalab.config import Settings
 from kafkalab.contracts import ClientConfig
@@ -146,8 +147,15 @@ def site(folder: Path) -> Iterator[Site]:
     """A broker that runs as long as the block does."""
     work = folder / "work"
     work.mkdir(parents=True)
-    broker = EmbeddedBackend(Settings.from_environment().cache).launch(Topology(), folder / "home")
+    backend = EmbeddedBackend(Settings.from_environment().cache)
+    # A run of its own: should these tests be killed, its watchdog ends the broker.
+    run = Run.new(backend.cache, backend.name)
+    run.open()
     try:
-        yield Site(broker, work)
+        broker = backend.launch(Topology(), run.folder / "site")
+        try:
+            yield Site(broker, work)
+        finally:
+            broker.close()
     finally:
-        broker.close()
+        run.close()

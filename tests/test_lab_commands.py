@@ -248,11 +248,12 @@ def test_lines_become_records(here: Site) -> None:
     assert [each.offset for each in read] == list(range(6))
 
 
-def test_lines_are_sent_as_they_come(here: Site) -> None:
-    """Whoever types one, or pipes a log that goes on, does not wait for the end."""
+@pytest.mark.parametrize("more", [(), ("--rate", "50")], ids=["at once", "at a rate"])
+def test_lines_are_sent_as_they_come(here: Site, more: tuple[str, ...]) -> None:
+    """Whoever types one, or pipes a log that goes on, waits neither for the end nor for more."""
     topic = here.topic()
     with subprocess.Popen(
-        [*KAFKALAB, "produce", topic, "--lines", "--json"],
+        [*KAFKALAB, "produce", topic, "--lines", "--json", *more],
         cwd=here.folder,
         env=here.environment,
         stdin=subprocess.PIPE,
@@ -268,6 +269,24 @@ def test_lines_are_sent_as_they_come(here: Site) -> None:
             assert row["offset"] == number
         process.stdin.close()
         assert process.wait(LIMIT) == 0
+
+
+def test_a_closed_standard_input_is_one_line(here: Site) -> None:
+    """There is nothing that lines could come from."""
+    topic, words = here.topic(), shlex.join(KAFKALAB)
+    done = subprocess.run(
+        ["bash", "-c", f"{words} produce {topic} --lines <&-"],
+        cwd=here.folder,
+        env=here.environment,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT,
+        check=False,
+    )
+
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert "standard input is closed" in line
 
 
 def test_a_rate_is_kept(here: Site) -> None:

@@ -31,8 +31,8 @@ UNANSWERED = (KafkaError._MSG_TIMED_OUT, KafkaError._PURGE_QUEUE, KafkaError._PU
 MOST_AT_ONCE = 50_000
 # The client's default for the largest record is 1 MB: what is longer than this is no line.
 LONGEST_LINE = 64 << 20
-# Seconds between two batches where there is a rate: as often as the eye wants it.
-TICK = 0.5
+# Seconds between two batches where there is a rate: as often as the eye can follow.
+TICK = 0.1
 WIDEST_KEY = 24
 
 Shown = Callable[[Report, int], None]
@@ -216,8 +216,10 @@ def _lines() -> Iterator[list[bytes]]:
     """The lines of standard input, as many at once as are there already.
 
     Raises:
-        WrongValue: one has no end.
+        WrongValue: one has no end, or standard input is closed.
     """
+    if sys.stdin is None:
+        raise WrongValue("--lines: standard input is closed: send lines there, as by a pipe")
     source, rest, has_more = sys.stdin.fileno(), b"", True
     while has_more:
         lines: list[bytes] = []
@@ -237,23 +239,21 @@ def _lines() -> Iterator[list[bytes]]:
 
 
 def _paced(batches: Iterable[Iterable[Sendable]], rate: float) -> Iterator[Iterable[Sendable]]:
-    """The same records, as many as the rate allows at each tick."""
-    records = (record for batch in batches for record in batch)
-    began, sent = time.monotonic(), 0
-    while True:
-        due = int((time.monotonic() - began) * rate) + 1
-        batch = list(islice(records, min(due - sent, MOST_AT_ONCE)))
-        if not batch:
-            return
-        yield batch
-        sent += len(batch)
-        # What is due next: one more, or what a tick brings.
-        at = began + max(sent / rate, time.monotonic() - began + min(TICK, 1 / rate))
-        wait_until(
-            lambda at=at: time.monotonic() >= at,  # type: ignore[misc]
-            limit=max(TICK, 1 / rate) + 60,
-            what="the next record to be due",
-        )
+    """The same records, a few at a time, and never more in a second than the rate allows.
+
+    What has come is sent when it is due: nothing waits for what is yet to come.
+    """
+    at_once, due = max(1, min(int(rate * TICK), MOST_AT_ONCE)), time.monotonic()
+    for batch in batches:
+        records = iter(batch)
+        while part := list(islice(records, at_once)):
+            wait_until(
+                lambda due=due: time.monotonic() >= due,  # type: ignore[misc]
+                limit=max(TICK, 1 / rate) + 60,
+                what="the next record to be due",
+            )
+            due = time.monotonic() + len(part) / rate
+            yield part
 
 
 # What is shown
