@@ -37,8 +37,7 @@ from kafkalab.tasks.routing import distribution as counted
 if TYPE_CHECKING:
     from confluent_kafka import Message
 
-# Of partitions, in turn: they are told from each other on a light and on a dark ground.
-COLOURS = ("cyan", "magenta", "green", "yellow", "blue", "red")
+# As a terminal is told of them: a line of a million is not drawn by rich.
 SGR = {"cyan": 36, "magenta": 35, "green": 32, "yellow": 33, "blue": 34, "red": 31}
 
 FROM = re.compile(r"(?P<word>oldest|newest)(?:-(?P<back>\d+))?|(?P<offset>\d+)")
@@ -147,7 +146,7 @@ class _Shown:
     def __call__(self, record: LogRecord) -> None:
         text = to_json(record) if self._as_json else log_line(record)
         if self._has_colours and not self._as_json:
-            colour = SGR[COLOURS[record.partition % len(COLOURS)]]
+            colour = SGR[output.COLOURS[record.partition % len(output.COLOURS)]]
             text = f"\x1b[{colour}m{text}\x1b[0m"
         output.one_of_many(text, at_once=self._at_once)
 
@@ -297,7 +296,7 @@ def distribution(
         most = max(found.shares) or 1.0
         bar = "█" if output.can_show("█") else "#"
         for number, (count, share) in enumerate(zip(found.counts, found.shares, strict=True)):
-            colour = COLOURS[number % len(COLOURS)]
+            colour = output.COLOURS[number % len(output.COLOURS)]
             length = round(room * share / most)
             table.add_row(str(number), str(count), f"{share:.0%}", f"[{colour}]{bar * length}[/]")
         output.picture(table)

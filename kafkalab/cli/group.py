@@ -50,8 +50,6 @@ EVERY = 0.5
 # More members than this have no letter, and no place in a terminal.
 MOST_MEMBERS = 26
 
-COLOURS = ("cyan", "magenta", "green", "yellow", "blue", "red")
-
 
 class Step(NamedTuple):
     """A part of the scenario."""
@@ -165,7 +163,7 @@ def _name_of(look: Look, number: int) -> Text:
     if sum(name == (each.instance or each.client) for each in look.members) > 1:
         # Members of one program have one client.id: the end of the id tells them apart.
         name = f"{name} ...{member.id[-4:]}"
-    return Text(readable(name), COLOURS[number % len(COLOURS)])
+    return Text(readable(name), output.COLOURS[number % len(output.COLOURS)])
 
 
 # A scenario
@@ -286,7 +284,7 @@ def _at(theirs: Sequence[Span], since: float, seconds: float) -> Text:
         until = each.ended.time if each.ended else math.inf
         if each.assigned.time <= since and until >= since + seconds:
             letter = _letter(each.assigned.actor)
-            return Text(letter, COLOURS[(ord(letter) - ord("A")) % len(COLOURS)])
+            return Text(letter, output.COLOURS[(ord(letter) - ord("A")) % len(output.COLOURS)])
     return Text(".")
 
 

@@ -22,6 +22,9 @@ from kafkalab.readable import LINES, readable
 # Or a narrow terminal would get a letter a line, and one that says 0 nothing.
 LEAST_WIDTH = 20
 
+COLOURS = ("cyan", "magenta", "green", "yellow", "blue", "red")
+"""of partitions, or of members, in turn: told from each other on a light and on a dark ground"""
+
 ENDED_BY_CLOSED_PIPE = 141
 """the exit code of whom a closed pipe ended: 128 and the number of SIGPIPE, as shells count"""
 

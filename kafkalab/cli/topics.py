@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 import msgspec
 import typer
+from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 from rich.table import Table
 
@@ -28,7 +29,7 @@ from kafkalab.contracts.topics import (
     TopicDescription,
 )
 from kafkalab.demo import DEMO_TOPICS
-from kafkalab.readable import readable
+from kafkalab.readable import readable, shortened
 from kafkalab.tasks.topics import describe, drifts_of, provision
 
 app = typer.Typer(
@@ -40,6 +41,9 @@ app = typer.Typer(
 # Of letters, digits, dots, underscores and hyphens, 249 at most, and neither of the two that mean
 # a folder (Topic.validate of Kafka).
 LEGAL_NAME = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}")
+
+# Characters of a name in a line of ours, whatever was typed.
+LONGEST_NAME = 60
 
 Names = Annotated[list[str], typer.Argument(help="Names of topics.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="As JSON.")]
@@ -141,9 +145,17 @@ def delete(
         asked = admin.delete_topics(
             list(names), operation_timeout=REQUEST_LIMIT, request_timeout=REQUEST_LIMIT
         )
+        is_well = True
         for name, future in asked.items():
-            future.result()
-            output.line(f"{name}: deleted")
+            try:
+                # The client keeps the limit.
+                future.result()
+                output.line(f"{name}: deleted")
+            except KafkaException as error:
+                is_well = False
+                output.line(f"{name}: failed: {error.args[0].str()}", style="red")
+        if not is_well:
+            raise typer.Exit(1)
 
 
 @app.command("provision")
@@ -198,19 +210,12 @@ def unknown_topic(cluster: Cluster, name: str) -> ClusterRefuses:
     names = names_in(cluster)
     few = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
     could_be = bool(LEGAL_NAME.fullmatch(name))
+    more = "" if could_be else ", and none can have that name"
     return ClusterRefuses(
-        f"There is no topic {_short(name)}{'' if could_be else ', and none can have that name'}.",
+        f"There is no topic {shortened(name, LONGEST_NAME)}{more}.",
         suspect=f"a typing error: there are {few}." if names else "nobody has created it.",
-        remedy=f"`kafkalab topics create {_short(name) if could_be else 'NAME'}` makes one.",
+        remedy=f"`kafkalab topics create {name if could_be else 'NAME'}` makes one.",
     )
-
-
-def _is_short(name: str) -> bool:
-    return len(name) <= 60
-
-
-def _short(name: str) -> str:
-    return name if _is_short(name) else f"{name[:57]}..."
 
 
 def tell(each: Provisioned, definition: TopicDefinition) -> str:
@@ -245,7 +250,9 @@ def _provision(
         for each, definition in zip(done, definitions, strict=True):
             is_well = each.action not in (Action.FAILED, Action.DRIFTED)
             style = "" if is_well else "yellow" if each.action is Action.DRIFTED else "red"
-            output.line(f"{_short(each.name)}: {tell(each, definition)}", style=style)
+            output.line(
+                f"{shortened(each.name, LONGEST_NAME)}: {tell(each, definition)}", style=style
+            )
         if any(each.action is Action.FAILED for each in done):
             raise typer.Exit(1)
 
