@@ -1,8 +1,8 @@
 """Task 1.3: what does a consumer see, and what does it remember?
 
-Facts about Kafka come first: they use plain clients and hold whatever you
-write. Facts about the component follow: they judge the reader, the log line,
-the order check and the progress, kafkalab's own or, with `--kafkalab-solutions`, yours.
+These are facts about Kafka: they use plain clients and hold whatever you write. More
+follow in test_task_1_3_groups.py, and those about the component in
+test_task_1_3_component.py.
 """
 
 from __future__ import annotations
@@ -10,23 +10,30 @@ from __future__ import annotations
 import json
 import time
 from binascii import crc32
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable
 
 import pytest
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
-from confluent_kafka.admin import AdminClient
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
 
-from kafkalab.brokers import Broker
-from kafkalab.contracts.partition_log import LogRecord
+from kafkalab.brokers import Broker, Termination
 from kafkalab.demo import user_events
 from kafkalab.fixtures import ConsumerMaker, ProducerMaker, TopicMaker
 from kafkalab.learning_log.evidence import Evidence
-from kafkalab.observe.groups import commit_offset, committed_offset, describe_group, join
+from kafkalab.observe.groups import CLASSIC_AND_KIP_848, join
+from kafkalab.observe.log_cleaning import (
+    CLEANING_LIMIT,
+    COMPACT_SOON,
+    KEEP_FOR_EVER,
+    LONG_AGO_MS,
+    NEXT_SEGMENT_MS,
+)
 from kafkalab.observe.records import (
     BY_KEY,
     KNOWS_ENDS,
+    SENTINEL,
+    TEN,
+    DeliveryReport,
     Record,
     end_transaction,
     error_of,
@@ -35,31 +42,16 @@ from kafkalab.observe.records import (
     poll_until,
     read,
     send,
+    transaction,
+    transactional,
+    values_to_end,
     values_until,
     wait_for_end,
     wait_for_error,
     watermarks,
 )
-from kafkalab.observe.topics import grow
-from kafkalab.solutions import Solutions
+from kafkalab.observe.topics import grow, wait_until_leaders_answer
 from kafkalab.waiting import wait_until
-
-# A loaded machine is slow, which says nothing about the code.
-AT_ANY_SPEED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-
-# Written last: when it was read, all that was written before it was read, or never will be.
-SENTINEL = b"sentinel"
-
-# The two ways to form a group. A classic member learns of a change with its next heartbeat,
-# which the default would send after 3 s; under KIP-848 the broker sets the pace.
-CLASSIC = {"group.protocol": "classic", "heartbeat.interval.ms": 100}
-KIP_848 = {"group.protocol": "consumer"}
-
-# 2024-01-01, in milliseconds: any moment in the past would do.
-LONG_AGO_MS = 1_704_067_200_000
-# Records of long ago are beyond the default retention of a week.
-KEEP_FOR_EVER = {"retention.ms": "-1"}
-
 
 # What stands in a log
 
@@ -68,14 +60,14 @@ KEEP_FOR_EVER = {"retention.ms": "-1"}
 def test_offsets_ascend_without_gaps(
     topic: TopicMaker, producer: ProducerMaker, consumer: ConsumerMaker, evidence: Evidence
 ) -> None:
-    """In a plain partition offsets ascend by one, without gaps."""
+    """In a partition without transactions and compaction offsets ascend by one, without gaps."""
     name = topic()
 
     send(producer(), name, [b"%d" % number for number in range(10)])
 
     offsets = [each.offset() for each in read(consumer(), name)]
     evidence.note("Offsets: {}", offsets)
-    assert offsets == list(range(10)), "from 0, by one"
+    assert offsets == list(range(10)), "The offsets begin at 0 and ascend by one."
 
 
 @pytest.mark.control("offsets-ascend-without-gaps", changes="the records are sent in transactions")
@@ -84,7 +76,8 @@ def test_transactions_leave_gaps(
 ) -> None:
     """Transactions leave gaps: their markers take offsets, and aborted records are not shown.
 
-    So an offset is no count, and the end minus an offset no number of records.
+    So an offset is no count, and the end minus an offset is no number of
+    records.
     """
     name = topic()
     writer = producer({"transactional.id": name})
@@ -103,7 +96,12 @@ def test_transactions_leave_gaps(
         offsets,
         end,
     )
-    assert offsets == [0, 1, 6, 7], "2, 5 and 8 are markers, 3 and 4 were aborted"
+    assert offsets == [0, 1, 6, 7], "Offsets 2, 5 and 8 are markers, and 3 and 4 were aborted."
+
+
+def sequence(message: Message) -> int:
+    """The number that the demo data gives each record of a key."""
+    return int(json.loads(message.value() or b"")["sequence"])
 
 
 @pytest.mark.fact("order-per-key", scope="one producer, no error, partitions stay")
@@ -112,8 +110,9 @@ def test_records_of_a_key_are_read_in_the_order_sent(
 ) -> None:
     """Records of one key, sent by one producer without an error, are read in the order sent.
 
-    Between keys there is no order to rely on. After a broker's error a producer
-    may send again, and only an idempotent one keeps the order then.
+    Between keys there is no order. After an error a producer may send a record
+    again: the order is kept then only if it is idempotent, or has one request in
+    flight at a time.
     """
     name, records = topic(partitions=3), user_events(users=3, per_user=10)
     sent = [Record(each.value, str(each.key).encode()) for each in records]
@@ -132,12 +131,17 @@ def test_records_of_a_key_are_read_in_the_order_sent(
             for key in [key for key in by_key if places[key] == partition] or [None]
         ],
     )
-    assert len(seen) == 30, "all records were read"
+    assert len(seen) == 30, "All 30 records are read."
     assert by_key == {
         b"user-0": list(range(10)),
         b"user-1": list(range(10)),
         b"user-2": list(range(10)),
-    }, "each key in the order of sending"
+    }, "Each key's records come in the order of sending."
+
+
+def numbered(key: bytes, start: int, end: int) -> list[Record]:
+    """Records of one key that are numbered from start to before end."""
+    return [Record(b"%d" % number, key) for number in range(start, end)]
 
 
 @pytest.mark.control("order-per-key", changes="the topic grows between two halves")
@@ -148,7 +152,7 @@ def test_growing_in_between_breaks_the_order_of_a_key(
     consumer: ConsumerMaker,
     evidence: Evidence,
 ) -> None:
-    """When the topic grows between two halves of a key, they can be read in either order."""
+    """If the topic grows between two halves of a key, a reader can get the second half first."""
     name, key = topic(partitions=3), b"user-2"
     before, after = crc32(key) % 3, crc32(key) % 6
 
@@ -163,15 +167,17 @@ def test_growing_in_between_breaks_the_order_of_a_key(
         before,
         numbers,
     )
-    assert after != before, "the key moved"
-    assert numbers == [5, 6, 7, 8, 9, 0, 1, 2, 3, 4], "the second half was read first"
+    assert after != before, "The key has moved to another partition."
+    assert numbers == [5, 6, 7, 8, 9, 0, 1, 2, 3, 4], (
+        "The second half of the key's records is read first."
+    )
 
 
 @pytest.mark.fact("time-finds-an-offset", scope="any client")
 @pytest.mark.parametrize(
     ("asked_ms", "offset"),
-    [(0, 0), (1000, 1), (1001, 2), (2500, 3)],
-    ids=["0 ms", "1000 ms", "1001 ms", "2500 ms"],
+    [(0, 0), (400, 1), (1000, 1), (1400, 2), (2500, 3)],
+    ids=["0 ms", "400 ms", "1000 ms", "1400 ms", "2500 ms"],
 )
 def test_a_time_finds_the_first_offset_that_is_not_older(
     topic: TopicMaker,
@@ -181,9 +187,10 @@ def test_a_time_finds_the_first_offset_that_is_not_older(
     asked_ms: int,
     offset: int,
 ) -> None:
-    """A time finds the first offset whose record is of that time or later.
+    """A search by time finds the first offset whose record is of that time or later.
 
-    First by offset: timestamps are the producer's and need not ascend.
+    First by offset: timestamps are the producer's and need not ascend. So a later
+    record may be nearer to that time.
     """
     name = topic(settings=KEEP_FOR_EVER)
     times = (0, 1000, 2000, 3000, 500)
@@ -199,14 +206,14 @@ def test_a_time_finds_the_first_offset_that_is_not_older(
             for at, ms in enumerate(times)
         ],
     )
-    assert found.offset == offset
+    assert found.offset == offset, "The offset is that of the first record that is not older."
 
 
 @pytest.mark.control("time-finds-an-offset", changes="the time is after all records")
 def test_a_time_after_all_records_finds_none(
     topic: TopicMaker, producer: ProducerMaker, consumer: ConsumerMaker, evidence: Evidence
 ) -> None:
-    """A time after all records finds no offset: -1, which stands for the end."""
+    """If all records are older, a search by time finds none; librdkafka gives -1 for that."""
     name = topic(settings=KEEP_FOR_EVER)
     send(producer(), name, [Record(b"x", timestamp_ms=LONG_AGO_MS)])
 
@@ -216,7 +223,181 @@ def test_a_time_after_all_records_finds_none(
         "Asked for 1 ms more than the only record has, offsets_for_times() returned {}",
         found.offset,
     )
-    assert found.offset == -1
+    assert found.offset == -1, "The offset is -1."
+
+
+def commit_and_abort(writer: Producer, topic: str) -> None:
+    """Write two records in a transaction that is aborted, and two in one that is committed."""
+    init_transactions(writer)
+    transaction(writer, topic, [b"a", b"b"], ends_well=False)
+    transaction(writer, topic, [b"c", b"d"])
+
+
+def compact_some_away(writer: Producer, topic: str) -> None:
+    """Write a key three times, and close the segment, so that compaction leaves one of them."""
+    for value in (b"1", b"2", b"3"):
+        send(writer, topic, [Record(value, b"k", timestamp_ms=LONG_AGO_MS)])
+    send(writer, topic, [Record(b"end", b"z", timestamp_ms=LONG_AGO_MS + NEXT_SEGMENT_MS)])
+
+
+def count_row(reader: Consumer, topic: str, what: str) -> dict[str, object]:
+    """Start and end of a log, and how many records a reader gets, as a row of evidence."""
+    (start, end), records = watermarks(reader, topic), len(read(reader, topic))
+    return {
+        "log": what,
+        "start": start,
+        "end": end,
+        "end - start": end - start,
+        "records read": records,
+    }
+
+
+@pytest.mark.fact("end-minus-start-is-no-count", scope="transactions, compaction")
+@pytest.mark.needs("quick_compaction")
+def test_the_end_minus_the_start_is_no_count(
+    topic: TopicMaker, producer: ProducerMaker, consumer: ConsumerMaker, evidence: Evidence
+) -> None:
+    """The end minus the start of a log is no count of its records: it can be too large.
+
+    Markers and aborted records take offsets, and so does what compaction has
+    taken out. To know the count you have to read.
+    """
+    marked, compacted, reader = topic(), topic(settings=COMPACT_SOON), consumer()
+
+    commit_and_abort(producer({"transactional.id": marked}), marked)
+    compact_some_away(producer(), compacted)
+
+    wait_for_end(reader, marked, 6)
+    wait_until(
+        lambda: len(read(reader, compacted)),
+        lambda count: count < 4,
+        limit=CLEANING_LIMIT,
+        what="compaction to take records out",
+    )
+    rows = [
+        count_row(reader, marked, "with transactions"),
+        count_row(reader, compacted, "compacted"),
+    ]
+    evidence.table(
+        "What a log holds",
+        rows,
+        look="The last two columns differ: offsets are not records.",
+    )
+    assert [(each["end - start"], each["records read"]) for each in rows] == [(6, 2), (4, 2)], (
+        "There are fewer records than the end minus the start says."
+    )
+
+
+@pytest.mark.control("end-minus-start-is-no-count", changes="no transactions, no compaction")
+def test_in_a_plain_log_it_is_the_count(
+    admin: AdminClient,
+    topic: TopicMaker,
+    producer: ProducerMaker,
+    consumer: ConsumerMaker,
+    evidence: Evidence,
+) -> None:
+    """In a plain log the end minus the start is the count, even if its beginning was deleted."""
+    whole, cut, reader = topic(), topic(), consumer()
+    for name in (whole, cut):
+        send(producer(), name, [b"a", b"b", b"c", b"d"])
+    next(iter(admin.delete_records([TopicPartition(cut, 0, 1)]).values())).result(20)
+
+    rows = [count_row(reader, whole, "plain"), count_row(reader, cut, "plain, its start deleted")]
+
+    evidence.table("What a log holds", rows)
+    assert [(each["end - start"], each["records read"]) for each in rows] == [(4, 4), (3, 3)], (
+        "There are as many records as the end minus the start says."
+    )
+
+
+def begin_three_ends(
+    admin: AdminClient, producer: ProducerMaker, topic: str, leader: int, follower: int
+) -> None:
+    """Create a topic of one partition with a follower; write a record, and one that stays open."""
+    replicas = [[leader, follower]]
+    created = admin.create_topics([NewTopic(topic, 1, replica_assignment=replicas)])
+    created[topic].result(20)
+    wait_until_leaders_answer(admin, topic, 1)
+    writer = transactional(producer, topic)
+    send(producer(), topic, [b"plain"])
+    writer.begin_transaction()
+    send(writer, topic, [b"open"])
+
+
+def ends_of(consumer: ConsumerMaker, topic: str, last: DeliveryReport) -> dict[str, int]:
+    """The three ends of a log; the report of its last record tells the third."""
+    return {
+        "last stable offset": watermarks(consumer({"isolation.level": "read_committed"}), topic)[1],
+        "high watermark": watermarks(consumer({"isolation.level": "read_uncommitted"}), topic)[1],
+        "end of what is written": (-1 if last.offset is None else last.offset) + 1,
+    }
+
+
+@pytest.mark.fact("three-ends-of-a-log", scope="any client; two brokers")
+@pytest.mark.cluster(brokers=2)
+@pytest.mark.needs("restart")
+def test_a_log_has_three_ends(
+    private_broker: Broker,
+    admin: AdminClient,
+    topic: TopicMaker,
+    producer: ProducerMaker,
+    consumer: ConsumerMaker,
+    evidence: Evidence,
+) -> None:
+    """A log has three ends: what is decided, what all in-sync replicas have, and what is written.
+
+    The first, the last stable offset, is where the earliest open transaction
+    begins, if there is one: a reader of committed records reads to there. Other
+    readers read to the second, the high watermark. What lies behind it some in-sync
+    replica does not have yet; with acks=1 the leader may have acknowledged it.
+    """
+    (leader, follower), name = private_broker.node_ids, topic.name()
+    begin_three_ends(admin, producer, name, leader, follower)
+
+    # Until its session is over, the follower counts as in sync, though it copies nothing.
+    private_broker.kill(follower, Termination.ABRUPT)
+    (last,) = send(producer({"acks": 1}), name, [b"written"])
+
+    ends = ends_of(consumer, name, last)
+    evidence.table(
+        "One record is plain, one is of an open transaction, and one is on the leader only",
+        [{"end": end, "offset": offset} for end, offset in ends.items()],
+        look="The leader has acknowledged a record that no reader can read yet.",
+    )
+    assert ends == {"last stable offset": 1, "high watermark": 2, "end of what is written": 3}, (
+        "Each record lies between two of the ends."
+    )
+
+
+@pytest.mark.control("three-ends-of-a-log", changes="the follower lives")
+@pytest.mark.cluster(brokers=2)
+def test_with_a_live_follower_two_ends_meet(
+    private_broker: Broker,
+    admin: AdminClient,
+    topic: TopicMaker,
+    producer: ProducerMaker,
+    consumer: ConsumerMaker,
+    evidence: Evidence,
+) -> None:
+    """If the follower keeps up, the high watermark soon is the end of what is written."""
+    (leader, follower), name = private_broker.node_ids, topic.name()
+    begin_three_ends(admin, producer, name, leader, follower)
+
+    (last,) = send(producer({"acks": 1}), name, [b"written"])
+
+    ends = wait_until(
+        lambda: ends_of(consumer, name, last),
+        lambda seen: seen["high watermark"] > 2,
+        limit=20,
+        what="the follower to have the last record",
+    )
+    evidence.table(
+        "One record is plain, one is of an open transaction, and one was written after it",
+        [{"end": end, "offset": offset} for end, offset in ends.items()],
+    )
+    assert ends == {"last stable offset": 1, "high watermark": 3, "end of what is written": 3}, (
+        "The second end is where the third is."
+    )
 
 
 # What reading does, and does not
@@ -249,15 +430,17 @@ def test_each_group_reads_everything(
         [{"group": g, "values": v} for g, v in seen.items()],
         look="Both rows are alike: reading removes nothing, and groups do not disturb each other.",
     )
-    assert seen == {0: [b"a", b"b", b"c"], 1: [b"a", b"b", b"c"]}, "the second as much as the first"
-    assert after == before == (0, 3), "and nothing is gone"
+    assert seen == {0: [b"a", b"b", b"c"], 1: [b"a", b"b", b"c"]}, (
+        "The second group reads as much as the first."
+    )
+    assert after == before == (0, 3), "The log has the same start and end as before."
 
 
 @pytest.mark.control("reading-removes-nothing", changes="the second reader is of the same group")
 def test_the_same_group_reads_it_once(
     topic: TopicMaker, producer: ProducerMaker, consumer: ConsumerMaker, evidence: Evidence
 ) -> None:
-    """The same group goes on where it committed: its next reader gets only what is new."""
+    """If a group has committed, its next reader goes on there, and gets only what is new."""
     name, writer, first = topic(), producer(), consumer()
     send(writer, name, [b"a", b"b", b"c"])
     first.subscribe([name])
@@ -271,21 +454,27 @@ def test_the_same_group_reads_it_once(
 
     seen = values_until(second, SENTINEL)
     evidence.note("The second reader read, before the record that was sent last: {}", seen)
-    assert seen == [], "nothing comes again"
+    assert seen == [], "Nothing comes again."
+
+
+def read_by(consumer: Consumer, count: int) -> list[bytes]:
+    """The values of so many records that one consumer polls."""
+    polled = poll_until(consumer, lambda got: len(got) == count, what="its share of the records")
+    return [each.value() or b"" for each in polled]
 
 
 @pytest.mark.fact("a-group-splits-the-log", scope="any assignor, classic and KIP-848")
-@pytest.mark.parametrize("protocol", [CLASSIC, KIP_848], ids=["classic", "KIP-848"])
+@pytest.mark.parametrize("protocol", CLASSIC_AND_KIP_848)
 def test_members_of_a_group_split_the_log(
     topic: TopicMaker,
     producer: ProducerMaker,
     consumer: ConsumerMaker,
     evidence: Evidence,
-    protocol: dict[str, object],
+    protocol: str,
 ) -> None:
     """Two members of one group split a topic: each reads its own partitions, no record twice."""
     name = topic(partitions=4)
-    members = [consumer(protocol) for _ in range(2)]
+    members = [consumer(CLASSIC_AND_KIP_848[protocol]) for _ in range(2)]
     # First the partitions, then the records: else the first member could take all.
     join(members, name, partitions=4)
 
@@ -298,7 +487,9 @@ def test_members_of_a_group_split_the_log(
         [{"member": f"member-{m}", "values": v} for m, v in enumerate(seen, 1)],
         look="Each value is in one row only: the members share the work.",
     )
-    assert sorted(seen[0] + seen[1]) == [b"0", b"1", b"2", b"3"], "together all, none twice"
+    assert sorted(seen[0] + seen[1]) == [b"0", b"1", b"2", b"3"], (
+        "Together the members read all four records, none of them twice."
+    )
 
 
 @pytest.mark.control("a-group-splits-the-log", changes="the two are of different groups")
@@ -309,7 +500,7 @@ def test_two_groups_do_not_split_the_log(
     group: str,
     evidence: Evidence,
 ) -> None:
-    """Two groups do not split a topic: the reader of each reads all of it."""
+    """Two groups do not split a topic: the reader of each group reads all of it."""
     name = topic(partitions=4)
     readers = [consumer({"group.id": f"{group}-{number}"}) for number in range(2)]
     for reader in readers:
@@ -324,37 +515,46 @@ def test_two_groups_do_not_split_the_log(
         [{"group": f"the one of member-{m}", "values": v} for m, v in enumerate(seen, 1)],
         look="Each value is in both rows: every group reads all.",
     )
-    assert [sorted(each) for each in seen] == [[b"0", b"1", b"2", b"3"]] * 2
+    assert [sorted(each) for each in seen] == [[b"0", b"1", b"2", b"3"]] * 2, (
+        "Each of the two groups reads all four records."
+    )
 
 
 @pytest.mark.fact("poll-none-is-not-the-end", scope="any client")
 def test_poll_returning_nothing_is_not_the_end(
     topic: TopicMaker, producer: ProducerMaker, consumer: ConsumerMaker, evidence: Evidence
 ) -> None:
-    """`poll()` returning nothing does not mean the end: records may only be on their way.
+    """If `poll()` returns nothing, that is not the end: records can still be on their way.
 
-    A reader that stops at the first nothing reads little, or nothing at all.
+    A reader that stops at the first empty poll() reads little, or nothing at
+    all.
     """
     name, reader = topic(), consumer()
     send(producer(), name, [b"a", b"b", b"c"])
 
     reader.assign([TopicPartition(name, 0, 0)])
     first = reader.poll(0)
-    later = poll_until(reader, lambda records: len(records) == 3, what="three records")
+    later = poll_until(
+        reader,
+        lambda records: bool(records) and records[-1].value() == b"c",
+        what="the last record",
+    )
 
     evidence.table(
         "What poll() returned",
         [{"the first time": first, "later": [each.value() for each in later]}],
     )
-    assert first is None, "the first poll returned nothing, though three records were there"
-    assert [each.value() for each in later] == [b"a", b"b", b"c"]
+    assert first is None, "The first poll() returns nothing, though three records are there."
+    assert [each.value() for each in later] == [b"a", b"b", b"c"], (
+        "Later calls return all three records."
+    )
 
 
-@pytest.mark.control("poll-none-is-not-the-end", changes="the client is told to report ends")
+@pytest.mark.control("poll-none-is-not-the-end", changes="the client has to report ends")
 def test_an_event_tells_the_end(
     topic: TopicMaker, producer: ProducerMaker, consumer: ConsumerMaker, evidence: Evidence
 ) -> None:
-    """With `enable.partition.eof` an event tells the end, and the offset that comes next."""
+    """With `enable.partition.eof` an event says that the partition ends, and the next offset."""
     name, reader = topic(), consumer(KNOWS_ENDS)
     send(producer(), name, [b"a", b"b", b"c"])
 
@@ -365,51 +565,201 @@ def test_an_event_tells_the_end(
         "Events", [{"offset": e.offset(), "error": error_of(e)} for e in (*records, end)]
     )
     error = error_of(end)
-    assert [each.value() for each in records] == [b"a", b"b", b"c"], "first the records"
-    assert error is not None, "then an event"
-    assert error.code() == KafkaError._PARTITION_EOF, "that tells the end"
-    assert end.offset() == 3, "and the next offset"
+    assert [each.value() for each in records] == [b"a", b"b", b"c"], "The three records come first."
+    assert error is not None, "An event comes after them."
+    assert error.code() == KafkaError._PARTITION_EOF, "The event says that the partition ends."
+    assert end.offset() == 3, "The event has the next offset."
+
+
+# How long the broker may hold an answer back.
+PATIENT = {"fetch.wait.max.ms": 1500}
+
+
+def seconds_to_first(
+    consumer: Consumer, topic: str, meanwhile: Callable[[], object] = lambda: None
+) -> float:
+    """Seconds from the first fetch to the first record; `meanwhile` is called in between."""
+    # Asking for the watermarks connects the consumer, which is not to be measured.
+    watermarks(consumer, topic)
+    started = time.monotonic()
+    consumer.assign([TopicPartition(topic, 0, 0)])
+    meanwhile()
+    poll_until(consumer, bool, what="the first record")
+    return time.monotonic() - started
 
 
 @pytest.mark.fact("fetch-waits-for-bytes", scope="any client; the broker does the waiting")
 def test_a_fetch_waits_for_bytes(
     topic: TopicMaker, producer: ProducerMaker, consumer: ConsumerMaker, evidence: Evidence
 ) -> None:
-    """With `fetch.min.bytes` the broker holds an answer back until so much is there, or time is up.
+    """With `fetch.min.bytes` the broker holds an answer back until it has so much, or time is up.
 
-    `fetch.wait.max.ms` is that time: the price of fewer, fuller answers.
+    `fetch.wait.max.ms` is that time (Java calls it `fetch.max.wait.ms`): the price
+    of fewer, fuller answers.
     """
-    name = topic()
-    send(producer(), name, [b"small"])
+    name, writer, settings = topic(), producer(), {**PATIENT, "fetch.min.bytes": 100_000}
+    send(writer, name, [b"small"])
 
-    seconds = seconds_to_first(consumer({**PATIENT, "fetch.min.bytes": 1_000_000}), name)
+    until_time_is_up = seconds_to_first(consumer(settings), name)
+    until_it_has_so_much = seconds_to_first(
+        consumer(settings), name, lambda: send(writer, name, [b"x" * 1000] * 200)
+    )
 
-    evidence.table("Waited", [{"fetch.wait.max.ms": 1500, "seconds": round(seconds, 3)}])
-    assert seconds > 1.4, "the record was there, and was held back until the time was up"
+    evidence.table(
+        "Seconds to the first record, which was there from the beginning",
+        [
+            {**settings, "meanwhile": meanwhile, "seconds": round(seconds, 3)}
+            for meanwhile, seconds in (
+                ("nothing", until_time_is_up),
+                ("200 kB are written", until_it_has_so_much),
+            )
+        ],
+        look="The same record came late, and early when enough others had joined it.",
+    )
+    assert until_time_is_up > 1.4, "The record was there, and came only when the time was up."
+    assert until_it_has_so_much < 1.4, "With enough bytes beside it the record came before."
 
 
 @pytest.mark.control("fetch-waits-for-bytes", changes="fetch.min.bytes=1, the default")
 def test_a_fetch_that_wants_one_byte_is_answered_at_once(
     topic: TopicMaker, producer: ProducerMaker, consumer: ConsumerMaker, evidence: Evidence
 ) -> None:
-    """With the default of one byte a record is handed over before the time is up."""
-    name = topic()
+    """With the default of one byte the broker answers as soon as there is a record."""
+    name, settings = topic(), {**PATIENT, "fetch.min.bytes": 1}
     send(producer(), name, [b"small"])
 
-    seconds = seconds_to_first(consumer({**PATIENT, "fetch.min.bytes": 1}), name)
+    seconds = seconds_to_first(consumer(settings), name)
 
-    evidence.table("Waited", [{"fetch.wait.max.ms": 1500, "seconds": round(seconds, 3)}])
-    assert seconds < 1.4, "nobody waited for the time to pass"
+    evidence.table(
+        "Seconds to the first record, which was there from the beginning",
+        [{**settings, "meanwhile": "nothing", "seconds": round(seconds, 3)}],
+    )
+    assert seconds < 1.4, "The record came before the time was up."
+
+
+def take_one_of_ten(writer: Producer, reader: Consumer, topic: str) -> None:
+    """Write ten records, and let the reader poll the first of them."""
+    send(writer, topic, TEN)
+    reader.assign([TopicPartition(topic, 0, 0)])
+    poll_until(reader, bool, what="the first record")
+
+
+@pytest.mark.fact("fetched-before-polled", scope="librdkafka; Java's client fetches ahead as well")
+def test_a_client_holds_records_that_were_not_polled(
+    admin: AdminClient,
+    topic: TopicMaker,
+    producer: ProducerMaker,
+    consumer: ConsumerMaker,
+    evidence: Evidence,
+) -> None:
+    """The client holds records before you poll them: if they are deleted meanwhile, they come.
+
+    `poll()` hands out what was fetched before, as it was then. The client tries
+    to have `queued.min.messages` of a partition at hand, 100,000 by default.
+    """
+    name, writer, reader = topic(), producer(), consumer()
+    take_one_of_ten(writer, reader, name)
+
+    next(iter(admin.delete_records([TopicPartition(name, 0, 10)]).values())).result(20)
+    log = watermarks(consumer(), name)
+    send(writer, name, [SENTINEL])
+
+    seen = values_until(reader, SENTINEL)
+    evidence.table(
+        "Ten records were written, the first was polled, then all were deleted",
+        [{"start and end of the log": log, "read from then on": seen}],
+        look="The log has none of them any more, and yet they come.",
+    )
+    assert log == (10, 10), "The log is empty."
+    assert seen == TEN[1:], "The nine records that were not polled come all the same."
+
+
+@pytest.mark.control("fetched-before-polled", changes="a seek drops what the client holds")
+def test_a_seek_drops_what_the_client_holds(
+    admin: AdminClient,
+    topic: TopicMaker,
+    producer: ProducerMaker,
+    consumer: ConsumerMaker,
+    evidence: Evidence,
+) -> None:
+    """If you seek, even to where you stand, the client fetches anew: what is deleted is gone."""
+    name, writer, reader = topic(), producer(), consumer()
+    take_one_of_ten(writer, reader, name)
+
+    next(iter(admin.delete_records([TopicPartition(name, 0, 10)]).values())).result(20)
+    log = watermarks(consumer(), name)
+    reader.seek(TopicPartition(name, 0, 1))
+    send(writer, name, [SENTINEL])
+
+    seen = values_until(reader, SENTINEL)
+    evidence.table(
+        "Ten records were written, the first was polled, then all were deleted",
+        [{"start and end of the log": log, "read from then on": seen}],
+    )
+    assert log == (10, 10), "The log is empty."
+    assert seen == [], "None of the nine records comes."
+
+
+LARGE = b"x" * 200_000
+
+
+@pytest.mark.fact("max-bytes-is-no-wall", scope="any client; since KIP-74")
+def test_a_record_larger_than_the_fetch_limit_comes(
+    topic: TopicMaker, producer: ProducerMaker, consumer: ConsumerMaker, evidence: Evidence
+) -> None:
+    """A record that is larger than `max.partition.fetch.bytes` comes all the same.
+
+    The broker answers with at least one batch, else a reader would hang before
+    it for ever. So the limit does not guard a consumer's memory against large
+    records.
+    """
+    name, limit = topic(), 1000
+    reader = consumer({"max.partition.fetch.bytes": limit})
+    (delivery,) = send(producer(), name, [LARGE])
+
+    reader.assign([TopicPartition(name, 0, 0)])
+    (record,) = poll_until(reader, bool, what="the large record")
+
+    size = len(record.value() or b"")
+    evidence.table(
+        "A record of 200,000 bytes",
+        [{"max.partition.fetch.bytes": limit, "error": delivery.error, "bytes read": size}],
+        look="200 times as much as the limit came in one piece.",
+    )
+    assert size == len(LARGE), "The whole record comes."
+    assert size > limit, "It is larger than what may be fetched of a partition."
+
+
+@pytest.mark.control("max-bytes-is-no-wall", changes="the limit is the topic's max.message.bytes")
+def test_the_topics_limit_is_a_wall(
+    topic: TopicMaker, producer: ProducerMaker, consumer: ConsumerMaker, evidence: Evidence
+) -> None:
+    """A record that is larger than the topic's `max.message.bytes` is refused."""
+    settings = {"max.message.bytes": "1000"}
+    name, reader = topic(settings=settings), consumer()
+    (delivery,) = send(producer(), name, [LARGE])
+
+    log = watermarks(reader, name)
+
+    evidence.table(
+        "A record of 200,000 bytes",
+        [{**settings, "error": delivery.error, "start and end of the log": log}],
+    )
+    assert delivery.error is not None, "The broker refuses the record."
+    assert delivery.error.code() == KafkaError.MSG_SIZE_TOO_LARGE, (
+        "The error says that the record is too large."
+    )
+    assert log == (0, 0), "The log has no record."
 
 
 @pytest.mark.fact("pause-silences-one-partition", scope="any client")
 def test_a_paused_partition_is_silent_and_others_flow(
     topic: TopicMaker, producer: ProducerMaker, consumer: ConsumerMaker, evidence: Evidence
 ) -> None:
-    """A paused partition is silent, while the others flow.
+    """If a partition is paused, its records do not come, and those of other partitions do.
 
-    The consumer stays its owner. It is how to make one partition wait without
-    leaving the group.
+    The consumer still owns it. So one partition can wait while the consumer
+    stays in its group.
     """
     name, reader, writer = topic(partitions=2), consumer(), producer()
     reader.assign([TopicPartition(name, partition, 0) for partition in (0, 1)])
@@ -426,14 +776,14 @@ def test_a_paused_partition_is_silent_and_others_flow(
             for partition, value in enumerate((b"paused", b"flowing"))
         ],
     )
-    assert seen == [b"flowing"], "only the other partition's record came"
+    assert seen == [b"flowing"], "Only the other partition's record comes."
 
 
 @pytest.mark.control("pause-silences-one-partition", changes="the partition is resumed")
 def test_a_resumed_partition_has_lost_nothing(
     topic: TopicMaker, producer: ProducerMaker, consumer: ConsumerMaker, evidence: Evidence
 ) -> None:
-    """Resumed, the partition goes on where it stood: nothing was lost meanwhile."""
+    """If a paused partition is resumed, its records come from where it was: nothing is lost."""
     name, reader, writer = topic(partitions=2), consumer(), producer()
     reader.assign([TopicPartition(name, partition, 0) for partition in (0, 1)])
     reader.pause([TopicPartition(name, 0)])
@@ -445,14 +795,16 @@ def test_a_resumed_partition_has_lost_nothing(
 
     polled = poll_until(reader, lambda records: len(records) == 2, what="the paused records")
     evidence.note("After resuming: {}", [each.value() for each in polled])
-    assert [each.value() for each in polled] == [b"paused 1", b"paused 2"]
+    assert [each.value() for each in polled] == [b"paused 1", b"paused 2"], (
+        "Both records of the paused partition come."
+    )
 
 
 @pytest.mark.fact("seek-replays", scope="any client; the partition must be assigned")
 def test_seeking_reads_again(
     topic: TopicMaker, producer: ProducerMaker, consumer: ConsumerMaker, evidence: Evidence
 ) -> None:
-    """Seeking to an offset reads again from there; a partition that is not assigned cannot be."""
+    """If you seek to an offset, you read again from there; you can seek only what is assigned."""
     name, reader, writer = topic(), consumer(), producer()
     send(writer, name, [b"a", b"b", b"c"])
     reader.assign([TopicPartition(name, 0, 0)])
@@ -466,15 +818,17 @@ def test_seeking_reads_again(
         consumer().seek(TopicPartition(name, 0, 1))
     evidence.note("After seek() to 1, read before the record that was sent last: {}", seen)
     evidence.note("seek() of a partition that is not assigned: {}", refused.value.args[0])
-    assert seen == [b"b", b"c"], "from offset 1 again"
-    assert refused.value.args[0].code() == KafkaError._UNKNOWN_PARTITION
+    assert seen == [b"b", b"c"], "The records come again from offset 1 on."
+    assert refused.value.args[0].code() == KafkaError._UNKNOWN_PARTITION, (
+        "The error says that the consumer does not have this partition."
+    )
 
 
 @pytest.mark.control("seek-replays", changes="there is no seek")
 def test_without_a_seek_nothing_comes_again(
     topic: TopicMaker, producer: ProducerMaker, consumer: ConsumerMaker, evidence: Evidence
 ) -> None:
-    """Without a seek the consumer goes on: what it read does not come again."""
+    """Without a seek a consumer goes on: what it has read does not come again."""
     name, reader, writer = topic(), consumer(), producer()
     send(writer, name, [b"a", b"b", b"c"])
     reader.assign([TopicPartition(name, 0, 0)])
@@ -483,678 +837,64 @@ def test_without_a_seek_nothing_comes_again(
     send(writer, name, [SENTINEL])
 
     seen = values_until(reader, SENTINEL)
-    evidence.note("Read before the record that was sent last: {}", seen)
-    assert seen == []
+    evidence.note("Read up to the record that was sent last: {}", seen)
+    assert seen == [], "Nothing comes again."
 
 
-# What a group remembers
+def seek_and_read(reader: Consumer, topic: str, offset: int) -> list[bytes | None]:
+    """The values that a reader of a partition gets after a seek, up to the end of the log."""
+    reader.assign([TopicPartition(topic, 0, 0)])
+    wait_for_error(reader, KafkaError._PARTITION_EOF)
+    reader.seek(TopicPartition(topic, 0, offset))
+    return values_to_end(reader)
 
 
-@pytest.mark.fact("position-is-not-committed", scope="any client, enable.auto.commit=false")
-def test_reading_moves_the_position_and_commits_nothing(
-    topic: TopicMaker, producer: ProducerMaker, consumer: ConsumerMaker, evidence: Evidence
-) -> None:
-    """Reading moves the consumer's position; what the group has committed stays.
-
-    After a crash the group goes on at the commit, not at the position.
-    """
-    name, reader = topic(), consumer()
-    send(producer(), name, [b"a", b"b", b"c"])
-
-    reader.assign([TopicPartition(name, 0, 0)])
-    poll_until(reader, lambda records: len(records) == 3, what="three records")
-
-    position, committed = position_of(reader, name), committed_offset(reader, name)
-    evidence.table(
-        "After reading three",
-        [{"position": position, "committed": committed}],
-        look="The position has moved on, the commit has not: a crash now would read all of "
-        "it again.",
-    )
-    assert position == 3, "the next record to be read"
-    assert committed is None, "nothing was committed: none, which is not 0"
-
-
-@pytest.mark.control("position-is-not-committed", changes="the consumer commits")
-def test_after_a_commit_both_agree(
-    topic: TopicMaker, producer: ProducerMaker, consumer: ConsumerMaker, evidence: Evidence
-) -> None:
-    """After a commit the committed offset is the position."""
-    name, reader = topic(), consumer()
-    send(producer(), name, [b"a", b"b", b"c"])
-    reader.assign([TopicPartition(name, 0, 0)])
-    poll_until(reader, lambda records: len(records) == 3, what="three records")
-
-    reader.commit(asynchronous=False)
-
-    position, committed = position_of(reader, name), committed_offset(reader, name)
-    evidence.table("After the commit", [{"position": position, "committed": committed}])
-    assert position == committed == 3
-
-
-@pytest.mark.fact("reset-only-without-a-commit", scope="librdkafka's names; Java's none is error")
-def test_without_a_commit_reset_decides(
+@pytest.mark.fact("seek-outside-resets", scope="any client, earliest and latest")
+@pytest.mark.parametrize(("reset", "values"), [("earliest", [b"a", b"b", b"c"]), ("latest", [])])
+def test_a_seek_outside_the_log_resets(
     topic: TopicMaker,
     producer: ProducerMaker,
     consumer: ConsumerMaker,
-    group: str,
     evidence: Evidence,
+    reset: str,
+    values: list[bytes],
 ) -> None:
-    """Without a commit `auto.offset.reset` decides where a group begins.
+    """If you seek to an offset outside the log, no error comes: `auto.offset.reset` decides.
 
-    earliest: at the start. latest, the default: at the end. error: nowhere, and
-    the consumer is told.
+    `seek()` itself asks nobody. The broker refuses the next fetch, and the
+    client begins anew where the setting says.
     """
-    name, writer = topic(), producer()
-    send(writer, name, [b"a", b"b"])
-    readers = {
-        reset: consumer({**KNOWS_ENDS, "group.id": f"{group}-{reset}", "auto.offset.reset": reset})
-        for reset in ("earliest", "latest", "error")
-    }
-    for reader in readers.values():
-        reader.subscribe([name])
+    name, reader = topic(), consumer({**KNOWS_ENDS, "auto.offset.reset": reset})
+    send(producer(), name, [b"a", b"b", b"c"])
 
-    # When latest has reported the end it has begun; what is written now is new to it.
-    wait_for_error(readers["latest"], KafkaError._PARTITION_EOF)
-    send(writer, name, [SENTINEL])
+    seen = seek_and_read(reader, name, 999)
 
-    seen = {reset: values_until(readers[reset], SENTINEL) for reset in ("earliest", "latest")}
-    told = wait_for_error(readers["error"], KafkaError._AUTO_OFFSET_RESET)
+    log = watermarks(reader, name)
     evidence.table(
-        "Read before the record that was sent when latest had begun",
-        [{"auto.offset.reset": r, "values": v} for r, v in seen.items()],
-        look="The values were in the log before the groups came.",
+        "After seek() to 999",
+        [{"start and end of the log": log, "auto.offset.reset": reset, "values read": seen}],
     )
-    evidence.note("With error, poll() gives an error: {}", told)
-    assert seen == {"earliest": [b"a", b"b"], "latest": []}
+    assert seen == values, "The reader goes on where auto.offset.reset says."
 
 
-@pytest.mark.control("reset-only-without-a-commit", changes="the group has committed offset 1")
-@pytest.mark.parametrize("reset", ["earliest", "latest", "error"])
-def test_with_a_commit_reset_is_not_asked(
-    admin: AdminClient,
+@pytest.mark.control("seek-outside-resets", changes="the seek is to the last record")
+@pytest.mark.parametrize("reset", ["earliest", "latest"])
+def test_a_seek_inside_the_log_goes_there(
     topic: TopicMaker,
     producer: ProducerMaker,
     consumer: ConsumerMaker,
-    group: str,
     evidence: Evidence,
     reset: str,
 ) -> None:
-    """With a commit the group goes on there, whatever `auto.offset.reset` says."""
-    name, reader = topic(), consumer({"auto.offset.reset": reset})
-    send(producer(), name, [b"a", b"b", SENTINEL])
-    commit_offset(admin, group, name, 1)
+    """If you seek to an offset inside the log, you read from there, whatever the setting says."""
+    name, reader = topic(), consumer({**KNOWS_ENDS, "auto.offset.reset": reset})
+    send(producer(), name, [b"a", b"b", b"c"])
 
-    reader.subscribe([name])
+    seen = seek_and_read(reader, name, 2)
 
-    seen = values_until(reader, SENTINEL)
-    evidence.note(
-        "With {} and offset 1 committed, read before the record that was sent last: {}", reset, seen
-    )
-    assert seen == [b"b"], "from offset 1"
-
-
-@pytest.mark.fact("commit-outside-the-log-resets", scope="any client")
-def test_a_commit_outside_the_log_resets(
-    admin: AdminClient,
-    topic: TopicMaker,
-    producer: ProducerMaker,
-    consumer: ConsumerMaker,
-    group: str,
-    evidence: Evidence,
-) -> None:
-    """A commit outside the log is accepted, and then counts as none: the reset decides.
-
-    Retention makes such commits of good ones. With `latest` the group would
-    jump to the end without a word.
-    """
-    name, reader = topic(), consumer()
-    send(producer(), name, [b"a", b"b", SENTINEL])
-
-    commit_offset(admin, group, name, 999)
-    reader.subscribe([name])
-
-    polled = poll_until(
-        reader,
-        lambda records: bool(records) and records[-1].value() == SENTINEL,
-        what="the last record",
-    )
-    *seen, _ = [each.value() for each in polled]
-    committed = committed_offset(reader, name)
+    log = watermarks(reader, name)
     evidence.table(
-        "A commit of 999, where three records are; enable.auto.commit=false",
-        [
-            {
-                "first offset read": polled[0].offset(),
-                "records read": len(polled),
-                "committed when they were read": committed,
-            }
-        ],
-        look="Compare where reading began with what was committed.",
+        "After seek() to 2",
+        [{"start and end of the log": log, "auto.offset.reset": reset, "values read": seen}],
     )
-    assert seen == [b"a", b"b"], "earliest: from the start"
-    assert committed == 999, "the commit stays until the next one"
-
-
-@pytest.mark.control("commit-outside-the-log-resets", changes="the commit is exactly at the end")
-def test_a_commit_at_the_end_does_not_reset(
-    admin: AdminClient,
-    topic: TopicMaker,
-    producer: ProducerMaker,
-    consumer: ConsumerMaker,
-    group: str,
-    evidence: Evidence,
-) -> None:
-    """A commit exactly at the end is inside the log: the group waits for what comes."""
-    name, reader, writer = topic(), consumer(), producer()
-    send(writer, name, [b"a", b"b"])
-
-    commit_offset(admin, group, name, 2)
-    reader.subscribe([name])
-    send(writer, name, [SENTINEL])
-
-    seen = values_until(reader, SENTINEL)
-    evidence.note("Read before the record that was sent last: {}", seen)
-    assert seen == [], "nothing comes again"
-
-
-@pytest.mark.fact("assign-joins-no-group", scope="any client")
-def test_assign_joins_no_group(
-    admin: AdminClient,
-    topic: TopicMaker,
-    producer: ProducerMaker,
-    consumer: ConsumerMaker,
-    group: str,
-    evidence: Evidence,
-) -> None:
-    """`assign()` makes no member of the group, and yet the consumer may commit for it.
-
-    Nobody moves its partitions, and nobody else's are moved for it.
-    """
-    name, reader = topic(), consumer()
-    send(producer(), name, [b"a", b"b"])
-
-    reader.assign([TopicPartition(name, 0, 0)])
-    poll_until(reader, lambda records: len(records) == 2, what="two records")
-    reader.commit(asynchronous=False)
-
-    described = describe_group(admin, group)
-    evidence.table("The group", [{"state": described.state, "members": len(described.assignments)}])
-    assert described.assignments == (), "the group has no member"
-    assert committed_offset(consumer(), name) == 2, "but a committed offset"
-
-
-@pytest.mark.control("assign-joins-no-group", changes="another consumer subscribes")
-def test_subscribe_makes_a_member(
-    admin: AdminClient,
-    topic: TopicMaker,
-    producer: ProducerMaker,
-    consumer: ConsumerMaker,
-    group: str,
-    evidence: Evidence,
-) -> None:
-    """`subscribe()` makes a member; while there is one, an outsider may not commit."""
-    name, member, outsider = topic(), consumer(), consumer()
-    join([member], name, partitions=1)
-    send(producer(), name, [b"a"])
-
-    described = describe_group(admin, group)
-    with pytest.raises(KafkaException) as refused:
-        outsider.commit(offsets=[TopicPartition(name, 0, 1)], asynchronous=False)
-
-    evidence.table("The group", [{"state": described.state, "members": len(described.assignments)}])
-    evidence.note(
-        "commit() by a second consumer, which did not subscribe: {}", refused.value.args[0]
-    )
-    assert described.assignments == (((name, 0),),), "one member with one partition"
-    assert refused.value.args[0].code() == KafkaError.UNKNOWN_MEMBER_ID
-
-
-@pytest.mark.fact("callbacks-wait-for-poll", scope="librdkafka, classic and KIP-848")
-@pytest.mark.parametrize("protocol", [CLASSIC, KIP_848], ids=["classic", "KIP-848"])
-def test_callbacks_wait_for_poll(
-    admin: AdminClient,
-    topic: TopicMaker,
-    consumer: ConsumerMaker,
-    group: str,
-    evidence: Evidence,
-    protocol: dict[str, object],
-) -> None:
-    """After `subscribe()` a member gets its partitions unasked, but is told only in `poll()`.
-
-    To the group it owns them and may stand in others' way, while its own code
-    knows nothing of it yet.
-    """
-    name, reader = topic(partitions=3), consumer(protocol)
-    assigned: list[int] = []
-
-    reader.subscribe([name], on_assign=lambda _, partitions: assigned.append(len(partitions)))
-    described = wait_until(
-        lambda: describe_group(admin, group),
-        lambda seen: seen.state == "STABLE" and [len(each) for each in seen.assignments] == [3],
-        limit=30,
-        what="the group to be stable, its member with three partitions",
-    )
-
-    evidence.table(
-        "After subscribe(), without a poll()",
-        [
-            {
-                "state of the group": described.state,
-                "partitions of its member": [len(each) for each in described.assignments],
-                "calls of on_assign": len(assigned),
-            }
-        ],
-    )
-    assert assigned == [], "no callback came"
-    assert reader.assignment() == [], "and the consumer knows of no partition"
-
-
-@pytest.mark.control("callbacks-wait-for-poll", changes="the member polls")
-def test_polling_brings_the_callback(
-    topic: TopicMaker, consumer: ConsumerMaker, evidence: Evidence
-) -> None:
-    """Polling brings the callback, with all partitions."""
-    name, reader = topic(partitions=3), consumer()
-    assigned: list[int] = []
-
-    reader.subscribe([name], on_assign=lambda _, partitions: assigned.append(len(partitions)))
-    events_until(reader, lambda _: bool(assigned), what="the callback")
-
-    evidence.note("After polling, partitions of each call of on_assign: {}", assigned)
-    assert assigned == [3]
-
-
-@pytest.mark.fact("unknown-topic-is-reported", scope="librdkafka")
-def test_subscribing_to_an_unknown_topic_is_reported(
-    topic: TopicMaker, consumer: ConsumerMaker, evidence: Evidence
-) -> None:
-    """Subscribing to a topic that does not exist gives an error event, out of `poll()`.
-
-    It is an event among records: code that looks at values only passes it over.
-    """
-    name, reader = topic.name(), consumer()
-
-    reader.subscribe([name])
-    (event,) = events_until(reader, bool, what="an event")
-
-    told = error_of(event)
-    evidence.rename({name: "missing"})
-    evidence.note("poll() gave an event with the error {}", told)
-    assert told is not None, "it is an error"
-    assert told.code() == KafkaError.UNKNOWN_TOPIC_OR_PART
-
-
-@pytest.mark.control("unknown-topic-is-reported", changes="the topic is assigned")
-def test_assigning_an_unknown_topic_is_not_reported(
-    topic: TopicMaker, producer: ProducerMaker, consumer: ConsumerMaker, evidence: Evidence
-) -> None:
-    """Assigning it gives no event: it stays silent, while another topic's records come."""
-    unknown, known, reader = topic.name(), topic(), consumer()
-    send(producer(), known, [SENTINEL])
-
-    reader.assign([TopicPartition(unknown, 0, 0), TopicPartition(known, 0, 0)])
-    events = events_until(reader, bool, what="the first event")
-
-    evidence.rename({unknown: "missing", known: "known"})
-    evidence.table(
-        "What poll() gave first; assigned are topic missing, which does not exist, and topic known",
-        [{"topic": e.topic(), "value": e.value(), "error": error_of(e)} for e in events],
-    )
-    assert [error_of(each) for each in events] == [None], "no error"
-    assert [each.value() for each in events] == [SENTINEL], "the known topic's record"
-
-
-# The component: reader, log line, order check and progress
-
-
-@pytest.mark.fact("reader-reads-all-to-the-end", scope="the component partition_log")
-def test_the_reader_reads_all_to_the_end(
-    broker: Broker,
-    topic: TopicMaker,
-    producer: ProducerMaker,
-    solutions: Solutions,
-    evidence: Evidence,
-) -> None:
-    """The reader reads every partition of every topic to its end, past polls that bring nothing.
-
-    The broker holds its answers back for 1.5 s, so polls come back empty first.
-    """
-    users, shop, writer = topic(partitions=3), topic(), producer()
-    for place in ((users, 0), (users, 2), (shop, 0)):
-        send(writer, place[0], [b"%d" % number for number in range(5)], partition=place[1])
-    slow = {**broker.client_properties(), "fetch.min.bytes": 1_000_000, "fetch.wait.max.ms": 1500}
-
-    records = list(solutions.partition_log.read_to_end(slow, [users, shop]))
-
-    evidence.table("The log as read", log_rows(records))
-    seen = sorted((each.topic, each.partition, each.offset, each.value) for each in records)
-    assert seen == sorted(
-        (name, partition, number, b"%d" % number)
-        for name, partition in ((users, 0), (users, 2), (shop, 0))
-        for number in range(5)
-    ), "each record once, with its place and value"
-
-
-@pytest.mark.fact("reader-reads-past-gaps", scope="the component partition_log")
-def test_the_reader_reads_past_gaps(
-    broker: Broker,
-    topic: TopicMaker,
-    producer: ProducerMaker,
-    consumer: ConsumerMaker,
-    solutions: Solutions,
-    evidence: Evidence,
-) -> None:
-    """The reader reads past gaps: aborted records, markers, and a marker at the very end.
-
-    The last offset of such a log is never seen. A reader that waits for it
-    waits for ever; one that takes a gap for the end stops too early.
-    """
-    name = topic()
-    writer = producer({"transactional.id": name})
-    init_transactions(writer)
-    for ends_well, values in ((True, [b"a", b"b"]), (False, [b"gone"]), (True, [b"c"])):
-        writer.begin_transaction()
-        send(writer, name, values)
-        end_transaction(writer, ends_well=ends_well)
-    wait_for_end(consumer(), name, 7)
-
-    records, seconds = read_in_time(solutions, broker, name)
-
-    seen = [(each.offset, each.value) for each in records]
-    evidence.table("The log as read", log_rows(records))
-    assert seen == [(0, b"a"), (1, b"b"), (5, b"c")], "what was committed, and nothing else"
-    assert seconds < IN_TIME, "it knew the end, and did not wait for its limit"
-
-
-@pytest.mark.fact("reader-stops-at-the-end-it-saw", scope="the component partition_log")
-def test_the_reader_stops_at_the_end_it_saw(
-    broker: Broker,
-    topic: TopicMaker,
-    producer: ProducerMaker,
-    solutions: Solutions,
-    evidence: Evidence,
-) -> None:
-    """The reader stops where the log ended when it began: what is appended meanwhile is left out.
-
-    On a busy topic a reader that always looks for the newest end never stops.
-    """
-    name, writer = topic(), producer()
-    send(writer, name, [b"%d" % number for number in range(5)])
-
-    reading: Iterator[LogRecord] = iter(
-        solutions.partition_log.read_to_end(broker.client_properties(), [name])
-    )
-    first = next(reading)
-    send(writer, name, [b"later"] * 5)
-    rest = list(reading)
-
-    values = [each.value for each in (first, *rest)]
-    evidence.note("Five records were there, five came meanwhile; read: {}", values)
-    assert values == [b"0", b"1", b"2", b"3", b"4"], "what was there at the start of reading"
-
-
-@pytest.mark.fact("an-empty-topic-ends-at-once", scope="the component partition_log")
-def test_an_empty_topic_ends_at_once(
-    broker: Broker, topic: TopicMaker, solutions: Solutions, evidence: Evidence
-) -> None:
-    """Reading an empty topic ends at once: nobody waits for a first record."""
-    name = topic(partitions=3)
-
-    records, seconds = read_in_time(solutions, broker, name)
-
-    evidence.table("Empty", [{"records": len(records), "seconds": round(seconds, 3)}])
-    assert records == []
-    assert seconds < IN_TIME, "it did not wait for its limit"
-
-
-@pytest.mark.fact("looking-joins-no-group", scope="the component partition_log")
-def test_looking_joins_no_group(
-    broker: Broker,
-    admin: AdminClient,
-    topic: TopicMaker,
-    group: str,
-    producer: ProducerMaker,
-    consumer: ConsumerMaker,
-    solutions: Solutions,
-    evidence: Evidence,
-) -> None:
-    """Who only looks joins no group and commits nothing, even with a group's name in its settings.
-
-    A reader that subscribed would take partitions away from those who work.
-    """
-    name = topic()
-    send(producer(), name, [b"a", b"b"])
-    config = {**broker.client_properties(), "group.id": group}
-
-    reading: Iterator[LogRecord] = iter(solutions.partition_log.read_to_end(config, [name]))
-    first = next(reading)
-    meanwhile = describe_group(admin, group)
-    rest = list(reading)
-
-    committed = committed_offset(consumer(), name)
-    evidence.table(
-        "The group", [{"members while reading": meanwhile.assignments, "committed": committed}]
-    )
-    assert [each.value for each in (first, *rest)] == [b"a", b"b"]
-    assert meanwhile.assignments == (), "no member while it read"
-    assert committed is None, "and no commit afterwards"
-
-
-@pytest.mark.fact("a-line-tells-everything", scope="the component partition_log")
-def test_a_line_tells_everything(solutions: Solutions, evidence: Evidence) -> None:
-    """A log line tells topic, partition, offset, key, value, time and headers, in one line."""
-    record = LogRecord(
-        "orders", 4, 17, b"order-1", b"paid", LONG_AGO_MS, (("trace", b"t-9"), ("trace", None))
-    )
-
-    line = solutions.partition_log.log_line(record)
-
-    evidence.note(line)
-    for part in ("orders", "4", "17", "order-1", "paid", "2024-01-01", "trace", "t-9"):
-        assert part in line, f"{part} is told"
-    assert len(line.splitlines()) == 1, "one line a record"
-
-
-@pytest.mark.fact("a-line-is-unmistakable", scope="the component partition_log")
-@AT_ANY_SPEED
-@given(first=st.none() | st.binary(max_size=12), second=st.none() | st.binary(max_size=12))
-def test_different_values_make_different_lines(
-    solutions: Solutions, first: bytes | None, second: bytes | None
-) -> None:
-    """Different values make different lines, each one line of printable characters.
-
-    Null is not empty, binary is not text, and a line end in a value cannot
-    forge a record.
-    """
-    lines = [
-        solutions.partition_log.log_line(LogRecord("t", 0, 0, None, value, LONG_AGO_MS))
-        for value in (first, second)
-    ]
-
-    assert (lines[0] == lines[1]) == (first == second), f"{first!r} and {second!r}: {lines}"
-    assert all(line.isprintable() for line in lines), "no control characters, no line ends"
-
-
-@pytest.mark.fact("a-long-value-is-cut", scope="the component partition_log")
-@pytest.mark.parametrize("value", [b"x" * 1_000_000, b"\xff" * 1_000_000], ids=["text", "binary"])
-def test_a_long_value_is_cut(solutions: Solutions, evidence: Evidence, value: bytes) -> None:
-    """A long value is cut, and its size told: a line stays a line."""
-    record = LogRecord("t", 0, 0, b"k", value, LONG_AGO_MS)
-
-    line = solutions.partition_log.log_line(record)
-
-    evidence.note(line)
-    assert len(line) < 2_000, "a line that can be read"
-    assert "1000000" in line, "the size is told"
-
-
-@pytest.mark.fact("json-round-trips", scope="the component partition_log")
-@AT_ANY_SPEED
-@given(
-    key=st.none() | st.binary(),
-    value=st.none() | st.binary() | st.text().map(str.encode),
-    headers=st.lists(st.tuples(st.text(max_size=5), st.none() | st.binary(max_size=5)), max_size=3),
-    timestamp=st.none() | st.integers(0, 2**62),
-)
-def test_json_round_trips(
-    solutions: Solutions,
-    key: bytes | None,
-    value: bytes | None,
-    headers: list[tuple[str, bytes | None]],
-    timestamp: int | None,
-) -> None:
-    """A record that was written as JSON, one line, is the same record when it is read again."""
-    record = LogRecord("t", 1, 2, key, value, timestamp, tuple(headers))
-
-    line = solutions.partition_log.to_json(record)
-
-    assert len(line.splitlines()) == 1, "one line a record"
-    assert isinstance(json.loads(line), dict), "JSON for any reader"
-    assert solutions.partition_log.from_json(line) == record, "and the same record again"
-
-
-@pytest.mark.fact("order-is-checked-where-it-holds", scope="the component partition_log")
-def test_order_is_checked_where_it_holds(
-    broker: Broker,
-    topic: TopicMaker,
-    producer: ProducerMaker,
-    solutions: Solutions,
-    evidence: Evidence,
-) -> None:
-    """The order check finds a swap in a key or a partition, and accepts any order across them."""
-    name, records = topic(partitions=3), user_events(users=3, per_user=10)
-    sent = [Record(each.value, str(each.key).encode()) for each in records]
-    send(producer(), name, sent, partition=BY_KEY)
-    read_back = list(solutions.partition_log.read_to_end(broker.client_properties(), [name]))
-    interleaved = sorted(read_back, key=lambda each: (each.offset, each.partition))
-    swapped = swap_in_a_key(read_back)
-    repeated = [*read_back, read_back[0]]
-
-    check = solutions.partition_log.check_order
-    seen = {
-        "as read": check(read_back),
-        "interleaved across partitions": check(interleaved),
-        "two records of a key swapped": check(swapped),
-        "the first record again at the end": check(repeated),
-    }
-
-    evidence.table(
-        "Violations",
-        [
-            {"log": n, "violations": len(c.violations), "compared": c.compared}
-            for n, c in seen.items()
-        ],
-        look="Only the log in which two records of a key were swapped violates the order.",
-    )
-    assert all(each.compared > 0 for each in seen.values()), "something was compared"
-    assert not seen["as read"].violations, "the log is in order"
-    assert not seen["interleaved across partitions"].violations, "across there is no order"
-    assert seen["two records of a key swapped"].violations, "a swap in a key is found"
-    assert seen["the first record again at the end"].violations, "going back is found"
-
-
-@pytest.mark.fact("progress-tells-position-from-commit", scope="the component partition_log")
-def test_progress_tells_position_from_commit(
-    topic: TopicMaker,
-    producer: ProducerMaker,
-    consumer: ConsumerMaker,
-    solutions: Solutions,
-    evidence: Evidence,
-) -> None:
-    """Progress tells the position beside the committed offset, and none where there is none.
-
-    None is not 0: a group that committed 0 begins at 0, one without a commit
-    where its reset says.
-    """
-    name, reader = topic(partitions=3), consumer()
-    for partition in (0, 1):
-        send(producer(), name, [b"a", b"b", b"c"], partition=partition)
-    reader.assign([TopicPartition(name, partition, 0) for partition in range(3)])
-    poll_until(reader, lambda records: len(records) == 6, what="six records")
-    reader.commit(
-        offsets=[TopicPartition(name, 0, 2), TopicPartition(name, 2, 0)], asynchronous=False
-    )
-
-    rows = solutions.partition_log.progress(reader)
-
-    evidence.table(
-        "Progress",
-        [
-            {"partition": r.partition, "position": r.position, "committed": r.committed}
-            for r in rows
-        ],
-        look="None is not zero: nothing was read there, or nothing was committed.",
-    )
-    seen = {each.partition: (each.position, each.committed) for each in rows}
-    assert seen[0] == (3, 2), "read to 3, committed 2"
-    assert seen[1] == (3, None), "read to 3, nothing committed"
-    assert seen[2][1] == 0, "committed 0"
-
-
-# What the tests above share
-
-# Seconds of silence after which a reader gives up, and by when it must have found the end:
-# reading takes less than one, several on a loaded machine.
-READER_LIMIT, IN_TIME = 16, 8
-
-# How long the broker may hold an answer back.
-PATIENT = {"fetch.wait.max.ms": 1500}
-
-
-def numbered(key: bytes, start: int, end: int) -> list[Record]:
-    """Records of one key that are numbered from start to before end."""
-    return [Record(b"%d" % number, key) for number in range(start, end)]
-
-
-def sequence(message: Message) -> int:
-    """The number that the demo data gives each record of a key."""
-    return int(json.loads(message.value() or b"")["sequence"])
-
-
-def read_in_time(solutions: Solutions, broker: Broker, topic: str) -> tuple[list[LogRecord], float]:
-    """What the component reads, and the seconds that it took."""
-    started = time.monotonic()
-    records = list(
-        solutions.partition_log.read_to_end(broker.client_properties(), [topic], limit=READER_LIMIT)
-    )
-    return records, time.monotonic() - started
-
-
-def position_of(consumer: Consumer, topic: str) -> int:
-    """The offset that a consumer reads next from partition 0."""
-    (place,) = consumer.position([TopicPartition(topic, 0)])
-    return place.offset
-
-
-def read_by(consumer: Consumer, count: int) -> list[bytes]:
-    """The values of so many records that one consumer polls."""
-    polled = poll_until(consumer, lambda got: len(got) == count, what="its share of the records")
-    return [each.value() or b"" for each in polled]
-
-
-def seconds_to_first(consumer: Consumer, topic: str) -> float:
-    """Seconds from the first fetch to the first record."""
-    # Asking for the watermarks connects the consumer, which is not to be measured.
-    watermarks(consumer, topic)
-    started = time.monotonic()
-    consumer.assign([TopicPartition(topic, 0, 0)])
-    poll_until(consumer, bool, what="the first record")
-    return time.monotonic() - started
-
-
-def swap_in_a_key(records: Sequence[LogRecord]) -> list[LogRecord]:
-    """The records with two values of one key exchanged."""
-    first, second = [at for at, each in enumerate(records) if each.key == b"user-1"][3:5]
-    swapped = list(records)
-    swapped[first] = records[first]._replace(value=records[second].value)
-    swapped[second] = records[second]._replace(value=records[first].value)
-    return swapped
-
-
-def log_rows(records: Sequence[LogRecord]) -> list[dict[str, object]]:
-    """A log as rows of evidence."""
-    return [
-        {"partition": each.partition, "offset": each.offset, "key": each.key, "value": each.value}
-        for each in records
-    ]
+    assert seen == [b"c"], "The reader gets the record at that offset."
