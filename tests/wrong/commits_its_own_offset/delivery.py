@@ -11,6 +11,7 @@ from kafkalab.tasks.delivery import IdempotentSink, at_most_once, auto_commit, e
 
 __all__ = [
     "CAUGHT_BY",
+    "CAUGHT_WITH",
     "IdempotentSink",
     "at_least_once",
     "at_most_once",
@@ -19,6 +20,7 @@ __all__ = [
 ]
 
 CAUGHT_BY = "a-processor-stops-and-leaves"
+CAUGHT_WITH = ("at_least_once",)
 
 
 def at_least_once(consumer: Consumer, process: Process, stop: Stop) -> int:

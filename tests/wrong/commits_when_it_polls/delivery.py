@@ -1,4 +1,4 @@
-"""Commits when a whole batch is done, so that all of it comes again."""
+"""Commits two records when it has polled them, and processes them then."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def at_least_once(consumer: Consumer, process: Process, stop: Stop) -> int:
     done = 0
     with closing(consumer):
         while not stop():
-            batch = [each for each in consumer.consume(6, 1) if each.error() is None]
-            for message in batch:
-                process(message)
+            batch = [each for each in consumer.consume(2, 0.1) if each.error() is None]
             if batch:
                 consumer.commit(asynchronous=False)
+            for message in batch:
+                process(message)
             done += len(batch)
     return done

@@ -1,0 +1,13 @@
+"""Fails when it is imported, after seconds."""
+
+import os
+import threading
+from pathlib import Path
+
+# Each import leaves a line, so that the test can count them.
+with (Path(os.environ["WICKED_RUN"]) / "imports").open("a", encoding="utf-8") as imports:
+    imports.write("routing\n")
+
+threading.Event().wait(3)
+
+raise RuntimeError("after 3 s")

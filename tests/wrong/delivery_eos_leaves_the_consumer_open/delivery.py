@@ -1,0 +1,37 @@
+"""Initialises the transactions before it takes the consumer over."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+from confluent_kafka import Consumer, Producer
+
+from kafkalab.contracts.delivery import Stop, Transform
+from kafkalab.tasks import delivery as right
+from kafkalab.tasks.delivery import IdempotentSink, at_least_once, at_most_once, auto_commit
+
+__all__ = [
+    "CAUGHT_BY",
+    "CAUGHT_WITH",
+    "IdempotentSink",
+    "at_least_once",
+    "at_most_once",
+    "auto_commit",
+    "exactly_once",
+]
+
+CAUGHT_BY = "a-processor-closes-its-consumer"
+CAUGHT_WITH = ("exactly_once",)
+
+LIMIT = 30.0
+
+
+def exactly_once(consumer: Consumer, producer: Producer, transform: Transform, stop: Stop) -> int:
+    done = 0
+    producer.init_transactions(LIMIT)
+    with closing(consumer):
+        while not stop():
+            batch = [each for each in consumer.consume(100, 0.1) if right._is_record(each)]
+            if batch and right._commit(consumer, producer, transform, batch):
+                done += len(batch)
+    return done

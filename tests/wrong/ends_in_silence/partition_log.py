@@ -1,0 +1,40 @@
+"""Takes silence for the end of the topic."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from kafkalab.contracts import ClientConfig
+from kafkalab.contracts.partition_log import READ_LIMIT, LogRecord, ReadFailed
+from kafkalab.tasks import partition_log as right
+from kafkalab.tasks.partition_log import (
+    check_order,
+    follow,
+    from_json,
+    log_line,
+    progress,
+    to_json,
+)
+
+__all__ = [
+    "CAUGHT_BY",
+    "check_order",
+    "follow",
+    "from_json",
+    "log_line",
+    "progress",
+    "read_to_end",
+    "to_json",
+]
+
+CAUGHT_BY = "silence-is-not-the-end"
+
+
+def read_to_end(
+    config: ClientConfig, topics: Sequence[str], *, limit: float = READ_LIMIT
+) -> Iterator[LogRecord]:
+    try:
+        yield from right.read_to_end(config, topics, limit=limit)
+    except ReadFailed as failed:
+        if "nothing came" not in str(failed):
+            raise

@@ -1,0 +1,36 @@
+"""Goes through the records to check the keys, and then again to send them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from kafkalab.contracts import ClientConfig
+from kafkalab.contracts.routing import PUBLISH_LIMIT, KeyedRecord, Report
+from kafkalab.tasks import routing as right
+from kafkalab.tasks.routing import (
+    crc32_partition,
+    distribution,
+    murmur2_partition,
+)
+
+__all__ = [
+    "CAUGHT_BY",
+    "crc32_partition",
+    "distribution",
+    "murmur2_partition",
+    "publish",
+]
+
+CAUGHT_BY = "records-are-taken-once"
+
+
+def publish(
+    config: ClientConfig,
+    records: Iterable[KeyedRecord],
+    *,
+    one_by_one: bool = False,
+    limit: float = PUBLISH_LIMIT,
+) -> list[Report]:
+    for each in records:
+        right.encode_key(each.key)
+    return right.publish(config, records, one_by_one=one_by_one, limit=limit)

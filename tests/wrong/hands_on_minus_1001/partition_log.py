@@ -1,0 +1,36 @@
+"""Takes the client's sign for no position for a position."""
+
+from __future__ import annotations
+
+from confluent_kafka import Consumer
+
+from kafkalab.contracts.partition_log import READ_LIMIT, Progress
+from kafkalab.tasks import partition_log as right
+from kafkalab.tasks.partition_log import (
+    check_order,
+    follow,
+    from_json,
+    log_line,
+    read_to_end,
+    to_json,
+)
+
+__all__ = [
+    "CAUGHT_BY",
+    "check_order",
+    "follow",
+    "from_json",
+    "log_line",
+    "progress",
+    "read_to_end",
+    "to_json",
+]
+
+CAUGHT_BY = "progress-tells-position-from-commit"
+
+
+def progress(consumer: Consumer, *, limit: float = READ_LIMIT) -> list[Progress]:
+    return [
+        each._replace(position=-1001) if each.position is None else each
+        for each in right.progress(consumer, limit=limit)
+    ]

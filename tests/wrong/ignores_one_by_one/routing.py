@@ -1,0 +1,34 @@
+"""Leaves one_by_one to others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from kafkalab.contracts import ClientConfig
+from kafkalab.contracts.routing import PUBLISH_LIMIT, KeyedRecord, Report
+from kafkalab.tasks import routing as right
+from kafkalab.tasks.routing import (
+    crc32_partition,
+    distribution,
+    murmur2_partition,
+)
+
+__all__ = [
+    "CAUGHT_BY",
+    "crc32_partition",
+    "distribution",
+    "murmur2_partition",
+    "publish",
+]
+
+CAUGHT_BY = "one-by-one-waits"
+
+
+def publish(
+    config: ClientConfig,
+    records: Iterable[KeyedRecord],
+    *,
+    one_by_one: bool = False,  # noqa: ARG001 - the mistake
+    limit: float = PUBLISH_LIMIT,
+) -> list[Report]:
+    return right.publish(config, records, limit=limit)

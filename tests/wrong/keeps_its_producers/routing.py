@@ -1,0 +1,40 @@
+"""Keeps each producer, in case it is needed again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from confluent_kafka import Producer
+
+from kafkalab.contracts import ClientConfig
+from kafkalab.contracts.routing import PUBLISH_LIMIT, KeyedRecord, Report
+from kafkalab.tasks import routing as right
+from kafkalab.tasks.routing import (
+    crc32_partition,
+    distribution,
+    murmur2_partition,
+)
+
+__all__ = [
+    "CAUGHT_BY",
+    "crc32_partition",
+    "distribution",
+    "murmur2_partition",
+    "publish",
+]
+
+CAUGHT_BY = "publish-closes-its-producer"
+
+
+PRODUCERS: list[Producer] = []
+
+
+def publish(
+    config: ClientConfig,
+    records: Iterable[KeyedRecord],
+    *,
+    one_by_one: bool = False,
+    limit: float = PUBLISH_LIMIT,
+) -> list[Report]:
+    PRODUCERS.append(Producer(dict(config)))
+    return right.publish(config, records, one_by_one=one_by_one, limit=limit)

@@ -1,0 +1,78 @@
+"""Gives the size of long content in characters instead of bytes.
+
+"Content that is longer than a few hundred characters is cut, … and its size is given in bytes."
+Here a text in another alphabet than Latin looks half as large as it is, and still says bytes.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from kafkalab.contracts.partition_log import LogRecord
+from kafkalab.tasks.partition_log import (
+    check_order,
+    follow,
+    from_json,
+    progress,
+    read_to_end,
+    to_json,
+)
+
+__all__ = [
+    "CAUGHT_BY",
+    "CAUGHT_WITH",
+    "check_order",
+    "follow",
+    "from_json",
+    "log_line",
+    "progress",
+    "read_to_end",
+    "to_json",
+]
+
+CAUGHT_BY = "a-long-value-is-cut"
+CAUGHT_WITH = ("Polish",)
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+LONGEST = 150
+
+
+def log_line(record: LogRecord) -> str:
+    headers = "; ".join(f"{quoted(name)}={shown(value)}" for name, value in record.headers)
+    place = f"{record.topic}/{record.partition}@{record.offset}"
+    time = when(record.timestamp_ms)
+    return f"{place} {time} {shown(record.key)} -> {shown(record.value)} [{headers}]"
+
+
+def when(timestamp_ms: int | None) -> str:
+    if timestamp_ms is None:
+        return "without-time"
+    try:
+        date = EPOCH + timedelta(milliseconds=timestamp_ms)
+    except OverflowError:
+        return str(timestamp_ms)
+    return date.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+
+
+def shown(content: bytes | None) -> str:
+    if content is None:
+        return "none"
+    try:
+        text = content.decode()
+    except UnicodeDecodeError:
+        short, size = "x" + content[:LONGEST].hex(), len(content)
+    else:
+        short, size = quoted(text[:LONGEST]), len(text)
+    return short if size <= LONGEST else f"{short} ({size} bytes)"
+
+
+def quoted(text: str) -> str:
+    return "'" + "".join(map(escaped, text)) + "'"
+
+
+def escaped(character: str) -> str:
+    if character in "\\'":
+        return "\\" + character
+    if character.isprintable():
+        return character
+    return f"\\u{{{ord(character):x}}}"

@@ -1,0 +1,41 @@
+"""Passes over records without a value: deletions are neither processed nor committed."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+from confluent_kafka import Consumer
+
+from kafkalab.contracts.delivery import Process, Stop
+from kafkalab.tasks import delivery as right
+from kafkalab.tasks.delivery import (
+    IdempotentSink,
+    at_most_once,
+    auto_commit,
+    exactly_once,
+)
+
+__all__ = [
+    "CAUGHT_BY",
+    "CAUGHT_WITH",
+    "IdempotentSink",
+    "at_least_once",
+    "at_most_once",
+    "auto_commit",
+    "exactly_once",
+]
+
+CAUGHT_BY = "a-deletion-is-processed"
+CAUGHT_WITH = ("at_least_once",)
+
+
+def at_least_once(consumer: Consumer, process: Process, stop: Stop) -> int:
+    done = 0
+    with closing(consumer):
+        for message in right._records(consumer, stop):
+            if not message.value():
+                continue
+            process(message)
+            consumer.commit(message=message, asynchronous=False)
+            done += 1
+    return done

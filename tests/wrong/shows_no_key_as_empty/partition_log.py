@@ -1,0 +1,33 @@
+"""Shows a record without a key like one with an empty key."""
+
+from __future__ import annotations
+
+from kafkalab.contracts.partition_log import LogRecord
+from kafkalab.tasks import partition_log as right
+from kafkalab.tasks.partition_log import (
+    check_order,
+    follow,
+    from_json,
+    progress,
+    read_to_end,
+    to_json,
+)
+
+__all__ = [
+    "CAUGHT_BY",
+    "CAUGHT_WITH",
+    "check_order",
+    "follow",
+    "from_json",
+    "log_line",
+    "progress",
+    "read_to_end",
+    "to_json",
+]
+
+CAUGHT_BY = "a-line-is-unmistakable"
+CAUGHT_WITH = ("key",)
+
+
+def log_line(record: LogRecord) -> str:
+    return right.log_line(record._replace(key=record.key or b""))

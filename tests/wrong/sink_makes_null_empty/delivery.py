@@ -1,0 +1,27 @@
+"""Keeps a value of None as an empty one."""
+
+from __future__ import annotations
+
+from kafkalab.tasks import delivery as right
+from kafkalab.tasks.delivery import (
+    at_least_once,
+    at_most_once,
+    auto_commit,
+    exactly_once,
+)
+
+__all__ = [
+    "CAUGHT_BY",
+    "IdempotentSink",
+    "at_least_once",
+    "at_most_once",
+    "auto_commit",
+    "exactly_once",
+]
+
+CAUGHT_BY = "sink-tells-places-apart"
+
+
+class IdempotentSink(right.IdempotentSink):
+    def values(self) -> list[bytes | None]:
+        return [value or b"" for value in super().values()]
