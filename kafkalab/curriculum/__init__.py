@@ -1,8 +1,8 @@
-"""What is taught: modules, tasks and facts, from a typed manifest and the tests' own text.
+"""The course: modules, tasks and facts, from a typed manifest and the text of the tests.
 
-The manifest (TOML) knows the order, the questions and the hints. The sentences
-stand in the tests' docstrings and nowhere else; `statements` reads them from
-the syntax trees, without importing a test.
+The manifest (TOML) has the order, the questions and the hints. The sentences are written
+only in the tests' docstrings; `statements` reads them from the syntax trees, without
+importing a test.
 """
 
 from __future__ import annotations
@@ -24,81 +24,120 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 
 from kafkalab.brokers.capabilities import CAPABILITIES
-from kafkalab.config import BadInput
+from kafkalab.curriculum.errors import BadManifest as BadManifest
 from kafkalab.curriculum.hints import Hints, problems_of, read_hints
+from kafkalab.curriculum.interview import (
+    InterviewQuestion,
+    problems_of_questions,
+    read_interview,
+)
 from kafkalab.curriculum.predictions import Prediction, read_predictions
 
 Role = Literal["fact", "control"]
 
+TASK_NAME = re.compile(r"task_\d+_\d+")
+
 WHAT_A_TEST_DOES = ("test ", "tests ", "check ", "checks ", "verify ", "verifies ")
-
-
-class BadManifest(BadInput):
-    """A manifest, or a test module it names, cannot be read; the text names file and place."""
 
 
 @dataclass(frozen=True)
 class FactNote:
-    """What the manifest says of one fact; its sentence stands in its test."""
+    """The manifest's entry for one fact; the fact's sentence is in its test."""
 
     slug: str
     hints: tuple[str, ...]
-    """from a nudge to nearly the code; one, in the manifest, or several, in a file of their own"""
+    """from a nudge to nearly the code; the manifest has one, and a file of hints may have more"""
     no_control: str = ""
-    """why there can be no control; empty where there is one"""
+    """why there can be no control; empty if there is one"""
 
     @property
     def hint(self) -> str:
-        """The first of them; empty where there is none."""
+        """The first hint; empty if there is none."""
         return next(iter(self.hints), "")
 
 
 @dataclass(frozen=True)
 class Concept:
-    """Something to be understood in a task, and the facts that are about it."""
+    """Something to understand in a task, and the facts about it."""
 
     title: str
-    """read before the facts are predicted, so it gives no answer away"""
+    """it is shown before the predictions, so it gives no answer away"""
     facts: tuple[str, ...]
     """their slugs"""
 
 
 @dataclass(frozen=True)
+class Part:
+    """A part of a task: successive facts in its tests."""
+
+    title: str
+    """it is shown before the predictions, so it gives no answer away"""
+    begins: str
+    """the slug of its first fact; the part ends where the next one begins"""
+
+
+@dataclass(frozen=True)
 class Word:
-    """A term that a task uses from its first fact on, for who does not know it."""
+    """A term that a task uses from its first fact on, with its meaning."""
 
     term: str
     meaning: str
-    """a sentence; read before the facts are predicted, so it gives no answer away"""
+    """a sentence; it is shown before the predictions, so it gives no answer away"""
 
 
 @dataclass(frozen=True)
 class Task:
-    """One task of a module: one test module, and one component."""
+    """One task of a module: its test modules, and one component."""
 
     id: str
     """as in `1.1`"""
     title: str
     question: str
     module: str
-    """the test module's name, without `.py`"""
+    """the name of its first test module, without `.py`"""
     component: str
     """the component's file name, without `.py`: in contracts/, tasks/ and a learner's folder"""
     facts: Mapping[str, FactNote]
     predictions: Mapping[str, Prediction] = field(default_factory=dict)
-    """what is asked before a fact runs, by slug; all Kafka facts of a task, or none"""
+    """the questions before a fact runs, by slug; for all Kafka facts of a task, or none"""
     minutes: int | None = None
-    """how long a learner takes, to predict, run, explain and write the component; an estimate"""
+    """an estimate for a learner: to predict, run and explain the facts, and write the component"""
     objectives: tuple[str, ...] = ()
     """what the learner can do afterwards, a sentence each"""
     builds: tuple[str, ...] = ()
     """what the learner writes, a sentence each"""
     concepts: tuple[Concept, ...] = ()
-    """each fact of a task is in exactly one, or there are none"""
+    """each fact of the task belongs to exactly one, or there are none"""
     hinted: tuple[str, ...] = ()
-    """the slugs that the file of its hints names"""
+    """the slugs in its file of hints"""
     words: tuple[Word, ...] = ()
-    """what is explained before the first fact; there may be none"""
+    """terms that are explained before the first fact; there may be none"""
+    siblings: tuple[str, ...] = ()
+    """its other test modules, in reading order"""
+    parts: tuple[Part, ...] = ()
+    """in the order of the tests; there may be none"""
+    interview: tuple[InterviewQuestion, ...] = ()
+    """questions of a job interview, in the order in which they are asked; there may be none"""
+
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """The names of its test modules, without `.py`, in reading order."""
+        return self.module, *self.siblings
+
+    @cached_property
+    def facts_by_part(self) -> Mapping[str, tuple[str, ...]]:
+        """The slugs of each part, by its title; without parts, all under the task's title."""
+        titles = {part.begins: part.title for part in self.parts}
+        found: dict[str, tuple[str, ...]] = {}
+        title = self.title
+        for slug in self.facts:
+            title = titles.get(slug, title)
+            found[title] = (*found.get(title, ()), slug)
+        return found
+
+    def part_of(self, slug: str) -> str:
+        """The title of a fact's part; the task's own title if it has no parts."""
+        return next(title for title, slugs in self.facts_by_part.items() if slug in slugs)
 
 
 @dataclass(frozen=True)
@@ -111,27 +150,27 @@ class Statement:
     sentence: str
     """the docstring's first line"""
     why: tuple[str, ...]
-    """the docstring's other paragraphs: why it is so, and why it matters; each on one line"""
+    """the docstring's other paragraphs, each on one line: the reason, and why it matters"""
     scope: str
-    """for which client, protocol or versions it was seen to hold; facts only"""
+    """the client, protocol or versions for which it was seen to hold; facts only"""
     versions: str
-    """the versions of Kafka for which it is stated, as in `>=4.1`; empty means all"""
+    """the versions of Kafka for which it holds, as in `>=4.1`; empty means all"""
     changes: str
-    """the one factor that is changed; controls only"""
+    """the one factor that it changes; controls only"""
     module: str
     function: str
     line: int
     is_slow: bool
-    """marked slow: it takes a minute, and is left out unless it is asked for"""
+    """marked slow: it takes a minute, and runs only if it is asked for"""
     needs: tuple[str, ...]
-    """what the broker must be able to do, in the words of `kafkalab.brokers.capabilities`"""
+    """the capabilities that the broker must have, see `kafkalab.brokers.capabilities`"""
     has_own_broker: bool
-    """asks for `private_broker`: a Kafka of its own, which takes seconds to start"""
+    """it uses `private_broker`: a Kafka of its own, which takes seconds to start"""
 
     def is_stated_for(self, kafka_version: str) -> bool:
-        """Whether the statement's bounds take in a version, as in `4.4.0`.
+        """Whether the statement is made for a version of Kafka, as in `4.4.0`.
 
-        A version that cannot be read, such as an image's tag `latest`, is taken in.
+        True for a version that cannot be read, such as an image's tag `latest`.
         """
         try:
             return Version(kafka_version) in SpecifierSet(self.versions)
@@ -149,12 +188,17 @@ class Curriculum:
     tasks: tuple[Task, ...]
 
     @cached_property
+    def modules(self) -> tuple[str, ...]:
+        """The names of all test modules, without `.py`."""
+        return tuple(module for task in self.tasks for module in task.modules)
+
+    @cached_property
     def statements(self) -> tuple[Statement, ...]:
-        """All facts and controls in the order in which they stand in the tests."""
+        """All facts and controls, in the order of the tests."""
         found: list[Statement] = []
         for task in self.tasks:
-            path = self.folder / f"{task.module}.py"
-            if path.exists():
+            paths = (self.folder / f"{module}.py" for module in task.modules)
+            for path in filter(Path.exists, paths):
                 found += _statements_in(path, task)
         return tuple(found)
 
@@ -169,10 +213,28 @@ class Curriculum:
 
     def is_task_module(self, path: Path) -> bool:
         """Whether a file is the test module of one of the tasks."""
-        return path.parent == self.folder and path.stem in {task.module for task in self.tasks}
+        return path.parent == self.folder and path.stem in self.modules
+
+    def modules_meant(self, word: str) -> frozenset[str] | None:
+        """The modules that a word of `-k` can match; None if that is not clear.
+
+        It is clear for a task, as in task_1_3, and for a fact's slug, with underscores or hyphens.
+        """
+        if TASK_NAME.fullmatch(word):
+            return frozenset(module for module in self.modules if word in module)
+        slug = word.replace("_", "-")
+        # The manifest knows the slugs: for any other word no test need be read.
+        if not any(slug in task.facts for task in self.tasks):
+            return None
+        name = word.replace("-", "_")
+        return frozenset(
+            each.module
+            for each in self.statements
+            if slug in each.slug or name in each.function or name in each.module
+        )
 
     def statement_at(self, module: str, function: str) -> Statement | None:
-        """The statement of a test function; None when it states nothing."""
+        """The statement of a test function; None if it states none."""
         return self._by_place.get((module, function))
 
     def statement_of(self, nodeid: str) -> Statement | None:
@@ -190,7 +252,7 @@ class Curriculum:
         return next(task for task in self.tasks if task.id == task_id)
 
     def problems(self) -> list[str]:
-        """What is wrong with the curriculum, a line each; empty when nothing is."""
+        """What is wrong with the curriculum, a line each; empty if nothing is."""
         return list(_problems(self))
 
 
@@ -198,7 +260,7 @@ def load(manifest: Path | None = None) -> Curriculum:
     """Read a manifest; without a path, that of Module A.
 
     Raises:
-        BadManifest: it is not readable, not TOML, or lacks something.
+        BadManifest: it cannot be read, is not TOML, or lacks something.
     """
     folder = manifest.parent if manifest else resources.files(__package__)
     source = manifest or folder / "module_a.toml"
@@ -257,11 +319,14 @@ def _task(data: Mapping[str, Any], folder: Path | Traversable) -> Task:
         concepts=tuple(_concept(each) for each in data.get("concepts", ())),
         hinted=tuple(hints),
         words=tuple(_word(each) for each in data.get("words", ())),
+        siblings=_texts(data, "siblings"),
+        parts=tuple(_part(each) for each in data.get("parts", ())),
+        interview=read_interview(folder, data["id"]),
     )
 
 
 def _hints(slug: str, note: Mapping[str, Any], hints: Mapping[str, Hints]) -> Hints:
-    """A fact's hints: what the manifest says comes before those of their own file."""
+    """A fact's hints: the manifest's comes first, then those of the file of hints."""
     first = (note["hint"],) if note.get("hint") else ()
     return (*first, *hints.get(slug, ()))
 
@@ -271,6 +336,13 @@ def _concept(data: Mapping[str, Any]) -> Concept:
     if not isinstance(title, str):
         raise TypeError(f"a concept's title is no text: {title!r}")
     return Concept(title, _texts(data, "facts"))
+
+
+def _part(data: Mapping[str, Any]) -> Part:
+    for name in ("title", "begins"):
+        if not isinstance(data[name], str):
+            raise TypeError(f"a part's {name} is no text: {data[name]!r}")
+    return Part(data["title"], data["begins"])
 
 
 def _word(data: Mapping[str, Any]) -> Word:
@@ -335,7 +407,7 @@ def _paragraphs(text: str) -> tuple[str, ...]:
 
 
 def _mark(decorator: ast.expr) -> tuple[Role, str, dict[str, str]] | None:
-    """Role, slug and words of `@pytest.mark.fact("slug", ...)`; None for another decorator."""
+    """Role, slug and keyword arguments of `@pytest.mark.fact("slug", ...)`; else None."""
     if not isinstance(decorator, ast.Call) or not isinstance(decorator.func, ast.Attribute):
         return None
     role = decorator.func.attr
@@ -351,7 +423,7 @@ def _is_slow(decorator: ast.expr) -> bool:
 
 
 def _needs(decorator: ast.expr) -> Sequence[str]:
-    """The words of `@pytest.mark.needs("restart", ...)`; none of another decorator."""
+    """The arguments of `@pytest.mark.needs("restart", ...)`; empty for any other decorator."""
     if isinstance(decorator, ast.Call) and ast.unparse(decorator.func) == "pytest.mark.needs":
         return [ast.literal_eval(word) for word in decorator.args]
     return []
@@ -360,8 +432,9 @@ def _needs(decorator: ast.expr) -> Sequence[str]:
 def _problems(curriculum: Curriculum) -> Iterator[str]:
     owners = {slug: task.id for task in curriculum.tasks for slug in task.facts}
     for task in curriculum.tasks:
-        if not (curriculum.folder / f"{task.module}.py").exists():
-            yield f"task {task.id}: {task.module}.py does not exist"
+        for module in task.modules:
+            if not (curriculum.folder / f"{module}.py").exists():
+                yield f"task {task.id}: {module}.py does not exist"
         for slug in task.facts:
             if owners[slug] != task.id:
                 yield f"{slug}: belongs to two tasks, {task.id} and {owners[slug]}"
@@ -383,7 +456,10 @@ def _problems(curriculum: Curriculum) -> Iterator[str]:
         yield from _problems_of_predictions(task, curriculum.stated_facts)
         yield from (f"task {task.id}: {problem}" for problem in _problems_of_purpose(task))
         yield from _problems_of_concepts(task)
+        yield from _problems_of_parts(task)
         yield from (f"task {task.id}: {problem}" for problem in _problems_of_words(task.words))
+    questions = [question for task in curriculum.tasks for question in task.interview]
+    yield from problems_of_questions(questions, owners)
 
 
 def _problems_of_predictions(task: Task, stated: Mapping[str, Statement]) -> Iterator[str]:
@@ -435,6 +511,24 @@ def _problems_of_concepts(task: Task) -> Iterator[str]:
                 yield f"{slug}: is in {counts[slug]} concepts, and not in one"
 
 
+def _problems_of_parts(task: Task) -> Iterator[str]:
+    """Each part begins at a fact of the task, and the parts are in the order of the facts."""
+    order = {slug: at for at, slug in enumerate(task.facts)}
+    before = -1
+    for part in task.parts:
+        if not part.title.strip():
+            yield f"task {task.id}: a part has no title"
+        if part.begins not in order:
+            named = f"'{part.title}' begins at '{part.begins}'"
+            yield f"task {task.id}: {named}, which is no fact of it"
+            continue
+        if order[part.begins] <= before:
+            yield f"task {task.id}: '{part.title}' begins before the part above it"
+        before = order[part.begins]
+    if task.parts and order.get(task.parts[0].begins):
+        yield f"task {task.id}: its first fact is in no part"
+
+
 def _problems_of_words(words: Sequence[Word]) -> Iterator[str]:
     counts = Counter(word.term for word in words)
     for term, count in counts.items():
@@ -448,7 +542,7 @@ def _problems_of_words(words: Sequence[Word]) -> Iterator[str]:
 
 
 def _repeated(statements: Sequence[Statement]) -> Iterator[str]:
-    """A fact has one sentence, a function states one thing, a name stands for one function."""
+    """A fact has one sentence, a function one statement, and a name one function."""
     facts: dict[tuple[str, str], Statement] = {}
     functions: dict[tuple[str, str], Statement] = {}
     for statement in statements:
@@ -472,7 +566,7 @@ def _problems_of(statement: Statement, owners: Mapping[str, str]) -> Iterator[st
     if not sentence.endswith("."):
         yield f"{place}: the docstring's first line is not a sentence that ends in a full stop"
     if sentence.lower().startswith(WHAT_A_TEST_DOES):
-        yield f"{place}: the first line tells what the test does, not what is so"
+        yield f"{place}: the first line says what the test does, not what is true"
     if statement.role == "control" and not statement.changes:
         yield f"{place}: a control names the one factor that it changes"
     if statement.role == "fact" and not statement.scope:

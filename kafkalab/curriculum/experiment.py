@@ -1,8 +1,8 @@
-"""A copy of a fact to play with: a test file of its own, which never counts.
+"""A copy of a fact for experiments: a test file of its own, which never counts.
 
-The copy has the fact, its controls and what they use of their module. Everything that
-kafkalab knows of a test stands in one marker, `experiment`: a project may have markers
-of its own that are called `fact`, `control`, `needs` or `slow`.
+The copy has the fact, its controls, and the parts of their module that they use. One marker,
+`experiment`, replaces kafkalab's markers: a project may have its own markers that are called
+`fact`, `control`, `needs` or `slow`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from kafkalab.curriculum import Curriculum, Statement
 from kafkalab.curriculum.source import LONGEST_LINE, Piece, Source, source_of
 
 FOLDER = "my_lab/experiments"
-"""where copies are made, from the folder that `kafkalab try` is called in"""
+"""the folder for copies, below the folder in which `kafkalab try` is called"""
 
 MARKER = "experiment"
 
@@ -28,14 +28,14 @@ HEAD = re.compile(rf"(#.*\n)*{QUOTES}")
 
 MOST_KNOBS = 4
 LONGEST_KNOB = 72
-"""characters; what is longer is no number or setting that one would look for"""
+"""characters; longer lines are too hard to find in the code"""
 
 SETTINGS_OF_ONE_WORD = frozenset({"acks", "partitioner", "retries"})
-"""all others have a dot"""
+"""names of settings without a dot; all others have one"""
 
 
 def file_name(slug: str) -> str:
-    """The name of a fact's copy: pytest finds it, and it says which fact it is."""
+    """The file name of a fact's copy: pytest finds it, and it names the fact."""
     return f"test_{slug.replace('-', '_')}.py"
 
 
@@ -43,10 +43,10 @@ def copy_of(curriculum: Curriculum, slug: str, version: str, command: str) -> st
     """The text of a fact's copy.
 
     Args:
-        curriculum: whose fact it is.
-        slug: the fact's.
-        version: of kafkalab.
-        command: what runs the copy.
+        curriculum: the curriculum with the fact.
+        slug: the fact's slug.
+        version: kafkalab's version.
+        command: the command that runs the copy.
 
     Raises:
         KeyError: the curriculum has no such fact.
@@ -57,7 +57,7 @@ def copy_of(curriculum: Curriculum, slug: str, version: str, command: str) -> st
 
 
 def body_of(curriculum: Curriculum, slug: str) -> str:
-    """A fact's copy without its head: what an experiment is compared with.
+    """A fact's copy without its head: experiments are compared with it.
 
     Raises:
         KeyError: the curriculum has no such fact.
@@ -67,11 +67,11 @@ def body_of(curriculum: Curriculum, slug: str) -> str:
 
 
 def differences(original: str, experiment: str) -> list[str]:
-    """What an experiment does otherwise, as the lines of a unified diff; none if nothing.
+    """How an experiment differs, as the lines of a unified diff; empty if it does not.
 
     Args:
         original: the body of a fresh copy, `body_of`.
-        experiment: the whole file; its head says nothing of Kafka and is not compared.
+        experiment: the whole file; its head is not compared.
     """
     old, new = original.strip().splitlines(), _without_head(experiment).strip().splitlines()
     # The first two lines name the files.
@@ -79,7 +79,7 @@ def differences(original: str, experiment: str) -> list[str]:
 
 
 def _without_head(text: str) -> str:
-    """All after the docstring; a comment may stand above it, such as the file's encoding."""
+    """The text after the docstring; a comment, such as the encoding, may be above that."""
     start = HEAD.match(text)
     return text[start.end() :].partition(QUOTES)[2] if start else text
 
@@ -96,13 +96,13 @@ def _head(source: Source, stated: Statement, version: str, command: str) -> str:
     if stated.is_slow:
         lines += ["", "It takes a minute."]
     lines += ["", "Run it, and see what differs from the original:", "", f"    {command}"]
-    # What a folder is called may end the text, or be no text at all.
+    # A folder's name may hold quotes or backslashes.
     text = "\n".join(lines).replace("\\", "\\\\").replace(QUOTES, '\\"\\"\\"')
     return f"{QUOTES}{text}\n{QUOTES}\n"
 
 
 def _body(source: Source) -> str:
-    """The code, in the order of the module: what a test needs when it is made stands before it."""
+    """The code, in the order of the module, so that each name is defined before its use."""
     text = "\n".join(_grouped(source.imports))
     files = list(dict.fromkeys(each.file for each in source.tests))
     pieces = [*source.helpers, *source.tests]
@@ -114,8 +114,8 @@ def _body(source: Source) -> str:
 
 
 def _grouped(imports: Sequence[Piece]) -> Iterator[str]:
-    """The imports, with a blank line where others begin: Python's own, installed ones, ours."""
-    # A control may stand in another module than its fact, which imports the same.
+    """The imports, in groups with a blank line between: Python's own, installed ones, kafkalab."""
+    # A control in another module than its fact may import the same.
     groups = dict.fromkeys((_group_of(piece), piece.text) for piece in imports)
     before = None
     for group, text in sorted(groups, key=lambda each: each[0]):
@@ -134,14 +134,14 @@ def _group_of(piece: Piece) -> int:
 
 
 def _is_block(text: str) -> bool:
-    """Whether a function or a class is in it, which stands apart."""
+    """Whether it has a function or a class, which needs two blank lines around it."""
     return any(
         isinstance(node, ast.FunctionDef | ast.ClassDef) for node in ast.parse(text.strip()).body
     )
 
 
 def _as_experiment(text: str) -> str:
-    """A fact's or a control's function, with one marker in place of those that count."""
+    """A fact's or control's function, with one marker in place of kafkalab's."""
     (node,) = [each for each in ast.parse(text).body if isinstance(each, ast.FunctionDef)]
     lines = text.split("\n")
     first = min(each.lineno for each in node.decorator_list)
@@ -156,18 +156,18 @@ def _as_experiment(text: str) -> str:
             case "needs", more, _:
                 needs += more
             case "slow", _, _:
-                # Whoever calls it by its name wants to see it.
+                # An experiment runs by its name, also a slow one.
                 pass
             case _:
                 kept += lines[decorator.lineno - 1 : decorator.end_lineno]
     marker = _written(slug, words, needs)
-    # From the last decorator's end on: what stands between them is a comment.
+    # Continue after the last decorator; comments between decorators are dropped.
     last = max(each.end_lineno or 0 for each in node.decorator_list)
     return "\n".join([*lines[: first - 1], marker, *kept, *lines[last:]])
 
 
 def _mark(decorator: ast.expr) -> tuple[str, tuple[str, ...], dict[str, str]] | None:
-    """Name, words and named words of a marker of kafkalab's; None for another decorator."""
+    """Name and arguments of one of kafkalab's markers; None for any other decorator."""
     called = decorator if isinstance(decorator, ast.Call) else ast.Call(decorator, [], [])
     package, _, name = ast.unparse(called.func).rpartition(".")
     if package != "pytest.mark" or name not in ("fact", "control", "needs", "slow"):
@@ -177,7 +177,7 @@ def _mark(decorator: ast.expr) -> tuple[str, tuple[str, ...], dict[str, str]] | 
 
 
 def _written(slug: str, words: dict[str, str], needs: Sequence[str]) -> str:
-    """The marker of an experiment, on as few lines as it fits."""
+    """The marker of an experiment, on as few lines as possible."""
     arguments = [_quoted(slug), *(f"{name}={_quoted(word)}" for name, word in words.items())]
     if needs:
         arguments.append(f"needs=[{', '.join(map(_quoted, needs))}]")
@@ -194,9 +194,9 @@ def _quoted(text: str) -> str:
 
 
 def _knobs(source: Source) -> Iterator[str]:
-    """What one would change first, and to what: settings, sizes, numbers as they are in the code.
+    """Proposals for a change: settings, sizes and numbers of the code, with another value.
 
-    What has several lines is changed together.
+    The lines of one proposal belong together.
     """
     tests = [(each.text, ast.parse(each.text)) for each in source.tests]
     helpers = [(each.text, ast.parse(each.text)) for each in source.helpers]
@@ -224,10 +224,10 @@ def _settings_in(text: str, tree: ast.AST) -> Iterator[str]:
 
 
 def _sizes_in(text: str, tree: ast.AST) -> Iterator[str]:
-    """Arguments that say how much is wanted, such as `topic(partitions=3)`.
+    """Arguments that are sizes, such as `topic(partitions=3)`.
 
-    Calls of one test that have the same one are told together: a topic of three partitions
-    is awaited with three.
+    Calls of one test with the same argument make one proposal: a test that creates three
+    partitions also waits for three.
     """
     calls: dict[str, dict[str, int]] = {}
     for node in _given_in(tree):
@@ -257,12 +257,12 @@ def _call(text: str, node: ast.Call, given: ast.keyword) -> str:
 
 def _is_size(given: ast.keyword) -> bool:
     value = given.value.value if isinstance(given.value, ast.Constant) else None
-    # A record's own partition, or how long to wait, is no size.
+    # A record's partition, or a time to wait, is not a size.
     return given.arg not in (None, "partition", "limit", "timeout") and type(value) is int
 
 
 def _counts_in(text: str, tree: ast.AST) -> Iterator[str]:
-    """How often something is done, such as `range(30)` or `[b"x"] * 300`."""
+    """Numbers of repetitions, such as `range(30)` or `[b"x"] * 300`."""
     for node in _given_in(tree):
         match node:
             case ast.Call(func=ast.Name(id="range"), args=[ast.Constant(value=int(often))]):
@@ -280,7 +280,7 @@ def _constants_in(text: str, tree: ast.Module) -> Iterator[str]:
             case ast.Assign(
                 targets=[ast.Name(id=name)], value=ast.Constant(value=int() | float() as value)
             ):
-                # How long to wait at most changes nothing that is seen.
+                # A limit of time changes nothing in the result.
                 if not name.endswith("LIMIT"):
                     yield f"{_segment(text, node)} to {name} = {_other(value)}"
             case ast.Assign():
@@ -288,7 +288,7 @@ def _constants_in(text: str, tree: ast.Module) -> Iterator[str]:
 
 
 def _other(value: object) -> str:
-    """What to try in place of a value: a number is made ten times smaller, or larger."""
+    """A value to try instead: a number ten times smaller or larger, for example."""
     if isinstance(value, bool):
         return str(not value)
     if isinstance(value, str) and value.isdecimal():
@@ -301,7 +301,7 @@ def _other(value: object) -> str:
 
 
 def _given_in(tree: ast.AST) -> Iterator[ast.AST]:
-    """What a test gives to Kafka, and not what it then shows and expects."""
+    """The nodes of a test without its assertions and evidence: what it does with Kafka."""
     if isinstance(tree, ast.Assert) or ast.unparse(tree).startswith("evidence."):
         return
     yield tree

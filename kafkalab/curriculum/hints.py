@@ -1,4 +1,4 @@
-"""Hints for whoever writes a component: one at a time, from a nudge to nearly the code."""
+"""Hints for writing a component: one at a time, from a nudge to nearly the code."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 FOLDER = "hints"
-"""beside the manifest; it has a file for each task, named as in `task_1_2.toml`"""
+"""the folder beside the manifest, with a file for each task, such as `task_1_2.toml`"""
 
 FEWEST, MOST = 2, 4
 
 Hints = tuple[str, ...]
-"""of one fact, in the order in which they are given"""
+"""the hints of one fact, in the order in which they are shown"""
 
 
 def read_hints(folder: Path | Traversable, task_id: str) -> Mapping[str, Hints]:
-    """The hints of a task by slug; none where there is no file of them.
+    """The hints of a task by slug; empty if the task has no file of hints.
 
     Raises:
         OSError, TypeError, tomllib.TOMLDecodeError: the file cannot be read, or has another shape.

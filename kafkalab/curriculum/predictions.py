@@ -1,4 +1,4 @@
-"""What a learner is asked before a fact runs: a situation, and what may come of it."""
+"""The question before a fact runs: a situation, and what may happen."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from pathlib import Path
 from typing import Any
 
 FOLDER = "predictions"
-"""beside the manifest; it has a file for each task, named as in `task_1_3.toml`"""
+"""the folder beside the manifest, with a file for each task, such as `task_1_3.toml`"""
 
 FEWEST, MOST = 2, 4
 
 
 @dataclass(frozen=True)
 class Choice:
-    """One thing that may come of it."""
+    """One answer: something that may happen."""
 
     text: str
     is_right: bool
     tempting: str
-    """of a wrong one: why one would think so, and what is so instead"""
+    """for a wrong choice: why one would choose it, and what is true instead"""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Prediction:
         return next(choice for choice in self.choices if choice.is_right)
 
     def problems(self) -> Iterator[str]:
-        """What is wrong with it."""
+        """What is wrong with the prediction, a text each."""
         if not FEWEST <= len(self.choices) <= MOST:
             yield f"a prediction has {FEWEST} to {MOST} choices"
         if sum(choice.is_right for choice in self.choices) != 1:
@@ -48,7 +48,7 @@ class Prediction:
 
 
 def read_predictions(folder: Path | Traversable, task_id: str) -> Mapping[str, Prediction]:
-    """The predictions of a task by slug; none where there is no file of them.
+    """The predictions of a task by slug; empty if the task has no file of predictions.
 
     Raises:
         OSError, KeyError, TypeError, tomllib.TOMLDecodeError: the file cannot be read, or has

@@ -1,8 +1,8 @@
-"""Which facts are as kafkalab ships them: a test that somebody changed proves nothing.
+"""Which facts are as kafkalab ships them: an edited test proves nothing.
 
-`shipped.json` beside a manifest has a digest of each test module, and of each fact with its
-controls and all that they use of their module. Where a module is as it was shipped, which
-one hash tells, nothing else is looked at. `make shipped` writes the file anew.
+`shipped.json` beside a manifest has a digest of each test module, and one of each fact with its
+controls and the parts of their module that they use. If a module's digest is the same, its facts
+are not compared one by one. `make shipped` writes the file again.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from kafkalab.curriculum.source import source_of
 
 NAME = "shipped.json"
 
-# How the names begin of what pytest does for all tests, whether they ask for it or not.
+# Prefixes of the functions that pytest calls for all tests, even if a test does not name them.
 FOR_ALL = ("pytest", "setup_", "teardown_", "setUp", "tearDown")
-# Files beside the tests that may change each of them.
+# Files beside the tests that may change every test.
 OF_ALL = ("__init__", "conftest")
 
 
 def edited_facts(curriculum: Curriculum, manifest: Path | None) -> Mapping[str, str]:
-    """The facts whose tests differ from what is shipped, each with the file that does.
+    """The facts whose tests differ from the shipped ones, each with the file that differs.
 
-    All of them, where a `conftest.py` or an `__init__.py` beside the tests differs. Where
-    nothing was shipped with the manifest, facts that are called as facts of Module A are
-    held against those, so that no other test proves them.
+    If a `conftest.py` or an `__init__.py` beside the tests differs, these are all facts. A
+    manifest without a `shipped.json` is compared with Module A: its facts with the same slugs
+    must be the same, so that no other test proves them.
 
     Raises:
         BadManifest: the file with the digests cannot be read.
@@ -62,13 +62,13 @@ def _read(file: Path | Traversable) -> tuple[dict[str, str], dict[str, str]]:
         return dict(shipped["modules"]), dict(shipped["facts"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BadManifest(
-            f"{file}: it has not the shape of {NAME}: install kafkalab anew; in a clone, "
-            "make shipped writes it anew"
+            f"{file}: it does not have the shape of {NAME}: install kafkalab again; in a clone, "
+            "make shipped writes it again"
         ) from error
 
 
 def digests(curriculum: Curriculum) -> dict[str, dict[str, str]]:
-    """What `shipped.json` has to say of a curriculum as it is now."""
+    """The content of `shipped.json` for a curriculum as it is now."""
     facts = sorted(curriculum.stated_facts)
     return {
         "modules": _modules_of(curriculum),
@@ -77,7 +77,7 @@ def digests(curriculum: Curriculum) -> dict[str, dict[str, str]]:
 
 
 def write(curriculum: Curriculum, manifest: Path | None = None) -> Path:
-    """Write `shipped.json` beside a manifest, or for Module A; return where it is."""
+    """Write `shipped.json` beside a manifest, or for Module A; return its path."""
     path = Path(str(_file_beside(manifest)))
     path.write_text(json.dumps(digests(curriculum), indent=1) + "\n", "utf-8")
     return path
@@ -88,7 +88,7 @@ def _file_beside(manifest: Path | None) -> Path | Traversable:
 
 
 def _modules_of(curriculum: Curriculum) -> dict[str, str]:
-    names = [*OF_ALL, *(task.module for task in curriculum.tasks)]
+    names = [*OF_ALL, *curriculum.modules]
     paths = {name: curriculum.folder / f"{name}.py" for name in names}
     return {name: _digest(_text(path)) for name, path in paths.items() if path.exists()}
 
@@ -103,7 +103,7 @@ def _digest_of_fact(curriculum: Curriculum, slug: str) -> str:
 
 @lru_cache(maxsize=32)
 def _effects(text: str) -> tuple[str, ...]:
-    """The statements of a module that may change each of its tests, whatever those use."""
+    """The statements of a module that may change its tests even if these do not use them."""
     docstring = ast.get_docstring(tree := ast.parse(text), clean=False)
     body = tree.body if docstring is None else tree.body[1:]
     changing = filter(_may_change_all, body)
@@ -117,7 +117,7 @@ def _may_change_all(node: ast.stmt) -> bool:
             return is_autouse or name.startswith(FOR_ALL)
         case ast.Assign(targets=targets):
             bound = [each for target in targets for each in ast.walk(target)]
-            # Names only, and not a part of something that others made.
+            # A plain name is harmless; to set an attribute or an item may change foreign objects.
             return any(
                 isinstance(each, ast.Attribute | ast.Subscript)
                 or (isinstance(each, ast.Name) and each.id.startswith(FOR_ALL))
@@ -129,7 +129,7 @@ def _may_change_all(node: ast.stmt) -> bool:
 
 
 def _text(path: Path) -> str:
-    """A file as text: how its lines end says nothing of what it does."""
+    """A file as text, with all line endings alike: they do not matter."""
     return path.read_text("utf-8")
 
 

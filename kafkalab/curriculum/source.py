@@ -1,7 +1,7 @@
-"""The code of a fact: its tests, and what of their module they use.
+"""The code of a fact: its tests, and the parts of their module that they use.
 
-Read from the files, without importing a test: the names that a statement binds and
-uses are the compiler's own word (`symtable`).
+It is read from the files, without importing a test. The compiler (`symtable`) says which
+names a statement binds and uses.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Piece:
     names: tuple[str, ...]
     """what it defines, or imports"""
     text: str
-    """as it is written there, without a line's end at its own end"""
+    """as it is written there, without the last newline"""
 
 
 @dataclass(frozen=True)
@@ -39,18 +39,18 @@ class Source:
     imports: tuple[Piece, ...]
     """in the order of the module, each without the names that are not used here"""
     helpers: tuple[Piece, ...]
-    """functions, classes and constants that the tests use, and what those use, in that order"""
+    """functions, classes and constants that the tests use, directly or not, in that order"""
     tests: tuple[Piece, ...]
     """the fact and its controls, in that order"""
 
 
 def source_of(curriculum: Curriculum, slug: str) -> Source:
-    """The code of a fact with its controls, and all of their module that it needs.
+    """The code of a fact with its controls, and the parts of their module that they need.
 
     Raises:
         KeyError: the curriculum has no such fact.
         OSError: its module cannot be read.
-        SyntaxError: its module is no Python.
+        SyntaxError: its module is not valid Python.
     """
     if slug not in curriculum.stated_facts:
         raise KeyError(slug)
@@ -58,11 +58,11 @@ def source_of(curriculum: Curriculum, slug: str) -> Source:
 
 
 def source_of_test(curriculum: Curriculum, statement: Statement) -> Source:
-    """The code of one test, of a fact or of a control, and all of its module that it needs.
+    """The code of one test, of a fact or a control, and the parts of its module that it needs.
 
     Raises:
         OSError: its module cannot be read.
-        SyntaxError: its module is no Python.
+        SyntaxError: its module is not valid Python.
     """
     return _source_of(curriculum, [statement])
 
@@ -116,7 +116,7 @@ def _parsed(path: Path, text: str) -> tuple[_Part, ...]:
 
 
 def _closure(parts: Iterable[_Part], names: Iterable[str]) -> set[str]:
-    """The names, and those that their statements use, and so on."""
+    """These names, and all names that their statements use, directly or not."""
     binding: dict[str, list[_Part]] = {}
     for part in parts:
         for name in part.piece.names:
@@ -131,7 +131,7 @@ def _closure(parts: Iterable[_Part], names: Iterable[str]) -> set[str]:
 
 
 def _first_line(node: ast.stmt, lines: list[str]) -> int:
-    """The line of its first decorator, or of the comment that stands directly above."""
+    """The line of its first decorator, or of the comment directly above."""
     decorators: list[ast.expr] = getattr(node, "decorator_list", [])
     first = min([node.lineno, *(each.lineno for each in decorators)])
     while first > 1 and lines[first - 2].startswith("#"):
@@ -140,7 +140,7 @@ def _first_line(node: ast.stmt, lines: list[str]) -> int:
 
 
 def _globals(table: symtable.SymbolTable) -> Iterator[str]:
-    """The names of the module that a statement uses, in whatever depth."""
+    """The names of the module that a statement uses, also within functions and classes."""
     for symbol in table.get_symbols():
         if symbol.is_referenced() and (table.get_type() == "module" or symbol.is_global()):
             yield symbol.get_name()
@@ -158,7 +158,7 @@ def _fixture(node: ast.FunctionDef) -> bool:
 
 
 def _asked_for(node: ast.stmt) -> Iterator[str]:
-    """What may name a fixture: a parameter, or a text, as `usefixtures` has it."""
+    """All that may name a fixture: parameters, and strings, as in `usefixtures`."""
     for each in ast.walk(node):
         if isinstance(each, ast.arg):
             yield each.arg
@@ -167,7 +167,7 @@ def _asked_for(node: ast.stmt) -> Iterator[str]:
 
 
 def _narrowed(piece: Piece, node: ast.Import | ast.ImportFrom, used: set[str]) -> list[Piece]:
-    """An import of what is used, as one piece; none where nothing of it is."""
+    """An import reduced to the used names, as one piece; empty if none is used."""
     if isinstance(node, ast.ImportFrom) and node.module == "__future__":
         return [piece]
     kept = [each for each in node.names if _bound_by(each) in used]
@@ -178,7 +178,7 @@ def _narrowed(piece: Piece, node: ast.Import | ast.ImportFrom, used: set[str]) -
 
 
 def narrowed_import(node: ast.Import | ast.ImportFrom, used: Collection[str]) -> str:
-    """The text of an import without the names that are not used; empty where none is."""
+    """The text of an import reduced to the used names; empty if none is used."""
     kept = [each for each in node.names if _bound_by(each) in used]
     if not kept:
         return ""

@@ -1,7 +1,7 @@
-"""The start of a component, made of its contract: each function is there, and none is written.
+"""The start of a component, made from its contract: all functions, and none has a body yet.
 
-It is read from the contract's own text, so that signatures, types and docstrings stand in
-one place.
+It is made from the text of the contract, so that signatures, types and docstrings are written
+only once.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ from kafkalab.unwritten import NOT_YET
 CONTRACTS = "kafkalab.contracts"
 
 INDENT = " " * 4
-# Characters of a value that is quoted.
+# Characters of a value that the stub quotes.
 LONGEST_VALUE = 60
 BODY = f'raise NotImplementedError("{NOT_YET}")'
 
 
 class NoContract(Exception):
-    """There is no contract of that name, so nothing can be made of it."""
+    """There is no contract of that name."""
 
 
 def contract_file(component: str) -> Path:
     """The file of a component's contract.
 
     Raises:
-        NoContract: there is none.
+        NoContract: there is no contract of that name.
     """
     file = Path(str(resources.files(CONTRACTS) / f"{component}.py"))
     if not component.isidentifier() or not file.is_file():
@@ -46,7 +46,7 @@ def contract_file(component: str) -> Path:
 
 
 def stub_of(component: str) -> str:
-    """The text of a component's file, to begin with.
+    """The text of a new file for a component.
 
     Raises:
         NoContract: there is no contract of that name.
@@ -55,7 +55,7 @@ def stub_of(component: str) -> str:
 
 
 def asked_names(component: str) -> tuple[str, ...]:
-    """The functions and classes that a contract asks for, in its order.
+    """The functions and classes that a contract demands, in its order.
 
     Raises:
         NoContract: there is no contract of that name.
@@ -85,23 +85,23 @@ class _Contract:
         return "\n".join(parts)
 
     def asked_names(self) -> tuple[str, ...]:
-        """What the component has to define."""
+        """The names that the component has to define."""
         *_, asked = self._protocols.values()
         return tuple(each.name for each in asked.body if isinstance(each, ast.FunctionDef))
 
     @property
     def _protocols(self) -> dict[str, ast.ClassDef]:
-        """What the contract asks for: the component itself comes last."""
+        """The contract's protocols; the component's own comes last."""
         return {each.name: each for each in self.body if _is_protocol(each)}
 
     def _docstring(self, asked: ast.ClassDef) -> str:
-        """What the task is about, and what all of its functions have in common."""
+        """The docstring: the task, and what holds for all functions."""
         task, common = ast.get_docstring(ast.Module(list(self.body), [])), ast.get_docstring(asked)
         more = (common or "").partition("\n")[2].strip()
         return f'"""{task}\n{f"{chr(10)}{more}{chr(10)}" if more else ""}"""\n'
 
     def _imports(self, code: str, component: str) -> Iterator[str]:
-        """What the signatures name, then all that the contract gives; in groups, as is usual."""
+        """The imports for the signatures, and all names that the contract provides; in groups."""
         used = {node.id for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Name)}
         named = [text for node in self._imported() if (text := narrowed_import(node, used))]
         given = sorted(self._given(), key=lambda name: (not name.isupper(), name))
@@ -111,7 +111,7 @@ class _Contract:
             yield from ("", *sorted(group))
 
     def _imported(self) -> Iterator[ast.Import | ast.ImportFrom]:
-        """The contract's own imports, those for types only too."""
+        """The contract's own imports, with those for type checkers."""
         for node in ast.walk(ast.Module(list(self.body), [])):
             if isinstance(node, ast.ImportFrom) and node.module == "__future__":
                 continue
@@ -119,12 +119,12 @@ class _Contract:
                 yield node
 
     def _given(self) -> Iterator[str]:
-        """The names that the contract defines, and does not ask for."""
+        """The names that the contract itself defines, for the component to use."""
         for node in self.body:
             yield from _public_names(node)
 
     def _given_in_short(self) -> Iterator[str]:
-        """What they are, as comments: nobody has to look for a field in another file."""
+        """These names as comments, so that a learner need not look up a field in another file."""
         described = [
             _described_in_short(node, following)
             for node, following in _with_following(self.body)
@@ -143,14 +143,14 @@ class _Contract:
                 yield self._class(each, made) if made else self._function(each)
 
     def _function(self, node: ast.FunctionDef) -> str:
-        """A function of the component, which has no self."""
+        """A function of the component, without `self`."""
         header = re.sub(r"\(\s*self\b(,\s*)?", _without_self, self._header(node), count=1)
         in_a_line = re.sub(r"\(\n +(.*[^,])\n\)", r"(\1)", header)
         header = in_a_line if len(in_a_line) <= LONGEST_LINE else header
         return "\n".join([header, self._described(node)])
 
     def _class(self, maker: ast.FunctionDef, made: ast.ClassDef) -> str:
-        """A class whose objects keep to a Protocol."""
+        """A class whose objects keep a Protocol."""
         header = re.sub(rf"^def {maker.name}\b", "def __init__", self._header(maker))
         header = re.sub(r"-> \w+:$", "-> None:", header)
         parts = ["\n".join([header, self._described(maker)])]
@@ -181,7 +181,7 @@ def _without_self(found: re.Match[str]) -> str:
 
 
 def _group(text: str) -> int:
-    """Python's own imports come first, then those of others, then kafkalab's."""
+    """Sort imports: Python's own, then installed packages, then kafkalab."""
     top = text.split()[1].partition(".")[0]
     return 2 if top == OURS else int(top not in sys.stdlib_module_names)
 
@@ -191,7 +191,7 @@ def _is_protocol(node: ast.stmt) -> TypeGuard[ast.ClassDef]:
 
 
 def _public_names(node: ast.stmt) -> Iterator[str]:
-    """The names that a statement defines, but for those that begin with an underscore."""
+    """The names that a statement defines, without those that begin with an underscore."""
     names: list[str] = []
     if isinstance(node, ast.ClassDef | ast.FunctionDef) and not _is_protocol(node):
         names = [node.name]
@@ -201,12 +201,12 @@ def _public_names(node: ast.stmt) -> Iterator[str]:
 
 
 def _with_following(body: Sequence[ast.stmt]) -> Iterator[tuple[ast.stmt, ast.stmt | None]]:
-    """Each statement with the next one, which may be what describes it."""
+    """Each statement with the next one, which may be its description."""
     return zip(body, [*body[1:], None], strict=True)
 
 
 def _described_in_short(node: ast.stmt, following: ast.stmt | None) -> Iterator[str]:
-    """A class with its fields, a function or a value, each with the first line said of it."""
+    """A class with its fields, a function or a value, each with its description's first line."""
     if isinstance(node, ast.ClassDef):
         yield from _beside(node.name, _first_line(ast.get_docstring(node)))
         for field, after in _with_following(node.body):
@@ -221,7 +221,7 @@ def _described_in_short(node: ast.stmt, following: ast.stmt | None) -> Iterator[
         yield from _beside(header, _first_line(ast.get_docstring(node)))
     else:
         text = ast.unparse(node)
-        # Of a long one, such as a table, the name is enough: it can be printed.
+        # For a long value, such as a table, its name is enough: a learner can print it.
         yield from _beside(
             text if len(text) <= LONGEST_VALUE else text[: text.index("=")].strip(),
             _text_in(following),
@@ -229,7 +229,7 @@ def _described_in_short(node: ast.stmt, following: ast.stmt | None) -> Iterator[
 
 
 def _beside(what: str, said: str) -> Iterator[str]:
-    """What something is, and what is said of it: on the same line if there is room."""
+    """A thing and its description: on one line if there is room."""
     in_a_line = f"{what}: {said}" if said else what
     if len(in_a_line) <= LONGEST_LINE - 2 * len(INDENT):
         yield in_a_line
@@ -241,7 +241,7 @@ def _beside(what: str, said: str) -> Iterator[str]:
 
 
 def _text_in(node: ast.stmt | None) -> str:
-    """The text of a statement that is nothing else; empty where it is something else."""
+    """The text of a statement that is only a text; empty for any other."""
     if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
         return " ".join(str(node.value.value).split())
     return ""
