@@ -1,9 +1,9 @@
 """Task 1.5: what is lost, what comes twice, and who promises what?
 
 Write `delivery.py` with four processors and a sink. A processor reads record after record, and
-hands each to the processing. What it promises lies in one thing only: when it commits.
+hands each to the processing. What it promises depends only on when it commits.
 `at_most_once`, `at_least_once` and `exactly_once` keep a promise each; `auto_commit` promises
-nothing, and stands there to be compared. `IdempotentSink` makes at-least-once enough.
+nothing, and is there for comparison. With an `IdempotentSink`, at-least-once is enough.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from confluent_kafka import Consumer, Message, Producer
 
 Process = Callable[["Message"], None]
-"""Does what is to be done with a record: the effect in the world outside of Kafka."""
+"""Processes a record: its effect in the world outside of Kafka."""
 
 Stop = Callable[[], bool]
-"""Asked between two records: whether it is time to stop."""
+"""Called between two records; returns whether it is time to stop."""
 
 
 class Output(NamedTuple):
-    """A record to be written."""
+    """A record to write."""
 
     topic: str
     key: bytes | None
@@ -31,10 +31,10 @@ class Output(NamedTuple):
 
 
 Transform = Callable[["Message"], Iterable[Output]]
-"""Makes of a record those to be written for it: none, one or several."""
+"""Returns the outputs to write for a record: none, one or several."""
 
 ConsumerSettings = Mapping[str, Mapping[str, Any]]
-"""For each processor, by its name, what its consumer must be told."""
+"""The settings that the consumer of each processor needs, by the processor's name."""
 
 SETTINGS: ConsumerSettings = {
     "at_most_once": {"enable.auto.commit": False},
@@ -47,15 +47,16 @@ SETTINGS: ConsumerSettings = {
 class Sink(Protocol):
     """What an IdempotentSink can do: it applies the effect of each record once, in a file.
 
-    A record is known by topic, partition and offset, which stay the same each time that it is
-    read; of two records with the same content both have an effect. Effect and knowledge are
-    kept together: a crash at any moment, SIGKILL too, leaves both or neither.
+    It identifies a record by topic, partition and offset, which are the same each time that the
+    record is read. Two records with the same content both have an effect. The effect of a record,
+    and the note that it was applied, are stored together: a crash at any time, even SIGKILL,
+    leaves both or neither.
     """
 
     def apply(self, message: Message, /) -> bool:
-        """Apply a record; return whether it had an effect, which a repeated one has not.
+        """Apply a record; return whether it had an effect. A repeated record has none.
 
-        Its effect is its value, which may be None. On return it is in the file.
+        Its effect is its value, which may be None. On return the effect is in the file.
         """
         ...
 
@@ -71,76 +72,78 @@ class Sink(Protocol):
 class Delivery(Protocol):
     """What `delivery.py` has to offer.
 
-    All processors have in common:
+    These rules hold for all processors:
 
-    - The consumer that they are given was made with SETTINGS; it has its partitions, or has
-      subscribed and will get them. A processor takes it over, reads from it by `poll` or
-      `consume`, and closes it at the end, whatever ends it: a stop, or an error. Consumer and
-      producer may be stand-ins that have the client's methods.
+    - The consumer was made with SETTINGS; it has its partitions, or has subscribed and will
+      get them. The processor takes it over: it reads with `poll` or `consume`, and closes the
+      consumer at the end, after a stop and after an error. Consumer and producer may be
+      stand-ins that have the client's methods.
     - Records are processed one by one, in the order in which they are polled. A deletion,
       whose value is None, is a record like any other.
-    - `stop` is asked before each look for records, and looks are short, 0.1 seconds say, so
-      that a stop is noticed soon. A record that was polled is still processed. Nothing else
-      ends a processor well: a poll that brings nothing does not, nor does the event that tells
-      the end of a partition, nor a rebalance.
-    - An error event of the client is raised as a KafkaException. What the processing raises
-      ends the processor with that same error: a record that fails is told, and not passed
-      over.
-    - A refused commit is raised as a KafkaException, and no further record is processed: that
-      is how a processor learns that it was replaced, and another has its partitions. What
-      exactly_once does about a refusal is said there.
+    - `stop` is called before each poll for records, and each poll is short, for example
+      0.1 seconds, so that a stop is noticed soon. A record that was polled is still processed,
+      or at least not committed.
+      Only a stop ends a processor without an error: an empty poll does not, nor does the event
+      for the end of a partition, nor a rebalance.
+    - An error event of the client is raised as a KafkaException. An error that the processing
+      raises ends the processor with that same error: a record that fails is reported, and never
+      skipped.
+    - A refused commit is raised as a KafkaException, and no further record is processed: in
+      this way a processor learns that it was replaced, and that another one has its partitions.
+      The docstring of exactly_once says what that one does about a refusal.
     """
 
     SETTINGS: ConsumerSettings
-    """A component need not have it: then the contract's SETTINGS are taken."""
+    """A component need not have it: then the contract's SETTINGS are used."""
 
     def IdempotentSink(self, path: Path) -> Sink:  # noqa: N802
-        """Open a sink's file, with all that was applied, or begin it: a class.
+        """Open a sink's file, with all that was applied, or create it. This is a class.
 
-        What the file holds is yours. One process has it open at a time. The thread that
-        closes it need not be the one that opened it.
+        The format of the file is up to you. Only one process has it open at a time. The thread
+        that closes it need not be the one that opened it.
         """
         ...
 
     def at_most_once(self, consumer: Consumer, process: Process, stop: Stop) -> int:
         """Commit each record before it is processed, so that none comes twice.
 
-        Record by record: `consumer.commit` of the offset after it has been answered
-        (`asynchronous=False`) before `process` is called. A crash in between loses one record;
-        no other is lost. A record that fails in the processing is committed already.
+        For each record, `consumer.commit` commits the offset after it, and is answered
+        (`asynchronous=False`) before `process` is called. A crash in between loses one record,
+        and no other. A record whose processing fails is committed already.
 
         Args:
             consumer: with its partitions; see Delivery.
-            process: what to do with a record.
-            stop: asked between two records.
+            process: processes a record.
+            stop: called between two records.
 
         Returns:
             How many records were processed.
 
         Raises:
             KafkaException: Kafka refused something.
-            Exception: whatever `process` raised.
+            Exception: any error that `process` raised.
         """
         ...
 
     def at_least_once(self, consumer: Consumer, process: Process, stop: Stop) -> int:
-        """Commit each record when it is processed, so that none is lost.
+        """Commit records only after they are processed, so that none is lost.
 
-        Record by record: `consumer.commit` of the offset after it has been answered
-        (`asynchronous=False`) before the next record is processed. A crash in between repeats
-        one record. What was processed is committed when the processor has stopped; what failed
-        is not.
+        How it commits is up to you: each record or some at a time, with an answer that is
+        waited for, or by offsets that are stored for the client's own commit (SETTINGS of your
+        own say so). A crash repeats what was processed since the last commit, so few at a time
+        are better. When the processor has stopped, or the processing of a record failed, all
+        that was processed is committed; a record that failed is not.
 
         Arguments, result and errors are those of `at_most_once`.
         """
         ...
 
     def auto_commit(self, consumer: Consumer, process: Process, stop: Stop) -> int:
-        """Leave the commits to the client, which makes them by its clock.
+        """Leave the commits to the client, which makes them on a timer.
 
-        It commits what it has handed over, processed or not, so a crash may lose records and
-        may repeat others. The processor itself commits nothing, and takes one record at a time
-        from the client, so that of those handed over one at most is not processed.
+        The client commits what it has handed over, processed or not. So a crash may lose
+        records, and may repeat others. The processor itself commits nothing. It takes one record
+        at a time from the client, so that at most one record was handed over and not processed.
 
         Arguments, result and errors are those of `at_most_once`.
         """
@@ -151,34 +154,34 @@ class Delivery(Protocol):
     ) -> int:
         """Write the outputs and commit the inputs in one transaction: both happen, or neither.
 
-        It holds inside of Kafka, for readers of committed records: they see each output once,
-        wherever the processor is killed. A transaction takes the records that one look brought,
-        100 at most, say: each transaction costs two round trips.
+        This holds inside of Kafka, for readers of committed records: they see each output once,
+        wherever the processor is killed. A transaction takes the records of one poll, for
+        example 100 at most: each transaction costs two round trips.
 
-        - The offsets that are sent to the transaction are those after its records, with the
-          consumer's group metadata; nothing is committed by the consumer itself.
-        - Where a transaction has to be aborted (`KafkaError.txn_requires_abort()`), because
-          the broker refused an output for instance, it is, and its records are read again and
-          tried again, until they are through. An abort takes back what was written, but not
-          where the consumer stands. After a refusal `produce()` takes no further output, and
-          says so by the code `_STATE`: that, too, is a transaction to be aborted.
-        - Any other error of a transaction, as when a later producer of the same
-          `transactional.id` has fenced this one, is raised.
+        - The transaction gets the offsets after its records, with the consumer's group
+          metadata. The consumer itself commits nothing.
+        - A transaction that has to be aborted (`KafkaError.txn_requires_abort()`), for example
+          because the broker refused an output, is aborted. Then its records are read again and
+          tried again, until they succeed. An abort takes back what was written, but does not
+          move the consumer back. After a refusal `produce()` accepts no further output, and
+          fails with the code `_STATE`: that transaction, too, has to be aborted.
+        - Any other error of a transaction is raised, for example when a later producer with
+          the same `transactional.id` has fenced this one.
         - When `transform` raises, the transaction is aborted first.
 
         Args:
             consumer: as for `at_most_once`.
             producer: with a `transactional.id` of its own. Its transactions are not
-                initialised yet: that comes first, before anything is read.
-            transform: makes the outputs of a record; all of them are written, in the order of
+                initialised yet: do that first, before you read anything.
+            transform: returns the outputs of a record; all of them are written, in the order of
                 the records.
-            stop: asked between two transactions.
+            stop: called between two transactions.
 
         Returns:
             How many records were processed in transactions that were committed.
 
         Raises:
             KafkaException: Kafka refused something for good.
-            Exception: whatever `transform` raised.
+            Exception: any error that `transform` raised.
         """
         ...

@@ -1,10 +1,10 @@
 """Task 1.1: what is a topic made of, and what may change?
 
 Write `topics.py` with two functions: `provision` creates topics from definitions, and
-`describe` tells what the broker has.
+`describe` reports what the broker has.
 
-A provisioning runs again and again, at every deployment, against topics that hold data.
-So it says what it found, creates what is missing, and never destroys.
+Provisioning runs again and again, at every deployment, against topics that hold data.
+So it reports what it found, creates what is missing, and never destroys anything.
 """
 
 from __future__ import annotations
@@ -60,14 +60,14 @@ class Drift:
 
 @dataclass(frozen=True)
 class Provisioned:
-    """What became of one definition."""
+    """The result for one definition."""
 
     name: str
     action: Action
     drifts: tuple[Drift, ...] = ()
     """every difference that is left, in any order"""
     error: str = ""
-    """where it failed: the broker's error, its name (`KafkaError.name()`) and its text"""
+    """if it failed: the broker's error, its name (`KafkaError.name()`) and its text"""
 
 
 @dataclass(frozen=True)
@@ -85,14 +85,14 @@ class PartitionDescription:
 
 @dataclass(frozen=True)
 class TopicDescription:
-    """A topic as the broker has it; an unknown one does not exist, and has nothing."""
+    """A topic as the broker has it; for an unknown one `exists` is False, and the rest is empty."""
 
     name: str
     exists: bool
     partitions: tuple[PartitionDescription, ...] = ()
     """by their ids, ascending"""
     settings: Mapping[str, str] = field(default_factory=dict)
-    """the topic's own settings (source DYNAMIC_TOPIC_CONFIG), no defaults"""
+    """the topic's own settings (source DYNAMIC_TOPIC_CONFIG), without defaults"""
 
 
 class NotKnownEverywhere(Exception):
@@ -110,26 +110,26 @@ class Topics(Protocol):
         - A topic that is missing is created as defined: CREATED.
         - A topic that is there is compared: UNCHANGED, or DRIFTED with each difference.
           It keeps its records, settings and id: it is never deleted and created again.
-          Compared are the number of partitions, and the topic's own settings: those that
-          are defined, and those that the topic has and the definition does not. Replicas
+          The comparison covers the number of partitions, and the topic's own settings: those
+          that are defined, and those that the topic has and the definition does not. Replicas
           are not compared.
-        - Where `grow` is asked for and a topic has fewer partitions than defined, they are
-          added: GROWN, with the differences that are left, those in settings. Kafka takes
-          no partition away: a topic with more than defined is DRIFTED.
-        - What the broker refuses, such as an illegal name or more replicas than brokers, is
-          FAILED with the broker's error. The other topics do not suffer for it.
-        - A topic that somebody else created meanwhile is compared like any that was there.
+        - With `grow`, a topic that has fewer partitions than defined gets the missing ones:
+          GROWN, with the differences that are left, those in settings. Kafka cannot take
+          partitions away: a topic with more than defined is DRIFTED.
+        - A topic that the broker refuses, for an illegal name or more replicas than brokers
+          for example, is FAILED with the broker's error. The other topics are not affected.
+        - A topic that another client created meanwhile is compared like any that was there.
         - Topics that are not defined are not touched.
 
         On return every broker of the cluster knows every created and grown partition, with
         its leader: a client may ask any of them. The broker's answer to a creation does not
-        say that, only that the controller has decided.
+        mean that, only that the controller has decided.
 
         Args:
             config: how to reach the cluster.
             definitions: the topics, each name once.
-            grow: whether to add partitions. That moves keys to other partitions, so it has
-                to be asked for.
+            grow: whether to add partitions. That moves keys to other partitions, so it is
+                done only on request.
 
         Returns:
             One result for each definition, in their order.
@@ -137,15 +137,14 @@ class Topics(Protocol):
         Raises:
             ValueError: a name is defined twice; nothing was done then.
             KafkaException: the cluster cannot be reached.
-            NotKnownEverywhere: see there.
+            NotKnownEverywhere: see that class.
         """
         ...
 
     def describe(self, config: ClientConfig, names: Sequence[str]) -> list[TopicDescription]:
-        """Tell what the broker has under these names, now.
+        """Describe what the broker has under these names, now.
 
-        Nothing is created by looking, also where the broker lets clients create topics by
-        asking for them.
+        This creates nothing, even if the broker lets clients create topics by asking for them.
 
         Args:
             config: how to reach the cluster.
@@ -156,7 +155,7 @@ class Topics(Protocol):
             One description for each name, in their order.
 
         Raises:
-            KafkaException: the cluster cannot be reached, or refused to tell. That is not
+            KafkaException: the cluster cannot be reached, or refused to answer. That is not
                 the same as an unknown topic.
         """
         ...

@@ -1,8 +1,8 @@
-"""Checkers: pure functions from what was recorded to what is wrong with it.
+"""Checkers: pure functions that take what was recorded and return what is wrong with it.
 
-A check of nothing passes easily, so each says how many items it compared, or
-refuses to compare nothing. A checker of events picks out those that it judges, so
-it may be given a whole history.
+A check of nothing always passes. So each checker says how many items it compared, or
+refuses to compare nothing. A checker of events picks out those that it judges, so it
+may be given a whole history.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ Value = TypeVar("Value", bound=Hashable)
 
 
 def duplicate_delivery(polls: Iterable[Event]) -> Checked:
-    """No offset of a partition is polled more than once, by whomever.
+    """No offset of a partition is polled more than once, by one member or several.
 
-    Distinct offsets of partitions are what is compared.
+    It compares distinct offsets of partitions.
 
     Args:
         polls: the polls of one group, since each group gets every record.
@@ -42,7 +42,7 @@ def duplicate_delivery(polls: Iterable[Event]) -> Checked:
 
 
 def _with_offset(events: Iterable[Event], *kinds: Kind) -> Iterator[tuple[Event, int]]:
-    """What came about of these kinds and has an offset, each with its offset."""
+    """The successful events of these kinds that have an offset, each with its offset."""
     for event in events:
         if event.kind in kinds and event.state is State.OK and event.offset is not None:
             yield event, event.offset
@@ -57,7 +57,7 @@ class Span(NamedTuple):
     begin: int
     """the position of the assignment in the history"""
     end: int
-    """the position of what ended it; that behind the last event, if nothing did"""
+    """the position of the event that ended it; the history's length if none did"""
     assigned: Event
     ended: Event | None
 
@@ -72,9 +72,9 @@ class Span(NamedTuple):
 
 
 def spans(history: Sequence[Event]) -> list[Span]:
-    """Who owned which partition when, in the order of the assignments.
+    """Which member owned which partition, and when, in the order of the assignments.
 
-    One that is assigned to its owner again stays its own.
+    A partition that is assigned to its owner again goes on with the same span.
     """
     begun: dict[tuple[str, str], int] = {}
     found: list[Span] = []
@@ -95,13 +95,13 @@ def exclusive_ownership(events: Iterable[Event]) -> Checked:
     """No two members of a group own a partition at the same time.
 
     A member owns it from its assignment until it is revoked or lost, or the member
-    crashes, or else until the end. One that was fenced may believe in its partition for
-    a while after the group gave it to another: what ends with a loss or a crash may reach
-    into what began later. So judge before members are killed for being no longer needed,
-    and after those that hang have heard of their loss. Assigned partitions are what is
-    compared.
+    crashes, or until the end. A fenced member may believe that it owns a partition for a
+    while after the group gave it to another. So a span that ends with a loss or a crash may
+    overlap later ones. Judge, therefore, before a test kills members that it needs no
+    longer, and after hanging members have got their on_lost. It compares assigned
+    partitions.
     """
-    # By the clock: what happened in other processes is recorded late.
+    # By time: events of other processes are recorded late.
     history = sorted(events, key=lambda event: event.time)
     owners: dict[str, list[Span]] = defaultdict(list)
     for span in spans(history):
@@ -117,10 +117,10 @@ def exclusive_ownership(events: Iterable[Event]) -> Checked:
 
 
 def activity_on_owned(events: Iterable[Event]) -> Checked:
-    """Members poll and commit what they own at that moment, in the order recorded.
+    """Members poll and commit only what they own at that time, in the order recorded.
 
-    Polls of records and successful commits are what is compared, of those actors that were
-    ever assigned something, or nothing; others chose their partitions themselves.
+    It compares polls of records and successful commits of those actors that had an
+    on_assign, even an empty one; others chose their partitions themselves.
     """
     history = list(events)
     members = {event.actor for event in history if event.kind is Kind.ASSIGN}
@@ -145,11 +145,11 @@ def activity_on_owned(events: Iterable[Event]) -> Checked:
 
 
 def committed_at_most_position(events: Iterable[Event]) -> Checked:
-    """A commit goes no further than to the next offset after all that its actor polled there.
+    """A commit is at most the next offset after all that its actor polled in the partition.
 
-    It may stay behind, and who polled nothing of a partition may commit 0. Successful
-    commits are what is compared. Not for topics with transactions: clients commit the
-    offset after a transaction's marker, which nobody polls (librdkafka #2539).
+    It may be lower, and an actor that polled nothing of a partition may commit 0. It
+    compares successful commits. Do not use it for topics with transactions: clients commit
+    the offset after a transaction's marker, which they never poll (librdkafka #2539).
     """
     following: dict[str, int] = {}
     violations: list[Violation] = []
@@ -176,13 +176,14 @@ def exact_copy(source: Sequence[LogRecord], copy: Sequence[LogRecord]) -> Checke
     - copied more than once: a value of the source is in the copy again.
     - never in the source: a value is in the copy and not in the source.
     - copied out of order: of two values with one key in the source, the later one comes
-      first in the copy. A value's first place there counts; no key, no order.
+      first in the copy. A value's first place there counts. Records without a key have no
+      order.
 
-    Rows of the source are what is compared, by value: topics, partitions and keys of the
-    copy may be others.
+    It compares the rows of the source by value: topics, partitions and keys of the copy may
+    differ.
 
     Args:
-        source: records in the order read, each with a value of its own.
+        source: records in the order read, each with a different value.
         copy: records in the order read.
 
     Raises:
@@ -230,15 +231,20 @@ class Fate(NamedTuple, Generic[Value]):
     lost: list[Value]
     """never processed, in the order sent"""
     repeated: list[Value]
-    """processed again, each as often as it was, in the order in which they came first"""
+    """processed again: each value once for each repetition, in the order first processed"""
+
+    @property
+    def row(self) -> dict[str, object]:
+        """As a row of evidence."""
+        return {"records lost": self.lost, "records repeated": self.repeated}
 
 
 def fate_of(sent: Sequence[Value], *processed: Iterable[Value]) -> Fate[Value]:
-    """What was lost or repeated of records that have a value of their own each.
+    """What was lost or repeated of records that have different values.
 
     Args:
         sent: their values.
-        processed: the values that were processed, by one after another.
+        processed: the values that were processed, in order; one list for each processor.
 
     Raises:
         NothingCompared: nothing was sent.

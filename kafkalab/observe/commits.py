@@ -1,4 +1,4 @@
-"""A consumer that tells of its commits, whoever makes them: its own code, or its clock."""
+"""A consumer that reports all its commits: those of its code, and the automatic ones."""
 
 from __future__ import annotations
 
@@ -8,15 +8,14 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 OnCommit = Callable[[KafkaError | None, Sequence[TopicPartition]], None]
-"""Told of an answer: the error, if all was refused, and the offsets, as far as they are known."""
+"""Called for each commit that has ended: the error if all was refused, and the known offsets."""
 
 
 class CommitsTold(Consumer):
-    """A consumer that tells of each commit when it was answered.
+    """A consumer that reports each commit when it has ended.
 
-    The client itself tells of those that nobody waits for, its clock's among
-    them, out of `poll()` and `close()`. Of those that are waited for it does not:
-    they return, or raise.
+    The client itself calls `on_commit` for asynchronous and automatic commits, in
+    `poll()` and `close()`. It does not for synchronous ones: they return, or raise.
     """
 
     def __init__(self, config: Mapping[str, Any], on_commit: OnCommit) -> None:
@@ -24,7 +23,7 @@ class CommitsTold(Consumer):
         self._on_commit = on_commit
 
     def commit(self, *args: Any, **given: Any) -> Any:
-        """As the client's."""
+        """Commit as the client does, and report a synchronous commit."""
         try:
             answered = super().commit(*args, **given)
         except KafkaException as refused:
@@ -40,7 +39,7 @@ def _asked(
     offsets: Sequence[TopicPartition] | None = None,
     asynchronous: bool = True,  # noqa: ARG001 - as the client's own
 ) -> Sequence[TopicPartition]:
-    """The offsets that a call of `commit` names; none where the client's own are meant."""
+    """The offsets that a call of `commit` names; empty if it means the client's position."""
     if message is not None:
         place = message.topic() or "", message.partition() or 0
         return [TopicPartition(*place, (message.offset() or 0) + 1)]

@@ -1,4 +1,4 @@
-"""What Java's clients do when nobody tells them otherwise, read from the clients themselves."""
+"""The defaults of Java's clients, read from the clients themselves."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import subprocess
 
 from kafkalab.brokers.distribution import Distribution
 
-# A Java process that prints a page takes half a second, several on a loaded machine.
+# Seconds. A Java process takes half a second to print the page; several on a loaded machine.
 JAVA_LIMIT = 60
 
 DOCUMENTED = re.compile(
@@ -22,7 +22,7 @@ def java_defaults(distribution: Distribution, config_class: str) -> dict[str, st
     The class prints its own documentation, which is what Kafka's website shows.
 
     Args:
-        distribution: whose jars, and whose Java.
+        distribution: the Kafka whose jars and Java are used.
         config_class: as in `org.apache.kafka.clients.producer.ProducerConfig`.
     """
     printed = subprocess.run(

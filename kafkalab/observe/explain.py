@@ -1,7 +1,7 @@
-"""What a row of looks at a group shows, in facts: pure functions, without a Kafka.
+"""Explain looks at a group by facts of Module A: pure functions, without a Kafka.
 
-A checker takes all looks, in the order of time, and tells what it found. What it cannot tell by
-them it says, and does not guess.
+A check takes all looks, sorted by time, and yields its findings. What the looks do not show is
+listed as such, and never guessed.
 """
 
 from __future__ import annotations
@@ -16,42 +16,42 @@ from kafkalab.contracts import Place
 from kafkalab.observe.group_looks import Look, SeenMember, Standing
 from kafkalab.readable import shortened
 
-# Two could be a chance: what is said of a time was so at its beginning, between, and at its end.
+# Two looks could agree by chance: three show the beginning, the middle and the end of a time.
 LEAST_LOOKS = 3
 
-# Seconds. A member commits by the clock every 5 s where nobody says otherwise: a commit that does
-# not move for twice as long is no matter of the clock.
+# Seconds. By default a member commits every 5 s. The interval does not explain a commit that does
+# not move for twice as long.
 STILL = 10.0
 
-# Seconds. A transaction of Kafka Streams takes 0.1; one is open for a minute at most where nobody
-# says otherwise. Beyond this, readers of committed records wait for it.
+# Seconds. A transaction of Kafka Streams takes 0.1; by default one is open for a minute at most.
+# One that is open for longer than this keeps readers of committed records waiting.
 OPEN = 5.0
 
-# Seconds. Rebalances take less than one; who is in one for so long waits for a slow member.
+# Seconds. A rebalance takes less than one; a group that is in one for longer has a slow member.
 UNSETTLED = 5.0
 
-# A partition is hot that gets three times what the others get on average. Keys that a hash spreads
-# over a few partitions differ by less than that.
+# A partition is hot if it gets three times as much as the others on average. Keys that a hash
+# spreads over a few partitions differ by less than that.
 HOT_TIMES = 3.0
 
-# Offsets that the hottest partition must have grown by: of few records many are there by chance.
+# Offsets by which the hottest partition must have grown: a few records may be there by chance.
 HOT_LEAST = 100
 
-# A batch goes to one partition. What comes in so many of the times between looks is no batch.
+# Part of the intervals between looks in which it must have grown: a single batch is no hot key.
 HOT_STEPS = 0.5
 
-# Of what was written, the part that a group must have fallen behind by. By the clock of commits
-# alone the lag goes up and down by less, in the time of two times STILL.
+# A group falls behind if its lag grows by this part of what was written. Automatic commits alone
+# move the lag up and down by less, in two times STILL.
 BEHIND_PART = 0.25
 BEHIND_LEAST = 100
 
-# A partition each in a sentence; the rest as a number, or a line of a big group has no end.
+# Partitions or names that a sentence lists; it counts the rest, so that it stays short.
 NAMED = 5
 
-# Characters of a client's name: it may have any number.
+# Characters of a client's name, which may be of any length.
 LONGEST_NAME = 60
 
-# States of a group that is in no rebalance.
+# The states of a group that is not in a rebalance.
 SETTLED = ("STABLE", "EMPTY")
 
 HEALTHY, FOUND, UNTOLD = "healthy", "found", "cannot tell"
@@ -59,7 +59,7 @@ HEALTHY, FOUND, UNTOLD = "healthy", "found", "cannot tell"
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that was seen, with the fact that explains it."""
+    """Something that the looks show, with the fact that explains it."""
 
     kind: str
     says: str
@@ -81,17 +81,17 @@ class Explanation:
     looks: int
     findings: tuple[Finding, ...]
     saw: tuple[str, ...]
-    """what was looked at and was well, in sentences"""
+    """what was looked at and is well, in sentences"""
     cannot_tell: tuple[str, ...]
-    """what these looks do not tell, in sentences, with what would"""
+    """what these looks do not show, in sentences; most say what would show it"""
 
 
 class Looks(tuple[Look, ...]):
-    """Looks at one group, in the order of time, also by partition."""
+    """Looks at one group, sorted by time, and also by partition."""
 
     @cached_property
     def by_place(self) -> Mapping[Place, Sequence[tuple[float, Standing]]]:
-        """For each partition when it was looked at, and where the group stood."""
+        """For each partition: the time of each look, and the group's offsets there."""
         found = defaultdict(list)
         for look in self:
             for each in look.partitions:
@@ -100,10 +100,10 @@ class Looks(tuple[Look, ...]):
 
 
 def explain(given: Iterable[Look]) -> Explanation:
-    """What looks show.
+    """Explain what looks at a group show.
 
     Args:
-        given: looks at one group, in the order of time.
+        given: looks at one group, sorted by time.
     """
     looks = Looks(given)
     seconds = looks[-1].time - looks[0].time if looks else 0.0
@@ -121,7 +121,7 @@ def explain(given: Iterable[Look]) -> Explanation:
 
 
 def empty(looks: Looks) -> Iterator[Finding]:
-    """Nobody is a member; somebody may commit all the same."""
+    """The group has no member; its commits may move all the same."""
     if looks[-1].members:
         return
     moved = sum(_moved(looks, place) > 0 for place in _places(looks))
@@ -136,9 +136,9 @@ def empty(looks: Looks) -> Iterator[Finding]:
         return
     yield Finding(
         "empty",
-        "The group is empty: it has no member, and nobody commits for it.",
+        "The group is empty: it has no member, and its commits do not move.",
         "offsets-expire",
-        "Whether its processes run, and with this group.id. Its commits expire after "
+        "Do its processes run, and with this group.id? Its commits expire after "
         "offsets.retention.minutes, by default a week.",
     )
 
@@ -158,27 +158,27 @@ def members_change(looks: Looks) -> Iterator[Finding]:
             f"{name} comes and goes: it came {_times(came[name])} and went {_times(went[name])}. "
             "Each time partitions move.",
             "slow-processing-loses-partitions",
-            "Its log: a process that restarts (a group.instance.id would let it do so unnoticed, "
-            "see static-membership), or one that polls later than max.poll.interval.ms.",
+            "Its log: either the process restarts (with a group.instance.id it could do so without "
+            "a rebalance, see static-membership), or it polls later than max.poll.interval.ms.",
         )
     if left := sorted(went.keys() - both):
         yield Finding(
             "left",
-            f"Members went, and did not come again: {_listed(left)}.",
+            f"Members left, and did not come back: {_listed(left)}.",
             "leaving-or-dying",
-            "Whether they were to end. One that dies is missed only when its session is over.",
+            "Were they meant to end? The group notices a dead member only after its session.",
         )
     if new := sorted(came.keys() - both):
         yield Finding(
             "joined",
-            f"Members came: {_listed(new)}. Partitions move when one does.",
+            f"Members joined: {_listed(new)}. Each time partitions move.",
             "one-two-three-two",
-            "Whether they were to start; look again when they have settled.",
+            "Were they meant to start? Look again when the group has settled.",
         )
 
 
 def unsettled(looks: Looks) -> Iterator[Finding]:
-    """A rebalance does not come to its end."""
+    """A rebalance does not end."""
     run = _last_run(looks, lambda look: look.state not in SETTLED)
     if run and (took := run[-1].time - run[0].time) >= UNSETTLED:
         yield Finding(
@@ -186,13 +186,13 @@ def unsettled(looks: Looks) -> Iterator[Finding]:
             f"The group does not settle: for {took:.0f} s it was "
             f"{_listed(sorted({_words(look.state) for look in run}))}.",
             "real-groups-are-patient",
-            "Which member is slow to give its partitions up: all wait for it, for up to "
+            "Which member is slow to give its partitions up? All wait for it, for up to "
             "max.poll.interval.ms.",
         )
 
 
 def idle_members(looks: Looks) -> Iterator[Finding]:
-    """A member has nothing to do, for as long as it could be seen."""
+    """A member has no partition in all of the last stable looks."""
     run = _last_run(looks, lambda look: look.state == "STABLE")
     if len(run) < LEAST_LOOKS:
         return
@@ -209,8 +209,8 @@ def idle_members(looks: Looks) -> Iterator[Finding]:
             "too-many-members",
             f"{len(members)} members share {_partitions(len(owned))}: nothing is left for {names}.",
             "more-members-than-partitions",
-            "Whether the idle are meant as a reserve. More partitions, not more members, make "
-            "the group faster.",
+            "Are the idle members a reserve? More partitions, not more members, make the group "
+            "faster.",
         )
     else:
         yield Finding(
@@ -218,12 +218,12 @@ def idle_members(looks: Looks) -> Iterator[Finding]:
             f"{len(members)} members share {_partitions(len(owned))}, and {names} has none. "
             f"The assignor is {run[-1].assignor or 'unknown'}.",
             "range-against-roundrobin",
-            "partition.assignment.strategy, and what each member is subscribed to.",
+            "partition.assignment.strategy, and the topics that each member subscribes to.",
         )
 
 
 def ownerless(looks: Looks) -> Iterator[Finding]:
-    """A partition with something left to be read has no owner though the group is stable."""
+    """A partition with unread offsets has no owner, though the group is stable."""
     run = _last_run(looks, lambda look: look.state == "STABLE")
     if len(run) < LEAST_LOOKS or not run[-1].members:
         return
@@ -231,15 +231,15 @@ def ownerless(looks: Looks) -> Iterator[Finding]:
     if left:
         yield Finding(
             "ownerless",
-            f"No member is assigned {_named(left)}, though there is something to be read.",
+            f"No member owns {_named(left)}, though there is something to read.",
             "new-partitions-reach-the-group",
-            "Whether its members are still subscribed to that topic. Partitions that were added "
-            "reach a classic member with its next look at the metadata, every 5 minutes.",
+            "Do its members still subscribe to that topic? A classic member sees added partitions "
+            "when it next fetches metadata, every 5 minutes.",
         )
 
 
 def no_commit(looks: Looks) -> Iterator[Finding]:
-    """There are records, and the group has committed nothing at all."""
+    """There are records, and the group has committed no offset."""
     last = looks[-1]
     if looks[-1].time - looks[0].time < STILL or not last.members:
         return
@@ -250,13 +250,13 @@ def no_commit(looks: Looks) -> Iterator[Finding]:
             "no-commit",
             "The group has committed nothing at all, though there are records.",
             "reset-only-without-a-commit",
-            "enable.auto.commit, or whether the code commits: where nothing is committed, "
-            "auto.offset.reset decides where a restart begins.",
+            "enable.auto.commit, or the commits of its code: without a commit, auto.offset.reset "
+            "decides where a restarted member begins.",
         )
 
 
 def stands_still(looks: Looks) -> Iterator[Finding]:
-    """There is something to be read in a partition, and its commit does not move."""
+    """A partition has something to read, and its commit does not move."""
     last = looks[-1]
     if not last.members:
         return
@@ -276,11 +276,11 @@ def stands_still(looks: Looks) -> Iterator[Finding]:
     yield Finding(
         "stands-still",
         f"{_named(each.place for each in still)} {'stands' if len(still) == 1 else 'stand'} still: "
-        f"for {STILL:.0f} s at least no commit moved, and the lag is {_offsets(lag)}.{beside}"
+        f"no commit moved for at least {STILL:.0f} s, and the lag is {_offsets(lag)}.{beside}"
         f" Owner: {_listed(whose)}.",
         "heartbeats-are-not-polls",
-        "What that member does with its record in hand: it can be stuck and still send "
-        "heartbeats. Then whether it commits at all: kafkalab lag --watch.",
+        "What does that member do with its record? It can be stuck and still send heartbeats. "
+        "And does it commit at all? See kafkalab lag --watch.",
     )
 
 
@@ -303,7 +303,8 @@ def falls_behind(looks: Looks) -> Iterator[Finding]:
             f"The group falls behind: {_offsets(written)} were written, and its least lag went up "
             f"from {min(before)} to {min(after)}.",
             "partitions-bound-parallelism",
-            "How long a record takes to process. Members help up to the number of partitions.",
+            "How long does a record take to process? More members help, up to one for each "
+            "partition.",
         )
 
 
@@ -324,13 +325,13 @@ def hot(looks: Looks) -> Iterator[Finding]:
             f"{_named([place])} is hot: it got {grown[place]} of the {sum(grown.values())} offsets "
             f"that were written to {topic}, which has {_partitions(len(grown))}.",
             "hot-key-hot-partition",
-            f"Which keys go there: kafkalab distribution {topic}. More partitions or members do "
-            "not divide a key.",
+            f"Which keys go there? See kafkalab distribution {topic}. More partitions or members "
+            "do not split a key.",
         )
 
 
 def goes_back(looks: Looks) -> Iterator[Finding]:
-    """A commit is lower than the one before, or is gone."""
+    """A commit is lower than in the look before, or is gone."""
     back: dict[Place, tuple[int, int]] = {}
     gone: set[Place] = set()
     for before, after in pairwise(looks):
@@ -349,17 +350,17 @@ def goes_back(looks: Looks) -> Iterator[Finding]:
         yield Finding(
             "goes-back",
             f"The commit went back in {_named(back)}: {_at(place, back)}from {was_at} to {now_at}. "
-            "What is between is read again after the next start.",
+            "The next start reads the offsets between again.",
             "commits-can-go-back",
-            "Whether somebody reset it; else who commits out of order: threads, or a member "
-            "that commits a partition of another's (nobody-checks-ownership).",
+            "Was it reset? If not, commits come out of order: from several threads, or from a "
+            "member that does not own the partition (nobody-checks-ownership).",
         )
     if gone:
         yield Finding(
             "commit-gone",
             f"The commit is gone in {_named(gone)}.",
             "deleting-forgets-offsets",
-            "Whether the topic was deleted and made anew, or somebody deleted the group's offsets.",
+            "Was the topic deleted and created again, or were the group's offsets deleted?",
         )
 
 
@@ -372,10 +373,10 @@ def outside(looks: Looks) -> Iterator[Finding]:
         yield Finding(
             "before-the-log",
             f"The commit is before the log's start in {_named(places)}: {_at(first.place, places)}"
-            f"it is {first.committed}, and the log starts at {first.start}. Records were deleted "
-            "that the group had not read.",
+            f"it is {first.committed}, and the log starts at {first.start}. Records that the group "
+            "had not read were deleted.",
             "commit-outside-the-log-resets",
-            "retention.ms and retention.bytes of the topic, against the lag; auto.offset.reset "
+            "Compare retention.ms and retention.bytes of the topic with the lag. auto.offset.reset "
             "decides where the group goes on.",
         )
     if behind:
@@ -385,13 +386,13 @@ def outside(looks: Looks) -> Iterator[Finding]:
             f"The commit is behind the log's end in {_named(places)}: {_at(first.place, places)}"
             f"it is {first.committed}, and the log ends at {first.high}.",
             "commit-outside-the-log-resets",
-            "Whether the topic was made anew or lost records, or somebody set the offset; "
+            "Was the topic created again, did it lose records, or was the offset set by hand? "
             "auto.offset.reset decides where the group goes on.",
         )
 
 
 def held_back(looks: Looks) -> Iterator[Finding]:
-    """An open transaction keeps readers of committed records from what follows it."""
+    """Readers of committed records cannot get past an open transaction."""
     held = [each for each in looks[-1].partitions if _open_for(looks, each.place) >= OPEN]
     if held:
         first, places = held[0], [each.place for each in held]
@@ -402,8 +403,8 @@ def held_back(looks: Looks) -> Iterator[Finding]:
             f"{_at(first.place, places)}readers of committed records came to {first.end}, and "
             f"the log ends at {first.high}.",
             "open-transaction-holds-back",
-            "Which producer it is: kafkalab kafka-transactions list. Its transaction.timeout.ms "
-            "ends the transaction, by default after a minute.",
+            "Which producer is it? See kafkalab kafka-transactions list. Its "
+            "transaction.timeout.ms ends the transaction, by default after a minute.",
         )
 
 
@@ -424,7 +425,7 @@ CHECKS: tuple[Check, ...] = (
     held_back,
 )
 
-# What is well, and what is not told
+# What is well, and what the looks do not show
 
 
 def _saw(looks: Looks, *, is_well: bool) -> Iterator[str]:
@@ -434,7 +435,7 @@ def _saw(looks: Looks, *, is_well: bool) -> Iterator[str]:
     members, partitions = _count(len(last.members), "member"), _partitions(len(last.partitions))
     yield f"{members}, {partitions}: {written} offsets written, {read} committed."
     lag = "unknown" if last.lag is None else str(last.lag)
-    yield f"The lag is {lag} now, in offsets: transaction markers have offsets, too."
+    yield f"The lag is {lag} now. It counts offsets, and transaction markers have offsets too."
     if is_well:
         yield (
             "The members stayed, each partition has an owner, and none stands still or is hot; "
@@ -447,11 +448,11 @@ def _untold(looks: Looks, seconds: float) -> Iterator[str]:
     if _is_silent(last):
         yield "What the lag is: a partition's leader, or the group's commits, did not answer."
     if last.state not in SETTLED:
-        yield f"Who owns what: at the last look the group was {_words(last.state)}."
+        yield f"Which member owns what: at the last look the group was {_words(last.state)}."
     if seconds < STILL and last.members:
         yield (
-            f"Whether a partition stands still: members commit every 5 s by default, and it was "
-            f"looked at for {seconds:.1f} s. --for {2 * STILL:.0f} is enough."
+            f"Whether a partition stands still: members commit every 5 s by default, and the looks "
+            f"took {seconds:.1f} s. --for {2 * STILL:.0f} is enough."
         )
     unread = [
         each.place
@@ -460,35 +461,35 @@ def _untold(looks: Looks, seconds: float) -> Iterator[str]:
     ]
     if unread:
         yield (
-            f"Whether {_named(unread)} may be read on: the commit does not move, and what is "
-            "left was not seen. It can be a transaction's marker."
+            f"Whether a record is left in {_named(unread)}: the commit does not move, and what is "
+            "left could not be read. It can be a transaction's marker."
         )
     written = {place: _grown(looks, place) for place in _places(looks)}
     if not any(written.values()):
-        yield "Whether records that come are read, and which partition is hot: none came."
+        yield "Whether new records are read, and which partition is hot: none came."
     elif max(written.values()) < HOT_LEAST:
         yield (
             f"Whether a partition is hot: fewer than {HOT_LEAST} offsets were written to each in "
             "this time."
         )
     if 0 < max((_open_for(looks, place) for place in written), default=0) < OPEN:
-        yield f"Whether a transaction that is open now hangs: it was so for less than {OPEN:.0f} s."
+        yield f"Whether a transaction that is open now hangs: it is younger than {OPEN:.0f} s."
     if last.members and not _has_any_commit(last) and seconds < STILL:
-        yield "Whether the group commits: it has not, so far."
+        yield "Whether the group commits: it has not yet."
     yield (
-        "Whether the group rebalanced between two looks and came out as before: a client that "
-        "asks is told no generation."
+        "Whether the group rebalanced between two looks and has the same owners again: Kafka shows "
+        "an observer no generation."
     )
 
 
 def _too_few(count: int) -> str:
     return (
-        f"Anything: {_count(count, 'look')} at the group, and {LEAST_LOOKS} are needed. A longer "
-        "--for, or a shorter --every, gives more."
+        f"Anything: there are {_count(count, 'look')} at the group, and {LEAST_LOOKS} are needed. "
+        "A longer --for, or a shorter --every, gives more."
     )
 
 
-# How looks are read
+# Reading the looks
 
 
 def _places(looks: Looks) -> list[Place]:
@@ -496,26 +497,26 @@ def _places(looks: Looks) -> list[Place]:
 
 
 def _moved(looks: Looks, place: Place) -> int:
-    """By how many offsets the commit moved on, from the first that is known."""
+    """By how many offsets the commit moved, from the first known commit to the last."""
     commits = [each.committed for _, each in looks.by_place[place] if each.committed is not None]
     return commits[-1] - commits[0] if commits else 0
 
 
 def _grown(looks: Looks, place: Place) -> int:
-    """How many offsets were written; a log that was made anew has grown by nothing."""
+    """How many offsets were written; 0 for a log that was created again."""
     ends = [each.high for _, each in looks.by_place[place] if each.high is not None]
     return max(0, ends[-1] - ends[0]) if ends else 0
 
 
 def _steps(looks: Looks, place: Place) -> float:
-    """In which part of the times between looks the partition grew."""
+    """The part of the intervals between looks in which the partition grew."""
     ends = [each.high for _, each in looks.by_place[place] if each.high is not None]
     steps = [after > before for before, after in pairwise(ends)]
     return sum(steps) / len(steps) if steps else 0.0
 
 
 def _may_stand_still(looks: Looks, last: Standing) -> bool:
-    """Whether there were offsets to be read all the time, and no commit moved."""
+    """Whether there were always offsets to read, for STILL seconds, and no commit moved."""
     seen = looks.by_place[last.place]
     if last.committed is None:
         return _came_uncommitted(seen)
@@ -524,14 +525,14 @@ def _may_stand_still(looks: Looks, last: Standing) -> bool:
 
 
 def _has_something_left(last: Standing) -> bool:
-    """Whether a record is left: offsets can be of markers, or of what was compacted away."""
+    """Whether a record is left: offsets can belong to markers or to compacted records."""
     return last.committed is None or last.oldest is not None
 
 
 def _came_uncommitted(seen: Sequence[tuple[float, Standing]]) -> bool:
-    """Whether records came, long enough ago, where the group has never committed.
+    """Whether records came at least STILL seconds ago, and the group has never committed.
 
-    Where none came, a group that begins at the end has nothing to commit.
+    Without new records, a group that begins at the end has nothing to commit.
     """
     if any(each.committed is not None for _, each in seen):
         return False
@@ -542,7 +543,7 @@ def _came_uncommitted(seen: Sequence[tuple[float, Standing]]) -> bool:
 
 
 def _open_for(looks: Looks, place: Place) -> float:
-    """For how many seconds the last stable offset has stood below the high watermark."""
+    """For how many seconds the last stable offset has been below the high watermark, unmoved."""
     seen = looks.by_place[place]
     end = seen[-1][1].end if seen else None
     run = _last_of(
@@ -560,7 +561,7 @@ def _open_for(looks: Looks, place: Place) -> float:
 def _last_of(
     seen: Sequence[tuple[float, Standing]], holds: Callable[[Standing], bool]
 ) -> list[tuple[float, Standing]]:
-    """Those at the end for which it holds, without a break."""
+    """The last ones, without a break, for which it holds."""
     run: list[tuple[float, Standing]] = []
     for time, each in reversed(seen):
         if not holds(each):
@@ -570,7 +571,7 @@ def _last_of(
 
 
 def _last_run(looks: Sequence[Look], holds: Callable[[Look], bool]) -> list[Look]:
-    """The looks at the end for which it holds, without a break."""
+    """The last looks, without a break, for which it holds."""
     run: list[Look] = []
     for look in reversed(looks):
         if not holds(look):
@@ -593,7 +594,7 @@ def _owners(look: Look) -> Mapping[Place, SeenMember]:
 
 
 def _by_id(look: Look) -> dict[str, SeenMember]:
-    """Members by what stays: a static one that restarts in its session has another id."""
+    """Members by a lasting name: a static member gets another id when it restarts."""
     return {each.instance or each.id: each for each in look.members}
 
 
@@ -606,7 +607,7 @@ def _has_any_commit(look: Look) -> bool:
 
 
 def _is_silent(look: Look) -> bool:
-    """Whether something was not told that was asked for."""
+    """Whether a partition's start or end is unknown."""
     return any(None in (each.start, each.end, each.high) for each in look.partitions)
 
 
@@ -614,7 +615,7 @@ def _is_silent(look: Look) -> bool:
 
 
 def _name(member: SeenMember) -> str:
-    """What outlives a restart: a static member's own name, else its client at its host."""
+    """A name that outlives a restart: a static member's own name, or its client and host."""
     name = member.instance or f"{member.client}@{member.host.lstrip('/')}"
     return shortened(name, LONGEST_NAME)
 
@@ -624,7 +625,7 @@ def _named(places: Iterable[Place]) -> str:
 
 
 def _at(place: Place, named: Sized) -> str:
-    """Which of the partitions that were named is meant; nothing where there is only one."""
+    """Say which of the named partitions is meant; empty if there is only one."""
     return f"in {_named([place])} " if len(named) > 1 else ""
 
 

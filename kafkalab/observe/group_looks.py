@@ -1,6 +1,6 @@
-"""A group as somebody sees it who is no member: its members, commits, and the ends of the logs.
+"""A group seen from outside, by no member: its members, commits, and the ends of the logs.
 
-A look is plain data: it can be written down, read again, and judged without a Kafka.
+A look is plain data: it can be saved, read again, and judged without a Kafka.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from kafkalab.tasks.rebalance import lag, log_offsets
 if TYPE_CHECKING:
     from confluent_kafka.admin import ConsumerGroupDescription
 
-# Bytes: a record is wanted of each partition, not what follows it.
+# Bytes. Only the first record of each partition is wanted.
 OF_EACH_PARTITION = 16_384
 
-# Messages that are taken from the client at a time: more than one partition has in its answer.
+# Messages to take from the client at a time; more than a fetch returns of one partition.
 AT_A_TIME = 1000
 
 
@@ -47,31 +47,31 @@ class SeenMember(msgspec.Struct, frozen=True):
     """its `client.id`"""
     host: str
     instance: str
-    """its `group.instance.id`; empty where it is no static member"""
+    """its `group.instance.id`; empty if it is no static member"""
     partitions: tuple[Place, ...]
-    """what it is assigned"""
+    """the partitions that it is assigned"""
 
 
 class Standing(msgspec.Struct, frozen=True):
-    """Where a group stands in one partition, in offsets; None where nobody told."""
+    """A group's offsets in one partition; None for an offset that no broker returned."""
 
     topic: str
     partition: int
     start: int | None
     """the log's first offset"""
     end: int | None
-    """where a reader of committed records comes to its end: the last stable offset"""
+    """the last stable offset: readers of committed records get no further"""
     high: int | None
-    """where the log ends for those that read open transactions too: the high watermark"""
+    """the high watermark: readers of uncommitted records get no further"""
     committed: int | None
-    """None where the group has committed nothing, which is not 0"""
+    """None if the group has committed nothing, which is not 0"""
     lag: int | None
-    """from the commit to the end; None where there is no commit, or one behind the end"""
+    """from the commit to the end; None without a commit, or if it is behind the end"""
     was_read: bool = False
-    """whether the first record left was looked for, and the partition answered in time"""
+    """whether the first unread record was looked for, and the partition answered in time"""
     oldest: float | None = None
-    """its timestamp, in seconds since the epoch, which its producer may have given; None where
-    no record is left: the offsets are markers', or of records that were aborted or compacted"""
+    """that record's timestamp, in seconds since the epoch; the producer may have set it. None if
+    no record is left: the offsets belong to markers, or to aborted or compacted records"""
 
     @property
     def place(self) -> Place:
@@ -80,7 +80,7 @@ class Standing(msgspec.Struct, frozen=True):
 
     @property
     def is_before_the_log(self) -> bool:
-        """Whether records were deleted before the group has committed them."""
+        """Whether records were deleted before the group committed them."""
         return None not in (self.committed, self.start) and self.committed < self.start  # type: ignore[operator]
 
     @property
@@ -90,10 +90,10 @@ class Standing(msgspec.Struct, frozen=True):
 
 
 class Look(msgspec.Struct, frozen=True):
-    """A group at one moment."""
+    """A group at one point in time."""
 
     time: float
-    """seconds on the monotonic clock of the machine that looked"""
+    """seconds on the monotonic clock of the machine that took the look"""
     clock: float
     """seconds since the epoch"""
     state: str
@@ -107,13 +107,13 @@ class Look(msgspec.Struct, frozen=True):
 
     @property
     def lag(self) -> int | None:
-        """Of all partitions in which it is known; None where it is known in none."""
+        """The sum over the partitions whose lag is known; None if it is known in none."""
         known = [each.lag for each in self.partitions if each.lag is not None]
         return sum(known) if known else None
 
 
 class Onlooker:
-    """Looks at a group again and again, and is never a member of it."""
+    """Takes looks at a group, and never is a member of it."""
 
     def __init__(
         self,
@@ -128,9 +128,9 @@ class Onlooker:
         Args:
             config: how to reach the cluster.
             group: its name.
-            topics: their names; without any, those that the group has committed in, and those
-                that its members are assigned.
-            limit: seconds for each question.
+            topics: their names; empty for the topics that the group has committed in, and
+                those that its members are assigned.
+            limit: seconds for each request.
         """
         self._config = config
         self._as_group = {**config, "group.id": group, "enable.auto.commit": False}
@@ -143,14 +143,14 @@ class Onlooker:
         self._committed_in: tuple[str, ...] | None = None
 
     def look(self, *, read_for: float = 0) -> Look:
-        """The group now.
+        """Look at the group now.
 
         Args:
-            read_for: seconds at most for reading the first record that is left in each partition
-                with a lag, to know its time; 0 reads none.
+            read_for: seconds at most for reading the first unread record of each partition with
+                a lag, for its timestamp; 0 reads none.
 
         Raises:
-            UnknownGroup: there is none of that name.
+            UnknownGroup: there is no group of that name.
             LagUnknown: a topic is unknown, or the cluster does not answer in time.
             KafkaException: the cluster refused it.
         """
@@ -184,8 +184,8 @@ class Onlooker:
                 raise UnknownGroup(self._group) from error
             raise
         except Late as error:
-            raise LagUnknown(f"nobody told what {self._group} is") from error
-        # Before Kafka 4.0 a coordinator describes what it does not know, as dead.
+            raise LagUnknown(f"the coordinator of {self._group} did not answer in time") from error
+        # Before Kafka 4.0 a coordinator describes an unknown group as dead.
         if described.state.name == "DEAD":
             raise UnknownGroup(self._group)
         return described
@@ -201,8 +201,8 @@ class Onlooker:
     def _found(self) -> tuple[str, ...]:
         """The topics in which the group has committed.
 
-        All partitions of the cluster are asked of a consumer: an admin client, which needs no
-        names, crashes when the broker is not the coordinator just now (librdkafka #5040).
+        A consumer asks for the commits of all partitions of the cluster. An admin client needs
+        no names, but crashes when the broker is not the coordinator at present (librdkafka #5040).
         """
         with closing(Consumer(self._as_group)) as observer:
             topics = observer.list_topics(timeout=self._limit).topics
@@ -237,9 +237,9 @@ class Onlooker:
         return tuple(standings)
 
     def _read(self, standings: Iterable[Standing], limit: float) -> dict[Place, float | None]:
-        """The time of the first record that is left, and None where the log ends without one.
+        """The timestamp of each partition's first unread record; None if it has no such record.
 
-        A partition is left out that is late, or may not be read.
+        Partitions that do not answer in time, or that may not be read, are left out.
         """
         wanted = {
             each.place: max(each.committed, each.start or 0)
@@ -253,7 +253,7 @@ class Onlooker:
             "fetch.message.max.bytes": OF_EACH_PARTITION,
             "fetch.wait.max.ms": 10,
             "queued.min.messages": 1,
-            # Else who has read a marker, and nothing else, asks on after a second.
+            # By default a client that has read only a marker fetches again after a second.
             "fetch.queue.backoff.ms": 10,
         }
         found: dict[Place, float | None] = {}
@@ -292,9 +292,10 @@ def _member(member: Any) -> SeenMember:
 
 
 def rates(looks: Sequence[Look]) -> Mapping[Place, float]:
-    """How fast the lag of each partition grows, in offsets a second; below 0 it falls.
+    """How fast the lag of each partition grows, in offsets a second; negative if it falls.
 
-    From the first look to the last one; a partition is left out whose lag is unknown in either.
+    It compares the first look with the last, and leaves out partitions whose lag is unknown in
+    one of them.
     """
     if not looks or looks[-1].time <= looks[0].time:
         return {}

@@ -1,6 +1,6 @@
-"""Looks at a group for a time, kept in a file, and read again from one.
+"""Look at a group for a time, save the looks in a file, and read them again.
 
-The file is JSON, a line each: what it is, then the looks. A line is written at once, whole.
+Each line of the file is JSON: first a header, then one look a line. Each line is written whole.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ import msgspec
 from kafkalab.observe.group_looks import Look, Onlooker
 from kafkalab.waiting import wait_until
 
-# Seconds: what the last look sees decides whether a partition stands still, so it may take long.
+# Seconds. The last look decides whether a partition stands still, so it may take long.
 READ_LIMIT = 10.0
 
 KIND, VERSION = "looks at a group", 1
 
 
 class BadRecording(Exception):
-    """A file holds no looks at a group; the text says why."""
+    """A file is no recording of looks at a group; the text says why."""
 
 
 class Header(msgspec.Struct, frozen=True):
@@ -38,13 +38,13 @@ class Header(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class Recording:
-    """What a file holds."""
+    """The content of a file."""
 
     group: str
     looks: tuple[Look, ...]
-    """in the order of time"""
+    """sorted by time"""
     broken: tuple[int, ...]
-    """the numbers of the lines that hold no look, from 1"""
+    """the numbers of the lines that hold no look; the first line is 1"""
 
 
 def sample(
@@ -53,13 +53,13 @@ def sample(
     every: float,
     keep: Callable[[Look], None],
 ) -> None:
-    """Look at a group, for a time; the last look reads what is left, too.
+    """Look at a group for a time; the last look also reads the first unread records.
 
     Args:
-        onlooker: who looks.
-        seconds: how long; one look is made in any case.
+        onlooker: takes the looks.
+        seconds: how long; one look is taken in any case.
         every: seconds between two looks.
-        keep: takes each look.
+        keep: is called with each look.
 
     Raises:
         UnknownGroup, LagUnknown, KafkaException: as the onlooker raises them.
@@ -71,19 +71,19 @@ def sample(
         keep(onlooker.look(read_for=READ_LIMIT if is_last else 0))
         return is_last
 
-    # Each look has limits of its own.
+    # Each look has its own limit.
     wait_until(look, limit=math.inf, what="the last look", interval=every)
 
 
 @contextlib.contextmanager
 def recording(path: Path, group: str) -> Iterator[Callable[[Look], None]]:
-    """Keep looks in a new file as long as the block runs.
+    """Save looks in a new file while the block runs.
 
     Yields:
-        What writes a look: its line is there when it returns.
+        A function that writes a look; on return its line is in the file.
 
     Raises:
-        OSError: the file is there already, or cannot be written.
+        OSError: the file exists already, or cannot be written.
     """
     with path.open("xb") as file:
 
@@ -96,10 +96,10 @@ def recording(path: Path, group: str) -> Iterator[Callable[[Look], None]]:
 
 
 def read(path: Path) -> Recording:
-    """Read a file again; lines that hold no look, such as one that was cut off, are left out.
+    """Read a file again; leave out lines that hold no look, such as one that was cut off.
 
     Raises:
-        BadRecording: it holds none, is of something else, or cannot be read.
+        BadRecording: the file holds no look, is no recording, or cannot be read.
     """
     try:
         lines = path.read_bytes().splitlines()
@@ -122,11 +122,11 @@ def _header(path: Path, line: bytes) -> Header:
     try:
         header = msgspec.json.decode(line, type=Header)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise BadRecording(f"{path} is no recording of explain: its first line says so") from error
+        raise BadRecording(f"{path} is no recording of explain: make one with --record") from error
     if header.kafkalab != KIND:
-        raise BadRecording(f"{path} is no recording of explain: its first line says so")
+        raise BadRecording(f"{path} is no recording of explain: make one with --record")
     if header.version != VERSION:
         raise BadRecording(
-            f"{path} is of version {header.version}, and this kafkalab reads {VERSION}"
+            f"{path} is a recording of version {header.version}; this kafkalab reads {VERSION}"
         )
     return header

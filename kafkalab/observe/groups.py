@@ -1,4 +1,4 @@
-"""Consumer groups: seen and set by an observer that is no member, and run member by member."""
+"""Consumer groups: an observer that is no member describes them; a Group runs members."""
 
 from __future__ import annotations
 
@@ -11,19 +11,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from itertools import count
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from kafkalab.contracts import ClientConfig, Place
 from kafkalab.observe.children import Child, Say
-from kafkalab.observe.history import (
-    Event,
-    History,
-    Kind,
-    State,
-    committed,
-    poll_failed,
-    polled,
-)
+from kafkalab.observe.history import Event, History, Kind, State, committed, poll_failed, polled
 from kafkalab.observe.topics import ADMIN_LIMIT
 from kafkalab.waiting import wait_until
 
@@ -33,21 +25,21 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
-# Lessons cannot wait for defaults: a member that dies is missed after 45 s, a change of the
-# group is heard of with the next heartbeat, after 3 s. Under KIP-848 the broker sets both.
+# Lessons cannot wait for the defaults: the group notices a dead member after 45 s, and a member
+# learns of a rebalance with its next heartbeat, within 3 s. Under KIP-848 the broker sets both.
 _CLASSIC: ClientConfig = {
     "group.protocol": "classic",
-    # The shortest that any broker takes (group.min.session.timeout.ms). One second would do
-    # until a loaded machine is late with its heartbeats; who waits for a death asks for it.
+    # The shortest that every broker accepts (group.min.session.timeout.ms). One second is enough
+    # until a loaded machine sends heartbeats late; tests that wait for a death set it themselves.
     "session.timeout.ms": 6000,
     "heartbeat.interval.ms": 150,
 }
 EAGER: ClientConfig = {**_CLASSIC, "partition.assignment.strategy": "range"}
-"""classic, and everybody gives up everything at each rebalance"""
+"""classic; every member gives up all its partitions at each rebalance"""
 COOPERATIVE: ClientConfig = {**_CLASSIC, "partition.assignment.strategy": "cooperative-sticky"}
-"""classic, and only what moves is given up (KIP-429)"""
+"""classic; members give up only the partitions that move (KIP-429)"""
 KIP_848: ClientConfig = {"group.protocol": "consumer"}
-"""the broker assigns, and tells with its heartbeats"""
+"""the broker assigns, and answers heartbeats with the assignment"""
 
 PROTOCOLS: Mapping[str, ClientConfig] = {
     "eager": EAGER,
@@ -55,17 +47,20 @@ PROTOCOLS: Mapping[str, ClientConfig] = {
     "KIP-848": KIP_848,
 }
 
-# Seconds. A rebalance takes 0.1 to 0.5, after a death a session more; the rest is for a
-# machine under heavy load.
+# One for each protocol, for tests in which it does not matter how many partitions move.
+CLASSIC_AND_KIP_848 = {"classic": EAGER, "KIP-848": KIP_848}
+
+# Seconds. A rebalance takes 0.1 to 0.5, and after a death one session timeout more; the rest is
+# for a machine under heavy load.
 STABLE_LIMIT = 30.0
 COMMAND_LIMIT = 30.0
-# How long a poll waits for a record, and so a command for its turn.
+# Seconds that a poll waits for a record; a command may wait as long until its turn.
 POLL = 0.02
 
-# Joining takes 0.1 s, on a broker's first group a second, several on a loaded machine.
+# Seconds. Joining takes 0.1, a second for a broker's first group, several on a loaded machine.
 JOIN_LIMIT = 30.0
 
-# Leaving takes a few milliseconds; who cannot leave is closed all the same.
+# Seconds. Leaving takes a few milliseconds; a consumer that cannot leave is closed all the same.
 LEAVE_LIMIT = 5.0
 
 # More records than a test of ours ever left waiting.
@@ -89,17 +84,27 @@ def commit_offset(
 
     request = [ConsumerGroupTopicPartitions(group, [TopicPartition(topic, partition, offset)])]
 
+    # On a cluster that has just started the first group may come before its coordinator is ready,
+    # and with a second broker the coordinator may become another one.
+    passing = (
+        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+        KafkaError.COORDINATOR_NOT_AVAILABLE,
+        KafkaError.NOT_COORDINATOR,
+    )
+
     def refusal() -> KafkaError | None:
-        answer = admin.alter_consumer_group_offsets(request)[group].result(ADMIN_LIMIT)
-        # The future itself does not tell: it is refused partition by partition.
+        try:
+            answer = admin.alter_consumer_group_offsets(request)[group].result(ADMIN_LIMIT)
+        except KafkaException as failure:
+            return cast("KafkaError", failure.args[0])
+        # The future does not fail: the broker refuses partition by partition.
         (each,) = answer.topic_partitions
         error: KafkaError | None = each.error
         return error
 
     refused = wait_until(
         refusal,
-        # The first group of a private broker may come before its coordinator has loaded.
-        lambda error: error is None or error.code() != KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+        lambda error: error is None or error.code() not in passing,
         limit=JOIN_LIMIT,
         what=f"the coordinator of {group}",
     )
@@ -108,11 +113,11 @@ def commit_offset(
 
 
 def committed_offset(observer: Consumer, topic: str, partition: int = 0) -> int | None:
-    """The committed offset of a consumer's group; None where there is no commit.
+    """The committed offset of a consumer's group; None if there is no commit.
 
-    The observer is a consumer that is not subscribed, and so no member. An admin
-    client is not asked: librdkafka's crashes when the broker answers that it is
-    not the coordinator just now (librdkafka #5040).
+    The observer is a consumer that is not subscribed, and so is no member. It is not
+    an admin client: librdkafka's crashes when the broker answers that it is not the
+    coordinator at present (librdkafka #5040).
     """
     from confluent_kafka import TopicPartition
 
@@ -123,10 +128,10 @@ def committed_offset(observer: Consumer, topic: str, partition: int = 0) -> int 
 def join(consumers: Sequence[Consumer], topic: str, partitions: int) -> None:
     """Subscribe consumers and poll them until each has partitions, and together they have all.
 
-    Records must not be there yet: the poll that assigns could return one.
+    The topic must still be empty: the poll that assigns could return a record.
 
     Raises:
-        Expired: it did not come to that within JOIN_LIMIT.
+        Expired: that did not happen within JOIN_LIMIT.
     """
     for consumer in consumers:
         consumer.subscribe([topic])
@@ -146,16 +151,16 @@ def join(consumers: Sequence[Consumer], topic: str, partitions: int) -> None:
 
 
 def leave(consumer: Consumer, *, static: bool = False) -> None:
-    """Close a consumer, after it was told what has happened to it; closed already is fine.
+    """Close a consumer, after its pending callbacks have run; it may be closed already.
 
-    Told of an assignment only while it closes, a consumer can hang for ever: it
+    A consumer that gets its assignment only while it closes can hang for ever: it
     asks for the group's protocol when the group may be gone already (librdkafka
     #4041; seen once in fifty runs of the tests of task 1.3).
 
     Args:
-        consumer: what is to be closed.
-        static: whether it keeps its place in the group for as long as its session
-            lasts. Closing alone lets it; who unsubscribes gives the place up.
+        consumer: the consumer to close.
+        static: whether it keeps its place in the group until its session ends. It
+            does so if it only closes; to unsubscribe gives the place up.
     """
     from confluent_kafka import KafkaException
 
@@ -164,15 +169,15 @@ def leave(consumer: Consumer, *, static: bool = False) -> None:
         try:
             consumer.unsubscribe()
         except RuntimeError:
-            # It is closed already; close() itself would say nothing.
+            # It is closed already; only unsubscribe() reports that.
             return
         except KafkaException:
             # After a fatal error, such as being fenced, there is nothing to leave.
             leaves = False
-    # Serves what waits for poll(), behind however many records.
+    # Runs the callbacks that wait for poll(), even behind many records.
     consumer.consume(MOST_WAITING, 0)
-    # Closed while a fetcher still stops, a cooperative member never tells the group that it
-    # leaves: seen once in twenty-five runs, and then its partitions waited for its session.
+    # A cooperative member that is closed while a fetcher still stops never tells the group that
+    # it leaves (seen once in twenty-five runs). Its partitions then wait until its session ends.
     deadline = time.monotonic() + LEAVE_LIMIT
     while leaves and _is_member(consumer) and time.monotonic() < deadline:
         consumer.consume(MOST_WAITING, 0.005)
@@ -180,7 +185,7 @@ def leave(consumer: Consumer, *, static: bool = False) -> None:
 
 
 def _is_member(consumer: Consumer) -> bool:
-    """Whether a client takes itself for a member: it has an id, and an epoch under KIP-848."""
+    """Whether a client believes to be a member: it has an id, and an epoch under KIP-848."""
     return bool(consumer.memberid()) and bool(generation_of(consumer))
 
 
@@ -189,13 +194,13 @@ class GroupDescription:
     """A group as its coordinator describes it."""
 
     state: str
-    """as in `STABLE` or `EMPTY`; `DEAD` where there is no such group"""
+    """as in `STABLE` or `EMPTY`; `DEAD` if there is no such group"""
     assignments: tuple[tuple[Place, ...], ...]
-    """for each member its partitions"""
+    """the partitions of each member"""
 
 
 def describe_group(admin: AdminClient, group: str) -> GroupDescription:
-    """What the coordinator says of a group and its members."""
+    """Describe a group and its members, as its coordinator does."""
     from confluent_kafka import KafkaError, KafkaException
 
     asked = admin.describe_consumer_groups([group], request_timeout=ADMIN_LIMIT)
@@ -214,6 +219,13 @@ def describe_group(admin: AdminClient, group: str) -> GroupDescription:
     )
 
 
+def type_of(admin: AdminClient, group: str) -> str:
+    """A group's type and assignor, as its coordinator names them: `CONSUMER/uniform`."""
+    asked = admin.describe_consumer_groups([group], request_timeout=ADMIN_LIMIT)
+    described = asked[group].result(ADMIN_LIMIT)
+    return f"{described.type.name}/{described.partition_assignor}"
+
+
 Handle = Callable[["Consumer", "Message"], None]
 """What a member does with a record, in its polling thread."""
 
@@ -228,10 +240,9 @@ def _nothing(*_: object) -> None:
 class Member:
     """A member of a group: a consumer that polls in a thread of its own.
 
-    What happens to it goes into the history: each partition that it is assigned
-    or gives up, each record, each commit that was answered, each error. Whatever
-    is asked of the consumer is done inside the polling thread, since a consumer
-    is locked while it polls.
+    The history records what happens to it: each partition that it is assigned or
+    gives up, each record, each commit that has ended, each error. All calls of the
+    consumer are made in the polling thread, since a consumer is locked while it polls.
     """
 
     def __init__(
@@ -245,13 +256,15 @@ class Member:
         on_assign: OnRebalance = _nothing,
         on_revoke: OnRebalance = _nothing,
         on_lost: OnRebalance = _nothing,
+        tells_generation: bool = True,
     ) -> None:
         self.name = name
         self.assignment: set[Place] = set()
-        """what it was told to be its own"""
+        """the partitions that its callbacks gave it"""
         self._config = config
         self._topics = list(topics)
         self._history = history
+        self._tells_generation = tells_generation
         self._handle = handle
         self._told = {Kind.ASSIGN: on_assign, Kind.REVOKE: on_revoke, Kind.LOST: on_lost}
         self._commands: queue.SimpleQueue[Callable[[Consumer], None]] = queue.SimpleQueue()
@@ -262,9 +275,9 @@ class Member:
         self._failure: BaseException | None = None
 
     def start(self) -> Member:
-        """Begin to poll, in a thread; the joining goes on in the background.
+        """Begin to poll, in a thread; joining goes on in the background.
 
-        A member that was closed begins anew, as a process does that is restarted.
+        A member that was closed begins again, like a restarted process.
         """
         self.assignment.clear()
         self._polling = self._running = True
@@ -273,38 +286,38 @@ class Member:
         return self
 
     def run(self) -> None:
-        """Poll and do as commanded until the member is closed."""
+        """Poll, and run the commands given, until the member is closed."""
         try:
             self._run()
-        except BaseException as error:  # noqa: BLE001 - a thread has nobody else to tell
+        except BaseException as error:  # noqa: BLE001 - check() raises it
             self._failure = error
 
     def do(self, command: Callable[[Consumer], Result]) -> Result:
-        """Have something done by the polling thread; return what it returns.
+        """Run a command in the polling thread; return what it returns.
 
         Raises:
-            TimeoutError: the member did not come to it within COMMAND_LIMIT.
+            TimeoutError: it did not run within COMMAND_LIMIT.
         """
         done: Future[Result] = Future()
 
         def work(consumer: Consumer) -> None:
             try:
                 done.set_result(command(consumer))
-            except BaseException as error:  # noqa: BLE001 - it is the asker's
+            except BaseException as error:  # noqa: BLE001 - it is the caller's
                 done.set_exception(error)
 
         self._commands.put(work)
         wait_until(
             lambda: done.done() or self._failure is not None,
             limit=COMMAND_LIMIT,
-            what=f"member {self.name} to do as it was told",
+            what=f"member {self.name} to run a command",
             interval=0.005,
         )
         self.check()
         return done.result()
 
     def check(self) -> None:
-        """Tell what ended the polling, if anything did, once.
+        """Raise the error that ended the polling, if there was one; only once.
 
         Raises:
             BaseException: what the polling or the member's own code raised.
@@ -314,7 +327,7 @@ class Member:
             raise failure
 
     def listen(self) -> None:
-        """Hear what a process says, or how a thread has ended; here the latter."""
+        """Raise the error that ended the thread, if there was one."""
         self.check()
 
     def hang(self) -> None:
@@ -326,11 +339,11 @@ class Member:
         self.do(lambda _: setattr(self, "_polling", True))
 
     def close(self) -> None:
-        """Leave the group and stop; return when it has.
+        """Leave the group and stop; return when both are done.
 
         Raises:
-            TimeoutError: it did not within COMMAND_LIMIT.
-            Exception: what ended the polling before, if anything did.
+            TimeoutError: it did not stop within COMMAND_LIMIT.
+            Exception: the error that ended the polling before, if there was one.
         """
         self._commands.put(lambda _: setattr(self, "_running", False))
         if self._thread is not None:
@@ -340,12 +353,11 @@ class Member:
             raise TimeoutError(f"member {self.name} did not close within {COMMAND_LIMIT:.0f} s")
 
     def dismiss(self) -> None:
-        """The lesson is over: tell the member's own code nothing any more.
+        """Call the member's own callbacks no longer: the lesson is over.
 
-        What it would do when it gives partitions up, such as to commit, can be
-        refused now: while members leave one after another, the group is often
-        between two generations (REBALANCE_IN_PROGRESS). A static member will
-        give up its place when it is closed.
+        A commit in such a callback could be refused now: while members leave one after
+        another, the group is often between two generations (REBALANCE_IN_PROGRESS). A
+        static member gives up its place when it is closed.
         """
         self._told = dict.fromkeys(self._told, _nothing)
         self._keeps_its_place = False
@@ -373,7 +385,7 @@ class Member:
     def _obey(self, consumer: Consumer) -> None:
         with contextlib.suppress(queue.Empty):
             while True:
-                # Who does not poll has nothing else to do than to wait for commands.
+                # A member that does not poll only waits for commands.
                 self._commands.get(block=not self._polling, timeout=POLL)(consumer)
 
     def _poll(self, consumer: Consumer) -> None:
@@ -391,7 +403,7 @@ class Member:
     def _committed(
         self, consumer: Consumer, error: KafkaError | None, offsets: Sequence[TopicPartition]
     ) -> None:
-        # The client also tells of partitions for which there was nothing to commit.
+        # The client also reports partitions for which there was nothing to commit.
         places: list[TopicPartition | None] = [each for each in offsets if each.offset >= 0]
         if error is not None and not places:
             places = [None]
@@ -401,8 +413,9 @@ class Member:
             self._history.add(committed(self.name, told, place, time=now, generation=generation))
 
     def _generation(self, consumer: Consumer) -> int | None:
-        # While it closes the group may be gone already, which is not to be asked (see leave).
-        return generation_of(consumer) if self._running else None
+        # While it closes, the group may be gone already: a client that asks can hang (see leave).
+        is_asked = self._running and self._tells_generation
+        return generation_of(consumer) if is_asked else None
 
     def _rebalanced(self, kind: Kind) -> OnRebalance:
         def told(consumer: Consumer, partitions: list[TopicPartition]) -> None:
@@ -413,7 +426,7 @@ class Member:
                 self._tell(kind, consumer, partitions)
                 self.assignment |= set(places) if self._failure is None else set()
             else:
-                # Its last chance, such as to commit: it still owns them.
+                # It still owns them: the last chance to commit, for example.
                 self._tell(kind, consumer, partitions)
                 self.assignment -= set(places)
                 self._record(kind, places, generation)
@@ -423,13 +436,13 @@ class Member:
     def _tell(self, kind: Kind, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         try:
             self._told[kind](consumer, partitions)
-        except BaseException as error:  # noqa: BLE001 - a thread has nobody else to tell
-            # Through the client it would come out as a bare KafkaError, which is no exception
-            # and passes every `except` (seen with confluent-kafka 2.16). It ends the polling.
+        except BaseException as error:  # noqa: BLE001 - check() raises it
+            # The client would turn it into a bare KafkaError, which is no exception and passes
+            # every `except` (seen with confluent-kafka 2.16). So it is kept, and ends the polling.
             self._failure, self._running = error, False
 
     def _record(self, kind: Kind, places: Sequence[Place], generation: int | None) -> None:
-        # One time for all that one callback told; an empty one is an event without a place.
+        # All events of one callback have one time; an empty one is an event without a place.
         told: Sequence[tuple[str, int | None]] = places or [("", None)]
         now = _now()
         for topic, partition in told:
@@ -459,7 +472,7 @@ class MemberProcess:
         self._heard = 0
 
     def listen(self) -> None:
-        """Take what it said into the history."""
+        """Add to the history what its process has sent."""
         said = self._child.said()
         for event in said[self._heard :]:
             if event.partition is not None:
@@ -471,14 +484,14 @@ class MemberProcess:
         self._heard = len(said)
 
     def kill(self) -> None:
-        """SIGKILL: nothing is said to the group, which misses it after its session."""
+        """End it with SIGKILL: the group notices only when its session has ended."""
         self._child.kill()
         self.listen()
         self._history.add(Event(Kind.CRASH, State.OK, self.name, time=_now()))
         self.assignment.clear()
 
     def dismiss(self) -> None:
-        """Its program tells nobody but us."""
+        """Do nothing: its program has no callbacks of its own."""
 
     def close(self) -> None:
         """End the process if it still runs."""
@@ -486,7 +499,7 @@ class MemberProcess:
 
 
 class _Telling(History):
-    """A history that is kept by somebody else."""
+    """A history that sends each event to the parent process."""
 
     def __init__(self, say: Say) -> None:
         super().__init__()
@@ -502,27 +515,27 @@ def _member_program(say: Say, name: str, config: ClientConfig, topics: Sequence[
 
 @dataclass(frozen=True)
 class _Owned:
-    """What a group's coordinator says, and what its members were told."""
+    """Which member owns what: as the coordinator says, and as the members' callbacks said."""
 
     described: GroupDescription
     told: list[list[Place]]
-    """of each member that lives here, sorted as `known` is"""
+    """the partitions of each running member, sorted as `known` is"""
 
     @property
     def known(self) -> list[list[Place]]:
-        """What each member owns in the coordinator's words."""
+        """The partitions of each member, as the coordinator says."""
         return sorted(sorted(each) for each in self.described.assignments)
 
     def __repr__(self) -> str:
-        """In words: a wait that ends in vain shows it."""
+        """In words, for the error of a wait that fails."""
         seen = f"{self.described.state}, owned were {_shared(self.known)}"
         if self.known == self.told:
             return seen
-        return f"{seen}; the members themselves know of {_shared(self.told)}"
+        return f"{seen}; by the members' own callbacks {_shared(self.told)}"
 
 
 def _shared(places: Sequence[Sequence[Place]]) -> str:
-    """How many partitions some members own together, and how many each."""
+    """How many partitions these members own together, and how many each owns."""
     each = f" ({' and '.join(str(len(owned)) for owned in places)})" if len(places) > 1 else ""
     owned = {place for owned in places for place in owned}
     return f"{len(owned)} by {_members(len(places))}{each}"
@@ -533,7 +546,7 @@ def _members(count: int) -> str:
 
 
 class Group:
-    """A group whose members are ours: added, removed, killed, and waited for."""
+    """A group whose members a test adds, removes, kills, and waits for."""
 
     def __init__(
         self,
@@ -542,6 +555,8 @@ class Group:
         topics: Sequence[str],
         partitions: int,
         config: ClientConfig,
+        *,
+        tells_generation: bool = True,
     ) -> None:
         """A group without members.
 
@@ -550,14 +565,17 @@ class Group:
             group_id: the group's name.
             topics: what all members subscribe to.
             partitions: of all topics together.
-            config: the settings of all members, one of PROTOCOLS among them.
+            config: the settings of all members; it includes one of PROTOCOLS.
+            tells_generation: whether events have the generation. The client is asked for it at
+                each record, and holds Python's lock meanwhile.
         """
         self.id = group_id
         self.history = History()
         self.partitions = partitions
         self.settings: dict[str, Any] = {**config, "group.id": group_id}
-        """of all members that are still to be added"""
+        """of the members that are added from now on"""
         self._admin = admin
+        self._tells_generation = tells_generation
         self._topics = topics
         self._names = count(1)
         self._live: list[Member | MemberProcess] = []
@@ -567,11 +585,12 @@ class Group:
         """Add a member in a thread.
 
         Args:
-            settings: in addition to those of all.
+            settings: in addition to the group's.
             told: `handle`, `on_assign`, `on_revoke`, `on_lost`, as Member takes them.
         """
         name = f"member-{next(self._names)}"
         config = self._config_of(name, settings)
+        told = {"tells_generation": self._tells_generation, **told}
         member = Member(name, config, self._topics, self.history, **told).start()
         self._live.append(member)
         return member
@@ -588,13 +607,13 @@ class Group:
         return {**self.settings, "client.id": name, **(settings or {})}
 
     def remove(self, member: Member) -> None:
-        """Close a member: it leaves the group, and is gone on return."""
+        """Close a member: on return it has left the group."""
         self._live.remove(member)
         member.close()
 
     @contextlib.contextmanager
     def bounce(self, member: Member) -> Iterator[None]:
-        """Restart a member: it is gone while the block runs, and begins anew at its end."""
+        """Restart a member: it is closed while the block runs, and starts again after it."""
         self.remove(member)
         yield
         self._live.append(member.start())
@@ -605,19 +624,24 @@ class Group:
         member.kill()
 
     def forget(self, member: Member) -> None:
-        """Expect no longer that the group has this member, who hangs; it is closed at the end."""
+        """No longer expect this member, which hangs, in the group; close it at the end."""
         self._live.remove(member)
         self._forgotten.append(member)
+
+    def hang(self, member: Member) -> None:
+        """Stop a member's polling, and expect the group to go on without it."""
+        member.hang()
+        self.forget(member)
 
     def wait_for_stable(self, limit: float = STABLE_LIMIT) -> GroupDescription:
         """Wait until the group is stable, and return it as its coordinator describes it.
 
-        Stable means: the coordinator says so; it knows as many members as live
-        here; together they have every partition once; and each was told what
-        the coordinator says of it.
+        Stable means: the coordinator says so; it knows as many members as run here;
+        together they own every partition once; and each member's callbacks gave it the
+        partitions that the coordinator names.
 
         Raises:
-            Expired: it did not come to that within the limit, in seconds.
+            Expired: it was not stable within the limit, in seconds.
         """
 
         def look() -> _Owned:
@@ -640,10 +664,44 @@ class Group:
         )
         return wait_until(look, stable, limit=limit, what=what).described
 
+    def wait_for_polls(self, count: int, value: bytes | None = None) -> None:
+        """Wait until the members have polled `count` records, all or those of one value.
+
+        Raises:
+            Expired: they did not within STABLE_LIMIT.
+        """
+        wait_until(
+            lambda: sum(
+                value is None or each.value == value
+                for each in self.history.of(Kind.POLL, State.OK)
+            ),
+            lambda polled: polled == count,
+            limit=STABLE_LIMIT,
+            what=f"{count} records to be polled",
+        )
+
+    def polled_at(self, partition: int) -> list[float]:
+        """The times, on the monotonic clock, at which any member polled a record of a partition."""
+        polls = self.history.of(Kind.POLL, State.OK)
+        return [each.time for each in polls if each.partition == partition]
+
+    def wait_until_told(self, member: Member, kind: Kind) -> None:
+        """Wait for a member's callback of a kind: partitions came, went or were lost.
+
+        Raises:
+            Expired: there was none within STABLE_LIMIT.
+        """
+        wait_until(
+            lambda: [each for each in self.history.of(kind) if each.actor == member.name],
+            bool,
+            limit=STABLE_LIMIT,
+            what=f"the callback of {member.name} for {kind}",
+        )
+
     def close(self) -> None:
-        """Dismiss and close all members that still live, and those that hang."""
-        # All of them are dismissed before the first is closed, which has the others give up
-        # partitions; and all are closed, whatever one of them raises.
+        """Dismiss and close all members that still run, and those that hang."""
+        # All are dismissed first: when one closes, the others give up partitions, and their
+        # callbacks run. And all are closed, even if one of them raises.
         with contextlib.ExitStack() as stack:
             for each in (*self._live, *self._forgotten):
                 each.dismiss()
@@ -655,8 +713,8 @@ class Group:
 def generation_of(consumer: Consumer) -> int | None:
     """The group's generation that a member knows, or its epoch under KIP-848.
 
-    None before it has joined. The client tells it only in the metadata that it
-    hands to transactions: `CGMDv2:`, then 32 bits.
+    None before it has joined. The client shows it only in the metadata for
+    transactions: `CGMDv2:`, then 32 bits.
     """
     metadata: Any = consumer.consumer_group_metadata()
     if metadata is None:

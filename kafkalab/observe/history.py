@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Kind(StrEnum):
-    """What was done, or happened to whom."""
+    """What a client did, or what happened to it."""
 
     POLL = "poll"
     COMMIT = "commit"
@@ -26,7 +26,7 @@ class Kind(StrEnum):
 
 
 class State(StrEnum):
-    """What came of it. Info means unknown: a commit whose reply was lost may count."""
+    """The outcome. INFO means unknown: a commit whose reply was lost may have been stored."""
 
     OK = "ok"
     FAIL = "fail"
@@ -40,7 +40,7 @@ class Event:
     kind: Kind
     state: State
     actor: str
-    """who: a member's name"""
+    """the name of the member"""
     topic: str = ""
     partition: int | None = None
     offset: int | None = None
@@ -49,7 +49,7 @@ class Event:
     time: float = 0.0
     """seconds on the monotonic clock, which all processes of a machine share"""
     generation: int | None = None
-    """The group's generation (classic) or the member's epoch (KIP-848), where it is known."""
+    """The group's generation (classic) or the member's epoch (KIP-848), if it is known."""
 
     @property
     def place(self) -> Place:
@@ -75,7 +75,7 @@ class History:
             self._events.append(event)
 
     def of(self, kind: Kind, *states: State) -> list[Event]:
-        """The events of this kind, in these states or, where none is named, in any."""
+        """The events of this kind, in these states; without states, in any."""
         return [
             event for event in self if event.kind is kind and (not states or event.state in states)
         ]
@@ -128,14 +128,14 @@ def committed(
     time: float = 0.0,
     generation: int | None = None,
 ) -> Event:
-    """The event of a commit that was answered: ok, fail, or info where it may count.
+    """The event of a commit that has ended: ok, fail, or info if it may have been stored.
 
     Args:
-        actor: who committed.
+        actor: the name of the member that committed.
         error: why it was refused; its name stands as the value.
-        place: the partition and the offset; None where the client does not tell.
-        time: when the answer came, in seconds on the monotonic clock.
-        generation: the member's, where it is known.
+        place: the partition and the offset; None where the client does not name it.
+        time: when it ended, in seconds on the monotonic clock.
+        generation: that of the member, if it is known.
     """
     return Event(
         Kind.COMMIT,

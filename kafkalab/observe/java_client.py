@@ -1,9 +1,9 @@
-"""Java's client at work: the verifiable tools of Apache Kafka, which tell what they do in JSON.
+"""Run Java's client: the verifiable tools of Apache Kafka, which print what they do as JSON.
 
-Their options are the tool's; client properties of a test's own go into a file. What the tools
-set themselves, whatever is asked, says nothing of Java's client: VerifiableProducer `acks=-1` and
-`retries=0`; VerifiableConsumer `enable.auto.commit=false`, `auto.offset.reset=earliest`,
-`session.timeout.ms=30000` and the range assignor, each unless an option says otherwise.
+The options are those of the tool; a test's client properties go into a file. The tools set some
+properties themselves, so these show nothing about Java's defaults: VerifiableProducer `acks=-1`
+and `retries=0`; VerifiableConsumer `enable.auto.commit=false`, `auto.offset.reset=earliest`,
+`session.timeout.ms=30000` and the range assignor. An option of the tool can change each of them.
 """
 
 from __future__ import annotations
@@ -25,25 +25,48 @@ from kafkalab.brokers.processes import kill
 from kafkalab.brokers.tools import TOOLS, Tools, main_of, word_in
 from kafkalab.waiting import wait_until
 
-# A JVM starts in 0.3 s, and joins a group in 0.2 s; the rest is for a machine under heavy load.
+# Seconds. A JVM starts in 0.3, and joins a group in 0.2; the rest is for a loaded machine.
 JAVA_LIMIT = 30.0
 
-# Bytes; a line has about a hundred.
+# Bytes to read at once; a line has about a hundred.
 SOME_LINES = 4096
 
+# The names of VerifiableConsumer's lines when partitions come and go.
+GIVEN, TAKEN = "partitions_assigned", "partitions_revoked"
+
+OF_JAVA = "org.apache.kafka.clients.consumer."
+RANGE = f"{OF_JAVA}RangeAssignor"
+ROUND_ROBIN = f"{OF_JAVA}RoundRobinAssignor"
+COOPERATIVE_STICKY = f"{OF_JAVA}CooperativeStickyAssignor"
+
+# With this Java's client learns of a rebalance as soon as the lab's librdkafka clients do.
+QUICK = {"heartbeat.interval.ms": 200}
+
 Line = Mapping[str, Any]
-"""what a tool has told at once; `name` says what it is"""
+"""one line that a tool printed; `name` says what it reports"""
+
+
+def member_command(group: str, topic: str, assignor: str = "") -> list[str]:
+    """The words that start VerifiableConsumer as a member of a group.
+
+    Args:
+        group: its name.
+        topic: what it reads.
+        assignor: the class of its assignor; empty under KIP-848.
+    """
+    chosen = ["--assignment-strategy", assignor] if assignor else []
+    return ["kafka-verifiable-consumer", "--topic", topic, "--group-id", group, *chosen]
 
 
 class JavaClient:
-    """A process of one of the verifiable tools, and what it has told."""
+    """A process of one of the verifiable tools, and the lines that it printed."""
 
     def __init__(self, command: list[str], folder: Path) -> None:
-        """Start it.
+        """Start the process.
 
         Args:
             command: its command line.
-            folder: for its log.
+            folder: the folder for its log.
         """
         with (folder / "java.log").open("ab") as log:
             self._process = psutil.Popen(
@@ -51,7 +74,7 @@ class JavaClient:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log,
-                # Ctrl-C in the terminal is for the test.
+                # Ctrl-C in the terminal shall reach the test only.
                 process_group=0,
             )
         self._ear = self._process.stdout.fileno()
@@ -61,24 +84,34 @@ class JavaClient:
 
     @property
     def heard(self) -> list[Line]:
-        """What was read of it until now; nothing more is read."""
+        """The lines read until now; this reads no more."""
         return list(self._told)
 
     def told(self) -> list[Line]:
-        """All that it has told until now."""
+        """All lines that it has printed until now."""
         while self._read():
             pass
         return self._told
 
     def named(self, name: str) -> list[Line]:
-        """Of all that it has told what bears a name, as in `partitions_assigned`."""
+        """Its lines of one name, as in `partitions_assigned`."""
         return [each for each in self.told() if each["name"] == name]
 
-    def wait_for(self, name: str, count: int = 1) -> list[Line]:
-        """Wait until it has told so many lines of a name; return them.
+    def partitions(self, name: str, since: int = 0) -> list[int]:
+        """The partitions in its lines of one name, sorted; with repetitions.
 
-        No more is read than that takes, but for a few lines: who tells more than a pipe holds,
-        64 kB, then waits in the middle of it until somebody asks again.
+        Args:
+            name: GIVEN or TAKEN.
+            since: how many of these lines to leave out, from the first on.
+        """
+        lines = self.named(name)[since:]
+        return sorted(each["partition"] for line in lines for each in line["partitions"])
+
+    def wait_for(self, name: str, count: int = 1) -> list[Line]:
+        """Wait until it has printed `count` lines of one name; return them.
+
+        This reads at most a few lines more. A tool that prints more than the pipe holds, 64 kB,
+        then waits until the next read.
 
         Raises:
             Expired: it did not within JAVA_LIMIT.
@@ -94,11 +127,11 @@ class JavaClient:
             look,
             lambda found: len(found) >= count,
             limit=JAVA_LIMIT,
-            what=f"Java's client to tell {name}",
+            what=f"Java's client to print {name}",
         )
 
     def wait_for_end(self) -> list[Line]:
-        """Wait until it has ended by itself; return all that it has told.
+        """Wait until it has ended by itself; return all lines that it printed.
 
         Raises:
             Expired: it did not within JAVA_LIMIT.
@@ -112,7 +145,7 @@ class JavaClient:
         return self.told()
 
     def _read(self) -> bool:
-        """Read what stands in the pipe, some lines of it; whether there was anything."""
+        """Read some lines from the pipe; return whether there was anything."""
         try:
             part = os.read(self._ear, SOME_LINES)
         except BlockingIOError:
@@ -127,21 +160,22 @@ class JavaClient:
         self.wait_for_end()
 
     def kill(self) -> None:
-        """End it as a crash would (SIGKILL); it is gone on return, and so is what it told."""
+        """End it as a crash would (SIGKILL); on return it is gone, and its unread lines too."""
         kill([self._process])
         self._process.stdout.close()
 
 
 class JavaClients:
-    """Starts Java's clients; those that still run are killed at the end."""
+    """Starts Java's clients, and kills at the end those that still run."""
 
     def __init__(self, tools: Tools, bootstrap: str, run: Path) -> None:
-        """Start none yet.
+        """Start no client yet.
 
         Args:
-            tools: Kafka's own.
-            bootstrap: of the broker.
-            run: the run's folder: what stands below it ends with the run, whatever becomes of us.
+            tools: Kafka's own tools.
+            bootstrap: the broker's bootstrap servers.
+            run: the run's folder; processes that work in it end with the run, even if this
+                process crashes.
         """
         self._tools = tools
         self._bootstrap = bootstrap
@@ -169,8 +203,8 @@ class JavaClients:
 
         Args:
             name: as in `kafka-verifiable-consumer`.
-            arguments: for it, without the servers.
-            settings: client properties, as Java has them.
+            arguments: the tool's options, without the servers.
+            settings: client properties, by their names in Java.
         """
         version = self._tools.distribution.version
         home = self._folder / str(len(self._started))
@@ -183,7 +217,7 @@ class JavaClients:
         command = self._tools.command(
             main_of(name, version),
             *(*servers, *properties, *arguments),
-            # Native codecs unpack themselves there.
+            # Java unpacks native libraries of codecs into its folder for temporary files.
             flags=[f"-Djava.io.tmpdir={home}"],
         )
         self._started.append(JavaClient(command, home))

@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from kafkalab.clients import LAB_CONSUMER
+from kafkalab.contracts import ClientConfig
+from kafkalab.contracts.partition_log import LogRecord
 from kafkalab.waiting import wait_until
 
 if TYPE_CHECKING:
     from confluent_kafka import Consumer, KafkaError, Message, Producer
 
+    from kafkalab.brokers import Broker
+
 # Milliseconds on an idle broker; a first idempotent send may take half a second.
 SEND_LIMIT = 20.0
 READ_LIMIT = 20.0
 
-# The end of a partition is then an event of its own.
+# With this a consumer reports the end of a partition as an event.
 KNOWS_ENDS = {"enable.partition.eof": True}
 
-# As a partition: let the producer's partitioner decide (librdkafka's PARTITION_UA).
+# In place of a partition: let the producer's partitioner choose (librdkafka's PARTITION_UA).
 BY_KEY = -1
+
+
+# The value of the last record: once it is read, each earlier record has been read, or never
+# will be.
+SENTINEL = b"sentinel"
+
+# Values that many lessons send: each is the number of its record.
+TEN = [b"%d" % number for number in range(10)]
 
 
 @dataclass(frozen=True)
@@ -30,11 +44,12 @@ class Record:
     key: bytes | None = None
     timestamp_ms: int = 0
     """milliseconds since the epoch; 0 lets the client take the time of sending"""
+    headers: tuple[tuple[str, bytes | None], ...] = ()
 
 
 @dataclass(frozen=True)
 class DeliveryReport:
-    """What became of one record: the delivery report, in the order of sending."""
+    """The delivery report of one record."""
 
     key: bytes | None
     value: bytes | None
@@ -47,7 +62,7 @@ class DeliveryReport:
 
 @dataclass
 class _Reports:
-    """Gathers delivery reports; the callback only appends, judging comes later."""
+    """Gathers delivery reports: the callback only appends them, and judges none."""
 
     messages: list[tuple[KafkaError | None, Message]] = field(default_factory=list)
 
@@ -72,6 +87,7 @@ def send(
             key=record.key,
             partition=partition,
             timestamp=record.timestamp_ms,
+            headers=list(record.headers),
             on_delivery=reports,
         )
     producer.flush(SEND_LIMIT)
@@ -85,13 +101,13 @@ def send(
 
 
 def init_transactions(producer: Producer) -> None:
-    """Make a producer ready for transactions, and fence those before it of the same id.
+    """Make a producer ready for transactions, and fence earlier ones with the same id.
 
-    Once it is connected: asked before, librdkafka looks for the coordinator again
-    after half a second only.
+    It connects first. Without a connection, librdkafka would look for the coordinator
+    again only after half a second.
 
     Raises:
-        KafkaException: it was refused, or not answered within SEND_LIMIT.
+        KafkaException: the broker refused it, or did not answer within SEND_LIMIT.
     """
     producer.list_topics(timeout=SEND_LIMIT)
     producer.init_transactions(SEND_LIMIT)
@@ -101,12 +117,31 @@ def end_transaction(producer: Producer, *, ends_well: bool) -> None:
     """Commit the transaction, or abort it.
 
     Raises:
-        KafkaException: it was refused, or not answered within SEND_LIMIT.
+        KafkaException: the broker refused it, or did not answer within SEND_LIMIT.
     """
     if ends_well:
         producer.commit_transaction(SEND_LIMIT)
     else:
         producer.abort_transaction(SEND_LIMIT)
+
+
+def transactional(
+    producer: Callable[..., Producer], name: str, settings: ClientConfig | None = None
+) -> Producer:
+    """A producer with this transactional id, ready to begin a transaction."""
+    writer = producer({"transactional.id": name, **(settings or {})})
+    init_transactions(writer)
+    return writer
+
+
+def transaction(
+    writer: Producer, topic: str, values: Sequence[bytes], *, ends_well: bool = True
+) -> None:
+    """Send values in a transaction, and commit it, or abort it."""
+    writer.begin_transaction()
+    # An abort before all is sent would write nothing.
+    send(writer, topic, values)
+    end_transaction(writer, ends_well=ends_well)
 
 
 def _delivery(error: KafkaError | None, message: Message) -> DeliveryReport:
@@ -127,7 +162,7 @@ def error_of(message: Message | None) -> KafkaError | None:
 
 
 def watermarks(consumer: Consumer, topic: str, partition: int = 0) -> tuple[int, int]:
-    """The partition's start offset and end offset (high watermark), asked of the broker."""
+    """The partition's start offset and end offset (high watermark), as the broker has them now."""
     from confluent_kafka import TopicPartition
 
     low, high = consumer.get_watermark_offsets(
@@ -137,7 +172,7 @@ def watermarks(consumer: Consumer, topic: str, partition: int = 0) -> tuple[int,
 
 
 def wait_for_end(observer: Consumer, topic: str, end: int) -> int:
-    """Wait until partition 0 ends there; a transaction's marker comes after its commit returned.
+    """Wait until partition 0 ends at `end`: markers may come after the commit has returned.
 
     Raises:
         Expired: it did not within READ_LIMIT.
@@ -179,7 +214,7 @@ def _read_one(consumer: Consumer, topic: str, partition: int) -> list[Message]:
         message = consumer.poll(0.1)
         if message is not None and message.error() is None:
             messages.append(message)
-        # Before the first record the position is a negative sign, not an offset.
+        # Before the first record the position is a negative code, not an offset.
         return consumer.position([place])[0].offset
 
     wait_until(
@@ -250,7 +285,8 @@ def poll_until(
 def values_until(consumer: Consumer, last: bytes) -> list[bytes | None]:
     """The values that a consumer polls, up to and without a sentinel: the value `last`.
 
-    That a record does not come is shown by one that was written later and does.
+    The sentinel was written last. Once it has come, a record that is still missing does not
+    come at all.
 
     Raises:
         Expired: the sentinel did not come within READ_LIMIT.
@@ -261,3 +297,146 @@ def values_until(consumer: Consumer, last: bytes) -> list[bytes | None]:
         what=f"the sentinel {last!r}",
     )
     return [each.value() for each in polled[:-1]]
+
+
+def values_to_end(consumer: Consumer) -> list[bytes | None]:
+    """The values that a consumer with KNOWS_ENDS polls before it is told that a partition ends.
+
+    Raises:
+        Expired: it was not told within READ_LIMIT.
+    """
+    *records, _ = events_until(
+        consumer,
+        lambda events: bool(events) and error_of(events[-1]) is not None,
+        what="the event that says that the partition ends",
+    )
+    return [each.value() for each in records]
+
+
+# Readers of one partition
+
+
+def reading(broker: Broker, group: str) -> dict[str, Any]:
+    """The settings of a consumer of a group, for a process that makes its own."""
+    return {**broker.client_properties(), **LAB_CONSUMER, "group.id": group}
+
+
+def take(reader: Consumer, topic: str, count: int) -> list[Message]:
+    """Read `count` records of partition 0, from the group's committed offset on."""
+    from confluent_kafka import TopicPartition
+
+    reader.assign([TopicPartition(topic, 0)])
+    return poll_until(reader, lambda records: len(records) == count, what=f"{count} records")
+
+
+def next_record(reader: Consumer) -> Message:
+    """The next record, whenever it comes."""
+    (record,) = poll_until(reader, bool, what="the next record")
+    return record
+
+
+def read_to_sentinel(reader: Consumer) -> list[bytes]:
+    """The values that a reader gets before the sentinel."""
+    return [value or b"" for value in values_until(reader, SENTINEL)]
+
+
+def read_on(reader: Consumer, topic: str) -> list[bytes]:
+    """The values that a group's next process reads: from the committed offset to the sentinel."""
+    from confluent_kafka import TopicPartition
+
+    reader.assign([TopicPartition(topic, 0)])
+    return read_to_sentinel(reader)
+
+
+def position_of(reader: Consumer, topic: str) -> int:
+    """The offset that a consumer reads next from partition 0."""
+    from confluent_kafka import TopicPartition
+
+    (place,) = reader.position([TopicPartition(topic, 0)])
+    return place.offset
+
+
+def read_settled(consumer: Callable[..., Consumer], topic: str, *partitions: int) -> list[Message]:
+    """Read the committed records, after the last transaction has ended: markers come late."""
+    stable, latest = consumer(), consumer({"isolation.level": "read_uncommitted"})
+    wait_until(
+        lambda: [
+            (watermarks(stable, topic, each), watermarks(latest, topic, each))
+            for each in partitions
+        ],
+        lambda ends: all(committed == written for committed, written in ends),
+        limit=READ_LIMIT,
+        what=f"the last transaction in {topic} to end",
+    )
+    return read(stable, topic, *partitions)
+
+
+# Refusals
+
+
+def refused_by(*calls: Callable[[], object]) -> list[KafkaError]:
+    """The error that each of the calls raises.
+
+    Raises:
+        AssertionError: a call raised nothing.
+    """
+    from confluent_kafka import KafkaException
+
+    errors = []
+    for call in calls:
+        try:
+            call()
+        except KafkaException as refused:
+            errors.append(refused.args[0])
+        else:
+            raise AssertionError("The call is refused; it was not.")
+    return errors
+
+
+# Records as the checkers take them
+
+
+def log_records(records: Sequence[Message]) -> list[LogRecord]:
+    """The records as the checkers take them."""
+    return [
+        LogRecord(
+            each.topic() or "",
+            each.partition() or 0,
+            each.offset() or 0,
+            each.key(),
+            each.value(),
+            None,
+        )
+        for each in records
+    ]
+
+
+# How records spread
+
+
+def by_partition(deliveries: Sequence[DeliveryReport], partitions: int) -> dict[int, int]:
+    """How many records each partition got."""
+    counts = Counter(each.partition for each in deliveries)
+    return {partition: counts[partition] for partition in range(partitions)}
+
+
+def by_partition_and_key(
+    deliveries: Sequence[DeliveryReport], partitions: int
+) -> dict[int, dict[str, int]]:
+    """How many records of each key each partition got."""
+    return {
+        partition: dict(
+            Counter(
+                (each.key or b"").decode() for each in deliveries if each.partition == partition
+            )
+        )
+        for partition in range(partitions)
+    }
+
+
+def values_by_partition(records: Sequence[Message]) -> dict[int, list[bytes]]:
+    """The values in each partition that has records, in order."""
+    found: dict[int, list[bytes]] = {}
+    for each in records:
+        found.setdefault(each.partition() or 0, []).append(each.value() or b"")
+    return dict(sorted(found.items()))

@@ -1,4 +1,4 @@
-"""Work beside a test, whose errors are not lost with its thread."""
+"""Run work in a thread beside a test, and keep the error that ends it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from kafkalab.waiting import wait_until
 
 # Seconds for what takes milliseconds on an idle machine.
 THREAD_LIMIT = 30.0
-# No test has something repeated for so long; it would end then.
+# Seconds after which a repetition ends; every test ends earlier.
 REPEAT_LIMIT = 120.0
 
 
@@ -32,12 +32,12 @@ class InThread:
         return self._error
 
     def wait_until(self, is_so: Callable[[], bool], *, limit: float, what: str) -> None:
-        """Wait for what it does; if it ends before, nobody waits any longer.
+        """Wait for something that the thread does; stop waiting if the thread ends before.
 
         Raises:
-            Expired: it was not so within the limit, in seconds.
-            Exception: what it raised.
-            AssertionError: it returned, and it was not so.
+            Expired: it did not happen within the limit, in seconds.
+            Exception: what the thread raised.
+            AssertionError: the thread ended, and it had not happened.
         """
         wait_until(lambda: is_so() or not self._thread.is_alive(), limit=limit, what=what)
         if not is_so():
@@ -48,7 +48,7 @@ class InThread:
     def _run(self, work: Callable[..., object], *arguments: object) -> None:
         try:
             work(*arguments)
-        except BaseException as error:  # noqa: BLE001 - it is kept for whoever asks
+        except BaseException as error:  # noqa: BLE001 - error() returns it
             self._error = error
 
 
@@ -57,12 +57,12 @@ def repeated(action: Callable[[], object], *, every: float, what: str) -> Iterat
     """Repeat an action in the background, as long as the block runs.
 
     Args:
-        action: what is done.
+        action: what to repeat.
         every: seconds between two times.
-        what: what it is, for an error's text.
+        what: a name for it, for an error's text.
 
     Raises:
-        Exception: whatever the action raised, once the block has ended well.
+        Exception: what the action raised, if the block itself raised nothing.
     """
     done = threading.Event()
 

@@ -1,4 +1,4 @@
-"""Topics for tests: made ready before use, looked at without creating them."""
+"""Topics for tests: make them ready before use, and look at them without creating them."""
 
 from __future__ import annotations
 
@@ -9,30 +9,50 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kafkalab.brokers import Broker
+from kafkalab.contracts.topics import REQUEST_LIMIT
 from kafkalab.waiting import wait_until
 
 if TYPE_CHECKING:
     from confluent_kafka import KafkaError
-    from confluent_kafka.admin import (
-        AdminClient,
-        ClusterMetadata,
-        ConfigEntry,
-        TopicDescription,
-    )
+    from confluent_kafka.admin import AdminClient, ClusterMetadata, ConfigEntry, TopicDescription
 
-# Creating takes 20 ms on an idle broker; this is for a machine under heavy load.
+LEGAL_NAME = r"^(?:\.{0,2}[A-Za-z0-9_-][A-Za-z0-9._-]*|\.{3}[A-Za-z0-9._-]*)$"
+"""Letters, digits, dots, underscores and hyphens, but neither `.` nor `..` (Kafka's
+Topic.validate). The pattern means the same in all dialects of regular expressions."""
+LONGEST_NAME = 249
+
+# Seconds. Creating takes 20 ms on an idle broker; this is for a machine under heavy load.
 ADMIN_LIMIT = 20.0
 
 
 def topic_name(prefix: str, test: str, number: int) -> str:
-    """A legal topic name that tells the run and the test it belongs to.
+    """A legal topic name that names the run and the test it belongs to.
 
-    It begins with the run's prefix (see `kafkalab.brokers.names`). Kafka takes letters,
+    It begins with the run's prefix (see `kafkalab.brokers.names`). Kafka allows letters,
     digits, `.`, `_` and `-`, at most 249; `.` and `_` are left out because names that
     differ only in them collide.
     """
     words = re.sub(r"[^A-Za-z0-9]+", "-", test.removeprefix("test_")).strip("-")
     return f"{prefix}{words[:180]}-{number}"
+
+
+def is_legal_name(name: str) -> bool:
+    """Whether a topic can have this name."""
+    return len(name) <= LONGEST_NAME and re.fullmatch(LEGAL_NAME, name) is not None
+
+
+def is_internal(name: str) -> bool:
+    """Whether a topic of this name is one of Kafka's own."""
+    return name.startswith("__")
+
+
+def names_of(admin: AdminClient, *, limit: float = REQUEST_LIMIT) -> list[str]:
+    """The names of all topics, sorted, with Kafka's own.
+
+    Raises:
+        KafkaException: the cluster does not answer within the limit, in seconds.
+    """
+    return sorted(admin.list_topics(timeout=limit).topics)
 
 
 def create_topic(
@@ -45,13 +65,13 @@ def create_topic(
 ) -> None:
     """Create a topic; on return every broker names every partition's leader, and each answers.
 
-    The result of a creation says that the controller has decided, not that the
-    brokers know: a client that looks at once can miss the topic. And a broker
-    names itself as leader a moment before it serves the partition.
+    The result of a creation means that the controller has decided. The brokers learn of
+    it later: a client that looks at once can miss the topic. And a broker names itself as
+    leader a little before it serves the partition.
 
     Raises:
         KafkaException: the broker refused it.
-        Expired: it was not everywhere within the limit.
+        Expired: not every broker knew and served the topic within ADMIN_LIMIT.
     """
     from confluent_kafka.admin import NewTopic
 
@@ -72,25 +92,35 @@ def create_topic(
         limit=ADMIN_LIMIT,
         what=f"every broker of {', '.join(addresses)} to know all partitions of {name}",
     )
+    wait_until_leaders_answer(admin, name, partitions)
+
+
+def wait_until_leaders_answer(admin: AdminClient, topic: str, partitions: int) -> None:
+    """Wait until each partition's leader serves it: brokers name a leader a little earlier.
+
+    Raises:
+        Expired: they did not within ADMIN_LIMIT.
+    """
     wait_until(
-        lambda: _leaders_that_answer(admin, name, partitions),
+        lambda: _leaders_that_answer(admin, topic, partitions),
         lambda count: count == partitions,
         limit=ADMIN_LIMIT,
-        what=f"the leaders of all partitions of {name} to answer",
-        # A matter of milliseconds, for each of a hundred topics of a run.
+        what=f"the leaders of all partitions of {topic} to answer",
+        # It takes milliseconds, and a run has about a hundred topics.
         interval=0.003,
     )
 
 
 def _leaders_that_answer(admin: AdminClient, topic: str, partitions: int) -> int:
-    """For how many partitions the leader tells the end offset, when it is asked once."""
+    """Ask each leader once for the end offset; return how many answer."""
     from confluent_kafka import TopicPartition
     from confluent_kafka.admin import OffsetSpec
 
     end = OffsetSpec.latest()  # type: ignore[no-untyped-call]
     asked = {TopicPartition(topic, each): end for each in range(partitions)}
-    answers = admin.list_offsets(asked, request_timeout=ADMIN_LIMIT)
-    return sum(refusal(future) is None for future in answers.values())
+    answers = admin.list_offsets(asked, request_timeout=ADMIN_LIMIT).values()
+    # Without a leader the client may report no error, but the offset -1001.
+    return sum(refusal(each) is None and each.result().offset >= 0 for each in answers)
 
 
 @dataclass(frozen=True)
@@ -106,9 +136,9 @@ class Look:
 def look_at(admin: AdminClient, topic: str) -> Look:
     """What the broker that answers knows of a topic.
 
-    Asks for the whole list: asking for one topic by name would create it where
-    the broker lets clients do so. A client asks any broker that it is connected
-    to, whatever its bootstrap servers are: the answer tells which it was.
+    It asks for the list of all topics: to ask for one topic by name would create it on a
+    broker that lets clients do so. A client may ask any broker that it is connected to;
+    the answer names the one that it asked.
     """
     metadata = admin.list_topics(timeout=ADMIN_LIMIT)
     known = metadata.topics.get(topic)
@@ -120,7 +150,7 @@ def look_at(admin: AdminClient, topic: str) -> Look:
 def answered_by(metadata: ClusterMetadata) -> str:
     """`host:port` of the broker that answered.
 
-    librdkafka tells it as `host:port/id`, with `sasl_ssl://` before it where it is not plaintext.
+    librdkafka writes it as `host:port/id`, with `sasl_ssl://` before it if it is not plaintext.
     """
     return (metadata.orig_broker_name or "").rpartition("/")[0].rpartition("://")[2]
 
@@ -131,13 +161,13 @@ def partitions_with_leader(admin: AdminClient, topic: str) -> int:
 
 
 def onlookers(broker: Broker) -> list[AdminClient]:
-    """For each broker a client that is connected to it, and so asks it for now."""
+    """Make a client for each broker, which is connected to it and for now asks it."""
     found: dict[str, AdminClient] = {}
 
     def connect_one_more() -> set[str]:
         client = _new_client(broker)
         metadata = client.list_topics(timeout=ADMIN_LIMIT)
-        # A connection made for bootstrapping is given up later; one to a known node lasts.
+        # The client drops its bootstrap connection later; one to a known node lasts.
         if metadata.orig_broker_id >= 0:
             found.setdefault(answered_by(metadata), client)
         return set(found)
@@ -152,11 +182,10 @@ def onlookers(broker: Broker) -> list[AdminClient]:
 
 
 def look_everywhere(broker: Broker, clients: Sequence[AdminClient], topic: str) -> list[Look]:
-    """What each broker knows of a topic just now.
+    """What each broker knows of a topic at present.
 
-    The clients, one for each broker, are connected already and so are the
-    quickest to ask. Where another broker than theirs answers all the same, new
-    clients are asked until each broker has told.
+    The clients, one for each broker, are connected already, so they answer quickly. If a
+    broker has not answered through its client, new clients ask until every broker has.
     """
     looks = [look_at(client, topic) for client in clients]
     addresses = set(broker.bootstrap.split(","))
@@ -182,10 +211,10 @@ def _new_client(broker: Broker) -> AdminClient:
 
 
 def describe_topic(admin: AdminClient, name: str) -> TopicDescription:
-    """The topic as the broker describes it; looking creates nothing.
+    """Describe a topic as the broker does; this never creates it.
 
     Raises:
-        KafkaException: UNKNOWN_TOPIC_OR_PART where there is none.
+        KafkaException: UNKNOWN_TOPIC_OR_PART if there is no such topic.
     """
     from confluent_kafka import TopicCollection
 
@@ -195,9 +224,9 @@ def describe_topic(admin: AdminClient, name: str) -> TopicDescription:
 
 
 def topic_id(admin: AdminClient, name: str) -> str | None:
-    """The id that the topic got when it was created; a later one has another (KIP-516).
+    """The id that the topic got at its creation; a topic created again gets another (KIP-516).
 
-    None where there is no such topic.
+    None if there is no such topic.
     """
     from confluent_kafka import KafkaError, KafkaException
 
@@ -209,8 +238,29 @@ def topic_id(admin: AdminClient, name: str) -> str | None:
         raise
 
 
+def topic_ids(admin: AdminClient, names: Sequence[str], limit: float) -> dict[str, str]:
+    """The ids of these topics, as `topic_id` returns them; unknown topics are left out.
+
+    Raises:
+        KafkaException: the cluster does not answer within the limit, in seconds.
+    """
+    from confluent_kafka import KafkaError, KafkaException, TopicCollection
+
+    if not names:
+        return {}
+    found = {}
+    asked = admin.describe_topics(TopicCollection(list(names)), request_timeout=limit)
+    for name, future in asked.items():
+        try:
+            found[name] = str(future.result().topic_id)
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+                raise
+    return found
+
+
 def refusal(future: Future[Any]) -> KafkaError | None:
-    """The error with which the broker refused a request; None when it was done."""
+    """The error with which the broker refused a request; None if it did it."""
     from confluent_kafka import KafkaException
 
     try:
@@ -232,7 +282,7 @@ def settings_of(admin: AdminClient, topic: str) -> dict[str, ConfigEntry]:
 
 
 def grow(admin: AdminClient, topic: str, partitions: int) -> None:
-    """Add partitions to a topic; on return they have leaders."""
+    """Grow a topic to this number of partitions; on return all have leaders."""
     from confluent_kafka.admin import NewPartitions
 
     admin.create_partitions([NewPartitions(topic, partitions)])[topic].result(ADMIN_LIMIT)

@@ -1,4 +1,4 @@
-"""The reference components, one file for each task: answers to what the contracts ask for."""
+"""The reference components, one file for each task: each keeps the contract of its task."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from kafkalab.contracts.topics import Topics
     from kafkalab.tasks import delivery, partition_log, rebalance, routing, topics
 
-    # Here the type checker holds each answer against its contract.
+    # Here the type checker compares each component with its contract.
     _1: Topics = topics
     _2: Routing = routing
     _3: PartitionLog = partition_log

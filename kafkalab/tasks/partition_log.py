@@ -1,7 +1,7 @@
-"""Task 1.3: read a topic as what it is, logs; show them, and check their order.
+"""Task 1.3: read topics as logs, show their records, and check their order.
 
 Looking is not consuming: these readers join no group and commit nothing, so
-nobody who works on the topic is disturbed.
+they disturb no client that works on the topic.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
+import msgspec
 from confluent_kafka import (
     TIMESTAMP_NOT_AVAILABLE,
     Consumer,
@@ -35,17 +36,20 @@ from kafkalab.contracts.partition_log import (
 from kafkalab.waiting import Expired, wait_until
 
 Message = Any
-"""A record as the client hands it over: its own type says that a record may lack an offset."""
+"""A record as the client returns it. The client's own type says that its offset may be None."""
 
-# The client hands records over by the hundred; one by one, a log would take four times as long.
+# Records to take from the client at a time; one by one, a log would take four times as long.
 BATCH = 500
 BATCH_WAIT = 0.05
 
-# A broker tells a partition's leader a moment before the leader serves it.
+# Brokers name a partition's leader a little before the leader serves it.
 NOT_YET_LEADING = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE)
 
-# A line must stay readable, whatever a record holds.
+# Characters. A line must stay readable, whatever a record holds.
 LONGEST_SHOWN = 200
+LONGEST_ESCAPED = 1000
+
+EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 # Reading
@@ -54,43 +58,43 @@ LONGEST_SHOWN = 200
 def read_to_end(
     config: ClientConfig, topics: Sequence[str], *, limit: float = READ_LIMIT
 ) -> Iterator[LogRecord]:
-    """Read topics from their start to where they end when the reading begins.
+    """Read topics from their start to the end that they have when the reading begins.
 
-    Partitions are read side by side, so records of several come interleaved.
-    What is appended meanwhile is left out. Offsets may have gaps, from
-    compaction and from transactions; they do not end the reading, nor does a
-    poll that brings nothing.
+    Partitions are read side by side, so their records come interleaved. Records
+    that are appended meanwhile are left out. Offsets may have gaps, from
+    compaction and from transactions; neither gaps nor empty polls end the reading.
 
     Args:
         config: how to reach the cluster. `isolation.level` decides whether
             records of aborted transactions are read; by default they are not.
         topics: their names.
-        limit: seconds of silence after which the reading is given up.
+        limit: seconds without anything from the cluster, after which the reading fails.
 
     Raises:
-        ReadFailed: a topic is unknown, a partition had no leader within the limit, or the
-            limit has passed in silence.
+        ReadFailed: a topic is unknown, a partition had no leader within the limit, or
+            nothing came within the limit.
         KafkaException: the cluster refused or cannot be reached.
     """
-    with closing(_looker(config)) as consumer:
+    with closing(looker(config)) as consumer:
         spans = _spans(consumer, topics, limit)
-        yield from _read(consumer, spans, limit)
+        yield from read_by(consumer, spans, limit)
 
 
 def read_between(
     config: ClientConfig, spans: Mapping[Place, tuple[int, int]], *, limit: float = READ_LIMIT
 ) -> Iterator[LogRecord]:
-    """Read partitions, each from its first offset up to the second, which is left out.
+    """Read partitions, each from its first offset up to, but without, its second one.
 
     Arguments and errors are those of `read_to_end`.
     """
-    with closing(_looker(config)) as consumer:
-        yield from _read(consumer, spans, limit)
+    with closing(looker(config)) as consumer:
+        yield from read_by(consumer, spans, limit)
 
 
-def _read(
+def read_by(
     consumer: Consumer, spans: Mapping[Place, tuple[int, int]], limit: float
 ) -> Iterator[LogRecord]:
+    """Read as `read_between` does, by an existing consumer that reads nothing else."""
     ends = {place: end for place, (start, end) in spans.items() if start < end}
     consumer.assign([TopicPartition(*place, spans[place][0]) for place in ends])
     if not ends:
@@ -109,14 +113,14 @@ def _read(
                 if following < end:
                     yield _record(place, following, message)
                 following += 1
-            # The end that the broker tells lies behind gaps, where no record shows it.
+            # If gaps come last, no record shows the end; the client's event for the end does.
             if following >= end:
                 del ends[place]
                 consumer.pause([TopicPartition(*place)])
         if not ends:
             return
     left = ", ".join(f"{topic}-{partition}" for topic, partition in ends)
-    raise ReadFailed(f"nothing was heard for {limit:.0f} s before the end of {left}")
+    raise ReadFailed(f"nothing came for {limit:.0f} s before the end of {left}")
 
 
 def follow(
@@ -124,13 +128,13 @@ def follow(
 ) -> Iterator[LogRecord]:
     """Read topics from their start and go on as records arrive.
 
-    Ends after `quiet` seconds without a record.
+    It ends after `quiet` seconds without a record.
 
     Raises:
         ReadFailed: a topic is unknown, or a partition had no leader in that time.
         KafkaException: the cluster refused or cannot be reached.
     """
-    with closing(_looker(config)) as consumer:
+    with closing(looker(config)) as consumer:
         starts = {place: start for place, (start, _) in _spans(consumer, topics, quiet).items()}
         yield from _follow(consumer, starts, quiet)
 
@@ -138,15 +142,17 @@ def follow(
 def follow_from(
     config: ClientConfig, starts: Mapping[Place, int], *, quiet: float = READ_LIMIT
 ) -> Iterator[LogRecord]:
-    """Read partitions, each from an offset of its own, and go on as records arrive.
+    """Read partitions, each from a given offset, and go on as records arrive.
 
     Arguments and errors are those of `follow`.
     """
-    with closing(_looker(config)) as consumer:
+    with closing(looker(config)) as consumer:
         yield from _follow(consumer, starts, quiet)
 
 
 def _follow(consumer: Consumer, starts: Mapping[Place, int], quiet: float) -> Iterator[LogRecord]:
+    if not starts:
+        return
     consumer.assign([TopicPartition(*place, start) for place, start in starts.items()])
     for batch in _batches(consumer, quiet):
         for message in batch:
@@ -156,13 +162,17 @@ def _follow(consumer: Consumer, starts: Mapping[Place, int], quiet: float) -> It
                 yield _record(place, message.offset(), message)
 
 
-def _looker(config: ClientConfig) -> Consumer:
+def looker(config: ClientConfig) -> Consumer:
+    """Make a consumer that only looks: it joins no group, and commits nothing."""
     return Consumer(
         {
-            # The client asks for a group's name; without subscribe and commit there is no group.
+            # The client demands a group.id; without subscribe and commit no group comes to be.
             "group.id": "kafkalab-partition-log",
-            "auto.offset.reset": "earliest",
             **config,
+            # To look creates no topic, whatever the config says.
+            "allow.auto.create.topics": False,
+            # If the log's start moves while it is read, the reading goes on at the new start.
+            "auto.offset.reset": "earliest",
             "enable.auto.commit": False,
             "enable.partition.eof": True,
         }
@@ -172,15 +182,15 @@ def _looker(config: ClientConfig) -> Consumer:
 def spans_of(
     config: ClientConfig, topics: Sequence[str], *, limit: float = READ_LIMIT
 ) -> dict[Place, tuple[int, int]]:
-    """For each partition of the topics where its log starts, and where it ends now.
+    """The start and the present end of the log of each partition of the topics.
 
-    The end is the offset after the last. Offsets, not records: there may be gaps.
+    The end is the offset after the last one. These are offsets: there may be gaps.
 
     Raises:
         ReadFailed: a topic is unknown, or a partition had no leader within the limit.
         KafkaException: the cluster refused or cannot be reached.
     """
-    with closing(_looker(config)) as consumer:
+    with closing(looker(config)) as consumer:
         return _spans(consumer, topics, limit)
 
 
@@ -191,12 +201,12 @@ def _spans(consumer: Consumer, topics: Sequence[str], limit: float) -> dict[Plac
         if metadata.error is not None:
             raise ReadFailed(f"{topic} cannot be read: {metadata.error.str()}")
         for partition in sorted(metadata.partitions):
-            spans[topic, partition] = _bounds(consumer, TopicPartition(topic, partition), limit)
+            spans[topic, partition] = bounds(consumer, TopicPartition(topic, partition), limit)
     return spans
 
 
-def _bounds(consumer: Consumer, place: TopicPartition, limit: float) -> tuple[int, int]:
-    """Start and end offset; a leader that was only just elected is asked again."""
+def bounds(consumer: Consumer, place: TopicPartition, limit: float) -> tuple[int, int]:
+    """Start and end offset; ask again if the leader was elected only just now."""
 
     def ask() -> tuple[int, int] | None:
         try:
@@ -214,21 +224,21 @@ def _bounds(consumer: Consumer, place: TopicPartition, limit: float) -> tuple[in
 
 
 def _batches(consumer: Consumer, silence: float) -> Iterator[list[Message]]:
-    """Records and ends of partitions as they come, until nothing came for so many seconds."""
+    """Yield records and ends of partitions as they come, until nothing comes for `silence` s."""
     heard = time.monotonic()
     while time.monotonic() - heard <= silence:
         batch = consumer.consume(BATCH, BATCH_WAIT)
         if batch:
             yield batch
-            # After the batch: whoever takes the records may take their time.
+            # After the batch, because the caller's time with the records does not count.
             heard = time.monotonic()
 
 
 def _tells_an_end(error: KafkaError) -> bool:
-    """Whether an event tells the end of a partition.
+    """Whether an event is the end of a partition.
 
     Raises:
-        KafkaException: it tells any other error.
+        KafkaException: it is any other error.
     """
     if error.code() != KafkaError._PARTITION_EOF:
         raise KafkaException(error)
@@ -236,7 +246,7 @@ def _tells_an_end(error: KafkaError) -> bool:
 
 
 def record_of(message: Message) -> LogRecord:
-    """A record as the client has handed it over."""
+    """The LogRecord of a message of the client."""
     return _record((message.topic(), message.partition()), message.offset(), message)
 
 
@@ -258,11 +268,11 @@ def _record(place: Place, offset: int, message: Message) -> LogRecord:
 
 
 def log_line(record: LogRecord) -> str:
-    """A record in one line, for people.
+    """Show a record in one line, for people.
 
-    Text stands in quotes with everything unprintable escaped, what is not UTF-8
-    as 0x and hexadecimal digits, a missing key or value as null. Long content
-    is cut, and its size told.
+    Text is in quotes, with unprintable characters escaped; bytes that are not UTF-8
+    are 0x and hexadecimal digits; a missing key or value is null. Long content is
+    cut, and its size is added.
     """
     headers = ", ".join(f"{_quoted(name)}: {_shown(value)}" for name, value in record.headers)
     return (
@@ -275,8 +285,9 @@ def _time(timestamp_ms: int | None) -> str:
     if timestamp_ms is None:
         return "no-timestamp"
     try:
-        when = datetime.fromtimestamp(timestamp_ms / 1000, UTC)
-    except (OverflowError, ValueError, OSError):
+        # A float of seconds would be a millisecond off in distant years.
+        when = EPOCH + timedelta(milliseconds=timestamp_ms)
+    except OverflowError:
         # A producer may write any number of 64 bits; the calendar ends earlier.
         return f"{timestamp_ms}ms"
     return when.isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -290,7 +301,11 @@ def _shown(content: bytes | None) -> str:
     except UnicodeDecodeError:
         cut, shown = len(content) > LONGEST_SHOWN, f"0x{content[:LONGEST_SHOWN].hex()}"
     else:
-        cut, shown = len(text) > LONGEST_SHOWN, _quoted(text[:LONGEST_SHOWN])
+        start = text[:LONGEST_SHOWN]
+        # What is escaped takes up to ten characters for one.
+        while len(_quoted(start)) > LONGEST_ESCAPED:
+            start = start[: len(start) // 2]
+        cut, shown = len(start) < len(text), _quoted(start)
     return f"{shown}...({len(content)} bytes)" if cut else shown
 
 
@@ -308,41 +323,57 @@ def _escaped(character: str) -> str:
 
 
 def to_json(record: LogRecord) -> str:
-    """A record in one line of JSON; `from_json` makes the same record of it.
+    """Write a record as one line of JSON; `from_json` makes an equal record of it.
 
     Keys, values and headers' values are null, {"text": ...} for UTF-8, or
     {"base64": ...} for anything else.
     """
-    return json.dumps(
-        {
-            **record._asdict(),
-            "key": _to_json(record.key),
-            "value": _to_json(record.value),
-            "headers": [[name, _to_json(value)] for name, value in record.headers],
-        }
-    )
+    return json.dumps(as_data(record))
+
+
+def as_data(record: LogRecord) -> dict[str, Any]:
+    """A record as the data that `to_json` writes."""
+    return {
+        **record._asdict(),
+        "key": _to_json(record.key),
+        "value": _to_json(record.value),
+        "headers": [[name, _to_json(value)] for name, value in record.headers],
+    }
 
 
 def from_json(line: str) -> LogRecord:
-    """The record that `to_json` wrote.
+    """Read the record that `to_json` wrote.
 
     Raises:
         ValueError: the line is not of that form.
     """
     try:
-        data = json.loads(line)
-        headers = tuple((name, _from_json(value)) for name, value in data["headers"])
-        return LogRecord(
-            data["topic"],
-            data["partition"],
-            data["offset"],
-            _from_json(data["key"]),
-            _from_json(data["value"]),
-            data["timestamp_ms"],
-            headers,
-        )
-    except (KeyError, TypeError, ValueError) as error:
+        return msgspec.json.decode(line, type=_Line).record()
+    except (msgspec.MsgspecError, KeyError, ValueError) as error:
         raise ValueError(f"not a record as to_json writes it: {line[:LONGEST_SHOWN]}") from error
+
+
+class _Line(msgspec.Struct, forbid_unknown_fields=True):
+    """A line as `to_json` writes it, with the type of each field."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: dict[str, str] | None
+    value: dict[str, str] | None
+    timestamp_ms: int | None
+    headers: list[tuple[str, dict[str, str] | None]]
+
+    def record(self) -> LogRecord:
+        return LogRecord(
+            self.topic,
+            self.partition,
+            self.offset,
+            _from_json(self.key),
+            _from_json(self.value),
+            self.timestamp_ms,
+            tuple((name, _from_json(value)) for name, value in self.headers),
+        )
 
 
 def _to_json(content: bytes | None) -> dict[str, str] | None:
@@ -368,10 +399,10 @@ def _from_json(data: Mapping[str, str] | None) -> bytes | None:
 def check_order(
     records: Sequence[LogRecord], sequence: Callable[[LogRecord], int] = sequence_of
 ) -> Checked:
-    """Whether records that were read are in order, per partition and per key.
+    """Check whether records that were read are in order, per partition and per key.
 
     Offsets ascend within each partition, and the producer's own numbers within
-    each key. Across partitions there is no order, so none is asked for.
+    each key. Across partitions there is no order, so none is checked.
 
     Args:
         records: in the order of reading.
@@ -399,10 +430,10 @@ def check_order(
 
 
 def progress(consumer: Consumer, *, limit: float = READ_LIMIT) -> list[Progress]:
-    """Positions beside committed offsets, for each partition that the consumer is assigned.
+    """Return positions beside committed offsets, for each partition that is assigned.
 
     Raises:
-        KafkaException: the committed offsets could not be had within the limit.
+        KafkaException: the committed offsets did not come within the limit.
     """
     assigned: Iterable[TopicPartition] = sorted(consumer.assignment())
     places = [TopicPartition(each.topic, each.partition) for each in assigned]
@@ -417,5 +448,5 @@ def progress(consumer: Consumer, *, limit: float = READ_LIMIT) -> list[Progress]
 
 
 def _offset(offset: int) -> int | None:
-    # Negative numbers are signs of the client: -1001 says that there is no offset.
+    # Negative numbers are codes of the client: -1001 means that there is no offset.
     return offset if offset >= 0 else None

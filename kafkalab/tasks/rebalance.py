@@ -1,7 +1,7 @@
-"""Task 1.4: know who owned what and for how long nobody did, and how far a group is behind.
+"""Task 1.4: log owners, find the times without one, and measure how far a group is behind.
 
-The listener is what a consumer is subscribed with; the lag is measured from
-outside, by somebody who is no member.
+The listener has the callbacks with which a consumer subscribes. The lag is measured
+from outside, by a client that is no member.
 """
 
 from __future__ import annotations
@@ -27,22 +27,24 @@ from kafkalab.contracts.rebalance import (
 )
 
 if TYPE_CHECKING:
-    from confluent_kafka import Message
+    from concurrent.futures import Future
 
-# Who owns what
+    from confluent_kafka import Message
+    from confluent_kafka.admin import ListOffsetsResultInfo
+
+# Owners
 
 
 class RebalanceListener:
-    """Logs what a member is given and gives up, and commits what was processed in time.
+    """Logs the partitions that a member gets and gives up, and commits in time.
 
-    The partitions themselves are left to the client, which takes them on as
-    the group's protocol wants it: all at once under the eager one, one by one
-    under the cooperative one and KIP-848. So `partitions` are all partitions
-    under the one, and only those that move under the others.
+    The partitions themselves are left to the client, which takes them as the group's
+    protocol demands. `partitions` are all partitions under the eager protocol, and
+    only those that move under the cooperative one and KIP-848.
     """
 
     def __init__(self, member: str, changes: list[Change]) -> None:
-        """A listener for one member.
+        """Make a listener for one member.
 
         Args:
             member: its name in the log.
@@ -54,7 +56,7 @@ class RebalanceListener:
         self._next: dict[Place, int] = {}
 
     def processed(self, message: Message) -> None:
-        """Remember that a record is done with, so that its successor may be committed."""
+        """Remember that a record was processed, so that the offset after it may be committed."""
         self._next[message.topic() or "", message.partition() or 0] = (message.offset() or 0) + 1
 
     def on_assign(self, _: Consumer, partitions: Sequence[TopicPartition]) -> None:
@@ -64,9 +66,9 @@ class RebalanceListener:
         self._log(ASSIGN, places)
 
     def on_revoke(self, consumer: Consumer, partitions: Sequence[TopicPartition]) -> None:
-        """Partitions are to be given up; until this returns they are still the member's own.
+        """Partitions are to be given up; until this returns the member still owns them.
 
-        Commits what was processed of them: the next owner goes on where this
+        It commits what was processed of them: the next owner goes on where this
         one stops.
 
         Raises:
@@ -75,13 +77,16 @@ class RebalanceListener:
         places = _places(partitions)
         done = [TopicPartition(*each, self._next[each]) for each in places if each in self._next]
         if done:
-            consumer.commit(offsets=done, asynchronous=False)
+            # If only some are refused, commit() raises nothing, and says so for each.
+            for each in consumer.commit(offsets=done, asynchronous=False) or ():
+                if each.error is not None:
+                    raise KafkaException(each.error)
         self._give_up(REVOKE, places)
 
     def on_lost(self, _: Consumer, partitions: Sequence[TopicPartition]) -> None:
-        """Partitions were lost some time ago: others may own them and have committed.
+        """Partitions were lost some time ago: other members may own them and have committed.
 
-        Nothing is committed any more; what was processed since the last commit
+        Nothing is committed any more: what was processed since the last commit
         comes again, to the new owner.
         """
         self._give_up(LOST, _places(partitions))
@@ -101,30 +106,29 @@ def _places(partitions: Iterable[TopicPartition]) -> list[Place]:
 
 
 def ownerless(changes: Iterable[Change]) -> list[Gap]:
-    """When nobody owned a partition, in the order in which the gaps began.
+    """Find when a partition had no owner, in the order in which the gaps began.
 
-    From the moment in which its last owner gave it up or learned that it was
-    lost, to the next assignment. Before its first assignment a partition has
-    no gap. A member that was thrown out may learn it after the next owner was
-    told: then there was none.
+    A gap begins when the last owner gives the partition up, or learns that it was
+    lost, and ends with the next assignment. Before its first assignment a partition
+    has no gap. A member that the group has removed may learn of it after the next
+    owner got the partition: then there was no gap.
 
     Args:
         changes: the log of all members, in any order.
     """
-    owners: dict[Place, set[str]] = {}
+    owners: dict[Place, str] = {}
     open_since: dict[Place, float] = {}
     gaps: list[Gap] = []
     for change in sorted(changes, key=lambda each: each.time):
         for place in change.partitions:
-            now = owners.setdefault(place, set())
             if change.kind == ASSIGN:
-                now.add(change.member)
+                owners[place] = change.member
                 if place in open_since:
                     gaps.append(Gap(*place, open_since.pop(place), change.time))
-            elif change.member in now:
-                now.remove(change.member)
-                if not now:
-                    open_since[place] = change.time
+            # Any other member was removed before, and learns of it only now.
+            elif owners.get(place) == change.member:
+                del owners[place]
+                open_since[place] = change.time
     gaps += [Gap(*place, since, None) for place, since in open_since.items()]
     return sorted(gaps, key=lambda gap: gap.since)
 
@@ -135,24 +139,24 @@ def ownerless(changes: Iterable[Change]) -> list[Gap]:
 def lag(
     config: ClientConfig, group: str, topics: Sequence[str], *, limit: float = LAG_LIMIT
 ) -> list[PartitionLag]:
-    """How far a group is behind, for each partition of the topics.
+    """Measure how far a group is behind, for each partition of the topics.
 
-    End offset minus committed offset. Where records were deleted that the
-    group had not read, from the new start: they are not left to be read. The
-    group need not run; if it does, no member notices.
+    The lag is the end offset minus the committed offset. If records were deleted that
+    the group had not read, it counts from the new start: they are not left to be read.
+    The group need not run; if it does, its members notice nothing.
 
     Args:
         config: how to reach the cluster. `isolation.level` decides whether
-            records of open transactions count; by default they do not, as the
+            records of open transactions count; by default they do not, because the
             group could not read them.
         group: its name.
         topics: their names.
-        limit: seconds for each of the four questions.
+        limit: seconds for each of the four requests.
 
     Raises:
         LagUnknown: a topic is unknown, or the cluster does not answer.
     """
-    # A consumer that never subscribes is no member of the group whose name it bears.
+    # A consumer that never subscribes is no member of the group in its group.id.
     settings = {**config, "group.id": group, "enable.auto.commit": False}
     with closing(Consumer(settings)) as observer:
         try:
@@ -174,7 +178,7 @@ def lag(
 
 
 def _partitions(observer: Consumer, topic: str, limit: float) -> list[Place]:
-    """Asked anew each time, since topics grow."""
+    """The topic's partitions now: they are asked for each time, since topics grow."""
     metadata = observer.list_topics(topic, timeout=limit).topics[topic]
     if metadata.error is not None:
         raise LagUnknown(f"{topic} has no lag: {metadata.error.str()}")
@@ -184,28 +188,60 @@ def _partitions(observer: Consumer, topic: str, limit: float) -> list[Place]:
 def log_offsets(
     config: ClientConfig, places: Sequence[Place], which: OffsetSpec, limit: float
 ) -> dict[Place, int | None]:
-    """An offset of each partition, asked of its leader; None where it does not tell.
+    """An offset of each partition, from its leader; None if it does not return one.
+
+    Raises:
+        LagUnknown: the cluster does not answer.
+    """
+    committed_only = config.get("isolation.level", "read_committed") == "read_committed"
+    level = IsolationLevel.READ_COMMITTED if committed_only else IsolationLevel.READ_UNCOMMITTED
+    admin = AdminClient({name: config[name] for name in config if name != "isolation.level"})
+    return log_offsets_by(admin, places, which, limit, level)
+
+
+def log_offsets_by(
+    admin: AdminClient,
+    places: Sequence[Place],
+    which: OffsetSpec,
+    limit: float,
+    level: IsolationLevel = IsolationLevel.READ_COMMITTED,
+) -> dict[Place, int | None]:
+    """Return offsets as `log_offsets` does, by an existing client."""
+    found: dict[Place, int | None] = dict.fromkeys(places)
+    answers: dict[TopicPartition, Future[ListOffsetsResultInfo]] = {}
+    for led in _by_leader(admin, places, limit):
+        asked = {TopicPartition(*each): which for each in led}
+        answers |= admin.list_offsets(asked, isolation_level=level, request_timeout=limit)
+    for place, future in answers.items():
+        try:
+            offset = future.result(limit).offset
+        except (KafkaException, TimeoutError):
+            continue
+        # If a leader is gone, the client may report no error, but the offset -1001.
+        found[place.topic, place.partition] = offset if offset >= 0 else None
+    return found
+
+
+def _by_leader(admin: AdminClient, places: Sequence[Place], limit: float) -> list[list[Place]]:
+    """The places of each leader; without those that have none.
+
+    One request for all is answered when the last leader answers, or not at all. Besides, one of
+    fifteen clients of librdkafka takes 3 s if it asks for offsets before it is connected.
 
     Raises:
         LagUnknown: the cluster does not answer.
     """
     if not places:
-        return {}
-    committed_only = config.get("isolation.level", "read_committed") == "read_committed"
-    level = IsolationLevel.READ_COMMITTED if committed_only else IsolationLevel.READ_UNCOMMITTED
-    admin = AdminClient({name: config[name] for name in config if name != "isolation.level"})
-    # Asked before it is connected, one of fifteen clients of librdkafka takes 3 s to answer.
-    topic = places[0][0]
+        return []
+    topics = sorted({topic for topic, _ in places})
     try:
-        admin.list_topics(topic, timeout=limit)
+        known = admin.list_topics(topics[0] if len(topics) == 1 else None, timeout=limit).topics
     except KafkaException as error:
-        raise LagUnknown(f"where {topic} ends is unknown: {error.args[0].str()}") from error
-    asked = {TopicPartition(*each): which for each in places}
-    answers = admin.list_offsets(asked, isolation_level=level, request_timeout=limit)
-    found: dict[Place, int | None] = dict.fromkeys(places)
-    for place, future in answers.items():
-        try:
-            found[place.topic, place.partition] = future.result(limit).offset
-        except (KafkaException, TimeoutError):
-            continue
-    return found
+        reason = error.args[0].str()
+        raise LagUnknown(f"where {', '.join(topics)} ends is unknown: {reason}") from error
+    led: dict[int, list[Place]] = {}
+    for topic, partition in places:
+        metadata = known[topic].partitions.get(partition) if topic in known else None
+        if metadata is not None and metadata.leader >= 0:
+            led.setdefault(metadata.leader, []).append((topic, partition))
+    return list(led.values())

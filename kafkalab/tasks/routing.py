@@ -1,8 +1,8 @@
 """Task 1.2: send records by key, and know where each of them landed.
 
-`produce()` of the client only puts a record into a queue. What became of it is
-told later, record by record; a publisher that does not listen loses records
-without a word. This one reports every record once, and fails when one failed.
+The client's `produce()` only puts a record into a queue. The client reports the
+outcome later, record by record; a publisher that does not look at the reports
+loses records silently. This one reports every record once, and fails when one failed.
 """
 
 from __future__ import annotations
@@ -24,9 +24,11 @@ from kafkalab.contracts.routing import (
     Report,
 )
 
-# How many records are handed over between two looks at what was acknowledged.
+# In place of a partition: let the producer's partitioner choose (librdkafka's PARTITION_UA).
+ANY_PARTITION = -1
+# Records handed over between two calls of poll(), which serve the reports.
 LOOK_EVERY = 500
-# Seconds in which the client hands out the reports of records that it gave up.
+# Seconds for the reports of records that were given up.
 GIVE_UP_LIMIT = 5.0
 
 
@@ -36,7 +38,7 @@ GIVE_UP_LIMIT = 5.0
 def encode_key(key: Key) -> bytes | None:
     """A key as it is sent: text as UTF-8, bytes as they are, None as no key.
 
-    The hash is of the bytes, so every producer of a topic must encode alike.
+    Clients hash the bytes, so all producers of a topic must encode alike.
 
     Raises:
         TypeError: anything else, such as a number: there are too many ways to write it.
@@ -49,10 +51,10 @@ def encode_key(key: Key) -> bytes | None:
 
 
 def crc32_partition(key: bytes | str, partitions: int) -> int:
-    """Where librdkafka's `consistent` partitioner puts a key.
+    """The partition in which librdkafka's `consistent` partitioner puts a key.
 
-    So does its default, `consistent_random`, except that it takes an empty key
-    for none. CRC32 without a sign, modulo the number of partitions.
+    librdkafka's default, `consistent_random`, does the same, except that it takes an
+    empty key for none. It is the unsigned CRC32, modulo the number of partitions.
 
     Raises:
         ValueError: there are no partitions to choose from.
@@ -61,10 +63,10 @@ def crc32_partition(key: bytes | str, partitions: int) -> int:
 
 
 def murmur2_partition(key: bytes | str, partitions: int) -> int:
-    """Where Java's default, and librdkafka's `murmur2`, puts a key.
+    """The partition in which Java's default, and librdkafka's `murmur2`, put a key.
 
-    The hash is taken as a number of 32 bits whose sign bit is cleared, which is
-    not the same as its absolute value (`toPositive` of Kafka's Utils).
+    The hash is a number of 32 bits whose sign bit is cleared, which differs from its
+    absolute value (`toPositive` of Kafka's Utils).
 
     Raises:
         ValueError: there are no partitions to choose from.
@@ -114,14 +116,14 @@ def publish(
     """Publish records by their keys, and return when each of them is acknowledged.
 
     Args:
-        config: how to reach the cluster, and whatever else the producer should
-            be told, `partitioner` or `enable.idempotence` for instance.
+        config: how to reach the cluster, and further settings of the producer,
+            for example `partitioner` or `enable.idempotence`.
         records: what to send, in this order.
         one_by_one: wait for each record before the next is sent. The log is the
             same, for many times the requests.
         limit: seconds for the whole call. Records that are not acknowledged by
-            then are given up, and reported as such; those that were under way
-            may be in the log nevertheless.
+            then are given up, and reported with an error; those that were on
+            their way may be in the log nevertheless.
 
     Returns:
         One report for each record, in the order of acknowledgement; inside a
@@ -140,7 +142,7 @@ def publish(
 
     def on_delivery(error: KafkaError | None, message: Any) -> None:
         if error is not None:
-            # A failed message carries an offset too; it means nothing.
+            # A failed message has an offset too, which means nothing.
             fail(message.topic(), message.key(), error)
             return
         reports.append(
@@ -163,7 +165,7 @@ def publish(
 
 
 class Sendable(Protocol):
-    """What a KeyedRecord has; one of a million may be made of something lighter."""
+    """The fields of a KeyedRecord; for a million records a lighter class can have them."""
 
     @property
     def topic(self) -> str: ...
@@ -184,20 +186,42 @@ def send(
     one_by_one: bool = False,
     limit: float = PUBLISH_LIMIT,
 ) -> None:
-    """Send records as `publish` does, and tell of each what became of it; nothing is kept.
+    """Send records as `publish` does, and report each by a callback; keep no reports.
 
     Args:
-        config: as there, and so the next, and the last two.
-        records: as there.
-        on_delivery: the client's callback, called with the error, or None, and the message.
-        on_refusal: called where the client did not take a record.
-        one_by_one: as there.
-        limit: as there.
+        config: as for `publish`.
+        records: as for `publish`.
+        on_delivery: the client's callback; called with the error, or None, and the message.
+        on_refusal: called when the client did not accept a record.
+        one_by_one: as for `publish`.
+        limit: as for `publish`.
 
     Raises:
         TypeError: a key or a value is neither bytes nor text.
     """
-    producer = Producer(dict(config))
+    send_by(Producer(dict(config)), records, on_delivery, on_refusal, one_by_one, limit)
+
+
+def send_by(
+    producer: Producer,
+    records: Iterable[Sendable],
+    on_delivery: Callable[[KafkaError | None, Any], None],
+    on_refusal: Callable[[Sendable, KafkaError], None],
+    one_by_one: bool = False,
+    limit: float = PUBLISH_LIMIT,
+    partition: int = ANY_PARTITION,
+) -> None:
+    """Send records as `send` does, by an existing producer that sends nothing else.
+
+    Args:
+        producer: the producer.
+        records: as for `send`.
+        on_delivery: as for `send`.
+        on_refusal: as for `send`.
+        one_by_one: as for `send`.
+        limit: as for `send`.
+        partition: the partition of all records; by default the partitioner chooses.
+    """
     deadline = time.monotonic() + limit
     for number, record in enumerate(records):
         # produce() encodes text as encode_key does.
@@ -209,6 +233,7 @@ def send(
                         record.topic,
                         record.value,
                         record.key,
+                        partition,
                         on_delivery=on_delivery,
                         headers=headers,
                     )
@@ -231,7 +256,7 @@ def _make_room(producer: Producer, deadline: float) -> None:
     """Wait for reports: a record leaves the queue when its report is served.
 
     Raises:
-        KafkaException: there was none until the deadline.
+        KafkaException: no report came before the deadline.
     """
     if producer.poll(_left(deadline)) == 0:
         raise KafkaException(KafkaError(KafkaError._QUEUE_FULL))

@@ -1,7 +1,7 @@
 """Task 1.1: provision topics from definitions, and describe what the broker has.
 
-A provisioning runs again and again, at every deployment, against topics that
-hold data. So it says what it found, creates what is missing, and never destroys.
+Provisioning runs again and again, at every deployment, against topics that hold
+data. So it reports what it found, creates what is missing, and never destroys anything.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ def provision(
     Args:
         config: how to reach the cluster.
         definitions: the topics, each name once.
-        grow: add partitions where a topic has fewer than defined. Growing moves
-            keys to other partitions, so it has to be asked for. A topic never
-            shrinks: Kafka cannot.
+        grow: add partitions to topics that have fewer than defined. Growing moves
+            keys to other partitions, so it is done only on request. Kafka cannot
+            take partitions away.
 
     Returns:
         One result for each definition, in their order.
@@ -62,34 +62,57 @@ def provision(
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise ValueError(f"defined twice: {', '.join(twice)}")
     admin = AdminClient(dict(config))
-    found = {description.name: description for description in _describe(admin, names)}
+    found = {description.name: description for description in describe_by(admin, names)}
     missing = [each for each in definitions if not found[each.name].exists]
     results = {each.name: each for each in _create(admin, missing)}
     for definition in definitions:
         description = found[definition.name]
         if not description.exists and _lost_a_race(results[definition.name]):
-            (description,) = _describe(admin, [definition.name])
+            description = _once_known(admin, definition.name)
         if description.exists:
             results[definition.name] = _compare(admin, definition, description, grow=grow)
     _wait_until_known_everywhere(admin, config, definitions, results)
     return [results[definition.name] for definition in definitions]
 
 
-def describe(config: ClientConfig, names: Sequence[str]) -> list[TopicDescription]:
-    """What the broker has under these names, in their order; nothing is created by looking.
+def what_would_be(
+    admin: AdminClient, definitions: Sequence[TopicDefinition], *, grow: bool = False
+) -> list[Provisioned]:
+    """What `provision` would do with each definition; this does nothing.
 
     Raises:
         KafkaException: the cluster cannot be reached.
     """
-    return _describe(AdminClient(dict(config)), names)
+    planned = []
+    found = describe_by(admin, [each.name for each in definitions])
+    for definition, topic in zip(definitions, found, strict=True):
+        drifts = drifts_of(definition, topic) if topic.exists else ()
+        action = Action.DRIFTED if drifts else Action.UNCHANGED
+        if not topic.exists:
+            action = Action.CREATED
+        elif grow and len(topic.partitions) < definition.partitions:
+            action = Action.GROWN
+            drifts = tuple(each for each in drifts if each.what != "partitions")
+        planned.append(Provisioned(definition.name, action, drifts))
+    return planned
 
 
-def _describe(admin: AdminClient, names: Sequence[str]) -> list[TopicDescription]:
+def describe(config: ClientConfig, names: Sequence[str]) -> list[TopicDescription]:
+    """Describe what the broker has under these names, in their order; this creates nothing.
+
+    Raises:
+        KafkaException: the cluster cannot be reached.
+    """
+    return describe_by(AdminClient(dict(config)), names)
+
+
+def describe_by(admin: AdminClient, names: Sequence[str]) -> list[TopicDescription]:
+    """Describe as `describe` does, by an existing client."""
     if not names:
         return []
     asked = admin.describe_topics(TopicCollection(list(names)), request_timeout=REQUEST_LIMIT)
     known = {name: topic for name, future in asked.items() if (topic := _if_known(future))}
-    settings = _own_settings(admin, list(known))
+    settings = own_settings(admin, list(known))
     return [
         TopicDescription(
             name,
@@ -124,7 +147,8 @@ def _partition(info: Any) -> PartitionDescription:
     )
 
 
-def _own_settings(admin: AdminClient, names: Sequence[str]) -> dict[str, dict[str, str]]:
+def own_settings(admin: AdminClient, names: Sequence[str]) -> dict[str, dict[str, str]]:
+    """The own settings of each topic; topics that do not exist are left out."""
     if not names:
         return {}
     resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
@@ -152,7 +176,7 @@ def _create(admin: AdminClient, definitions: Sequence[TopicDefinition]) -> list[
 
 
 def _outcome(name: str, future: Future[Any], action: Action) -> Provisioned:
-    """A future that nobody reads hides its failure; each is read here, for itself."""
+    """The result of one future. A future that is not read hides its failure, so each is read."""
     try:
         future.result()
     except KafkaException as error:
@@ -166,6 +190,22 @@ def _text(error: KafkaException) -> str:
 
 def _lost_a_race(result: Provisioned) -> bool:
     return result.error.startswith("TOPIC_ALREADY_EXISTS")
+
+
+def _once_known(admin: AdminClient, name: str) -> TopicDescription:
+    """Describe a topic that the controller has: the broker that is asked may learn of it later.
+
+    If it is not known within REQUEST_LIMIT, it was deleted meanwhile: it does not exist.
+    """
+    try:
+        return wait_until(
+            lambda: describe_by(admin, [name])[0],
+            lambda seen: seen.exists,
+            limit=REQUEST_LIMIT,
+            what=f"{name} to be known",
+        )
+    except Expired:
+        return TopicDescription(name, exists=False)
 
 
 def _compare(
@@ -186,7 +226,7 @@ def _compare(
 
 
 def drifts_of(definition: TopicDefinition, found: TopicDescription) -> tuple[Drift, ...]:
-    """Each difference between a definition and the topic that is there; replicas do not count."""
+    """Each difference between a definition and the existing topic; replicas do not count."""
     drifts = []
     if len(found.partitions) != definition.partitions:
         drifts.append(Drift("partitions", str(definition.partitions), str(len(found.partitions))))
@@ -203,10 +243,10 @@ def _wait_until_known_everywhere(
     definitions: Sequence[TopicDefinition],
     results: Mapping[str, Provisioned],
 ) -> None:
-    """Brokers learn of a topic one after another: ask until each has said that it knows.
+    """Ask until each broker knows the changed topics: they learn of them one after another.
 
-    A client asks whichever broker it is connected to, so each question is put
-    by a new one, and the answer tells who gave it.
+    A client may ask any broker that it is connected to. So each request comes from a
+    new client, and the answer names the broker that gave it.
     """
     changed = {
         each.name: each.partitions
@@ -222,7 +262,7 @@ def _wait_until_known_everywhere(
     def ask_one_more() -> set[str]:
         metadata = AdminClient(dict(config)).list_topics(timeout=REQUEST_LIMIT)
         if _knows_all(metadata, changed):
-            # librdkafka tells it as host:port/id, after sasl_ssl:// where it is not plaintext.
+            # librdkafka writes host:port/id, with sasl_ssl:// before it if it is not plaintext.
             address = (metadata.orig_broker_name or "").rpartition("/")[0]
             knowing.add(address.rpartition("://")[2])
         return knowing
@@ -239,7 +279,7 @@ def _wait_until_known_everywhere(
 
 
 def _knows_all(metadata: ClusterMetadata, changed: Mapping[str, int]) -> bool:
-    # Read off the whole list: asking for a topic by name can create it.
+    # From the list of all topics: to ask for one by name can create it.
     topics = metadata.topics
     return all(
         name in topics
