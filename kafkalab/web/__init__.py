@@ -1,0 +1,1 @@
+"""The REST API on topics, records and groups, and the page that shows them."""
