@@ -1,4 +1,4 @@
-"""What the pictures of one test have in common: a clock, and a colour for each name."""
+"""What the pictures of one test share: one time axis, and one colour for each name."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ PICTURES = ("shares", "timeline", "series")
 def as_drawn(
     items: Sequence[dict[str, Any]], family: Sequence[dict[str, Any]] = ()
 ) -> list[dict[str, Any]]:
-    """The evidence of one test, where each picture's item has all that its drawing depends on.
+    """The evidence of one test; each picture's item gets its colours and its time axis.
 
-    Pictures with a clock show the same seconds, one exactly above the other. A name has one
-    colour in all pictures, and two names have two, as long as there are colours.
+    Pictures with a time axis show the same seconds, one exactly above the other. A name has the
+    same colour in all pictures, and two names have different ones, as long as there are enough.
 
     Args:
         items: as `Evidence` records them.
-        family: the evidence of the test and of its siblings, that is the fact and its
-            controls, in which names have the same colours; without it, that of the test alone.
+        family: the evidence of the fact's test and of all its controls, in which names get the
+            same colours; if it is empty, only `items` are looked at.
     """
     colours = colours_of(family or items)
     timed = [item for item in items if item["kind"] in PICTURES and times_in(item)]
@@ -49,17 +49,17 @@ def as_drawn(
 
 
 def colours_of(items: Iterable[Mapping[str, Any]]) -> dict[str, int]:
-    """A number for each name that is coloured in the pictures of these items.
+    """The colour's number for each name that has a colour in the pictures of these items.
 
-    It is found by the name's own number, so that member-2 looks the same where member-3 is
-    missing. Names of one kind, such as members, begin with the first colour; those of
-    another, such as partitions, count down from the last.
+    It is computed from the number in the name, so that member-3 has the same colour with and
+    without a member-2. Names of the first kind, such as members, take the colours from the first
+    on; those of another kind, such as partitions, from the last one backwards.
     """
     pictures = [item for item in items if item["kind"] in PICTURES]
-    # Lines may differ by stroke, too; what is filled has only colours, and has them first.
+    # Lines may differ by stroke, too; filled bars have only colours, so they choose first.
     pictures.sort(key=lambda item: item["kind"] == "series")
     kinds = _kinds(name for item in pictures for name in coloured_names(item))
-    # It is grey, and no name's.
+    # The last colour is grey, and for OTHERS only.
     slots = {OTHERS: len(COLOURS) - 1}
     for item in pictures:
         names = coloured_names(item)
@@ -68,7 +68,7 @@ def colours_of(items: Iterable[Mapping[str, Any]]) -> dict[str, int]:
             wanted = [_wish(name, kinds), *range(len(COLOURS) * strokes)]
             here = {slots[each] for each in names if each in slots}
             free = [slot for slot in wanted if slot not in slots.values()]
-            # There are fewer colours than names: at least no two of one picture share one.
+            # If there are fewer colours than names, at least no two names in a picture share one.
             free += [slot for slot in wanted if slot not in here]
             slots[name] = (free or wanted)[0]
     return slots
@@ -89,10 +89,10 @@ def _wish(name: str, kinds: Mapping[str, int]) -> int:
 
 
 def _kind(name: str) -> str:
-    """What a name has in common with others, as member-2 has with member-3."""
+    """The name without its number: the same for member-2 and member-3."""
     return NUMBERS.sub("", name) if NUMBERS.search(name) else ""
 
 
 def _number(name: str) -> int:
-    # Longer ones are no numbers that anybody counts by.
+    # Longer ones are ids, not numbers that count something.
     return next((int(part) for part in NUMBERS.findall(name)[-1:] if len(part) < 10), 0)

@@ -1,4 +1,4 @@
-"""The question before a fact, and what is told after it: the same in a command and in pytest."""
+"""Asks a fact's question, and shows the answer: the same in a command and in pytest."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ DONT_KNOW, LEAVE = "?", "q"
 
 
 class Left(Exception):
-    """The learner does not want to go on; all that was answered is kept."""
+    """The learner wants to stop; all answers so far are kept."""
 
 
 class Answer(NamedTuple):
-    """What was answered to a fact's question."""
+    """The learner's answer to a fact's question."""
 
     choice: str
     """the text of what was chosen; empty for "don't know\""""
@@ -26,25 +26,25 @@ class Answer(NamedTuple):
 
 
 class Talk(Protocol):
-    """What asks and tells; `kafkalab.cli.output` is one."""
+    """Prints and asks; `kafkalab.cli.output` is one."""
 
     def line(self, text: str = "", *, style: str = "", indent: int = 0, mark: str = "") -> None:
-        """Tell something; a mark stands before its first line."""
+        """Print a text; the mark is printed before its first line."""
 
     def ask(self, prompt: str) -> str:
         """Ask for a line.
 
         Raises:
-            EOFError: nothing more comes.
+            EOFError: the input has ended.
         """
         ...
 
 
 def answer_to(talk: Talk, prompt: str) -> str:
-    """What is answered in a line, without blanks around; empty for nothing.
+    """The answer, one line without blanks around it; empty for an empty line.
 
     Raises:
-        Left: the answer was to leave.
+        Left: the answer was to leave, or the input has ended.
     """
     try:
         answer = talk.ask(f"{prompt} > ").strip()
@@ -57,12 +57,12 @@ def answer_to(talk: Talk, prompt: str) -> str:
 
 
 def one_of(talk: Talk, prompt: str, answers: dict[str, str]) -> str:
-    """One of these answers; whatever else is said, it is asked again.
+    """One of these answers; after any other input it asks again.
 
     Args:
-        talk: what asks.
-        prompt: ends without a sign.
-        answers: what may be answered, in small letters, and what it stands for.
+        talk: asks.
+        prompt: without the sign at its end.
+        answers: what may be answered, in small letters, with what each returns.
 
     Raises:
         Left: the answer was to leave.
@@ -76,7 +76,7 @@ def one_of(talk: Talk, prompt: str, answers: dict[str, str]) -> str:
 
 
 def predict(talk: Talk, prediction: Prediction) -> Answer:
-    """Ask what will come of it.
+    """Ask the fact's question.
 
     Raises:
         Left: the learner left without an answer.
@@ -95,18 +95,18 @@ def predict(talk: Talk, prediction: Prediction) -> Answer:
 
 
 def keep(path: Path, slug: str, answer: Answer) -> None:
-    """Keep what was predicted of a fact, in the file of the acts.
+    """Write a fact's prediction to the file of the acts.
 
     Raises:
-        OSError: it cannot be kept.
+        OSError: the file cannot be written.
     """
     acts.append(path, acts.PREDICTED, slug, choice=answer.choice, right=answer.is_right)
 
 
 def tell_result(talk: Talk, prediction: Prediction, answer: Answer) -> None:
-    """Tell whether an answer was right, and of a wrong one why one would think so.
+    """Print whether an answer was right, and for a wrong one why it is tempting.
 
-    It may be of an earlier day, when the question had other choices.
+    The answer may be from an earlier day, when the question had other choices.
     """
     lettered = _lettered(prediction)
     right = right_of(prediction)
@@ -122,7 +122,7 @@ def tell_result(talk: Talk, prediction: Prediction, answer: Answer) -> None:
 
 
 def right_of(prediction: Prediction) -> str:
-    """What is right, with its letter."""
+    """The right choice, with its letter."""
     return _lettered(prediction)[prediction.right.text]
 
 
@@ -135,7 +135,7 @@ def _lettered(prediction: Prediction) -> dict[str, str]:
 
 
 def tell_fact(talk: Talk, stated: Statement) -> None:
-    """Tell the fact's sentence, and why it matters."""
+    """Print the fact's sentence, and why it matters."""
     talk.line(stated.sentence, style="bold")
     for paragraph in stated.why:
         talk.line(paragraph)

@@ -1,4 +1,4 @@
-"""The code of facts as HTML, coloured: what a reader of a fact looks at next."""
+"""The code of facts as coloured HTML, for the pages that show facts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from kafkalab.readable import LINES, readable
 
 STYLE = Path(__file__).with_name("code.css")
 
-# One letter each: a page has the code of all facts.
+# One letter each, as a page has the code of all facts and should stay small.
 CLASSES = (
     ("Comment", "c"),
     ("Literal.String", "s"),
@@ -36,8 +36,8 @@ CLASSES = (
 class Code:
     """The code of facts and of single tests.
 
-    A module is coloured once, and kept beside the pictures, until it changes: that takes
-    longer than all the rest of a page.
+    A module is coloured once, and the result kept beside the pictures until the module changes:
+    colouring takes longer than all other parts of a page.
     """
 
     def __init__(self, curriculum: Curriculum, pictures: Pictures) -> None:
@@ -54,13 +54,13 @@ class Code:
         return self._of(statement.module, f"{statement.function}()")
 
     def _of(self, module: str, name: str) -> Markup:
-        """Folded code; none while somebody edits the module, and it cannot be read."""
+        """Folded code; empty if the module cannot be read or parsed, as while it is edited."""
         if module not in self._modules:
             try:
                 self._modules[module] = self._coloured(module)
             except (OSError, SyntaxError, ValueError):
                 return Markup("")
-        # Coloured by this module, which escapes it.
+        # It is safe as HTML: this module coloured and escaped it.
         return Markup(self._modules[module].get(name, ""))  # noqa: S704
 
     def _coloured(self, module: str) -> dict[str, str]:
@@ -83,12 +83,12 @@ class Code:
             f"{each.function}()": html(source.source_of_test(self._curriculum, each))
             for each in stated
         }
-        # HTML in JSON: it is no page before it is read again.
+        # HTML in JSON: _coloured reads it before a page shows it.
         return Markup(json.dumps(drawn))  # noqa: S704
 
 
 def html(code: source.Source) -> str:
-    """Tests first, then what they use, each with its place; folded."""
+    """The tests first, then what they use, each with its file and line; folded."""
     controls = len(code.tests) - 1
     title = "The code of the test"
     if controls:
@@ -101,20 +101,20 @@ def html(code: source.Source) -> str:
 
 def _piece(piece: source.Piece) -> str:
     place = f"{piece.file.parent.name}/{piece.file.name}:{piece.line}"
-    text = _coloured(readable(piece.text, keep=LINES))
+    text = coloured(readable(piece.text, keep=LINES))
     return f'<p class="place">{escape(readable(place))}</p><pre tabindex="0">{text}</pre>'
 
 
 @cache
-def _coloured(text: str) -> str:
-    """Python as HTML; neighbours of one colour share an element."""
-    # Imported here: where nothing has changed, nothing is coloured.
+def coloured(text: str) -> str:
+    """Python as HTML; neighbouring tokens of one colour share an element."""
+    # Imported here: if no module has changed, nothing has to be coloured.
     from pygments.lexers.python import PythonLexer
 
     parts: list[tuple[str, str]] = []
     for token, value in PythonLexer().get_tokens(text):
         name = _class_of(token)
-        # A blank has no colour: it does not part what it stands between.
+        # A blank has no colour, so it joins the element before it.
         if parts and (name == parts[-1][0] or (not value.strip() and "\n" not in value)):
             parts[-1] = (parts[-1][0], parts[-1][1] + value)
         else:
@@ -133,6 +133,6 @@ def _class_of(token: Any) -> str:
 
 @cache
 def _colourer() -> bytes:
-    """What colours and cuts: code of another version of it is coloured anew."""
+    """The hash of what cuts and colours code: if it changes, all code is coloured again."""
     own = [Path(__file__).read_bytes(), Path(source.__file__).read_bytes()]
     return sha256(b"".join((*own, version("pygments").encode()))).digest()

@@ -1,4 +1,4 @@
-"""Commands that pages and terminal propose: to be pasted where pytest was called."""
+"""Commands that pages and terminal propose; they work in the folder where pytest was called."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ if TYPE_CHECKING:
 
 
 def pytest_on(curriculum: Curriculum) -> str:
-    """How pytest is called on the facts: those of an installed package are named."""
+    """The command that runs the facts with pytest; it names the package if they are installed."""
     is_installed = INSTALLED & set(curriculum.folder.parts)
     return f"pytest --pyargs {curriculum.folder.name}" if is_installed else "pytest"
 
 
 def task_command(task_id: str, curriculum: Curriculum) -> str:
-    """What runs all of a task."""
+    """The command that runs all facts of a task."""
     return f"{pytest_on(curriculum)} -k task_{task_id.replace('.', '_')}"
 
 
 def fact_command(
     stated: Statement, curriculum: Curriculum, kafka_version: str = KAFKA_VERSION
 ) -> str:
-    """What runs a fact again, with its controls.
+    """The command that runs a fact again, with its controls.
 
     Args:
         stated: the fact.
-        curriculum: whose fact it is.
-        kafka_version: on which Kafka; another that can be fetched where the fact
-            is not stated for this one.
+        curriculum: the fact's curriculum.
+        kafka_version: on which Kafka; if the fact is not stated for it, the command names
+            the newest version for which it is.
     """
     fitting = [each for each in pinned_versions() if stated.is_stated_for(each)]
     version = kafka_version if kafka_version in fitting else (fitting or [KAFKA_VERSION])[-1]
@@ -45,20 +45,20 @@ def fact_command(
 
 
 def run_again(fact: FactRecord, curriculum: Curriculum, record: RunRecord) -> str:
-    """What runs a fact of a run again, on that run's Kafka and with its components."""
+    """The command that runs a fact again, on the same Kafka and with the same components."""
     version = str(record.broker.get("version") or KAFKA_VERSION)
     command = fact_command(curriculum.stated_facts[fact.slug], curriculum, version)
     return with_solutions(command, record.solutions)
 
 
 def with_solutions(command: str, folder: str) -> str:
-    """The command, judging the components in a folder; as it is for the reference."""
+    """The command with the option that judges the components in a folder; as it is if empty."""
     return (
         f"{command} --kafkalab-solutions={shlex.quote(shown_folder(folder))}" if folder else command
     )
 
 
 def shown_folder(folder: str) -> str:
-    """A folder below the current one, where commands are called, named from there."""
+    """The folder's path; relative if it is below the current folder, where commands are called."""
     path, here = Path(folder), Path.cwd()
     return str(path.relative_to(here) if path.is_relative_to(here) else path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import sys
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from types import MappingProxyType
@@ -15,14 +15,17 @@ from typing import Any
 LONGEST_TEXT = 400
 MOST_ROWS = 200
 MOST_SPANS = 200
-# A picture is not wide enough to show more points, nor can more lines be told apart.
+# A picture is too narrow to show more points, and a reader cannot distinguish more lines.
 MOST_POINTS = 500
 MOST_LINES = 28
 
-# When and how much; none where nothing could be measured.
+# Time and value; the value is None if nothing could be measured.
 Point = tuple[float, float | None]
 
-# Offsets and timestamps are 64 bits wide; what is beyond is shown by its size.
+Field = str | Callable[[Any], object]
+"""a field of an object: the name of an attribute or of a method, or a function of the object"""
+
+# Offsets and timestamps are 64 bits wide; of larger integers only the size is shown.
 HUGE = 2**64
 
 NUMBERS = re.compile(r"(\d+)")
@@ -31,46 +34,63 @@ NUMBERS = re.compile(r"(\d+)")
 class Evidence:
     """Collects a test's observations; tests never write HTML or pictures.
 
-    Everything is turned into JSON-safe data in the call itself, so that
-    nothing that a test holds can break the transport between processes.
+    Each call turns its values into data that JSON can hold, so that a test's own objects
+    never travel between processes.
     """
 
     def __init__(self, began: float = 0.0, names: Mapping[str, str] | None = None) -> None:
         """Args:
         began: when the test began, on the monotonic clock; all its times count from here.
-        names: what to show in place of names of the run, as `rename` takes them.
+        names: texts to show in place of the run's names, as `rename` takes them.
         """
         self.items: list[dict[str, Any]] = []
         self._began = began
         self._names = dict(names or {})
 
-    def rename(self, names: Mapping[str, str]) -> None:
-        """From now on show other names for these, such as `orders` for a topic's long name.
+    def renamed(self, text: str) -> str:
+        """The text with the names that it shows in place of the run's."""
+        return renamed(text, self._names)
 
-        A name is replaced wherever it stands in what is recorded, such as in the words of an
-        error; where one is the beginning of another, the longer one is.
+    def rename(self, names: Mapping[str, str]) -> None:
+        """Show other names for these from now on, such as `orders` for a topic's long name.
+
+        A name is replaced everywhere in what is recorded, also within the words of an error. If
+        one name is the beginning of another, the longer one is replaced.
         """
         self._names.update(names)
 
     def since(self, time: float) -> float:
-        """Seconds from the test's beginning to a time on the monotonic clock, as tables have it."""
+        """Seconds from the test's beginning to a time on the monotonic clock, for tables."""
         return round(time - self._began, 3)
 
-    def table(self, title: str, rows: Sequence[Mapping[str, object]], *, look: str = "") -> None:
-        """Record rows of equal columns, the first row's keys being the column heads.
+    def table(
+        self,
+        title: str,
+        rows: Collection[Any],
+        columns: Sequence[str] | Mapping[str, Field] = (),
+        *,
+        look: str = "",
+    ) -> None:
+        """Record rows of equal columns.
 
-        `look` says, in a sentence or two, what to look at and what it shows; a picture of a
-        lesson always has it.
+        Args:
+            title: what the table shows.
+            rows: mappings, of which the first one's keys are the column heads; or any objects.
+            columns: for objects, the names of the fields to show; or each column's head
+                with its field: a name, or a function of the object.
+            look: says in a sentence or two what to look at and what it shows; facts always
+                have it.
         """
-        columns = list(rows[0]) if rows else []
-        body = [[self._plain(row.get(column)) for column in columns] for row in rows[:MOST_ROWS]]
-        left_out = max(0, len(rows) - MOST_ROWS)
+        shown = [_row(each, columns) if columns else each for each in rows]
+        heads = list(shown[0]) if shown else []
+        body = [[self._plain(row.get(head)) for head in heads] for row in shown[:MOST_ROWS]]
+        left_out = max(0, len(shown) - MOST_ROWS)
         self.items.append(
             {
                 "kind": "table",
                 "title": self._plain(title),
                 "look": self._plain(look),
-                "columns": [self._name(column) for column in columns],
+                "columns": [self._name(head) for head in heads],
                 "rows": body,
                 "left_out": left_out,
             }
@@ -86,8 +106,8 @@ class Evidence:
     ) -> None:
         """Record how many records each place got, such as each partition; shown as a picture.
 
-        A place's count may be split by what it consists of, such as the keys. `place` says what
-        the places are.
+        The count of a place may be split into parts, such as the keys. `place` is the word for
+        the places.
         """
         parts = {
             self._name(place): {self._name(part): int(n) for part, n in count.items()}
@@ -106,7 +126,7 @@ class Evidence:
         )
 
     def timeline(self, title: str, spans: Sequence[Mapping[str, Any]], *, look: str = "") -> None:
-        """Record what held each row from when to when, such as the member that owned a partition.
+        """Record what held each row at which time, such as the member that owned a partition.
 
         A span has row, start, end and what; times are on the monotonic clock.
         """
@@ -129,7 +149,7 @@ class Evidence:
         *,
         look: str = "",
     ) -> None:
-        """Record values as they changed, as pairs of time and value; none breaks the line.
+        """Record how values changed, as pairs of time and value; None breaks the line.
 
         Times are on the monotonic clock.
         """
@@ -176,12 +196,12 @@ class Evidence:
         return plain(value, self._names)
 
     def _name(self, value: object) -> str:
-        """What a place, a row or a line is called."""
+        """The name of a place, a row or a line, as a text."""
         shown = self._plain(value)
         return shown if isinstance(shown, str) else in_words(value)
 
     def _span(self, span: Mapping[str, Any]) -> dict[str, Any] | None:
-        """A span as data; none if there is no telling where it starts or ends."""
+        """A span as data; None if its start or end is unknown."""
         start, end = self._seconds(span.get("start")), self._seconds(span.get("end"))
         if start is None or end is None or end < start:
             return None
@@ -189,18 +209,36 @@ class Evidence:
         return {"row": row, "start": start, "end": end, "what": what}
 
     def _seconds(self, time: Any) -> float | None:
-        """Seconds since the test began; none for what cannot be drawn."""
+        """Seconds since the test began; None for a time that cannot be drawn."""
         measured = _measured(time)
         return None if measured is None else measured - self._began
+
+
+def _row(shown: object, columns: Sequence[str] | Mapping[str, Field]) -> dict[str, object]:
+    """An object as a row: for each column its head, and the field's value."""
+    fields = columns if isinstance(columns, Mapping) else {_head(name): name for name in columns}
+    return {head: _field(shown, field) for head, field in fields.items()}
+
+
+def _field(shown: object, field: Field) -> object:
+    if not isinstance(field, str):
+        return field(shown)
+    value = getattr(shown, field)
+    # The client's messages have methods for fields.
+    return value() if callable(value) else value
+
+
+def _head(name: str) -> str:
+    return name.replace("_", " ")
 
 
 def plain(
     value: object, names: Mapping[str, str] = MappingProxyType({})
 ) -> str | int | float | bool | None:
-    """A value as JSON takes it: bytes and objects in words, long text cut with a word.
+    """A value that JSON can hold: bytes and objects become words, and a long text is cut.
 
     Numbers that JSON does not know (not a number, infinity, huge ones) become text. `names`
-    are shown in place of others, as `Evidence.rename` has it.
+    are replaced as in `Evidence.rename`.
     """
     if value is None or isinstance(value, bool):
         return value
@@ -210,20 +248,26 @@ def plain(
         return int(value)
     if isinstance(value, float) and math.isfinite(value):
         return float(value)
-    # Nothing at all is empty, not two quotation marks.
+    # An empty value is shown as empty, not as two quotation marks.
     text = "" if isinstance(value, str | bytes) and not value else in_words(value)
-    for name in sorted(names, key=len, reverse=True):
-        text = text.replace(name, names[name])
+    text = renamed(text, names)
     if len(text) > LONGEST_TEXT:
         return f"{text[:LONGEST_TEXT]}... ({len(text)} characters)"
     return text
 
 
-def in_words(value: object) -> str:
-    """A value as a reader takes it who knows no Python: `[]` is nothing, `[b"a"]` is a.
+def renamed(text: str, names: Mapping[str, str]) -> str:
+    """The text with each of the names replaced; where two match, by the longer one."""
+    for name in sorted(names, key=len, reverse=True):
+        text = text.replace(name, names[name])
+    return text
 
-    Text is itself, and so are bytes that are UTF-8 without control characters; other bytes
-    are hexadecimal digits.
+
+def in_words(value: object) -> str:
+    """A value in words, for a reader who knows no Python: `[]` is "nothing", `[b"a"]` is "a".
+
+    Texts stay as they are. Bytes become text if they are UTF-8 without control characters, else
+    hexadecimal digits.
     """
     try:
         text = _worded(value)
@@ -254,7 +298,7 @@ def _worded(value: object) -> str:
 
 
 def _named(value: Any) -> Mapping[Any, object]:
-    """The parts of a value that have names; none where it has no such parts."""
+    """The named parts of a mapping, dataclass or named tuple; empty for other values."""
     if isinstance(value, Mapping):
         return value
     if is_dataclass(value) and not isinstance(value, type):
@@ -271,8 +315,8 @@ def _is_many(value: object) -> bool:
 
 
 def _of_the_client(value: object) -> str:
-    """What Kafka's client made, in words; anything else is its own text."""
-    # Whoever holds such an object has imported it.
+    """An object of Kafka's client in words; any other object as `str` shows it."""
+    # A test that has an object of the client has imported it.
     client = sys.modules.get("confluent_kafka")
     if client is None:
         return str(value)
@@ -287,10 +331,10 @@ def _of_the_client(value: object) -> str:
 
 
 def by_number(name: str) -> list[tuple[bool, int, str]]:
-    """What puts names in the order that a reader expects: 2 before 10."""
+    """The sort key that puts names in the order that a reader expects: 2 before 10."""
     parts = [part for part in NUMBERS.split(name) if part]
     digits = [part.lstrip("0") if part.isdecimal() else None for part in parts]
-    # The longer number is the larger one; Python reads only 4,300 digits.
+    # The number with more digits is the larger one; Python's `int` takes 4,300 digits at most.
     return [
         (False, 0, part) if digit is None else (True, len(digit), digit)
         for part, digit in zip(parts, digits, strict=True)
@@ -306,7 +350,7 @@ def _readable(value: bytes) -> str:
 
 
 def _measured(value: Any) -> float | None:
-    """A number that can be drawn; none for infinite and huge ones, and for what is no number."""
+    """A number that can be drawn; None for infinite and huge ones, and for other values."""
     try:
         number = float(value)
     except (TypeError, ValueError, OverflowError):
@@ -315,7 +359,7 @@ def _measured(value: Any) -> float | None:
 
 
 def _thinned(points: list[Point]) -> list[Point]:
-    """At most MOST_POINTS values: evenly chosen, and the highest; what was broken stays broken."""
+    """At most MOST_POINTS values, evenly chosen, with the highest one; breaks of the line stay."""
     if len(points) <= MOST_POINTS:
         return points
     values = [at for at, (_, value) in enumerate(points) if value is not None]

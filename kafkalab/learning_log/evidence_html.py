@@ -18,7 +18,7 @@ def evidence_html(
 ) -> Markup:
     """What one test observed, as tables, pictures, numbers and sentences.
 
-    `family` is the evidence of its siblings too, with which it shares its colours.
+    `family` is the evidence of the fact and all its controls, which share their colours.
     """
     drawn = as_drawn(items, family)
     return Markup(_macro()(drawn, pictures.of, _left_out))  # noqa: S704 - a macro escapes what it prints
@@ -35,5 +35,5 @@ def _left_out(item: dict[str, Any]) -> str:
 
 @cache
 def _macro() -> Any:
-    # The module of a template has its macros as attributes, which no type can know.
+    # A template's module has the macros as attributes, which its type does not declare.
     return environment().get_template("evidence.html.jinja").module.evidence  # type: ignore[attr-defined]

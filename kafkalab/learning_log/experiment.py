@@ -1,7 +1,6 @@
 """What an experiment showed, and what differs from the original: its page, and the terminal.
 
-Nothing of it is kept beside the page: an experiment leaves no record, so that it can
-never count for anything.
+Only the page is kept. An experiment leaves no record, so it can never count as proof.
 """
 
 from __future__ import annotations
@@ -28,9 +27,9 @@ from kafkalab.learning_log.written import require_ours, write_whole
 PAGES = "experiments"
 """the folder of the pages, below that of the reports"""
 MARK = "<title>An experiment: "
-"""what each such page has in its head, and no page of somebody else"""
+"""what each page of this kind has in its head, and no other page has"""
 
-# What a test of an experiment did, for a reader: its sentence held, or it did not.
+# The words for what happened to a test of an experiment: its sentence held, or it did not.
 WORDS = {
     Outcome.PASSED: "held",
     Outcome.REFUTED: "did not hold",
@@ -42,10 +41,10 @@ WORDS = {
 SHAPES = {"held": "✓", "did not hold": "✗", "invalid": "!", "interrupted": "‖"}
 COLOURS = {"held": "green", "did not hold": "red"}
 
-# A terminal is for a glance; the page has all of it.
+# The terminal shows only the first lines; the page has all of them.
 MOST_LINES = 8
 MOST_PAGES = 5
-# Word, time and the gaps between them stand before each sentence.
+# The columns before each sentence: word, time and the gaps between them.
 MARGIN = 24
 
 
@@ -54,11 +53,11 @@ class Tried:
     """One test of an experiment."""
 
     sentence: str
-    """the first line of its docstring; its name, where it has none"""
+    """the first line of its docstring, or its name if it has no docstring"""
     changes: str
-    """of a control: the factor that it changes; empty for the fact's own test"""
+    """for a control, the factor that it changes; empty for the fact's own test"""
     line: int
-    """where it stands in its file"""
+    """its line in its file"""
     record: TestRecord
 
     @property
@@ -68,7 +67,7 @@ class Tried:
 
     @property
     def case(self) -> str:
-        """Of a parametrised test its case, as in `[classic]`; else empty."""
+        """The case of a parametrised test, as in `[classic]`; else empty."""
         _, bracket, case = self.name.partition("[")
         return bracket + case
 
@@ -84,14 +83,14 @@ class Experiment:
     slug: str
     file: Path
     differs: Sequence[str] | None
-    """from a fresh copy, as the lines of a unified diff; none where it cannot be told"""
+    """how it differs from a fresh copy, as lines of a unified diff; None if that is unknown"""
     tests: list[Tried]
     version: str
-    """of the kafkalab that made that copy"""
+    """the version of kafkalab that the fresh copy is from"""
 
     @property
     def command(self) -> str:
-        """What runs it again."""
+        """The command that runs it again."""
         return f"pytest {shown_folder(str(self.file))}"
 
     @property
@@ -104,7 +103,7 @@ def page_of(file: Path, reports: Path, taken: Sequence[Path]) -> Path:
     """Where the page of an experiment is written.
 
     Args:
-        file: the experiment's.
+        file: the experiment's file.
         reports: the folder of the reports.
         taken: pages of other files, which may have the same name in another folder.
     """
@@ -118,11 +117,11 @@ def write(experiment: Experiment, path: Path, pictures: Pictures) -> None:
 
     Args:
         experiment: all that it shows.
-        path: where it is written.
+        path: the page's file.
         pictures: draws the evidence.
 
     Raises:
-        OSError: it cannot be written, or there is a page that is not ours.
+        OSError: it cannot be written, or the file is there and is not ours.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     require_ours(path, MARK)
@@ -150,7 +149,7 @@ def html(experiment: Experiment, pictures: Pictures) -> str:
 
 
 def _kind_of(line: str) -> str:
-    """What a line of a diff is, as the page's style calls it."""
+    """The kind of a line of a diff, by the name that the page's style has for it."""
     return {"+": "added", "-": "removed", "@": "place"}.get(line[:1], "same")
 
 
@@ -186,15 +185,15 @@ def _show_differences(terminal: Terminal, experiment: Experiment) -> None:
     if experiment.differs is None:
         return
     if not changed:
-        terminal.line("  differs from the original in nothing yet: change it, and run it again")
+        terminal.line("  does not differ from the original yet: change it, and run it again")
         return
     terminal.line("  differs from the original:")
     for line in changed[:MOST_LINES]:
         terminal.line(f"    {line}", **{"green" if line.startswith("+") else "red": True})
     if len(changed) > MOST_LINES:
-        terminal.line(f"    and {len(changed) - MOST_LINES} lines more, which its page has")
+        terminal.line(f"    and {len(changed) - MOST_LINES} more lines, which are on its page")
 
 
 def _wrapped(terminal: Terminal, text: str) -> list[str]:
-    # 40 columns at least, or a narrow terminal would get a word a line.
+    # 40 columns at least, or a narrow terminal would get one word in each line.
     return textwrap.wrap(text, max(40, terminal.width - MARGIN - 1)) or [""]

@@ -1,4 +1,4 @@
-"""What a learner writes down of each task: reports/journal.toml, edited by hand or by `note`."""
+"""The learner's notes on each task: reports/journal.toml, edited by hand or by `note`."""
 
 from __future__ import annotations
 
@@ -23,33 +23,33 @@ FILE = "journal.toml"
 
 HEADING = re.compile(r"task_(\d+)_(\d+)")
 
-# Some editors begin a file in UTF-8 with it; it stays where it was.
+# Some editors write a byte order mark at the start of a UTF-8 file; it is kept.
 BOM = "\ufeff"
 BARE_LINE_END = re.compile(r"(?<!\r)\n")
 
-# As git and others write them into a file that two people changed.
+# The lines that git and others write into a file that two people changed.
 CONFLICT = re.compile(r"^(?:<{7}|={7}|>{7}|\|{7})(?: .*)?\r?$", re.MULTILINE)
 STATEMENT = re.compile(r"\s*(?P<name>\w+)\s*=\s*(?P<value>\S.*?)\s*(?:#.*)?")
-# How tomllib begins what it says where a value is none that it knows.
 BACKSLASH = "a backslash has a meaning in \"...\": write it twice, or put the text in '...'"
 TOLD_BETTER = {
-    "Invalid value": "this is no value: texts stand in quotes, dates and numbers without",
-    "Unclosed array": "a list goes on: a comma stands between its texts, and ] behind the last",
+    "Invalid value": "this is no value: put texts in quotes; write dates and numbers without",
+    "Unclosed array": "a list has no end: put a comma between its texts, and ] after the last",
     "Unescaped '\\' in a string": BACKSLASH,
     "Invalid hex value": BACKSLASH,
 }
-"""what tomllib says, and what a learner can do with it"""
+"""messages of tomllib, with clearer ones for a learner"""
+# How tomllib's message begins if it cannot read a value.
 NO_VALUE = ("Invalid value", "Invalid date", "Expected newline or end of document")
 
-# Where tomllib says that an error is; it has no attributes for it before Python 3.14.
+# The error's place in tomllib's message; there are no attributes for it before Python 3.14.
 PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)")
 
 HEAD = """\
 # Your learning journal. Edit it by hand, or with `kafkalab note 1.3 --aha "..."`.
-# What you may write of each task, all of it as you like:
+# What you can write about each task; leave out what you like:
 #
 #   [task_1_3]
-#   started = 2026-01-31          # dates stand without quotes
+#   started = 2026-01-31          # write dates without quotes
 #   completed = 2026-02-01
 #   minutes = 40                  # time spent
 #   difficulty = 3                # from 1, easy, to 5, hard
@@ -58,10 +58,10 @@ HEAD = """\
 #   questions = ["Who deletes old segments?"]
 """
 
-# Characters of what is wrong with a line.
+# Characters that are shown of a wrong value.
 MOST_SHOWN = 40
 
-# Of a name to the one that may have been meant; `notes` is not much like `minutes`.
+# How similar a name must be to a suggested one; `notes` must not suggest `minutes`.
 LEAST_LIKENESS = 0.75
 
 # 10 s: another `kafkalab note` takes milliseconds.
@@ -69,12 +69,12 @@ LOCK_LIMIT = 10
 
 
 class BadJournal(BadInput):
-    """The journal cannot be read, or a value not be written; the text names file and place."""
+    """The journal cannot be read, or a value cannot be written; the text names file and place."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """What the journal says of one task; empty where nothing was written."""
+    """What the journal says of one task; empty if nothing was written."""
 
     started: date | None = None
     completed: date | None = None
@@ -87,35 +87,36 @@ class Entry:
 
 
 def read(path: Path) -> dict[str, Entry]:
-    """The entries by task id, as in `1.3`; none where there is no journal.
+    """The entries by task id, as in `1.3`; none if there is no journal.
 
     Raises:
-        BadJournal: it cannot be read, or says what no journal says.
+        BadJournal: it cannot be read, or has a name or a value that a journal cannot have.
     """
     return _entries(_text(path).removeprefix(BOM), path)
 
 
 def note(path: Path, task_id: str, **said: Any) -> Entry:
-    """Write down what is said of a task, and leave all else in the journal as it is.
+    """Write notes on a task into the journal, and leave everything else in it as it is.
 
     Args:
         path: the journal; it is made if there is none.
         task_id: as in `1.3`.
-        said: values by the names of an entry. A date or a number takes the place of the one
-            before, texts are added.
+        said: values by the names of an entry. A date or a number replaces the old one; texts
+            are added.
 
     Returns:
-        The whole entry, as it stands now.
+        The whole entry, with the new values.
 
     Raises:
-        BadJournal: the journal is broken, or a value is none that it takes. It is not touched.
+        BadJournal: the journal is broken, or a value is not allowed. The file is not changed.
     """
     said = _checked(said)
     if path.is_symlink() and not path.resolve().parent.is_dir():
         raise BadJournal(f"{path}: it is a link that leads nowhere: mend it, or remove it")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # Beside the link, where the journal is one: what lies elsewhere may be somebody's folder.
+        # If the journal is a link, the lock is made beside the link: its target's folder may
+        # belong to another user.
         with FileLock(path.with_suffix(".lock"), timeout=LOCK_LIMIT):
             return _note(path.resolve(), task_id, said)
     except Timeout as error:
@@ -155,7 +156,7 @@ def _with(entry: Entry, said: Mapping[str, Any]) -> Entry:
 
 
 def _edited(text: str, heading: str, said: Mapping[str, Any]) -> str:
-    # Imported here and below: who only reads does without it.
+    # Imported here and below: it is not needed for reading.
     import tomlkit
 
     document = tomlkit.parse(text)
@@ -172,7 +173,7 @@ def _edited(text: str, heading: str, said: Mapping[str, Any]) -> str:
 
 
 def _lengthened(held: Any, texts: tuple[str, ...]) -> Array:
-    """The texts held so far, and these; a new list has a line for each."""
+    """The list with the old texts and the new ones; a new list has one text in each line."""
     import tomlkit
     from tomlkit.items import Array
 
@@ -186,9 +187,9 @@ def _lengthened(held: Any, texts: tuple[str, ...]) -> Array:
 
 
 def _put(table: Any, name: str, value: Any) -> None:
-    """Set a value; a new one stands before the comments that end the table.
+    """Set a value; a new one is added before the comments at the table's end.
 
-    They belong to what follows, more often than not.
+    These comments usually belong to the next table.
     """
     from tomlkit.items import Table
 
@@ -208,7 +209,7 @@ def _put(table: Any, name: str, value: Any) -> None:
 
 def _text(path: Path) -> str:
     if path.exists() and not path.is_file() and not path.is_dir():
-        # A pipe would be waited for, for ever.
+        # Reading a pipe would wait for ever.
         raise BadJournal(f"{path}: it is not a file: move it away")
     try:
         return path.read_bytes().decode("utf-8")
@@ -224,7 +225,8 @@ def _text(path: Path) -> str:
 
 def _entries(text: str, path: Path) -> dict[str, Entry]:
     try:
-        # tomllib knows line ends of both kinds; only it tells line and column of every error.
+        # tomllib reads both kinds of line ends and, unlike tomlkit, names the line and column of
+        # every error.
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise BadJournal(f"{path}:{_place_of(error, text)}") from error
@@ -262,7 +264,7 @@ def _place_of(error: tomllib.TOMLDecodeError, text: str) -> str:
     said = said[: found.start()]
     if conflict := CONFLICT.search(text):
         line = text.count("\n", 0, conflict.start()) + 1
-        return f"{line}:1: a merge conflict: keep what is right of both sides, without such lines"
+        return f"{line}:1: a merge conflict: keep what is right on both sides, delete such lines"
     lines = text.split("\n")
     line, column = int(found[1] or len(lines)), int(found[2] or len(lines[-1]) + 1)
     statement = STATEMENT.fullmatch(lines[line - 1])
@@ -284,7 +286,7 @@ def _place_of(error: tomllib.TOMLDecodeError, text: str) -> str:
 
 
 class _Unreadable:
-    """What stands where a value should."""
+    """The text in a value's place that is no TOML."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -297,7 +299,7 @@ def _shown(value: Any) -> str:
 
 
 def _find(text: str, heading: str, name: str = "") -> tuple[int, int]:
-    """Line and column of a value, as it is usually written; of what is above it otherwise."""
+    """Line and column of a value; of its table if the value is not found."""
     place, is_below = (1, 1), False
     for number, line in enumerate(text.splitlines(), 1):
         if found := re.match(rf"\s*\[+\s*[\"']?({re.escape(heading)})[\"']?\s*\]", line):
@@ -310,10 +312,10 @@ def _find(text: str, heading: str, name: str = "") -> tuple[int, int]:
 
 
 def _taken(name: str, value: Any) -> Any:
-    """A value as an entry has it.
+    """A value, checked and converted for an entry.
 
     Raises:
-        ValueError: a journal has no such name, or it is a value of another kind.
+        ValueError: a journal does not know the name, or the value is of another kind.
     """
     if name not in KINDS:
         near = difflib.get_close_matches(name.lower(), KINDS, n=1, cutoff=LEAST_LIKENESS)
@@ -347,11 +349,11 @@ def _texts(name: str, value: Any) -> tuple[str, ...]:
     texts = [value] if isinstance(value, str) else value
     if not isinstance(texts, list | tuple) or not all(isinstance(each, str) for each in texts):
         raise ValueError(f'{name} is a list of texts, such as ["One.", "Another."]')
-    # Bytes of the command line that are no UTF-8 come as what no file can hold.
+    # Bytes of the command line that are not UTF-8 arrive as surrogates, which no file can hold.
     return tuple(each.encode("utf-8", "backslashreplace").decode() for each in texts)
 
 
-# A year of minutes: more is a slip of the finger.
+# The minutes of a year are the limit: more is a typing error.
 KINDS: Mapping[str, Callable[[str, Any], Any]] = {
     "started": _date,
     "completed": _date,

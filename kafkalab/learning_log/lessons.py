@@ -14,11 +14,11 @@ class Lesson:
 
     task: Task
     recalled: tuple[str, ...]
-    """explained a week ago or earlier: to be said again, from memory"""
+    """explained a week ago or earlier: to be explained again, from memory"""
     learned: tuple[str, ...]
-    """to be predicted, seen and explained, as far as each was not yet"""
+    """to be predicted, seen and explained, or what of this is still to do"""
     is_repeated: bool = False
-    """one fact was asked for by its slug, and all was done with it"""
+    """one fact was asked for by its slug, and the learner has done all of it already"""
 
     @property
     def is_over(self) -> bool:
@@ -27,7 +27,7 @@ class Lesson:
 
 
 def lesson_of_task(task: Task, taught: Curriculum, progress: Replay) -> Lesson:
-    """What is left of a task: what is due first, then the rest in the curriculum's order."""
+    """What is left of a task: first the facts that are due, then the others in their order."""
     done = {slug: progress.of(slug, task.id) for slug in asked_of(task, taught)}
     left = [slug for slug, each in done.items() if is_left(each)]
     due = [slug for slug, each in done.items() if each.explained and each.explained.is_due]
@@ -35,14 +35,14 @@ def lesson_of_task(task: Task, taught: Curriculum, progress: Replay) -> Lesson:
 
 
 def lesson_of_fact(slug: str, task: Task, progress: Replay) -> Lesson:
-    """One fact that has a question, whether anything is left of it or not."""
+    """The lesson of one fact, even if the learner has done all of it already."""
     return Lesson(task, (), (slug,), is_repeated=not is_left(progress.of(slug, task.id)))
 
 
 def next_lesson(taught: Curriculum, progress: Replay) -> Lesson | None:
-    """That of the first task with anything left to learn, else to recall; else of the last one.
+    """The lesson of the first task with a fact to learn, else to recall, else of the last task.
 
-    None where no task has a question.
+    None if no task has a question.
     """
     lessons = [lesson_of_task(task, taught, progress) for task in taught.tasks if task.predictions]
     for wanted in ([each for each in lessons if each.learned], lessons):

@@ -1,4 +1,4 @@
-"""What the learner is to do next, in one sentence and one command."""
+"""What the learner should do next, in one sentence and one command."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Step:
 
     sentence: str
     command: str
-    """empty where there is none to run"""
+    """empty if there is none to run"""
     task: TaskStanding | None
     """in which task; None when all is done"""
 
@@ -31,11 +31,11 @@ def next_step(standing: Standing) -> Step:
 
 
 def next_step_in(tasks: Sequence[TaskStanding], name: str) -> Step:
-    """What to do next in these tasks: what was begun comes first.
+    """What to do next in these tasks: a task that was begun comes first.
 
     Args:
         tasks: in the order in which they are taught.
-        name: what to call them together.
+        name: a name for all of them, as in `Module A`.
     """
     folder = _folder(tasks)
     for status in ("in progress", "not started"):
@@ -52,7 +52,7 @@ def next_step_in(tasks: Sequence[TaskStanding], name: str) -> Step:
 
 
 def first_question(standing: Standing) -> Prediction | None:
-    """The first question that was not answered yet, of the task of the next step."""
+    """The first unanswered question of the next step's task."""
     task = next_step(standing).task
     facts = task.asked if task else ()
     left = (fact.slug for fact in facts if fact.yours.predicted is None)
@@ -85,15 +85,15 @@ def _step_in(task: TaskStanding, folder: str) -> Step:
 
 
 def _step_to_own_code(task: TaskStanding, folder: str) -> Step:
-    """The step to one's own component.
+    """The step to the learner's own component.
 
     Args:
-        task: whose.
-        folder: where others are, or will be.
+        task: the component's task.
+        folder: the folder of the learner's other components.
     """
     file, own = f"{task.task.component}.py", task.own_code
     if own is None:
-        sentence = f"Write your own {file} of task {task.task.id}, and have the facts judge it."
+        sentence = f"Write your own {file} of task {task.task.id}, and let the facts judge it."
         command = _own("start", task, folder)
         return Step(sentence, command, task)
     path = f"{shown_folder(own.folder)}/{file}"
@@ -102,7 +102,7 @@ def _step_to_own_code(task: TaskStanding, folder: str) -> Step:
         return Step(sentence, with_solutions(task.command, folder), task)
     again = _own("check", task, own.folder)
     if task.yours.changed:
-        sentence = f"Your own {path} of task {task.task.id} changed since: have it judged again."
+        sentence = f"Your own {path} of task {task.task.id} has changed: judge it again."
         return Step(sentence, again, task)
     failed = list(own.built.values()).count("fails")
     unjudged = task.yours.built.of - task.yours.built.done - failed
@@ -118,7 +118,7 @@ def _step_to_own_code(task: TaskStanding, folder: str) -> Step:
 
 
 def _own(name: str, task: TaskStanding, folder: str) -> str:
-    """A command for a component in a folder, which is named where it is not the usual one."""
+    """A command for a component; it names the folder if that is not the usual one."""
     shown = shown_folder(folder)
     named = [] if shown == FOLDER else ["--folder", shown]
     return shlex.join(["kafkalab", name, task.task.id, *named])

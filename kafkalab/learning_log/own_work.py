@@ -1,4 +1,4 @@
-"""What the acts say of the work at a component: what was judged last, hints, the reference."""
+"""What the acts say of the work on a component: its last verdicts, hints, and the reference."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from kafkalab.learning_log.verdicts import Verdict
 def last_verdicts(
     done: Iterable[Act], task: str, folder: Path, reports: Path, *, code: str = ""
 ) -> Mapping[str, str]:
-    """The verdict that was said last of each fact, by slug.
+    """The last verdict on each fact, by slug.
 
     Args:
         done: the acts, the earliest first.
         task: as in `1.2`.
         folder: of the learner's components.
-        reports: the folder of the acts' file; folders are named from there.
-        code: the digest of the code of which it was said; of whatever it was, if there is none.
+        reports: the folder of the acts' file; the acts name folders relative to it.
+        code: the digest of the code that was judged; empty for verdicts on any code.
     """
     verdicts: dict[str, str] = {}
     for act, facts in _judged(done, task, folder, reports):
@@ -54,7 +54,7 @@ def _judged(
 
 
 def last_judged(done: Iterable[Act]) -> str:
-    """The task whose component was judged last; empty where none was."""
+    """The task whose component was judged last; empty if none was."""
     judged = [act.about for act in done if act.kind == acts.JUDGED]
     return judged[-1] if judged else ""
 

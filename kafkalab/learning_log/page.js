@@ -9,8 +9,8 @@ function openNamed() {
   }
 }
 
-// What is yet to be predicted gives nothing away: only its question is searched, and only a click
-// on itself opens it.
+// A fact that is yet to be predicted must not give its answer away: a search looks only at its
+// question, and only a click on the fact itself opens it.
 function textOf(fact) {
   const more = fact.matches(".asked") ? [] : fact.querySelectorAll(".why, .controls .sentence");
   const parts = [fact.querySelector("summary"), ...more].map((part) => part.textContent);

@@ -1,10 +1,11 @@
-"""The learning log, reports/learning_log.html: one file that needs nothing beside it."""
+"""The learning log, reports/learning_log.html: one file that needs no other file."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,15 +13,17 @@ from markupsafe import Markup
 
 from kafkalab.collection import INSTALLED
 from kafkalab.curriculum import Curriculum
+from kafkalab.learning_log import guides
 from kafkalab.learning_log.code import Code
 from kafkalab.learning_log.commands import with_solutions
 from kafkalab.learning_log.evidence_html import evidence_html
-from kafkalab.learning_log.links import relative_link
+from kafkalab.learning_log.links import explorer_link, relative_link
 from kafkalab.learning_log.next_step import FOLDER as MY_LAB
 from kafkalab.learning_log.next_step import first_question, next_step
 from kafkalab.learning_log.pictures import Pictures
 from kafkalab.learning_log.proofs import Proof
-from kafkalab.learning_log.standing import FactStanding, Standing, TaskStanding
+from kafkalab.learning_log.quizzes import quiz_of, today_in_words
+from kafkalab.learning_log.standing import FactStanding, QuestionStanding, Standing, TaskStanding
 from kafkalab.learning_log.templates import FOLDER, environment, policy_of, prose
 from kafkalab.learning_log.verdicts import Verdict
 from kafkalab.learning_log.wording import why
@@ -29,9 +32,9 @@ from kafkalab.readable import readable
 
 NAME = "learning_log.html"
 MARK = "<title>Learning log: Module "
-"""what each such page has in its head, and no page of somebody else"""
+"""what each page of this kind has in its head, and no other page has"""
 
-# A verdict is told by word, shape and colour: no one of them is all that tells it.
+# A verdict is shown by a word, a shape and a colour, so that none of them is needed to see it.
 SHAPES = {
     "demonstrated": "✓",
     "passed": "✓",
@@ -55,10 +58,10 @@ LEGEND = (
     (Verdict.REFUTED, "Kafka, or your component, did not do what the sentence says"),
     (
         Verdict.INVALID,
-        "the broker, the machine or the test itself failed: it says nothing about Kafka",
+        "the broker, the machine or the test itself failed: this says nothing about Kafka",
     ),
-    (Verdict.INTERRUPTED, "the process died, or the run was ended, meanwhile"),
-    (Verdict.NOT_RUN, "it was skipped, or no run came to it"),
+    (Verdict.INTERRUPTED, "the process died, or the run was ended, while the test ran"),
+    (Verdict.NOT_RUN, "it was skipped, or no run has reached it"),
 )
 
 LEFT = (
@@ -67,7 +70,7 @@ LEFT = (
     ("explain", "not explained yet"),
     ("build", "that do not hold for your code yet"),
 )
-"""what may be left to do with a fact, and how the filter calls it"""
+"""what may be left to do with a fact, with the filter's name for it"""
 
 FAILURES = {Verdict.REFUTED, Verdict.INVALID, Verdict.UNSUPPORTED, Verdict.INTERRUPTED}
 
@@ -78,29 +81,39 @@ class Check(NamedTuple):
     done: bool
     text: str
     command: str
-    """what gets it done; empty when it is"""
+    """the command that gets it done; empty when it is done"""
 
 
 def write(standing: Standing, path: Path, pictures: Pictures, run_page: Path | None) -> None:
-    """Write the page, in one step: a browser never sees half of it.
+    """Write the page, in one step: a browser never sees half of it; and the guides beside it.
 
     Args:
         standing: all that it shows.
-        path: where it is written; its folder is there.
+        path: the page's file; its folder exists.
         pictures: draws the evidence.
-        run_page: the page of the last run, to be linked; None where there is none.
+        run_page: the page of the last run, to link to; None if there is none.
 
     Raises:
-        OSError: it cannot be written, or there is a page that is not ours.
+        OSError: it cannot be written, or the file is there and is not ours.
     """
     require_ours(path, MARK)
-    text = html(standing, path.parent, pictures, run_page)
+    written = guides.write(standing, path, pictures)
+    text = html(standing, path.parent, pictures, run_page, written)
     write_whole(path, text.encode("utf-8", "backslashreplace"))
     pictures.forget_the_rest()
 
 
-def html(standing: Standing, folder: Path, pictures: Pictures, run_page: Path | None) -> str:
-    """The page as text; its links start at the folder that it stands in."""
+def html(
+    standing: Standing,
+    folder: Path,
+    pictures: Pictures,
+    run_page: Path | None,
+    written: Mapping[str, Path],
+) -> str:
+    """The page as text; its links are relative to the folder.
+
+    `written` has the pages of the guides, by name.
+    """
     facts = standing.facts
     return (
         environment()
@@ -109,6 +122,8 @@ def html(standing: Standing, folder: Path, pictures: Pictures, run_page: Path | 
             curriculum=standing.curriculum,
             standing=standing,
             step=next_step(standing),
+            quiz=quiz_of(standing.questions),
+            quiz_today=today_in_words,
             question=None if standing.has_begun else first_question(standing),
             done=sum(task.status == "done" for task in standing.tasks),
             minutes_in_all=_minutes_in_all(standing),
@@ -117,6 +132,9 @@ def html(standing: Standing, folder: Path, pictures: Pictures, run_page: Path | 
             failures=[fact for fact in facts if _is_failed(fact)],
             environment=_environment(standing),
             run_page=relative_link(run_page, folder) if run_page else "",
+            guide=lambda name: relative_link(written[name], folder) if name in written else "",
+            name_of_guide=guides.name_of,
+            myths=guides.MYTHS,
             written=datetime.now().astimezone().isoformat(timespec="seconds"),
             style=_asset("page.css") + _asset("code.css"),
             script=_asset("page.js"),
@@ -124,8 +142,8 @@ def html(standing: Standing, folder: Path, pictures: Pictures, run_page: Path | 
             code=Code(standing.curriculum, pictures).of_fact,
             code_link=lambda fact: _code_link(standing.curriculum, fact, folder),
             day=_day,
+            explorer_link=partial(explorer_link, standing.curriculum),
             evidence=lambda test, proof: evidence_html(test.items, pictures, _family(proof)),
-            groups=_groups,
             is_a_failure=FAILURES.__contains__,
             is_failed=_is_failed,
             mastery=_mastery,
@@ -137,21 +155,11 @@ def html(standing: Standing, folder: Path, pictures: Pictures, run_page: Path | 
             said=_said,
             policy=policy_of,
             prose=prose,
+            question_status=_question_status,
             shown_verdict=_shown_verdict,
             time_spent=_time_spent,
             why=why,
         )
-    )
-
-
-def _groups(task: TaskStanding) -> tuple[tuple[str, list[FactStanding]], ...]:
-    """The facts of a task under their headings, as they stand in its module."""
-    return (
-        ("About Kafka", [fact for fact in task.facts if not fact.is_about_component]),
-        (
-            f"About the component, {task.task.component}.py",
-            [fact for fact in task.facts if fact.is_about_component],
-        ),
     )
 
 
@@ -161,14 +169,14 @@ def _family(proof: Proof) -> list[dict[str, Any]]:
 
 
 def _is_failed(fact: FactStanding) -> bool:
-    """Whether it needs a look: in the reference, or in the learner's own code."""
+    """Whether it failed, for the reference or for the learner's own code."""
     return _shown_verdict(fact) in FAILURES
 
 
 def _shown_verdict(fact: FactStanding) -> Verdict:
-    """The verdict that needs a look, if one does: one's own code comes first.
+    """The verdict that needs a look, if there is one: first the one on the learner's own code.
 
-    Of code that was edited since there is nothing to look at, until it is judged again.
+    A verdict on code that was edited since does not count until the code is judged again.
     """
     own = None if fact.yours.built == "changed" else fact.own
     said = [proof.fact.verdict for proof in (own, fact.proof) if proof is not None]
@@ -176,7 +184,7 @@ def _shown_verdict(fact: FactStanding) -> Verdict:
 
 
 def _mastery(task: TaskStanding) -> list[Check]:
-    """What it takes to have mastered a task, and what of it is done."""
+    """What the learner has to do to master a task, and how much of it is done."""
     yours, learn = task.yours, f"kafkalab learn {task.task.id}"
     checks = (
         ("facts predicted before they were seen", yours.predicted, learn),
@@ -196,7 +204,7 @@ def _mastery(task: TaskStanding) -> list[Check]:
 
 
 def _did(fact: FactStanding) -> Markup:
-    """What the learner did with a fact, in a few words; empty where it was nothing."""
+    """What the learner did with a fact, in a few words; empty if nothing was done."""
     told: list[str] = []
     if guess := fact.yours.predicted:
         surprise = "it surprised you" if guess.choice else "you did not know"
@@ -209,6 +217,18 @@ def _did(fact: FactStanding) -> Markup:
         own = Markup('your own code: <span class="verdict {}">{} {}</span>{}')
         told.append(own.format(word.replace(" ", "-"), SHAPES[word], word, changed))
     return Markup(" · ").join(told)
+
+
+def _question_status(asked: QuestionStanding) -> str:
+    """Since when an interview question can be proved, and what the learner knows of it."""
+    told = ["provable now" if asked.is_provable else f"provable after task {asked.after}"]
+    if asked.is_yours:
+        told.append("yours")
+    if asked.is_due:
+        told.append("due today")
+    elif asked.recalled:
+        told.append(f"comes back on {_day(asked.recalled.due)}")
+    return " · ".join(told)
 
 
 def _left(fact: FactStanding) -> str:
@@ -234,7 +254,7 @@ def _said(task: TaskStanding) -> list[FactStanding]:
 
 
 def _minutes_in_all(standing: Standing) -> str:
-    """Time spent in all tasks beside all estimates."""
+    """The time spent on all tasks, with the sum of the estimates."""
     noted = [task.entry.minutes for task in standing.tasks]
     spent = sum(
         task.proposed_minutes if minutes is None else minutes
@@ -246,7 +266,7 @@ def _minutes_in_all(standing: Standing) -> str:
 
 
 def _time_spent(task: TaskStanding) -> str:
-    """What the journal says, or what the runs propose; empty when neither says anything."""
+    """The minutes from the journal, or else from the runs; empty if neither has any."""
     if task.entry.minutes is not None:
         return f"{task.entry.minutes} min"
     return f"about {task.proposed_minutes} min" if task.proposed_minutes else ""
@@ -276,7 +296,7 @@ def _day(day: date | None) -> str:
 
 
 def _code_link(curriculum: Curriculum, fact: FactStanding, folder: Path) -> str:
-    """A link to the fact's module in a clone; empty in an installed copy, which nobody edits."""
+    """A link to the fact's module in a clone; empty in an installed copy, which is not edited."""
     if INSTALLED & set(curriculum.folder.parts):
         return ""
     return relative_link(curriculum.folder.parent / fact.code.rpartition(":")[0], folder)

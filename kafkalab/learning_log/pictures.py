@@ -1,4 +1,4 @@
-"""Pictures of evidence, each drawn once: a picture takes longer than all the rest of a page."""
+"""Pictures of evidence, each drawn once: drawing them takes most of a page's time."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from markupsafe import Markup
 from kafkalab.learning_log import plots
 from kafkalab.learning_log.written import write_whole
 
-# Items have their colours and their clock where they are drawn among others; records of
-# earlier versions have no place.
+# Items have colours and a clock only if they are drawn together with others; records of earlier
+# versions have no `place`.
 DRAWN_BY: Mapping[str, Callable[[dict[str, Any]], Markup]] = {
     "shares": lambda item: plots.shares(
         item["title"],
@@ -41,10 +41,10 @@ PICTURES = "pictures"
 
 
 class Pictures:
-    """Draws evidence, and keeps what was drawn in a folder, by what it shows.
+    """Draws evidence, and keeps the pictures in a folder, under the hash of what they show.
 
-    The folder may be deleted at any time: what is missing is drawn anew. It may
-    have files of others, too: a picture of ours says so in its first line.
+    The folder may be deleted at any time: missing pictures are drawn again. It may
+    have other files, too: the first line of a picture says that it is ours.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -53,17 +53,17 @@ class Pictures:
 
     def of(self, item: dict[str, Any]) -> Markup:
         """The picture of an evidence item of a kind in DRAWN_BY."""
-        # What stands beside the picture is not drawn.
+        # The page shows these beside the picture: they are no part of it.
         drawn = {key: value for key, value in item.items() if key not in ("look", "left_out")}
         seen = self._drawer + json.dumps(drawn, sort_keys=True).encode()
         return self.kept(seen, lambda: DRAWN_BY[item["kind"]](item))
 
     def kept(self, seen: bytes, draw: Callable[[], Markup]) -> Markup:
-        """What `draw` returns, which is called only where it was not kept.
+        """The kept picture; if there is none, what `draw` returns.
 
         Args:
-            seen: all that it depends on, and what draws it.
-            draw: makes it.
+            seen: all that the picture depends on, and the code that draws it.
+            draw: draws it.
         """
         name = sha256(seen).hexdigest()[:32]
         if name not in self._asked_for:
@@ -71,14 +71,14 @@ class Pictures:
         return self._asked_for[name]
 
     def forget_the_rest(self) -> None:
-        """Delete what nobody asked for since this object was made."""
+        """Delete the pictures that were not asked for since this object was made."""
         for path in self._folder.glob("*.html"):
             if path.stem not in self._asked_for and self._kept(path.stem) is not None:
                 # Another run that ends now may delete it, too.
                 path.unlink(missing_ok=True)
 
     def _kept(self, name: str) -> Markup | None:
-        """The picture of that name; None where there is none, or a file that is not ours."""
+        """The picture of that name; None if there is none, or a file that is not ours."""
         path = self._path(name)
         try:
             if path.is_symlink() or not path.is_file():
@@ -86,7 +86,7 @@ class Pictures:
             mark, _, text = path.read_text("utf-8").partition("\n")
         except (OSError, UnicodeDecodeError):
             return None
-        # Drawn by plots, and named by what it was drawn from.
+        # It is safe as HTML: plots drew it, and its name is the hash of what it was drawn from.
         return Markup(text) if mark == _mark(name) else None  # noqa: S704
 
     def _drawn(self, name: str, draw: Callable[[], Markup]) -> Markup:
@@ -104,7 +104,7 @@ class Pictures:
 
     @cached_property
     def _drawer(self) -> bytes:
-        """What draws: pictures of another version of it are drawn anew."""
+        """The code that draws: if it changes, all pictures are drawn again."""
         return Path(plots.__file__).read_bytes()
 
 

@@ -1,4 +1,4 @@
-"""Evidence as pictures: SVG to stand in a page, made on the controller only."""
+"""Evidence as pictures: SVG for a page, drawn by pytest's controller only, not by its workers."""
 
 from __future__ import annotations
 
@@ -19,39 +19,40 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Told apart by people who see colours differently (Okabe and Ito).
+# People with colour blindness can distinguish them (Okabe and Ito).
 COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#999999")
-# More parts than colours would be told apart by nobody.
+# A reader cannot distinguish more parts than there are colours: the smallest are shown as one.
 OTHERS = "others"
 
-# More lines than colours are told apart by how they are drawn.
+# If there are more lines than colours, lines of one colour differ by their stroke.
 STROKES = ("-", "--", ":", "-.")
 
-# Text and axes are drawn in it, and it becomes the colour of the page's own text: pictures are
-# read on light and on dark paper.
+# The colour of text and axes; `_lean` replaces it by the colour of the page's own text, so that
+# pictures can be read on a light and on a dark page.
 INK = "#000000"
 
-# Inches, at 72 to the inch: wide enough for a column, and still read on a phone; a bar is as
-# high as a line.
+# Inches, of 72 points each: as wide as a column of text, and still readable on a phone; a bar is
+# as high as a line of text.
 WIDTH, BAR = 5.0, 0.28
 # Beside the axes: room for ticks and a label under them, and a little above and on the right.
 BOTTOM, EDGE = 0.5, 0.12
-# A timeline's row has room for a duration above its bar; a line of a legend, a letter of it.
+# In inches: a timeline's row, with room for a duration above its bar; a legend's line; a letter.
 ROW, LINE, LETTER = 0.36, 0.19, 0.075
 LINES_HEIGHT = 2.2
 
-# Parts of a timeline's whole: a bar that can be seen, and a gap that is worth a word.
+# Parts of a timeline's whole length: the thinnest bar that can be seen, and the shortest gap whose
+# length is written.
 THINNEST, NOTABLE = 0.005, 0.01
 BAR_OF_ROW = 0.56
 
-# Letters of a name in a picture, spans of a row in words, and letters of all words.
+# Letters of a name in a picture; spans of a row, and letters in all, of the picture's description.
 LONGEST_NAME, MOST_TOLD, LONGEST_TOLD = 40, 4, 1500
 
 SVG, XLINK = "{http://www.w3.org/2000/svg}", "{http://www.w3.org/1999/xlink}"
 BLANKS = re.compile(r"\s+")
 FONTS = re.compile(r" font-family: [^;]*;")
 
-# Whole numbers, without a power of ten that would stand in the legend's place.
+# Whole numbers, without a factor such as 1e6, which matplotlib would write over the legend.
 TICK = "{x:.10g}"
 
 LEGEND = {"fontsize": 9, "frameon": False, "handlelength": 1, "borderaxespad": 0}
@@ -67,7 +68,7 @@ def coloured_names(item: Mapping[str, Any]) -> list[str]:
 
 
 def times_in(item: Mapping[str, Any]) -> list[float]:
-    """The times of an evidence item, in seconds; none of one that has no clock."""
+    """The times of an evidence item, in seconds; empty if it has no time axis."""
     if item["kind"] == "timeline":
         return [span[edge] for span in item["spans"] for edge in ("start", "end")]
     lines = item["lines"].values() if item["kind"] == "series" else ()
@@ -75,7 +76,7 @@ def times_in(item: Mapping[str, Any]) -> list[float]:
 
 
 def room_beside(item: Mapping[str, Any]) -> float:
-    """How many inches the picture of an item with a clock needs on the left of its axes."""
+    """How many inches the picture of an item with a time axis needs on the left of its axes."""
     if item["kind"] == "timeline":
         return _beside(span["row"] for span in item["spans"])
     values = (point[1] for points in item["lines"].values() for point in points)
@@ -92,9 +93,9 @@ def shares(
 ) -> Markup:
     """A bar for each place, divided by its parts, with its count.
 
-    Where there are no parts its share of the whole stands beside it: places that are divided
-    may be experiments of their own, which are no parts of one whole.
-    `place` says what the places are; `colours` has a number for each part, as in COLOURS.
+    If there are no parts, the place's share of the total is written beside its count. With parts
+    it is not: then the places may be different experiments, whose sum means nothing.
+    `place` is the word for the places; `colours` has the index in COLOURS for each part.
     """
     counts = {name: counts[name] for name in in_order(counts)}
     parts = _largest_parts(counts)
@@ -123,7 +124,7 @@ def shares(
     axes.set_yticks(range(len(counts)), labels=map(_short, counts), fontsize=9)
     axes.set_ylabel(_short(place), fontsize=9)
     axes.set_xlabel("records", fontsize=9)
-    # Each bar tells its count.
+    # No ticks: each bar has its count beside it.
     axes.set_xticks([])
     axes.set_xlim(0, max([*started, 1]) * 1.2)
     axes.invert_yaxis()
@@ -141,13 +142,13 @@ def timeline(
     clock: tuple[float, float] | None = None,
     beside: float = 0.0,
 ) -> Markup:
-    """A bar for each span in its row, coloured by what held the row; gaps tell their length.
+    """A bar for each span in its row, coloured by what held the row; gaps have their length.
 
     Args:
         title: what it shows, in words.
         spans: as `Evidence.timeline` records them.
-        colours: a number for each name, as in COLOURS.
-        clock: the first and the last second that it shows; without it, what it takes.
+        colours: the index in COLOURS for each name.
+        clock: the first and the last second that it shows; None for those of the spans.
         beside: inches on the left of the axes, at least.
     """
     rows: dict[str, list[Mapping[str, Any]]] = {}
@@ -208,7 +209,7 @@ def series(
         handles += axes.plot(across, values, stroke, color=colour, linewidth=1.5)
         axes.plot(*_lonely(points), ".", color=colour)
     if measured and min(measured) >= 0:
-        # Seen from zero, as lengths are; the line at zero is drawn whole.
+        # The axis begins a little below zero, so that a line at zero is not cut.
         axes.set_ylim(-0.02 * (max(measured) or 1), (max(measured) or 1) * 1.05)
     axes.set_ylabel(_short(unit), fontsize=9)
     axes.grid(axis="y", color=INK, alpha=0.15, linewidth=0.6)
@@ -217,7 +218,7 @@ def series(
     times = times_in(item) or [0.0]
     first, last = clock or (min(times), max(times))
     _seconds(axes, first, last - first or 1.0)
-    # As long as it takes to tell the strokes.
+    # Long enough to show which stroke it is.
     _legend(axes, handles, list(lines), columns, handlelength=2.2)
     if not measured:
         _nothing(axes)
@@ -232,11 +233,11 @@ def _bars(
     colours: Mapping[str, str],
     whole: float,
 ) -> None:
-    """The bars of one row; what overlaps stands one above the other, for two may hold one thing."""
+    """The bars of one row; bars that overlap in time are drawn one above the other."""
     ends: list[float] = []
     placed = []
     for span in spans:
-        # A handover within a bar's least width is no overlap that could be seen.
+        # An overlap that is shorter than the thinnest bar could not be seen.
         free = (lane for lane, end in enumerate(ends) if end <= span["start"] + whole * THINNEST)
         lane = next(free, len(ends))
         if lane == len(ends):
@@ -244,7 +245,7 @@ def _bars(
         ends[lane] = max(ends[lane], span["end"])
         placed.append((span, lane))
     height = BAR_OF_ROW / len(ends)
-    # The shortest come last, so that no long one hides them.
+    # The shortest are drawn last, so that no long one hides them.
     for span, lane in sorted(placed, key=lambda each: each[0]["start"] - each[0]["end"]):
         axes.barh(
             at - BAR_OF_ROW / 2 + lane * height,
@@ -265,9 +266,9 @@ def _gaps(
     seconds: tuple[float, float],
     inches: float,
 ) -> None:
-    """How long nothing held the row, above each notable gap where no other word stands.
+    """Write the length of each notable gap above it, if there is room.
 
-    `seconds` are the first one of the axes and how many they show; no word reaches beyond.
+    `seconds` are the axes' first second and how many they show; no text goes beyond them.
     """
     first, whole = seconds
     held_until = spans[0]["end"]
@@ -292,7 +293,7 @@ def _gaps(
 
 
 def duration(seconds: float) -> str:
-    """A length of time as a picture tells it: 3.3 ms, 45 ms, 1.25 s."""
+    """A length of time as pictures show it: 3.3 ms, 45 ms, 1.25 s."""
     if seconds >= 1:
         return f"{seconds:.3g} s"
     return f"{seconds * 1000:.0f} ms" if seconds >= 0.01 else f"{seconds * 1000:.2g} ms"
@@ -308,14 +309,14 @@ def _seconds_by_row(spans: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, f
 
 
 def in_order(names: Iterable[str]) -> list[str]:
-    """Names as a reader expects them, 2 before 10, where they differ only in their numbers."""
+    """Names sorted by number, 2 before 10, if they differ only in it; else in the given order."""
     given = list(names)
     alike = len({NUMBERS.sub("", name) for name in given}) == 1
     return sorted(given, key=by_number) if alike else given
 
 
 def _slots(names: Sequence[str], colours: Mapping[str, int] | None) -> Mapping[str, int]:
-    """The number of each name's colour; where none was given, one after the other."""
+    """The colour's index for each name; a name without one gets its place in the list."""
     given = colours or {}
     return {name: given.get(name, at) for at, name in enumerate(names)}
 
@@ -341,7 +342,7 @@ def _extremes(points: Sequence[Sequence[float | None]], unit: str) -> str:
 
 
 def _lonely(points: Sequence[Sequence[float | None]]) -> tuple[list[Any], list[Any]]:
-    """The points without a neighbour, of which no line tells."""
+    """The points without a neighbour, which no line would show."""
     values = [None, *(point[1] for point in points), None]
     lonely = [
         point
@@ -352,7 +353,7 @@ def _lonely(points: Sequence[Sequence[float | None]]) -> tuple[list[Any], list[A
 
 
 def _largest_parts(counts: Mapping[str, Mapping[str, float]]) -> list[str]:
-    """The parts by name; the smallest go together where there are more than colours."""
+    """The parts by name; if there are more than colours, the smallest are OTHERS."""
     sizes: dict[str, float] = {}
     for each in counts.values():
         for part, count in each.items():
@@ -384,10 +385,10 @@ def _patch(colour: str) -> Any:
 
 
 def _legend_size(names: Sequence[str], beside: float) -> tuple[int, int]:
-    """How many columns and lines a legend has that is as wide as the axes."""
+    """The columns and lines of a legend that is as wide as the axes."""
     if not names:
         return 1, 0
-    # A mark stands before each name, and a gap after it.
+    # With the coloured mark before each name, and the gap after it.
     column = _beside(names) + 0.3
     columns = min(len(names), max(1, int((WIDTH - beside) / column)))
     return columns, -(-len(names) // columns)
@@ -403,12 +404,12 @@ def _legend(
 
 
 def _beside(names: Iterable[str]) -> float:
-    """How many inches the names of the ticks take, about, on the left of the axes."""
+    """About how many inches the names of the ticks need on the left of the axes."""
     return max((len(_short(name)) for name in names), default=0) * LETTER + 0.25
 
 
 def _short(name: str) -> str:
-    """A name as a picture has room for it."""
+    """A name, cut to the length that a picture has room for."""
     name = readable(name)
     return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 3]}..."
 
@@ -433,10 +434,9 @@ def _nothing(axes: Axes) -> None:
 
 
 def _empty(inside: float, beside: float, lines: int) -> tuple[Figure, Axes]:
-    """A figure with axes of that height, room on their left, and lines of a legend above.
+    """A figure with axes of that height, room on their left, and room for a legend above.
 
-    The place of everything is known, so matplotlib need not find it: that takes it longer
-    than the drawing.
+    All places are computed here, as matplotlib's own layout takes longer than the drawing.
     """
     _prepare()
     from matplotlib.figure import Figure
@@ -454,17 +454,18 @@ def _empty(inside: float, beside: float, lines: int) -> tuple[Figure, Axes]:
 def _prepare() -> None:
     import matplotlib
 
-    # Text stays text, to be read by machines too; a dollar sign is no formula.
+    # Text stays text instead of shapes, so that programs can read it; a dollar sign begins no
+    # formula.
     matplotlib.rcParams.update({"svg.fonttype": "none", "text.parse_math": False})
-    # Without prefixes: a page reads it as HTML, which knows no others.
+    # Without prefixes: a page reads the SVG as HTML, which has no namespaces.
     ElementTree.register_namespace("", SVG.strip("{}"))
 
 
 def _svg(figure: Figure, told: str) -> Markup:
-    """The picture, with what it shows in words for those who do not see it."""
+    """The picture, with a description in words for readers who cannot see it."""
     buffer = io.StringIO()
     with warnings.catch_warnings():
-        # Letters that matplotlib's own font lacks are drawn by the browser's.
+        # It warns of letters that its own font lacks; the browser draws them with another font.
         warnings.simplefilter("ignore")
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
     return Markup('<div class="picture" role="img" aria-label="{}">{}</div>').format(
@@ -474,7 +475,7 @@ def _svg(figure: Figure, told: str) -> Markup:
 
 
 def _lean(svg: str) -> str:
-    """The same picture in half the letters, in the ink and the type of the page it stands in."""
+    """The same picture in half the size, with the page's own text colour and font."""
     root = ElementTree.fromstring(svg)  # noqa: S314 - matplotlib's
     for parent in list(root.iter()):
         for child in list(parent):
@@ -498,7 +499,7 @@ def _lean(svg: str) -> str:
 
 
 def _without_bare_groups(element: ElementTree.Element) -> list[ElementTree.Element]:
-    """The element, or what is in it where it is a group that says nothing."""
+    """The element; for a group without attributes, its children instead."""
     element[:] = [each for child in element for each in _without_bare_groups(child)]
     is_bare = element.tag == f"{SVG}g" and not element.attrib
     return list(element) if is_bare else [element]

@@ -1,6 +1,6 @@
 """What the learner did, replayed from the acts: predicted, explained, built.
 
-A run proves that facts hold on this machine, and moves none of this. Each number is a
+A run that proves facts on this machine changes none of these numbers. Each number is a
 function of the acts, of the learner's code as it is now, and of the day.
 """
 
@@ -19,15 +19,16 @@ from kafkalab.learning_log.acts import Act
 from kafkalab.learning_log.verdicts import Verdict
 from kafkalab.own_code import digest_of
 
-# What was opened is forgotten after as long: then it can be predicted, and is asked again.
+# So long after an answer was opened, it counts as forgotten: the fact can be predicted, and is
+# asked again.
 WEEK = timedelta(days=7)
 
 LEARNED = frozenset({acts.PREDICTED, acts.EXPLAINED, acts.SEEN})
 """the kinds of acts that show a fact's answer"""
 
 Built = Literal["holds", "fails", "changed", ""]
-"""how a fact about the component fares in the learner's code as it is now; `changed` since it was
-judged, empty where it never was"""
+"""the state of a fact about the component for the learner's code as it is now; `changed` if the
+code was edited since it was judged, empty if it never was judged"""
 
 
 @dataclass(frozen=True)
@@ -42,14 +43,14 @@ class Guess:
 
 @dataclass(frozen=True)
 class Explanation:
-    """A fact in the learner's own words, that say the same as ours: so they compared them."""
+    """A fact in the learner's own words, which the learner found to say the same as ours."""
 
     sentence: str
-    """as it was said last"""
+    """the newest one"""
     at: datetime
     """when it was explained first"""
     is_due: bool
-    """a week is over, and it was not explained again"""
+    """a week has passed, and it was not explained again"""
 
 
 @dataclass(frozen=True)
@@ -62,12 +63,12 @@ class FactProgress:
     """the answer was opened"""
     shown_until: datetime | None = None
     """never predicted, but the answer was seen less than a week ago: a prediction made before
-    this moment does not count"""
+    this time does not count"""
     built: Built = ""
 
     @property
     def is_open(self) -> bool:
-        """Whether its sentence gives nothing away any more."""
+        """Whether its sentence may be shown: the learner has seen or predicted the answer."""
         return self.was_seen or self.predicted is not None or self.explained is not None
 
     @property
@@ -77,13 +78,13 @@ class FactProgress:
 
     @property
     def is_surprise(self) -> bool:
-        """Whether the prediction was not right, and nothing was explained since."""
+        """Whether the prediction was not right, and the fact is not explained yet."""
         return self.predicted is not None and not self.predicted.is_right and self.explained is None
 
 
 @dataclass(frozen=True)
 class Count:
-    """So many of so many."""
+    """A count of done things among all, as in `3 of 8`."""
 
     done: int
     of: int
@@ -101,7 +102,7 @@ class Count:
 
 @dataclass(frozen=True)
 class Progress:
-    """What is the learner's, of one task or of several."""
+    """What the learner did in one task or in several."""
 
     predicted: Count = Count(0, 0)
     explained: Count = Count(0, 0)
@@ -109,9 +110,9 @@ class Progress:
     surprises: int = 0
     """predicted, but not right, and not explained yet"""
     due: int = 0
-    """explained a week ago or earlier, and to be explained again"""
+    """explained a week ago or earlier, and due to be explained again"""
     changed: int = 0
-    """held for the component as it was; its file was edited since"""
+    """judged, but the component's file was edited since"""
 
     @property
     def whole(self) -> Count:
@@ -137,16 +138,16 @@ class Progress:
 
 @dataclass(frozen=True)
 class OwnCode:
-    """How the learner's own component fares, as its file is now."""
+    """What holds for the learner's own component, as its file is now."""
 
     folder: str
     """absolute"""
     day: date
-    """since when all holds that holds"""
+    """since when all facts that hold have held"""
     built: Mapping[str, Built]
-    """by slug, of each fact that ever judged it"""
+    """by slug, for each fact that ever judged it"""
     is_there: bool
-    """whether there is such a file now"""
+    """whether the component's file exists now"""
 
     @property
     def held(self) -> int:
@@ -156,11 +157,11 @@ class OwnCode:
 
 @dataclass(frozen=True)
 class Replay:
-    """All acts, by what they are about."""
+    """What all acts together say, by fact and by task."""
 
     facts: Mapping[str, FactProgress]
     own: Mapping[str, OwnCode]
-    """by task, as in `1.2`: of several folders that in which most facts hold"""
+    """by task, as in `1.2`; if there are several folders, the one in which most facts hold"""
     days: Mapping[str, tuple[date, ...]]
     """by slug or task, the days on which something was done, the first day first"""
     has_begun: bool
@@ -173,9 +174,9 @@ class Replay:
         )
 
     def hides(self, slug: str, task: Task) -> bool:
-        """Whether a fact's sentence would give an answer away that is yet to be predicted.
+        """Whether a fact's sentence would give away an answer that is yet to be predicted.
 
-        Not before the learner has begun, nor in CI, where nobody learns.
+        Nothing is hidden before the learner has begun, nor in CI, where no learner reads.
         """
         is_asked = self.has_begun and not is_ci() and question_of(task, slug)
         return bool(is_asked) and not self.facts.get(slug, FactProgress()).is_open
@@ -188,13 +189,13 @@ class Replay:
 
 
 def question_of(task: Task, slug: str) -> str:
-    """What is asked before a fact runs; empty where nothing is."""
+    """What is asked before a fact runs; empty if nothing is."""
     prediction = task.predictions.get(slug)
     return prediction.question if prediction else ""
 
 
 def is_ci() -> bool:
-    """Whether this is a CI job, as forges tell by the environment variable CI."""
+    """Whether this is a CI job: forges set the environment variable CI."""
     return os.environ.get("CI", "").lower() not in ("", "0", "false")
 
 
@@ -206,8 +207,8 @@ def replay(
     Args:
         done: the acts, the earliest first.
         tasks: those of the curriculum.
-        reports: the folder of the acts' file; folders of one's own code are named from there.
-        now: the present moment, with its offset.
+        reports: the folder of the acts' file; the acts name the learner's folders relative to it.
+        now: the present time, with its UTC offset.
     """
     now = now or datetime.now().astimezone()
     by_fact: dict[str, list[Act]] = {}
@@ -225,7 +226,7 @@ def replay(
 
 
 def hidden_facts(curriculum: Curriculum, reports: Path) -> frozenset[str]:
-    """The slugs of the facts whose answers are yet to be predicted; none where acts are broken."""
+    """The slugs of the facts whose answers are yet to be predicted; none if acts are broken."""
     try:
         done, _ = acts.read(reports / acts.FILE)
     except acts.BadActs:
@@ -252,7 +253,7 @@ def _fact_progress(done: Sequence[Act], now: datetime) -> FactProgress:
         if act.kind == acts.EXPLAINED and act.said.get("agrees") is True:
             agreed.append(act)
         if act.kind in LEARNED:
-            # Each of them ends with the answer on the screen.
+            # Each of these acts ends with the answer on the screen.
             shown_at = at
     is_remembered = predicted is None and shown_at is not None and now - shown_at < WEEK
     shown_until = shown_at + WEEK if shown_at and is_remembered else None
@@ -269,12 +270,12 @@ def _explained(agreed: Sequence[Act], now: datetime) -> Explanation | None:
 
 
 def _own_code(task: Task, judged: Sequence[Act], reports: Path) -> OwnCode | None:
-    """The component of a task in the folder where most facts hold; of equals the last judged."""
+    """The component in the folder where most facts hold; among equals, the one judged last."""
     said: dict[str, list[Act]] = {}
     for act in judged:
         folder = act.said.get("folder")
         if act.about == task.id and isinstance(folder, str):
-            # The last judged comes last.
+            # So the folder that was judged last comes last.
             said[folder] = [*said.pop(folder, []), act]
     found = [_as_it_is_now(Path(reports, each), task.component, said[each]) for each in said]
     return max(reversed(found), key=lambda own: own.held, default=None)
@@ -285,7 +286,7 @@ def _as_it_is_now(folder: Path, component: str, judged: Sequence[Act]) -> OwnCod
         folder = folder.resolve()
         now = digest_of(folder, component)
     except (OSError, ValueError):
-        # Of a folder that cannot be read nothing is as it was.
+        # A folder that cannot be read counts as one without the component.
         now = ""
     built: dict[str, Built] = {}
     held_since: dict[str, date] = {}
@@ -299,7 +300,7 @@ def _as_it_is_now(folder: Path, component: str, judged: Sequence[Act]) -> OwnCod
             else:
                 held_since.pop(slug, None)
     day = max(held_since.values(), default=_moment(judged[-1]).date())
-    # What is not there any more is neither changed nor does it fail.
+    # Facts about a file that is gone count neither as changed nor as failed.
     return OwnCode(str(folder), day, built if now else {}, bool(now))
 
 

@@ -1,9 +1,8 @@
-"""What the runs together say of each fact.
+"""What all runs together say of each fact.
 
-Of each fact the newest run counts that says something of it: demonstrated,
-unsupported or refuted. A run says nothing of a fact that was not run, that was
-interrupted, whose broker failed, or whose test was edited. A run that leaves one
-of the controls out says nothing against a demonstration.
+For each fact the newest run counts in which it was demonstrated, unsupported or refuted. A run
+says nothing about a fact that was not run or was interrupted in it, whose broker failed, or whose
+test was edited. A run that leaves a control out does not take away an earlier demonstration.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from kafkalab.learning_log.verdicts import Verdict
 
 SAYS_SOMETHING = {Verdict.DEMONSTRATED, Verdict.UNSUPPORTED, Verdict.REFUTED}
 
-# Half an hour: who runs nothing for longer did something else meanwhile.
+# Half an hour, in seconds: in a longer pause the learner did something else.
 SITTING = 1800.0
 
 
@@ -43,7 +42,7 @@ class TestEvidence:
 
 @dataclass(frozen=True)
 class Proof:
-    """What is known of one fact, as it was proved last."""
+    """The newest proof of one fact, and what it observed."""
 
     fact: FactRecord
     """sentence, scope, verdict, reason and controls, as of that run"""
@@ -51,7 +50,7 @@ class Proof:
     started: str
     """ISO 8601, with offset"""
     kafka: str
-    """which Kafka it was seen on, as in `Kafka 4.4.0, embedded`"""
+    """the Kafka that it ran on, as in `Kafka 4.4.0, embedded`"""
     evidence: tuple[TestEvidence, ...]
     """the fact's own tests first, then its controls'"""
 
@@ -61,15 +60,16 @@ class Proof:
 
     @property
     def has_failed(self) -> bool:
-        """Whether it needs a look, rather than another run: it says more than that a control
-        was left out.
+        """Whether it was refuted, or unsupported for another reason than a missing control.
+
+        Then the learner has to look at it; another run alone does not help.
         """
         says = self.fact.verdict in (Verdict.REFUTED, Verdict.UNSUPPORTED)
         return says and not self.fact.leaves_control_out
 
 
 class Proofs:
-    """What the runs said of each fact; `sentences` are the facts as they are stated now."""
+    """What the runs say of each fact; `sentences` are the facts as they are stated now."""
 
     def __init__(
         self, folder: Path, runs: Sequence[StoredRun], sentences: Mapping[str, str]
@@ -98,7 +98,7 @@ class Proofs:
             self._later[key] = _word(run, fact, sentence)
 
     def own_folder(self, task: str) -> str:
-        """The folder whose component of a task was judged last; empty when none was."""
+        """The folder of the task's component that was judged last; empty when none was."""
         return self._own_folder.get(task, "")
 
     def last_run(self, task: str) -> str | None:
@@ -106,11 +106,11 @@ class Proofs:
         return self._last_run.get(task)
 
     def later(self, slug: str, own: str = "") -> str:
-        """A word on a run after the proof that does not count; empty when there was none."""
+        """A note on a later run that does not count; empty when there was none."""
         return self._later.get((slug, own), "")
 
     def proof(self, slug: str, own: str = "") -> Proof | None:
-        """What counts of a fact, in the reference or in a folder of one's own."""
+        """The proof that counts, for the reference or for the components in a folder."""
         if (slug, own) not in self._said:
             return None
         run, fact = self._said[slug, own]
@@ -121,23 +121,23 @@ class Proofs:
             for test in self._tests[run.file]
             if test.slug == slug
         ]
-        # The run may have had its tests in any order.
+        # A run may have its tests in any order.
         evidence.sort(key=lambda each: (each.role == "control", each.name))
         return Proof(fact, run.run, run.started, run.kafka, tuple(evidence))
 
 
 def counts_after(new: FactRecord, old: FactRecord) -> bool:
-    """Whether what a later run says of a fact takes the place of what was said before."""
+    """Whether a later run's verdict on a fact replaces the earlier one."""
     if new.verdict not in SAYS_SOMETHING:
         return old.verdict not in SAYS_SOMETHING
     return old.verdict is not Verdict.DEMONSTRATED or not new.leaves_control_out
 
 
 def _as_it_counts(run: StoredRun, fact: FactRecord) -> FactRecord:
-    """A fact of a run; without its verdict, where the run or the test cannot give one.
+    """A fact of a run; its verdict is taken away if the run or the test cannot give one.
 
-    The run was killed, or goes on: a verdict needs a completed run. Or the test is not the
-    one that states the fact: somebody edited it.
+    A verdict needs a completed run: this one was killed, or it goes on. Or the test is not the
+    one that kafkalab ships: it was edited.
     """
     if not run.completed:
         return replace(fact, verdict=Verdict.INTERRUPTED, reason="the run was not completed")
@@ -156,17 +156,17 @@ def _word(run: StoredRun, fact: FactRecord, sentence: str | None) -> str:
 
 
 def minutes_spent(runs: Sequence[StoredRun]) -> dict[str, int]:
-    """Minutes by task, as the runs tell them.
+    """The minutes spent on each task, computed from the runs.
 
-    A run of one task counts until the next run begins, of whatever task, if
-    that is within half an hour; else only as long as it ran.
+    A run of one task counts until the next run of any task begins, if that is within
+    half an hour; otherwise only the time of the run itself counts.
     """
     seconds: defaultdict[str, float] = defaultdict(float)
     for run, following in zip_longest(runs, runs[1:]):
         tasks = {fact.task for fact in run.facts}
         if len(tasks) == 1:
             until_next = (following.began - run.began).total_seconds() if following else inf
-            # Two may run at once.
+            # Two runs may overlap: then the next one begins before this one ends.
             sat = until_next if until_next <= SITTING else 0
             seconds[tasks.pop()] += max(sat, run.seconds)
     return {task: ceil(total / 60) for task, total in seconds.items()}

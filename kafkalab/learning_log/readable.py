@@ -1,22 +1,22 @@
-"""Text from outside, as a page or a terminal can show it."""
+"""Makes text from outside printable on a page or in a terminal."""
 
 from __future__ import annotations
 
 from markupsafe import Markup, escape
 
-# It joins emoji into one, such as a family, and turns no line around.
+# It joins several emoji into one, such as a family, and does not change the writing direction.
 JOINER = "\u200d"
 
 
 def readable(text: str, *, keep: str = "") -> str:
-    r"""The text with all that has no shape written as Python writes it: `\x00`, `\u202e`.
+    r"""The text, with each character that cannot be printed as Python writes it: `\x00`, `\u202e`.
 
-    That is control characters, marks that turn the direction of what follows,
-    line and paragraph separators, and what stands for no character at all.
+    These are control characters, marks that change the writing direction, line and paragraph
+    separators, and code points without a character.
 
     Args:
         text: any text.
-        keep: characters without a shape that stay, such as line ends.
+        keep: characters of these kinds that stay, such as line ends.
     """
     if text.isprintable():
         return text
@@ -27,7 +27,7 @@ def readable(text: str, *, keep: str = "") -> str:
 
 
 def prose(text: str) -> Markup:
-    """A sentence as HTML, in which what stands between backticks is code."""
+    """A sentence as HTML; text between backticks becomes code."""
     parts = (escape(readable(part)) for part in text.split("`"))
     return Markup("").join(
         Markup("<code>{}</code>").format(part) if at % 2 else part for at, part in enumerate(parts)
@@ -35,12 +35,12 @@ def prose(text: str) -> Markup:
 
 
 def shortened(text: str, longest: int) -> str:
-    """The text, cut with a word where it is longer than that many characters."""
+    """The text; if it is longer than that many characters, its beginning and its length."""
     if len(text) <= longest:
         return text
     return f"{text[:longest]}... ({len(text)} characters)"
 
 
 def _escape(letter: str) -> str:
-    # A lone surrogate is a letter to Python and to nobody else.
+    # Python allows a lone surrogate in a text; UTF-8 does not.
     return letter.encode("unicode_escape", "backslashreplace").decode("ascii")

@@ -1,4 +1,4 @@
-"""A run as data: what the terminal, the page and all later views are made of."""
+"""A run as data, from which the terminal's view and all pages are made."""
 
 from __future__ import annotations
 
@@ -34,18 +34,18 @@ class TestRecord:
     evidence: list[dict[str, Any]] = field(default_factory=list)
 
     def add(self, outcome: Outcome, reason: str, seconds: float) -> None:
-        """Take in one phase: the worst outcome counts, with its own reason."""
+        """Add the result of one phase: the worst outcome counts, with its own reason."""
         self.seconds += seconds
         if self.outcome is Outcome.NOT_RUN or SEVERITY.index(outcome) < SEVERITY.index(
             self.outcome
         ):
-            # A colour or a bell in it is of the terminal that it was meant for, or of nobody.
+            # Escapes for a terminal's colours or bell mean nothing in a record.
             self.outcome, self.reason = outcome, readable(reason, keep=LINES)
 
 
 @dataclass(frozen=True, slots=True)
 class ControlRecord:
-    """What happened to one control; of a parametrised one the worst."""
+    """What happened to one control; for a parametrised one, the worst of its cases."""
 
     sentence: str
     changes: str
@@ -66,9 +66,9 @@ def holds_for(scope: str, versions: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class FactRecord:
-    """What may be said of one fact after the run.
+    """The verdict on one fact after the run, and what it rests on.
 
-    Records of earlier runs are read back: a field that is added later has a default.
+    Records of earlier runs are read, too: so each field that is added needs a default.
     """
 
     slug: str
@@ -83,7 +83,7 @@ class FactRecord:
     versions: str = ""
     """the versions of Kafka for which it is stated, as in `>=4.1`; empty means all"""
     edited: bool = False
-    """whether its tests were not as kafkalab ships them: then it proves nothing"""
+    """whether its tests differ from those that kafkalab ships: then it proves nothing"""
 
     @property
     def is_about_component(self) -> bool:
@@ -91,19 +91,19 @@ class FactRecord:
 
     @property
     def needs_a_look(self) -> bool:
-        """Whether more is to be said of it than that it holds, or was not run."""
+        """Whether it has another verdict than "demonstrated" or "not run"."""
         return self.verdict not in (Verdict.DEMONSTRATED, Verdict.NOT_RUN)
 
     @property
     def leaves_control_out(self) -> bool:
-        """Whether it is unsupported only as a control was not run, or skipped."""
+        """Whether it is unsupported only because a control was skipped or not run."""
         return self.verdict is Verdict.UNSUPPORTED and all(
             control.outcome is not Outcome.REFUTED for control in self.controls
         )
 
     @property
     def has_failed(self) -> bool:
-        """Whether something is wrong, that is to be read whatever is yet to be predicted."""
+        """Whether something is wrong: this is shown even if the fact is yet to be predicted."""
         return self.needs_a_look and not self.leaves_control_out
 
     @property
@@ -120,7 +120,7 @@ class RunRecord:
     started: str
     """ISO 8601, with offset"""
     completed: bool
-    """false while the run goes on, and for ever if it was killed"""
+    """false while the run goes on; it stays false if the run was killed"""
     exit_status: int | None
     seconds: float
     command: tuple[str, ...]
@@ -136,19 +136,19 @@ class RunRecord:
         """Write the record as JSON, in one step: a reader never sees half of it."""
         path.parent.mkdir(parents=True, exist_ok=True)
         text = json.dumps(asdict(self), indent=1, ensure_ascii=False, allow_nan=False)
-        # A lone surrogate, as in an undecodable file name, is nothing that JSON knows.
+        # An undecodable file name has lone surrogates, which UTF-8 cannot encode.
         write_whole(path, text.encode("utf-8", "replace"))
 
 
 def facts_of(
     curriculum: Curriculum, tests: Sequence[TestRecord], edited: Collection[str] = ()
 ) -> tuple[FactRecord, ...]:
-    """The facts of which any test was selected, in the curriculum's order.
+    """The facts of which at least one test was selected, in the curriculum's order.
 
     Args:
-        curriculum: whose facts.
-        tests: what happened to each.
-        edited: the slugs of facts whose tests are not as they were shipped.
+        curriculum: states the facts.
+        tests: what happened to each test.
+        edited: the slugs of facts whose tests differ from those that kafkalab ships.
     """
     selected = {test.slug for test in tests}
     by_statement: dict[tuple[str, str], list[TestRecord]] = {}

@@ -21,17 +21,17 @@ from kafkalab.readable import LINES, readable
 
 RUN_PAGE = "run.html"
 MARK = '<title id="head-title">kafkalab: Module '
-"""what each such page has in its head, and no page of somebody else"""
+"""what each page of this kind has in its head, and no other page has"""
 
 STYLE = Path(__file__).with_name("run_report.css")
 
 RESULT, TEST = 0, 1
 
 HEAD = '<meta charset="utf-8"/>'
-# Without it a phone shows the page as wide as a desk's, and as small as a stamp.
+# Without it a phone shows the page as wide as on a desktop, with tiny letters.
 VIEWPORT = '<meta name="viewport" content="width=device-width, initial-scale=1"/>'
 POLICY = '<meta http-equiv="Content-Security-Policy"'
-# Of a button that a page shows while its run goes on, which ours does not.
+# Of a button for a page that is shown during its run; ours is not.
 RELOAD = ' onclick="location.reload()"'
 SCRIPT = re.compile(r"<script[^>]*>(.*?)</script>", re.DOTALL)
 
@@ -42,9 +42,9 @@ WORKER = re.compile(r"\[gw\d+\] .*\s*")
 def attach_evidence(
     report: pytest.TestReport, evidence: Sequence[dict[str, Any]], pictures: Pictures
 ) -> None:
-    """Give pytest-html a test's evidence, with its last report, on the controller.
+    """Add a test's evidence to its last report for pytest-html, on the controller.
 
-    Extras that are added earlier are lost when a setup fails (pytest-html #820).
+    pytest-html loses extras of earlier reports when a setup fails (pytest-html #820).
     """
     if not evidence:
         return
@@ -52,7 +52,7 @@ def attach_evidence(
         from pytest_html import extras
     except ImportError:
         return
-    # Imported here: workers, and projects that use none of this, start without it.
+    # Imported here: workers, and projects without facts, do not need it.
     from kafkalab.learning_log.evidence_html import evidence_html
 
     body = evidence_html(evidence, pictures)
@@ -60,7 +60,7 @@ def attach_evidence(
 
 
 def attach_statement(report: pytest.TestReport, statement: Statement, code: Code) -> None:
-    """Give pytest-html a test's code, with its last report, and before it why the fact matters."""
+    """Add to a test's last report for pytest-html why the fact matters, and the test's code."""
     try:
         from pytest_html import extras
     except ImportError:
@@ -82,7 +82,7 @@ def _add(
 
 
 def change_header(cells: list[str]) -> None:
-    """Put the sentence before the test's id, and leave the links out."""
+    """Put a column for the sentence before the test's id, and remove the column of links."""
     cells.insert(TEST, '<th class="sortable" data-column-type="sentence">Fact or control</th>')
     cells.pop()
 
@@ -92,8 +92,8 @@ def change_row(cells: list[str], statement: Statement | None, question: str) -> 
 
     Args:
         cells: as pytest-html has them.
-        statement: what the test states; None for one of a host's.
-        question: in the sentence's place, which a click shows; empty where nothing is hidden.
+        statement: what the test states; None for a test of the project's own.
+        question: shown in place of the sentence, which a click shows; empty if nothing is hidden.
     """
     if not cells:
         return
@@ -106,10 +106,9 @@ def change_row(cells: list[str], statement: Statement | None, question: str) -> 
 
 
 def change_log(log: list[str]) -> None:
-    """Show what a test printed as text, and no box that says that nothing was logged.
+    """Show what a test printed as plain text, without a terminal's escape sequences.
 
-    Nor is there one that only says which worker ran the test. What a terminal makes of escape
-    sequences, a page does not.
+    A box is left out if it only says that nothing was logged, or which worker ran the test.
     """
     if all(line == "No log output captured." or WORKER.fullmatch(line) for line in log):
         log.clear()
@@ -117,20 +116,20 @@ def change_log(log: list[str]) -> None:
 
 
 def restrict(page: Path) -> None:
-    """Let a browser run no script on the page but its own, and fetch nothing.
+    """Allow the browser to run only the page's own scripts, and to fetch nothing.
 
-    pytest-html writes the page, and offers no way to put this into its head.
+    This edits the file, as pytest-html writes it and has no option for it.
 
     Raises:
         OSError: the page cannot be read or written.
     """
     text = page.read_text("utf-8")
     if POLICY in text:
-        # The page of an earlier run, which stays where a run selects nothing.
+        # It is an earlier run's page: a run that selects no test writes none.
         return
     scripts = " ".join(f"'{policy_of(script)}'" for script in SCRIPT.findall(text)) or "'none'"
     policy = (
-        # Pictures of evidence are styled piece by piece.
+        # The elements of pictures have style attributes.
         "default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'; "
         f"script-src {scripts}; base-uri 'none'; form-action 'none'"
     )
@@ -161,14 +160,14 @@ def summary(record: RunRecord, curriculum: Curriculum, log: str, hidden: frozens
     """All facts of the run with their verdicts, a table for each task.
 
     Args:
-        record: of the run.
-        curriculum: what was run.
-        log: a link to the learning log; empty where there is none.
-        hidden: the slugs of facts that show their question, and the answer after a click.
+        record: the run.
+        curriculum: states the facts.
+        log: a link to the learning log; empty if there is none.
+        hidden: the slugs of facts that show only their question, and the answer after a click.
     """
     parts = [Markup('<div class="kafkalab-summary">')]
     if log:
-        text = Markup('<p>What all runs together show: <a href="{}">the learning log</a></p>')
+        text = Markup('<p>The results of all runs: <a href="{}">the learning log</a></p>')
         parts.append(text.format(log))
     if record.solutions:
         parts.append(Markup("<p>Judged: the components in <b>{}</b></p>").format(record.solutions))

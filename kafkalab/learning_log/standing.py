@@ -1,7 +1,7 @@
 """Where the learner stands, in each fact, in each task and in all.
 
-Two columns that are never added up: what is the learner's, made of the acts, and what was
-proved on this machine, made of the run records.
+There are two columns, which are never added up: what the learner did, from the acts, and what was
+proved on this machine, from the run records.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Literal
 
 from kafkalab.config import KAFKA_VERSION
 from kafkalab.curriculum import Curriculum, Statement, Task
+from kafkalab.curriculum.interview import InterviewQuestion
 from kafkalab.learning_log import acts, journal
 from kafkalab.learning_log.commands import fact_command, task_command, with_solutions
 from kafkalab.learning_log.progress import (
@@ -27,6 +28,7 @@ from kafkalab.learning_log.progress import (
     replay,
 )
 from kafkalab.learning_log.proofs import Proof, Proofs, minutes_spent
+from kafkalab.learning_log.recall import Recalled, recalled
 from kafkalab.learning_log.record import holds_for, is_about_component
 from kafkalab.learning_log.stored import StoredRun, read_runs
 from kafkalab.learning_log.verdicts import Verdict
@@ -43,34 +45,34 @@ class FactStanding:
     why: tuple[str, ...]
     """why it is so, and why it matters, in paragraphs"""
     scope: str
-    """with the versions of Kafka, where it is stated for some only"""
+    """with the versions of Kafka, if the fact is stated for some only"""
     hint: str
     no_control: str
     is_about_component: bool
     is_slow: bool
     """it takes a minute, and is left out unless it is asked for"""
     optional: str
-    """why it need not be demonstrated, as in `it takes a minute`; empty where it must"""
+    """why it need not be demonstrated, as in `it takes a minute`; empty if it must be"""
     code: str
-    """where it stands, as in `tests_module_a/test_task_1_2_routing.py:123`"""
+    """its file and line, as in `tests_module_a/test_task_1_2_routing.py:123`"""
     command: str
-    """what runs it again, with its controls"""
+    """the command that runs it again, with its controls"""
     proof: Proof | None
-    """of a component: of the reference"""
+    """for a fact about a component: the proof of the reference"""
     own: Proof | None
     """facts about components only: of the learner's own code, judged with --kafkalab-solutions"""
     later: str
-    """a word on a later run that says nothing of it; empty when there was none"""
+    """a note on a later run that does not count for it; empty when there was none"""
     own_command: str
-    """what has it judge the learner's own code again; empty where it never did"""
+    """the command that judges the learner's own code again; empty if it was never judged"""
     own_later: str
-    """as `later`, of the learner's own code"""
+    """as `later`, for the learner's own code"""
     question: str
-    """what is asked before it is run; empty of a component's, whose sentence says what to do"""
+    """what is asked before it is run; empty for a fact about a component: it says what to do"""
     yours: FactProgress
     """what the learner did with it"""
     is_hidden: bool
-    """its sentence would give an answer away that the learner has yet to predict"""
+    """its sentence would give away an answer that the learner has yet to predict"""
 
     @property
     def can_be_predicted(self) -> bool:
@@ -79,22 +81,29 @@ class FactStanding:
 
     @property
     def is_due(self) -> bool:
-        """Whether it is to be explained once more."""
+        """Whether the learner is to explain it once more."""
         return self.yours.explained is not None and self.yours.explained.is_due
 
     @property
     def is_learned(self) -> bool:
-        """Whether the learner did all that is asked for: of a component's it holds as it is now."""
+        """Whether the learner did all that is asked for.
+
+        A fact about a component is learned while it holds for the code as it is now.
+        """
         if self.is_about_component:
             return self.yours.built == "holds"
         return self.yours.predicted is not None and self.yours.explained is not None
 
     @property
-    def verdict(self) -> Verdict:
-        """What was said last; of a component the better of the reference's and one's own."""
+    def best(self) -> Proof | None:
+        """About a component, the better proof of the reference and the own code."""
         proofs = [proof for proof in (self.proof, self.own) if proof is not None]
-        best = sorted(proofs, key=lambda proof: not proof.is_demonstration)
-        return best[0].fact.verdict if best else Verdict.NOT_RUN
+        return min(proofs, key=lambda proof: not proof.is_demonstration, default=None)
+
+    @property
+    def verdict(self) -> Verdict:
+        """The last verdict; about a component, the better one of the reference and the own code."""
+        return self.best.fact.verdict if self.best else Verdict.NOT_RUN
 
     @property
     def is_demonstrated(self) -> bool:
@@ -108,18 +117,18 @@ class TaskStanding:
     task: Task
     facts: tuple[FactStanding, ...]
     own_folder: str
-    """where the learner's own component is, that was judged last; empty until one was"""
+    """the folder of the learner's component that was judged last; empty until one was judged"""
     own_code: OwnCode | None
     """the learner's own component in which most facts hold; None until one was judged"""
     entry: journal.Entry
     proposed_minutes: int
-    """time spent, as the runs tell it"""
+    """time spent, computed from the runs"""
     last_run: str | None
     """when the last run began that selected any of its facts; ISO 8601"""
     command: str
-    """what runs all of it"""
+    """the command that runs all of it"""
     days: tuple[date, ...]
-    """on which the learner did something for it, the first day first"""
+    """the days on which the learner did something for it, the first day first"""
 
     @property
     def needed(self) -> tuple[FactStanding, ...]:
@@ -132,13 +141,23 @@ class TaskStanding:
         return tuple(fact for fact in self.needed if fact.question)
 
     @property
+    def by_part(self) -> tuple[tuple[str, tuple[FactStanding, ...]], ...]:
+        """The titles of its parts, each with its facts."""
+        standing = {fact.slug: fact for fact in self.facts}
+        return tuple(
+            (title, facts)
+            for title, slugs in self.task.facts_by_part.items()
+            if (facts := tuple(standing[slug] for slug in slugs if slug in standing))
+        )
+
+    @property
     def proved(self) -> Count:
         """The needed facts that were demonstrated on this machine."""
         return Count(sum(fact.is_demonstrated for fact in self.needed), len(self.needed))
 
     @cached_property
     def yours(self) -> Progress:
-        """What the learner did of it."""
+        """How much of it the learner did."""
         asked, component = self.asked, [fact for fact in self.needed if fact.is_about_component]
         return Progress(
             predicted=_count(fact.yours.predicted is not None for fact in asked),
@@ -165,13 +184,13 @@ class TaskStanding:
 
     @property
     def code_files(self) -> Count:
-        """The component's file, done when there is one that was judged, whatever holds for it."""
+        """The component's file; done when it is there and was judged, whatever the verdicts."""
         is_there = self.own_code is not None and self.own_code.is_there
         return _count([is_there] if self.yours.built.of else [])
 
     @property
     def status(self) -> Status:
-        # Of a curriculum that asks nothing there is only what was proved.
+        # A curriculum without questions and components has only proofs to count.
         if (self.yours.whole if self.yours.whole.of else self.proved).is_full:
             return "done"
         is_begun = self.days or self.own_code or self.entry != journal.Entry()
@@ -184,7 +203,7 @@ class TaskStanding:
 
     @property
     def completed(self) -> date | None:
-        """As the journal says, or the day on which the last that was missing was done."""
+        """As the journal says, or the day on which the learner finished the last part."""
         if self.entry.completed or self.status != "done":
             return self.entry.completed
         moments = [
@@ -197,7 +216,7 @@ class TaskStanding:
 
 
 def _is_learned(facts: Sequence[FactStanding]) -> bool:
-    """Whether what a concept is made of is learned: what is optional only where all of it is."""
+    """Whether a concept's facts are learned; optional ones count only if all are optional."""
     needed = [fact for fact in facts if not fact.optional] or facts
     return all(fact.is_learned for fact in needed)
 
@@ -208,8 +227,49 @@ def _count(held: Iterable[bool]) -> Count:
 
 
 @dataclass(frozen=True)
+class QuestionStanding:
+    """An interview question: what proves its answer, and what the learner knows of it."""
+
+    question: InterviewQuestion
+    task: str
+    """the task where it is at home"""
+    facts: tuple[FactStanding, ...]
+    """those that prove its answer"""
+    after: str
+    """the last task that one of its facts belongs to"""
+    recalled: Recalled | None
+    """what the learner's grades say; None until it was graded once"""
+    today: date
+
+    @property
+    def is_provable(self) -> bool:
+        """Whether all its facts were demonstrated on this machine."""
+        return bool(self.facts) and all(fact.is_demonstrated for fact in self.facts)
+
+    @property
+    def is_yours(self) -> bool:
+        """Whether the learner knew its answer the last time."""
+        return self.recalled is not None and self.recalled.is_known
+
+    @property
+    def to_predict(self) -> tuple[FactStanding, ...]:
+        """Its facts without a prediction that counts: the answer would give theirs away."""
+        return tuple(fact for fact in self.facts if fact.question and not fact.yours.predicted)
+
+    @property
+    def is_due(self) -> bool:
+        """Whether it comes back today, or should have come back before."""
+        return self.recalled is not None and self.recalled.due <= self.today and not self.to_predict
+
+    @property
+    def is_hidden(self) -> bool:
+        """Its answer would give away what the learner has yet to predict."""
+        return any(fact.is_hidden for fact in self.facts)
+
+
+@dataclass(frozen=True)
 class Standing:
-    """The whole of what the log shows."""
+    """All that the log shows."""
 
     curriculum: Curriculum
     tasks: tuple[TaskStanding, ...]
@@ -217,9 +277,15 @@ class Standing:
     last: StoredRun | None
     """the newest run: its environment and its broker"""
     set_aside: tuple[str, ...]
-    """a word on each broken record, and on each line of the acts' file that is none"""
+    """a note on each broken record, and on each line of the acts' file that is no act"""
     has_begun: bool
     """whether the learner ever predicted, explained, or opened an answer"""
+    questions: tuple[QuestionStanding, ...]
+    """the interview questions of all tasks, in the order in which they are taught"""
+
+    def questions_of(self, task: str) -> tuple[QuestionStanding, ...]:
+        """The interview questions that are at home in a task."""
+        return tuple(each for each in self.questions if each.task == task)
 
     @property
     def proved(self) -> Count:
@@ -233,12 +299,12 @@ class Standing:
 
     @property
     def facts(self) -> tuple[FactStanding, ...]:
-        """Those of all tasks, in the order in which they are taught."""
+        """The facts of all tasks, in the order in which they are taught."""
         return tuple(fact for task in self.tasks for fact in task.facts)
 
     @property
     def hidden(self) -> frozenset[str]:
-        """The slugs of the facts whose sentences are not to be shown yet."""
+        """The slugs of the facts whose sentences must not be shown yet."""
         return frozenset(fact.slug for fact in self.facts if fact.is_hidden)
 
     @property
@@ -261,8 +327,8 @@ def standing_of(
     Args:
         curriculum: what is taught.
         reports: the folder.
-        entries: in place of what the journal says.
-        now: in place of the present moment, with its offset.
+        entries: take the place of the journal's entries.
+        now: takes the place of the present time; with its UTC offset.
 
     Raises:
         BadJournal: the journal cannot be read.
@@ -295,8 +361,39 @@ def standing_of(
         )
         for task in curriculum.tasks
     )
-    last = runs[-1] if runs else None
-    return Standing(curriculum, tasks, len(runs), last, (*set_aside, *no_acts), learner.has_begun)
+    today = (now or datetime.now().astimezone()).date()
+    return Standing(
+        curriculum=curriculum,
+        tasks=tasks,
+        runs=len(runs),
+        last=runs[-1] if runs else None,
+        set_aside=(*set_aside, *no_acts),
+        has_begun=learner.has_begun,
+        questions=_questions_of(tasks, recalled(done), today),
+    )
+
+
+def _questions_of(
+    tasks: Sequence[TaskStanding], recalled: Mapping[str, Recalled], today: date
+) -> tuple[QuestionStanding, ...]:
+    facts = {fact.slug: fact for task in tasks for fact in task.facts}
+    homes = {fact.slug: task.task.id for task in tasks for fact in task.facts}
+    found = []
+    for task in tasks:
+        for question in task.task.interview:
+            cited = [slug for slug in question.facts if slug in facts]
+            last = next((slug for slug in reversed(facts) if slug in cited), "")
+            found.append(
+                QuestionStanding(
+                    question=question,
+                    task=task.task.id,
+                    facts=tuple(facts[slug] for slug in cited),
+                    after=homes.get(last, task.task.id),
+                    recalled=recalled.get(question.slug),
+                    today=today,
+                )
+            )
+    return tuple(found)
 
 
 def _facts_of(

@@ -1,4 +1,4 @@
-"""The records of earlier runs, as they are read back."""
+"""Reads the records of earlier runs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from kafkalab.learning_log.record import SCHEMA, FactRecord, TestRecord
 
 @dataclass(frozen=True)
 class StoredRun:
-    """A run's record without its tests: they are most of it, and few of them are looked at."""
+    """A run's record without its tests: these are most of it, and only few of them are needed."""
 
     schema: int
     run: str
@@ -53,9 +53,9 @@ _tests_decoder = msgspec.json.Decoder(_Tests)
 
 
 def read_runs(folder: Path) -> tuple[tuple[StoredRun, ...], tuple[str, ...]]:
-    """All records of a folder, the earliest run first, and a word on each that is broken.
+    """All records of a folder, the earliest run first, and a note on each that is broken.
 
-    A broken record stays where it is, and counts for nothing.
+    A broken record stays in the folder, and does not count.
     """
     runs, set_aside = [], []
     for path in sorted(folder.glob("*.json")):
@@ -68,7 +68,7 @@ def read_runs(folder: Path) -> tuple[tuple[StoredRun, ...], tuple[str, ...]]:
 
 
 def read_tests(folder: Path, run: StoredRun) -> tuple[TestRecord, ...]:
-    """The tests of a run, with their evidence; none where they cannot be read any more."""
+    """The tests of a run, with their evidence; none if they cannot be read any more."""
     try:
         return _tests_decoder.decode((folder / run.file).read_bytes()).tests
     except (OSError, ValueError, RecursionError):
@@ -80,7 +80,7 @@ def read_run(path: Path) -> StoredRun:
 
     Raises:
         OSError: it is not a file that can be read.
-        ValueError: it is no record, or one of a later kafkalab.
+        ValueError: it is no record, or a later version of kafkalab wrote it.
     """
     if not path.is_file():
         raise OSError("it is not a file")

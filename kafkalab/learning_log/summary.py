@@ -1,4 +1,4 @@
-"""A run in Markdown, for the page of a CI job."""
+"""Writes a run as Markdown, for the page of a CI job."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from kafkalab.learning_log.wording import count, why
 from kafkalab.learning_log.written import require_ours, write_whole
 from kafkalab.readable import readable, shortened
 
-# What Markdown, HTML or a forge takes for markup within a line; a backslash makes it a letter.
+# Characters that Markdown, HTML or a Git host reads as markup; after a backslash they are text.
 MARKUP = re.compile(r"([\\`*_\[\]<>|~&$@#])")
 
 BLANKS = re.compile(r"\s+")
 
-# A page for a job is cut at 1 MB, and read by people.
+# The page of a job is cut at 1 MB, and should stay short enough to read.
 LONGEST_REASON = 600
 
 
 def write(record: RunRecord, curriculum: Curriculum, path: Path) -> None:
-    """Write the summary; a folder that is not there is made.
+    """Write the summary; its folder is made if it is missing.
 
     Raises:
-        OSError: it cannot be written, or there is a file that is no summary of ours.
+        OSError: it cannot be written, or the file is there and is no summary of ours.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     require_ours(path, heading(curriculum))
@@ -40,7 +40,7 @@ def heading(curriculum: Curriculum) -> str:
 
 
 def markdown(record: RunRecord, curriculum: Curriculum) -> str:
-    """The facts by task: those that are not demonstrated in full, the others folded."""
+    """The facts by task; those that are demonstrated are folded."""
     return "\n".join(_lines(record, curriculum)) + "\n"
 
 
@@ -62,7 +62,7 @@ def _outcome(record: RunRecord) -> str:
         return "The run was not completed."
     if not record.facts:
         return "No fact was selected."
-    # 2 is pytest's exit code for a run that was ended, by Ctrl-C or by a broker that is gone.
+    # 2 is pytest's exit code for a run that was ended, by Ctrl-C or because the broker is gone.
     ended = "The run was interrupted: " if record.exit_status == 2 else ""
     return ended + count(record.facts)
 
@@ -83,7 +83,7 @@ def _task_lines(
         if others:
             yield ""
         yield f"<details><summary>{len(demonstrated)} demonstrated</summary>"
-        # Markdown is read again after an empty line only.
+        # Within HTML, Markdown begins only after an empty line.
         yield ""
         for fact in demonstrated:
             yield from _fact_lines(fact, "")
@@ -104,7 +104,7 @@ def _fact_lines(fact: FactRecord, again: str) -> Iterator[str]:
 
 
 def _prose(sentence: str) -> str:
-    """A sentence in which what stands between backticks is code."""
+    """A sentence as Markdown; text between backticks is code."""
     parts = sentence.split("`")
     if len(parts) % 2 == 0:
         return _text(sentence)
@@ -114,5 +114,5 @@ def _prose(sentence: str) -> str:
 
 
 def _text(text: str) -> str:
-    """Text that stays text: on one line, and nothing in it is markup."""
+    """The text on one line, escaped so that nothing in it is markup."""
     return MARKUP.sub(r"\\\1", readable(BLANKS.sub(" ", text)))

@@ -15,13 +15,13 @@ from kafkalab.readable import readable, shortened
 
 FOLDER = Path(__file__).parent
 
-# Characters of one text: the record of the run has all of it, a page must open at once.
+# Characters of one text on a page, which must open at once; the run's record has the whole text.
 LONGEST = 4000
 
 
 @cache
 def environment() -> Environment:
-    """Templates in which no text can be markup, and none can hide anything."""
+    """Templates that escape all texts, show control characters, and refuse undefined names."""
     return Environment(
         loader=FileSystemLoader(FOLDER),
         autoescape=True,
@@ -33,12 +33,12 @@ def environment() -> Environment:
 
 
 def policy_of(asset: str) -> str:
-    """The one script or style that a browser may use, named by its hash: none from data."""
+    """The hash by which the page's policy allows one script or style, and no other."""
     return f"sha256-{b64encode(sha256(asset.encode()).digest()).decode()}"
 
 
 def prose(text: str) -> Markup:
-    """A sentence as HTML, in which what stands between backticks is code."""
+    """A sentence as HTML; text between backticks becomes code."""
     parts = (escape(readable(part)) for part in text.split("`"))
     return Markup("").join(
         Markup("<code>{}</code>").format(part) if at % 2 else part for at, part in enumerate(parts)
@@ -46,7 +46,7 @@ def prose(text: str) -> Markup:
 
 
 def _shown(value: Any) -> Any:
-    """What a template prints of a value, before it is escaped."""
+    """The text that a template prints for a value, before it is escaped."""
     if isinstance(value, Markup) or not isinstance(value, str):
         return value
     return readable(shortened(value, LONGEST), keep="\n\t")

@@ -1,4 +1,4 @@
-"""The terminal view of a run: facts as sentences, grouped by task, controls beneath."""
+"""The terminal view of a run: facts as sentences, grouped by task, each above its controls."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ COLOURS = {
     Verdict.NOT_RUN: "yellow",
 }
 
-# Verdict, time and two gaps stand before each sentence.
+# The columns before each sentence: verdict, time and two gaps.
 MARGIN = 23
 ROOM_FOR_WORD = 10
-# Or a narrow terminal would get a letter a line.
+# Otherwise a narrow terminal would get one letter in each line.
 LEAST_WIDTH = 20
 
 
 class Terminal:
-    """The only way from a run to the terminal: what has no shape is shown as Python writes it."""
+    """The only way from a run to the terminal: control characters are shown as Python's escapes."""
 
     def __init__(self, reporter: pytest.TerminalReporter) -> None:
         self._reporter = reporter
@@ -70,7 +70,7 @@ class Conversation:
         self._terminal = Terminal(reporter)
 
     def line(self, text: str = "", *, style: str = "", indent: int = 0, mark: str = "") -> None:
-        """Write text; what does not fit goes on below, as far to the right."""
+        """Write text; it wraps at the terminal's width, with the same indent on each line."""
         beside = " " * indent + mark
         width = max(LEAST_WIDTH, self._terminal.width - 1 - len(beside))
         for part in textwrap.wrap(text, width) or [""]:
@@ -81,16 +81,16 @@ class Conversation:
         """Ask for a line.
 
         Raises:
-            EOFError: nothing more comes.
+            EOFError: the input has ended.
         """
         return typed.line(readable(prompt))
 
 
 class StepLines:
-    """How the preparation of Kafka tells its steps (`kafkalab.brokers.Steps`): in lines."""
+    """Shows the steps of Kafka's preparation (`kafkalab.brokers.Steps`), each as a line."""
 
     def __init__(self, reporter: pytest.TerminalReporter | None) -> None:
-        """Tell it there; where pytest has no terminal, nowhere."""
+        """Take the terminal to write to; with None the steps are not shown."""
         self._terminal = Terminal(reporter) if reporter is not None else None
 
     def step(self, text: str) -> None:
@@ -98,10 +98,10 @@ class StepLines:
             self._terminal.line(f"kafkalab: {text}")
 
     def total(self, size: int) -> None:
-        """The step's text tells the size."""
+        """The step's text has the size already."""
 
     def advance(self, size: int) -> None:
-        """A bar would not survive in a log; `kafkalab prepare` shows one."""
+        """A progress bar would fill a log with lines; `kafkalab prepare` shows one."""
 
 
 @dataclass(frozen=True)
@@ -109,9 +109,9 @@ class View:
     """How much of a run is shown."""
 
     is_brief: bool
-    """a line for each task, and in full only what needs a look; asked for by `pytest -q`"""
+    """a line for each task, and in full only the facts that need a look; `pytest -q` asks for it"""
     hidden: frozenset[str]
-    """the slugs of facts whose sentences would give an answer away that is yet to be predicted"""
+    """the slugs of facts whose sentences would give away an answer that is yet to be predicted"""
 
 
 def show(
@@ -121,7 +121,7 @@ def show(
     pages: Mapping[str, Path | None],
     view: View,
 ) -> None:
-    """Write the whole view; the pages, by their names, are where the rest is told."""
+    """Write the whole view; `pages` are the pages with more about it, by their names."""
     terminal.heading(f"Module {curriculum.id}: {curriculum.title}")
     for task in curriculum.tasks:
         facts = [fact for fact in record.facts if fact.task == task.id]
@@ -152,7 +152,7 @@ def _show_task(
         if view.is_brief and fact.verdict is Verdict.NOT_RUN:
             _wrapped(terminal, f"{fact.slug} was not run: {fact.reason}", 4, hanging=8, light=True)
         elif fact.needs_a_look or not view.is_brief:
-            # What has failed is no answer to a question: something is wrong, and is to be read.
+            # A failure gives no answer away, and the learner has to read what is wrong.
             is_hidden = fact.slug in view.hidden and not fact.has_failed
             _show_fact(terminal, fact, stated.why, hint, again, is_hidden=is_hidden)
     if not view.is_brief:
@@ -166,10 +166,10 @@ def show_standing(
     """Write what was proved here, what is the learner's, what comes next, and what was left out.
 
     Args:
-        terminal: where.
+        terminal: where to write.
         standing: of the learner.
         step: what comes next.
-        question: to begin with; None where the learner has begun.
+        question: the one to begin with; None if the learner has begun.
     """
     module = f"Module {standing.curriculum.id}"
     rows = [("proved", f"{standing.proved} facts of {module}, on this machine")]
@@ -180,7 +180,7 @@ def show_standing(
     rows += [("note", word) for word in standing.set_aside]
     for label, text in rows:
         if text == step.command:
-            # Not wrapped: it is to be copied.
+            # Not wrapped, so that it can be copied.
             terminal.line(f"  {label:<8} {text}")
         else:
             _wrapped(terminal, f"{label:<8} {text}", 2, hanging=11)
@@ -189,7 +189,7 @@ def show_standing(
 
 
 def _show_question(terminal: Terminal, asked: Prediction) -> None:
-    """Write a question with its choices: one learns Kafka by being wrong about it."""
+    """Write a question with its choices: you learn Kafka by being wrong about it."""
     _wrapped(terminal, f"{'guess':<8} {asked.question}", 2, hanging=11)
     for letter, choice in zip("abcd", asked.choices, strict=False):
         _wrapped(terminal, f"{letter}) {choice.text}", 11, hanging=14)
@@ -208,7 +208,7 @@ def _show_fact(
     terminal.part(f"  {fact.verdict:<12}", **colour)
     terminal.part(f" {fact.seconds:5.2f} s ")
     if is_hidden:
-        # With the controls, which give as much away.
+        # Without the controls, too: they would give the answer away as well.
         terminal.line(fact.slug, light=True)
         return
     _sentence(terminal, fact.sentence, MARGIN)
@@ -219,7 +219,7 @@ def _show_fact(
             _sentence(terminal, f"why:      {paragraph}", MARGIN, indent_first=True)
         if hint and fact.verdict is Verdict.REFUTED:
             _sentence(terminal, f"hint:     {hint}", MARGIN, indent_first=True)
-        # Not wrapped: it is to be copied.
+        # Not wrapped, so that it can be copied.
         terminal.line(" " * MARGIN + again)
     for control in fact.controls:
         _show_control(terminal, control)
@@ -229,7 +229,7 @@ def _show_control(terminal: Terminal, control: ControlRecord) -> None:
     word = "control" if control.outcome is Outcome.PASSED else f"control {control.outcome}"
     colour = {"light": True} if control.outcome is Outcome.PASSED else {"yellow": True}
     if len(word) > ROOM_FOR_WORD:
-        # A word that needs the room of the time, which says little then.
+        # The word takes the place of the time, which matters little for a failed control.
         terminal.part(f"    {word:<{MARGIN - 4}}", **colour)
     else:
         terminal.part(f"    {word:<{ROOM_FOR_WORD}}", **colour)
@@ -240,7 +240,7 @@ def _show_control(terminal: Terminal, control: ControlRecord) -> None:
 def _wrapped(
     terminal: Terminal, text: str, indent: int, *, hanging: int = 2, **markup: bool
 ) -> None:
-    # 40 columns at least, or a narrow terminal would get a word a line.
+    # 40 columns at least, or a narrow terminal would get one word in each line.
     width = max(40, terminal.width - 1)
     first, rest = " " * indent, " " * hanging
     lines = textwrap.wrap(text, width, initial_indent=first, subsequent_indent=rest)
@@ -256,7 +256,7 @@ def _sentence(
     indent_first: bool = False,
     **markup: bool,
 ) -> None:
-    # 40 columns at least, or a narrow terminal would get a word a line.
+    # 40 columns at least, or a narrow terminal would get one word in each line.
     width = max(40, terminal.width - margin - 1)
     lines = textwrap.wrap(text, width) or [""]
     first = " " * margin if indent_first else ""

@@ -1,11 +1,13 @@
-"""From what happened to each test to what may be said of each fact."""
+"""Judges: from what happened to each test to the verdict on each fact."""
 
 from __future__ import annotations
 
+import ast
 import re
 import sysconfig
 from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from traceback import walk_tb
@@ -20,17 +22,28 @@ from kafkalab.waiting import Expired
 
 # pytest-timeout ends a test by pytest.fail with this text; it has no class of its own.
 TIMEOUT_TEXT = "Timeout ("
-# How the reason begins where a component ran into that limit.
+# How the reason begins if a component ran into that limit.
 TOO_LATE = "it did not return in time: "
 
-# What Python raises where a component is called, or its result used, in another way than
-# it was written for.
+# What Python raises if a component is called, or its result used, in another way than it was
+# written for.
 MISFITS = (TypeError, AttributeError, ValueError, LookupError, StopIteration)
 STANDARD_LIBRARY = Path(sysconfig.get_path("stdlib"))
 CONTRACTS = Path(str(resources.files("kafkalab.contracts")))
 
-# What pytest says where an exception was expected: with its class's full name, or without.
+# What Python says if a result has another number of items than a test takes it apart into.
+UNPACKED = re.compile(
+    r"(?:not enough|too many) values to unpack \(expected (?:at least )?(?P<expected>\d+)"
+    r"(?:, got (?P<seen>\d+))?\)"
+)
+# What pytest says if an expected exception was not raised: with its class's full name, or without.
 NOT_RAISED = re.compile(r"DID NOT RAISE (?:<class ')?(?:\w+\.)*(?P<what>[^']+)(?:'>)?")
+
+# What pytest says if an expected exception has another text.
+OTHER_TEXT = re.compile(
+    r"Regex pattern did not match\.\n +Expected regex: (?P<expected>.*)\n"
+    r" +Actual message: (?P<seen>.*)"
+)
 
 
 class Outcome(StrEnum):
@@ -40,7 +53,7 @@ class Outcome(StrEnum):
     REFUTED = "refuted"
     """an expectation about Kafka, or about the component, did not hold"""
     INVALID = "invalid"
-    """the broker, the environment or the harness failed: it says nothing about Kafka"""
+    """the broker, the environment or the harness failed: this says nothing about Kafka"""
     INTERRUPTED = "interrupted"
     """its process died, or the run ended, while it ran"""
     SKIPPED = "skipped"
@@ -60,7 +73,7 @@ class Verdict(StrEnum):
     NOT_RUN = "not run"
 
 
-# What outweighs what among the tests of one fact, worst first.
+# Which outcome counts among the tests of one fact, the worst first.
 SEVERITY = (
     Outcome.REFUTED,
     Outcome.INVALID,
@@ -87,8 +100,7 @@ def worst(outcomes: Iterable[Outcome]) -> Outcome:
 def verdict(fact: Outcome, controls: Sequence[Outcome]) -> Verdict:
     """The verdict on a fact from its own outcome and its controls'.
 
-    A fact without controls has a stated reason for it; it is demonstrated
-    when it passed.
+    A fact without controls states the reason for that; it is demonstrated when it passed.
     """
     if fact is not Outcome.PASSED:
         return WITHOUT_PASS[fact]
@@ -112,11 +124,11 @@ def judge(
         solutions: the folder of the components under test; an exception that
             comes out of a file of theirs, anywhere in it, refutes.
         broker_fails: the health probe: what is wrong with the broker, or None.
-        component_test: the file of the test, if it judges a component: a misfit
-            that shows there, such as None where a list was asked for, is the
+        component_test: the file of the test, if it judges a component. An error there
+            because a result does not fit, such as None in place of a list, is the
             component's.
-        still_in: where code of the components has not returned in another thread:
-            file and line, or nothing. A limit that ran out meanwhile is its doing.
+        still_in: file and line where the components' code still runs in another
+            thread, or nothing. If a limit runs out then, that code is the cause.
     """
     places = _places_of(error.__traceback__)
     own = [
@@ -125,7 +137,7 @@ def judge(
         if is_own(path, solutions) and path != component_test
     ]
     if isinstance(error, BaseExceptionGroup) and not own:
-        # hypothesis found several failures: of these too the worst counts.
+        # hypothesis found several failures: the worst of them counts.
         said = [judge(each, solutions, broker_fails, component_test) for each in error.exceptions]
         return min(said, key=lambda each: SEVERITY.index(each[0]))
     if isinstance(error, BrokerError):
@@ -145,23 +157,74 @@ def judge(
         return Outcome.REFUTED, f"{place}: {TOO_LATE}{error}"
     if is_expectation and not timed_out:
         return Outcome.REFUTED, _reason(error)
+    if _is_of_hypothesis(error):
+        # It calls the test twice with the same values, and the second call went another way.
+        if component_test is not None and any(
+            each.__name__ == "Flaky" for each in type(error).mro()
+        ):
+            return Outcome.REFUTED, "called twice with the same values, it did not do the same"
+        return Outcome.INVALID, "no values were found to try it with: run it again"
     if isinstance(error, MISFITS) and _shows_in(component_test, [path for path, _ in places]):
-        text = f"what the component takes or returns does not fit: {_named(error)}"
-        return Outcome.REFUTED, text
+        return Outcome.REFUTED, _as_misfit(error, component_test)
     return Outcome.INVALID, _reason(error)
 
 
+def _is_of_hypothesis(error: BaseException) -> bool:
+    """Whether hypothesis raised it about its own work; it is not imported for that."""
+    return type(error).__module__.partition(".")[0] == "hypothesis"
+
+
+def _as_misfit(error: BaseException, test: Path | None) -> str:
+    """What does not fit: the contract's functions that the test calls, and the error."""
+    codes = [frame.f_code for frame, _ in walk_tb(error.__traceback__)]
+    called = {
+        name: None
+        for code in codes
+        if Path(code.co_filename) == test
+        for name in code.co_names
+        if name in _functions_of_contracts()
+    }
+    who = " or ".join(f"{name}()" for name in called) or "the component"
+    if counts := UNPACKED.match(str(error)):
+        expected, seen = counts["expected"], counts["seen"] or "more"
+        return f"what {who} returned does not fit: {expected} items expected, {seen} seen"
+    return f"what {who} takes or returns does not fit: {_named(error)}"
+
+
+@cache
+def _functions_of_contracts() -> frozenset[str]:
+    """The names of all functions and methods that contracts ask for."""
+    return frozenset(
+        node.name
+        for file in CONTRACTS.glob("*.py")
+        for node in ast.walk(ast.parse(file.read_bytes()))
+        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
+    )
+
+
+def _function_asked(traceback: TracebackType | None) -> str:
+    """The function of a contract of which a test expects an exception; "it" if there is none."""
+    for path, line in reversed(_places_of(traceback)):
+        for node in ast.walk(ast.parse(path.read_bytes())) if path.is_file() else ():
+            if isinstance(node, ast.With) and node.lineno <= line < node.body[0].lineno:
+                parts = (each for part in node.body for each in ast.walk(part))
+                called = (getattr(each, "attr", getattr(each, "id", "")) for each in parts)
+                found = (f"{each}()" for each in called if each in _functions_of_contracts())
+                return next(found, "it")
+    return "it"
+
+
 def _as_unwritten(error: NotImplementedError, solutions: Path) -> str:
-    """What is not written yet; where a library lacks something, Python's own word."""
+    """What is not written yet; for a NotImplementedError of a library, Python's own message."""
     *_, (frame, _) = walk_tb(error.__traceback__)
     is_theirs = is_own(Path(frame.f_code.co_filename), solutions)
     return as_unwritten(error, frame.f_code) if is_theirs else _reason(error)
 
 
 def _shows_in(test: Path | None, files: Sequence[Path]) -> bool:
-    """Whether an error arose in a test, or in what was done for it with a result.
+    """Whether an error arose in a test, or below it while the test used a component's result.
 
-    Python itself did it, or a class of the contract, of which the component made an object.
+    Below it there may be Python's own library, or a class of the contract that the component used.
     """
     if test not in files:
         return False
@@ -171,24 +234,27 @@ def _shows_in(test: Path | None, files: Sequence[Path]) -> bool:
 
 
 def _lacks_a_right(error: BaseException) -> bool:
-    """Whether the broker refused a request because of an ACL, whoever made it."""
-    # By name: to import the client for this would cost those who do not use it.
+    """Whether the broker refused a request because of an ACL; any client may have sent it."""
+    # By name: importing the client for this would slow down runs that do not use it.
     if type(error).__name__ != "KafkaException" or not error.args:
         return False
-    # Whoever raises one may have put a text in, where the client has its error.
+    # A learner's code may raise one with a text, where the client puts its error.
     name = getattr(error.args[0], "name", None)
     return callable(name) and str(name()).endswith("_AUTHORIZATION_FAILED")
 
 
 def _places_of(traceback: TracebackType | None) -> list[tuple[Path, int]]:
-    """The files and lines that an exception came through, the one that raised it last."""
+    """The files and lines that an exception passed through; the one that raised it is the last."""
     return [(Path(frame.f_code.co_filename), line) for frame, line in walk_tb(traceback)]
 
 
 def _reason(error: BaseException) -> str:
     text = str(error).strip() or "no message"
     if missed := NOT_RAISED.fullmatch(text):
-        return f"it did not raise {missed['what']}"
+        return f"{_function_asked(error.__traceback__)} did not raise {missed['what']}"
+    if other := OTHER_TEXT.match(text):
+        who = _function_asked(error.__traceback__)
+        return f"the error that {who} raised does not name {other['expected']}: {other['seen']}"
     if isinstance(error, AssertionError | pytest.fail.Exception | BrokerError):
         return text
     return _named(error)

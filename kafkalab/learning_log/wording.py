@@ -1,49 +1,53 @@
-"""What views say in words: verdicts counted, reasons, and why nothing was selected."""
+"""Words for all views: counts of verdicts, reasons, and why nothing was selected."""
 
 from __future__ import annotations
 
 import difflib
+import re
 import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 
 from kafkalab.curriculum import Curriculum
 from kafkalab.learning_log.commands import pytest_on, shown_folder
+from kafkalab.learning_log.comparison import DIFFERS, EXPECTED, MOST_DIFFERENCES, SEEN
 from kafkalab.learning_log.progress import Progress
 from kafkalab.learning_log.record import FactRecord
 from kafkalab.learning_log.verdicts import Verdict
 
-# Of what differs, the first tells most.
-MOST_DIFFERENCES = 3
-
-# How pytest begins to tell what one side has that the other lacks; the next line says what.
-ONE_SIDED = ("Left contains", "Right contains", "Extra items in the", "At index")
+# How a check of a history begins its report, whose next lines say what was seen.
+COUNT = "violations: "
+# How pytest tells a condition without a comparison, if the value says nothing.
+SAYS_NOTHING = re.compile(r"False|not True|(True|False) (==|is|!=) (True|False)")
+# How pytest tells that a value is of another type.
+OTHER_TYPE = re.compile(r" *\+ +where False = isinstance\((?P<seen>.*), (?P<expected>\w+)\)$")
 
 
 def why(reason: str) -> list[str]:
     """A reason for people who read no Python: what was expected, and what was seen instead.
 
-    An assertion's reason is its message, then the comparison that failed, then, where that
-    is too long to be shown whole, what differs.
+    The reason of an assertion is its message, then the comparison that failed, as
+    `comparison.told` tells it. Records of earlier versions have Python's own text there.
     """
     first, *rest = reason.splitlines() or [""]
-    rest = [line for line in rest if "Use -v to get more diff" not in line]
     seen = next((line for line in rest if line.startswith("assert ")), "")
     if not seen:
-        return [first] if first else []
-    differs = [
-        f"differs:  {line.strip()}"
-        if " != " in line
-        else f"differs:  {line.strip()} {what.strip()}"
-        for line, what in pairwise([*rest, ""])
-        if " != " in line or line.strip().startswith(ONE_SIDED)
-    ]
-    return [
-        f"expected: {first}",
-        f"not so:   {seen.removeprefix('assert ')}",
-        *differs[:MOST_DIFFERENCES],
-    ]
+        shown = 1 + MOST_DIFFERENCES if first.startswith(COUNT) else 1
+        return [first, *rest][:shown] if first else []
+    labels = (SEEN, EXPECTED, DIFFERS)
+    told = [line.strip() for line in rest if line.strip().startswith(labels)]
+    return [EXPECTED + first, *(told or _told_of_a_condition(seen.removeprefix("assert "), rest))]
+
+
+def _told_of_a_condition(seen: str, rest: Sequence[str]) -> list[str]:
+    """What was seen, if no comparison failed; nothing if the value says nothing."""
+    if kinds := [found for line in rest if (found := OTHER_TYPE.match(line))]:
+        return [SEEN + kinds[0]["seen"], f"{EXPECTED}a {kinds[0]['expected']}"]
+    if SAYS_NOTHING.fullmatch(seen):
+        return []
+    if seen.startswith("not "):
+        return [SEEN + seen.removeprefix("not "), f"{EXPECTED}nothing"]
+    return [SEEN + seen]
 
 
 def why_nothing(keyword: str, curriculum: Curriculum) -> str:
@@ -66,12 +70,12 @@ def why_nothing(keyword: str, curriculum: Curriculum) -> str:
 def why_no_proof(
     facts: Sequence[FactRecord], edited: Mapping[str, str], curriculum: Curriculum
 ) -> list[str]:
-    """Which facts of a run do not count, as their tests were edited: a line for each file.
+    """The facts of a run that do not count because their tests were edited: a line for each file.
 
     Args:
         facts: of the run.
         edited: the file that differs, by slug.
-        curriculum: whose facts.
+        curriculum: states the facts.
     """
     by_file: dict[str, list[str]] = {}
     for fact in facts:
@@ -98,7 +102,7 @@ def _why_no_proof(file: str, slugs: Sequence[str], curriculum: Curriculum) -> st
 
 
 def count(facts: Sequence[FactRecord]) -> str:
-    """How many facts have which verdict; those about a component apart, where there are both."""
+    """How many facts have which verdict; facts about a component are counted separately."""
     own = [fact for fact in facts if fact.is_about_component]
     others = [fact for fact in facts if not fact.is_about_component]
     if not own:
@@ -115,7 +119,7 @@ def _count(facts: Sequence[FactRecord]) -> str:
 
 
 def in_words(yours: Progress) -> str:
-    """What the learner did of what is asked for, in one line."""
+    """The learner's progress in one line."""
     counts = {
         "predicted": yours.predicted,
         "explained": yours.explained,

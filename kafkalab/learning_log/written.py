@@ -1,4 +1,4 @@
-"""Files that appear whole, or not at all, and never in place of what somebody else wrote."""
+"""Writes files in one step, and never over a file that kafkalab did not write."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ import uuid
 from itertools import count
 from pathlib import Path
 
-# A mark stands near the beginning of a file.
+# Bytes at the beginning of a file in which the mark is looked for.
 BEGINNING = 65536
 
 
 class NotOurs(OSError):
-    """There is a file of that name which kafkalab did not write."""
+    """The file is there already, and kafkalab did not write it."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(errno.EEXIST, "kafkalab did not write what is there", str(path))
 
 
 def require_ours(path: Path, mark: str) -> None:
-    """Refuse to write over a file of somebody else's, or through a link.
+    """Refuse to write over a file that is not ours, or through a link.
 
     Args:
-        path: the file; it need not be there.
-        mark: what the beginning of each such file of ours has in it.
+        path: the file; it may be missing.
+        mark: a text near the beginning of each file of this kind that kafkalab writes.
 
     Raises:
-        NotOurs: it has not, or is no plain file.
+        NotOurs: the file does not have the mark, or is no plain file.
         OSError: it cannot be read.
     """
     try:
@@ -37,16 +37,16 @@ def require_ours(path: Path, mark: str) -> None:
         return
     if not stat.S_ISREG(status.st_mode):
         raise NotOurs(path)
-    # An empty file has nothing to lose; some makers of reports hand one in.
+    # Nothing is lost with an empty file; some report tools make one beforehand.
     with path.open("rb") as file:
         if status.st_size and mark.encode() not in file.read(BEGINNING):
             raise NotOurs(path)
 
 
 def moved_aside(path: Path) -> Path:
-    """Give what is there a name that it had not before; that new name.
+    """Rename a file or folder to a backup name that is free, and return the new path.
 
-    Neither Python nor pytest take it for a module, whatever it was.
+    Neither Python nor pytest takes a backup for a module.
 
     Raises:
         OSError: its folder cannot be written.
@@ -59,9 +59,8 @@ def moved_aside(path: Path) -> Path:
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file in one step: a reader never sees half of it.
 
-    The draft beside it has a name that no other file has, so that neither
-    another writer's nor a user's file is written over. Who may read and write a
-    file that is there stays as it is.
+    The draft beside it has a unique name, so that it overwrites neither another
+    writer's draft nor a user's file. An existing file keeps its permissions.
 
     Raises:
         OSError: it cannot be written; the file is as it was.
