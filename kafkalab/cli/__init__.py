@@ -22,10 +22,12 @@ LEARN, OWN, LAB, SETUP = "Learn", "Your own code", "A Kafka to try things on", "
 COMMANDS = {
     "learn": (LEARN, "learning.learn"),
     "facts": (LEARN, "learn.facts"),
+    "quiz": (LEARN, "quiz.quiz"),
     "try": (LEARN, "experiment.try_"),
     "status": (LEARN, "log.status"),
     "note": (LEARN, "log.note"),
     "report": (LEARN, "log.report"),
+    "why": (LEARN, "why.why"),
     "init": (OWN, "project.init"),
     "start": (OWN, "own.start"),
     "check": (OWN, "own.check"),
@@ -43,19 +45,24 @@ COMMANDS = {
     "group": (LAB, "group.app"),
     "lag": (LAB, "lag.lag"),
     "explain": (LAB, "explain.explain"),
+    "serve": (LAB, "serve.serve"),
     "deliver": (LAB, "deliver.deliver"),
     "prepare": (SETUP, "setup.prepare"),
     "doctor": (SETUP, "setup.doctor"),
     "clean": (SETUP, "clean.clean"),
 }
-"""each command, with where it stands in the help, and where its function is"""
+"""for each command, its panel in the help, and its module and function"""
+
+# A number may be negative, as in `kafkalab why -147`.
+SETTINGS = {"why": {"ignore_unknown_options": True}}
+"""of click, for single commands"""
 
 
 def command_line(arguments: Sequence[str] = ()) -> typer.Typer:
     """The command line.
 
     Args:
-        arguments: those of the call. Where they begin with a command, only that is loaded, which
+        arguments: of the call. If they begin with a command, only that command is loaded, which
             is quicker.
     """
     app = typer.Typer(
@@ -74,12 +81,12 @@ def command_line(arguments: Sequence[str] = ()) -> typer.Typer:
         if isinstance(found, typer.Typer):
             app.add_typer(found, name=name, rich_help_panel=panel)
         else:
-            app.command(name, rich_help_panel=panel)(found)
+            app.command(name, rich_help_panel=panel, context_settings=SETTINGS.get(name))(found)
     return app
 
 
 def _options(
-    version: bool = typer.Option(False, "--version", help="Print the version and leave."),
+    version: bool = typer.Option(False, "--version", help="Print the version and exit."),
 ) -> None:
     if version:
         output.line(f"kafkalab {__version__}")
@@ -87,12 +94,12 @@ def _options(
 
 
 def main() -> None:
-    """Run a command; what went wrong is one clear line on stderr.
+    """Run a command; an error is one clear line on stderr.
 
-    The exit code is 1, or 2 where what was asked for cannot be told.
+    Then the exit code is 1, or 2 if the input was wrong.
     """
     for stream in (sys.stdout, sys.stderr):
-        # Where a terminal knows no letter for something, it is shown as Python writes it.
+        # Letters that the terminal's encoding lacks are shown as Python's escapes.
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
@@ -100,7 +107,7 @@ def main() -> None:
     except BrokerError as error:
         _fail(str(error), 1)
     except BadInput as error:
-        # One line, whatever was given: no log follows here.
+        # One line, whatever the input was: no broker's log follows here.
         _fail(readable(str(error)), 2)
 
 

@@ -1,4 +1,4 @@
-"""`kafkalab clean`: what interrupted runs left in a cluster of yours, shown and then deleted."""
+"""`kafkalab clean`: shows, and then deletes, what interrupted runs left in the user's cluster."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def clean(
     run: Annotated[
         list[str] | None,
         typer.Option(
-            help="Only what names begin with, as in kafkalab-20261125T024713-ab12cd-; "
-            "whoever made it. May be given more than once.",
+            help="Only names with this prefix, as in kafkalab-20261125T024713-ab12cd-, even if "
+            "another machine made them. May be given more than once.",
         ),
     ] = None,
     older_than: Annotated[
-        float, typer.Option(help="Leave alone what runs made that began less hours ago.")
+        float, typer.Option(help="Leave alone runs that began fewer hours ago.")
     ] = 1.0,
     yes: Annotated[bool, typer.Option("--yes", help="Delete without asking.")] = False,
     bootstrap: BootstrapOption = None,
@@ -37,8 +37,8 @@ def clean(
 ) -> None:
     """Delete topics and groups that interrupted runs left in your cluster.
 
-    Only what runs made that were started with your cache folder, and have ended;
-    that of others if you name it with --run. Who is alive is left alone.
+    It deletes only what ended runs made that used your cache folder; to delete what
+    other runs made, name them with --run. A run that is still alive is left alone.
     Transactional ids cannot be deleted; the cluster forgets them by itself.
     """
     named = {_prefix(each) for each in run or ()}
@@ -54,18 +54,18 @@ def clean(
     found = runs_in_cluster(client, ledger, is_asked_for, named, output.whole)
     if not found:
         asked = ", ".join(sorted(named)) or f"runs that began more than {older_than:g} h ago"
-        younger = "" if named or not older_than else "; --older-than=0 asks of younger ones, too"
-        output.whole(f"Nothing is there of {asked}{younger}.")
+        younger = "" if named or not older_than else "; --older-than=0 looks for younger ones, too"
+        output.whole(f"Nothing was found of {asked}{younger}.")
         return
     _show_spared([each for each in found if each.spared], now)
     doomed = [each for each in found if not each.spared]
     if not doomed:
-        output.whole("Nothing is there to be deleted.")
+        output.whole("There is nothing to delete.")
         return
     _show(doomed, now)
     if not yes:
         typer.confirm("Delete them?", abort=True)
-        # Somebody may have come to life while the question stood.
+        # A run may have become active again while the question waited for an answer.
         found = runs_in_cluster(client, ledger, is_asked_for, named, output.whole)
         shown = {each.prefix for each in doomed}
         _show_spared([each for each in found if each.spared and each.prefix in shown], now)

@@ -1,4 +1,4 @@
-"""`kafkalab consume` and `kafkalab distribution`: a topic's partition logs, and how they fill."""
+"""`kafkalab consume` and `kafkalab distribution`: a topic's partition logs, and their sizes."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ import typer
 from confluent_kafka import Consumer, TopicPartition
 from rich.table import Table
 
+from kafkalab.brokers.cluster import cluster_of, refused_by
 from kafkalab.cli import output
-from kafkalab.cli.cluster import cluster_of, one_line, refused_by
+from kafkalab.cli.cluster import one_line
 from kafkalab.cli.options import BootstrapOption, CacheOption, ConfigOption, WrongValue
 from kafkalab.cli.topics import partitions_of
 from kafkalab.contracts import Place
@@ -37,7 +38,7 @@ from kafkalab.tasks.routing import distribution as counted
 if TYPE_CHECKING:
     from confluent_kafka import Message
 
-# As a terminal is told of them: a line of a million is not drawn by rich.
+# The numbers of a terminal's colours: rich would be too slow for a million lines.
 SGR = {"cyan": 36, "magenta": 35, "green": 32, "yellow": 33, "blue": 34, "red": 31}
 
 FROM = re.compile(r"(?P<word>oldest|newest)(?:-(?P<back>\d+))?|(?P<offset>\d+)")
@@ -48,19 +49,21 @@ WIDEST_BAR = 30
 
 
 def consume(
-    topics: Annotated[list[str], typer.Argument(help="What to read.")],
+    topics: Annotated[list[str], typer.Argument(help="The topics to read.")],
     begin: Annotated[
         str,
         typer.Option("--from", help="oldest, newest, newest-10 (of each partition), or an offset."),
     ] = "oldest",
     at: Annotated[
         str | None,
-        typer.Option(help="Begin at a time: as in 2026-11-27T14:30, or 10m, which is ago."),
+        typer.Option(help="Begin at a time, as in 2026-11-27T14:30, or 10m for 10 minutes ago."),
     ] = None,
     partition: Annotated[
-        list[int] | None, typer.Option(min=0, help="Only this. May be given more than once.")
+        list[int] | None, typer.Option(min=0, help="Only this one. May be given more than once.")
     ] = None,
-    most: Annotated[int | None, typer.Option("--max", min=1, help="Stop after so many.")] = None,
+    most: Annotated[
+        int | None, typer.Option("--max", min=1, help="Stop after so many records.")
+    ] = None,
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Go on as records come, until Ctrl-C.")
     ] = False,
@@ -69,21 +72,21 @@ def consume(
         typer.Option(help="Join this group, follow, and commit what was shown: partitions move."),
     ] = None,
     uncommitted: Annotated[
-        bool, typer.Option("--uncommitted", help="Also what open and aborted transactions wrote.")
+        bool, typer.Option("--uncommitted", help="Records of open and aborted transactions, too.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Each record as a line of JSON.")] = False,
     bootstrap: BootstrapOption = None,
     config: ConfigOption = None,
     cache: CacheOption = None,
 ) -> None:
-    """Show the records of topics, partition by partition, each with its place.
+    """Show the records of topics, partition by partition, each with its partition and offset.
 
-    Without --group nobody who works on the topic notices. It stops at the end that the log had
-    when it began. Example: kafkalab consume orders --from newest-10 --follow
+    Without --group no other consumer is disturbed. It stops at the end that the log had when
+    it began. Example: kafkalab consume orders --from newest-10 --follow
     """
     if group is not None and (begin != "oldest" or at or partition):
         raise WrongValue(
-            "--group begins where the group has committed: leave out --from, --at and --partition"
+            "--group begins at the group's commit: leave out --from, --at and --partition"
         )
     if at is not None and begin != "oldest":
         raise WrongValue("--from and --at both say where to begin: leave one of them out")
@@ -136,8 +139,8 @@ class _Shown:
         """Begin.
 
         Args:
-            as_json: whether programs read it.
-            at_once: whether each is to be seen at once.
+            as_json: whether to print JSON, for programs.
+            at_once: whether to print each record at once, without waiting for more.
         """
         self._as_json = as_json
         self._at_once = at_once
@@ -154,10 +157,10 @@ class _Shown:
 def _chosen(
     topics: Sequence[str], known: set[Place], partitions: Sequence[int] | None
 ) -> set[Place]:
-    """The partitions that are to be read.
+    """The partitions to read.
 
     Raises:
-        BrokerError: a topic has not all of them.
+        BrokerError: a topic does not have all of them.
     """
     if not partitions:
         return known
@@ -172,7 +175,7 @@ def _chosen(
 
 
 def _start(asked: re.Match[str], start: int, end: int) -> int:
-    """Where to begin in a log from `start` to `end`."""
+    """The offset to begin at, in a log from `start` to `end`."""
     if asked["offset"]:
         return min(max(int(asked["offset"]), start), end)
     if asked["word"] == "oldest":
@@ -181,10 +184,10 @@ def _start(asked: re.Match[str], start: int, end: int) -> int:
 
 
 def _moment(given: str) -> int:
-    """A time in milliseconds since the epoch; one without a zone is this machine's.
+    """A time in milliseconds since the epoch; one without a zone is in this machine's zone.
 
     Raises:
-        WrongValue: it is none.
+        WrongValue: it is no time.
     """
     try:
         if ago := AGO.fullmatch(given):
@@ -201,7 +204,7 @@ def _moment(given: str) -> int:
 def _starts_at(
     properties: Mapping[str, Any], places: Mapping[Place, int], since: int
 ) -> dict[Place, int]:
-    """The first offset from that time on, of those partitions that have one."""
+    """The first offset from that time on, for the partitions that have one."""
     settings = {**properties, "group.id": "kafkalab-partition-log", "enable.auto.commit": False}
     with closing(Consumer(settings)) as looker:
         asked = [TopicPartition(*place, since) for place in places]
@@ -259,7 +262,7 @@ def _as_member(
 
 
 def distribution(
-    topic: Annotated[str, typer.Argument(help="Whose records to count.")],
+    topic: Annotated[str, typer.Argument(help="The topic whose records to count.")],
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
     bootstrap: BootstrapOption = None,
     config: ConfigOption = None,
@@ -267,7 +270,7 @@ def distribution(
 ) -> None:
     """Count the records of each partition, by reading all of them.
 
-    Offsets would be quicker, and wrong: transactions and compaction leave gaps.
+    Counting by offsets would be quicker, but wrong: transactions and compaction leave gaps.
     Example: kafkalab distribution orders
     """
     cluster = cluster_of(bootstrap, config, cache)

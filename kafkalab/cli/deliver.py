@@ -1,4 +1,4 @@
-"""`kafkalab deliver`: a strategy of task 1.5 and a failure, and what became of the records."""
+"""`kafkalab deliver`: runs a strategy of task 1.5 with a failure, and shows what was lost."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ import typer
 from rich.table import Table
 
 from kafkalab.brokers.borrowed import borrowed_prefix
+from kafkalab.brokers.cluster import Cluster, cluster_of, refused_by
 from kafkalab.cli import output
-from kafkalab.cli.cluster import Cluster, cluster_of, one_line, refused_by
+from kafkalab.cli.cluster import one_line
 from kafkalab.cli.options import BootstrapOption, CacheOption, ConfigOption, WrongValue
 from kafkalab.config import Settings
 from kafkalab.contracts.routing import KeyedRecord, PublishFailed
@@ -44,7 +45,7 @@ FAILURES = {
     "clock-commits": WHEN_COMMITTED,
     "too-slow": TOO_SLOW,
 }
-"""as they are typed"""
+"""by the names that are typed"""
 
 _ALL = ("before-processing", "after-processing", "before-commit", "after-commit", "too-slow")
 STRATEGIES = {
@@ -53,11 +54,11 @@ STRATEGIES = {
     "auto-commit": ("before-processing", "after-processing", "clock-commits", "too-slow"),
     "exactly-once": _ALL,
 }
-"""with the failures that it can meet: who leaves the commits to a clock never commits itself"""
+"""each with the failures that it can meet; auto-commit never calls commit(), where it could fail"""
 
 RECORDS = [b"0", b"1", b"2", b"3", b"4", LAST]
 
-# Milliseconds: a clock that strikes while a record is in hand, and one that does not.
+# Milliseconds between automatic commits: one commits while a record is processed, one does not.
 QUICK_CLOCK, SLOW_CLOCK = 10, 600_000
 
 
@@ -73,9 +74,9 @@ def deliver(
     config: ConfigOption = None,
     cache: CacheOption = None,
 ) -> None:
-    """Have a processor fail with record 2 in hand, and another go on: what is lost, or repeated?
+    """Let a processor fail at record 2, and another go on: what is lost, or repeated?
 
-    Its topics and groups are its own, and are deleted at the end.
+    It makes topics and groups of its own, and deletes them at the end.
     Example: kafkalab deliver at-least-once --fail before-commit
     """
     pairs = _pairs(strategy, failure)
@@ -89,10 +90,10 @@ def deliver(
 
 
 def _pairs(strategy: str | None, failure: str | None) -> list[tuple[str, str]]:
-    """Strategies and failures that were asked for.
+    """The pairs of strategy and failure that were asked for.
 
     Raises:
-        WrongValue: there is none of that name, or the two do not go together.
+        WrongValue: a name is unknown, or the strategy cannot meet the failure.
     """
     if strategy is not None:
         strategy = strategy.replace("_", "-")
@@ -126,7 +127,7 @@ def _run(cluster: Cluster, pairs: Sequence[tuple[str, str]], cache: Path) -> lis
             raise refused_by("to deliver records", str(error)) from error
         for pair, job in jobs.items():
             if job.copy:
-                # What was processed may have been taken back: what counts is what can be read.
+                # An aborted transaction takes back what was processed: committed output counts.
                 seen[pair] = [each.value for each in read_to_end(cluster.properties, [job.copy])]
     return [_row(*pair, seen[pair]) for pair in pairs]
 
@@ -184,6 +185,6 @@ def _show(rows: Sequence[dict[str, Any]]) -> None:
     output.picture(table)
     if any(row["strategy"] == "exactly-once" for row in rows):
         output.line(
-            "Of exactly-once it shows what a reader of committed records finds in its output.",
+            "For exactly-once it shows the records that a reader of committed records gets.",
             style="dim",
         )

@@ -1,4 +1,4 @@
-"""What a test observed, in a terminal: tables, bars of text, numbers and sentences."""
+"""Prints what a test observed: tables, bars of text, numbers and sentences."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from kafkalab.learning_log.plots import duration, in_order
 from kafkalab.readable import readable
 
 INDENT = 2
-# Of more rows the middle is left out: the first show what it is about, the last are the proof.
+# If there are more rows, those in the middle are left out: the last ones often show the result.
 MOST_ROWS = 12
-# Of a test with several cases the page draws those of the others.
+# If a test has several cases, these are printed for the first one only; the page has all.
 PICTURES = ("shares", "timeline", "series")
-# A bar is as wide as there is room, and no wider than can be taken in.
+# Columns: a bar is as wide as there is room, within these limits.
 WIDEST_BAR, LEAST_BAR = 50, 10
 BAR, NOBODY, SEVERAL, NAMELESS = "#", ".", "+", "*"
 LETTERS = string.ascii_uppercase + string.ascii_lowercase
-# From the lowest to the highest; digits, where the terminal's encoding has no blocks.
+# From the lowest to the highest; digits are for a terminal whose encoding has no blocks.
 BLOCKS, DIGITS = "▁▂▃▄▅▆▇█", "0123456789"
 NOT_MEASURED = " "
-# A cell of more lines is read by nobody: then each row is a block.
+# A cell with more lines is hard to read: then each row is printed as a block.
 MOST_LINES_OF_A_CELL = 4
 BETWEEN_COLUMNS = 2
-# Of more gaps of a row the shortest and the longest are told.
+# If a row has more gaps, only the shortest and the longest are printed.
 MOST_GAPS = 4
 
 Thing = TypeVar("Thing")
@@ -41,9 +41,8 @@ def show(cases: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
     """Print evidence, as tests record it.
 
     Args:
-        cases: what each case of a test observed, by its name. Of a test with several, the
-            first is shown whole; of the others all but the pictures, and nothing that was
-            shown already.
+        cases: what each case of a test observed, by its name. The first case is shown whole,
+            the others without pictures and without what was shown already.
     """
     shown: list[Mapping[str, Any]] = []
     for at, (name, items) in enumerate(cases.items()):
@@ -61,7 +60,7 @@ def show(cases: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
 
 def _title(item: Mapping[str, Any]) -> None:
     output.line(f"{item['title']}:", indent=INDENT)
-    # What to look at: records of earlier versions have none.
+    # Records of earlier versions do not say what to look at.
     if look := item.get("look"):
         output.line(look, style="italic", indent=2 * INDENT)
 
@@ -102,12 +101,12 @@ def _grid(rows: Sequence[Sequence[str]], widths: Sequence[int], names: Sequence[
 
 
 def _widths(rows: Sequence[Sequence[str]], room: int) -> list[int]:
-    """How wide each column is, all of them in so many letters; none where it cannot be read.
+    """The width of each column, so that all fit into the room; empty if cells would get too high.
 
-    Words go on below in their column, where it takes that; none is broken.
+    Cells are wrapped within their column if that is needed; no word is broken.
     """
     columns = list(zip(*rows, strict=True))
-    # Letters of some alphabets are as wide as two.
+    # Letters of some alphabets take two columns.
     widths = [max(map(cell_len, column)) for column in columns]
     least = [max(map(cell_len, " ".join(column).split()), default=0) for column in columns]
     while sum(widths) + BETWEEN_COLUMNS * len(widths) > room:
@@ -126,7 +125,7 @@ def _widths(rows: Sequence[Sequence[str]], room: int) -> list[int]:
 
 
 def _blocks(names: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Each row as lines of name and cell; the first column is its head."""
+    """Print each row as lines of name and cell; the first column is the heading."""
     for row in rows:
         for at, (name, cell) in enumerate(zip(names, row, strict=True)):
             output.line(f"{name}: {cell}", indent=(2 if at == 0 else 3) * INDENT)
@@ -142,14 +141,14 @@ def _cell(value: object) -> str:
 
 
 def _shares(item: Mapping[str, Any]) -> None:
-    """A letter stands for a part; where there are no parts, the share of the whole is told."""
+    """Print a bar for each place: a letter for each part; without parts, the share of the total."""
     _title(item)
     places = item["counts"]
     counts = {place: sum(places[place].values()) for place in in_order(places)}
     whole, most = sum(counts.values()), max(counts.values(), default=0)
     letters = _letters(part for parts in places.values() for part in parts if part)
     margin = _margin(counts)
-    # Beside the bar stands its count, as in "1000 (100%)".
+    # The count is printed beside the bar, as in "1000 (100%)".
     told = {
         place: str(count) if letters else f"{count} ({count / whole if whole else 0:.0%})"
         for place, count in counts.items()
@@ -170,7 +169,7 @@ def _shares(item: Mapping[str, Any]) -> None:
 
 
 def _timeline(item: Mapping[str, Any]) -> None:
-    """A letter stands for what held the row, a dot for nobody."""
+    """Print a line for each row: a letter for what held it, a dot for a time without an owner."""
     _title(item)
     spans = item["spans"]
     if not spans:
@@ -189,7 +188,7 @@ def _timeline(item: Mapping[str, Any]) -> None:
         held = [span for span in spans if span["row"] == row]
         parts = _signs(held, letters, first, last)
         signs.update(sign for sign, _ in parts)
-        # Before somebody had it, and after the last, nobody was to have it.
+        # Only gaps between two owners count, not the time before the first or after the last.
         if between := [seconds for sign, seconds in parts[1:-1] if sign == NOBODY]:
             gaps[row] = between
         _row(row, _bar(parts, room), margin)
@@ -202,18 +201,18 @@ def _timeline(item: Mapping[str, Any]) -> None:
     if NOBODY in signs:
         told = "; ".join(f"{row} for {_lengths(each)}" for row, each in gaps.items())
         between = f"; between two owners: {told}" if told else ""
-        output.line(f"nobody{between}", style="dim", indent=2 * INDENT, mark=f"{NOBODY}  ")
+        output.line(f"no owner{between}", style="dim", indent=2 * INDENT, mark=f"{NOBODY}  ")
     _tell_not_recorded(item["left_out"], "span")
 
 
 def _signs(
     spans: Sequence[Mapping[str, Any]], letters: Mapping[str, str], first: float, last: float
 ) -> list[tuple[str, float]]:
-    """Who held a row, as signs in the order of time, each with its seconds."""
+    """The signs for what held a row, in the order of time, each with its seconds."""
     edges = sorted({first, last, *(span[edge] for span in spans for edge in ("start", "end"))})
     found: list[tuple[str, float]] = []
     for start, end in zip(edges, [*edges[1:], None], strict=True):
-        # What lasted no time that a clock tells held it all the same.
+        # A span of 0 s is shown, too: it was only too short for the clock.
         found += [
             (letters.get(span["what"], NAMELESS), 0.0)
             for span in spans
@@ -242,7 +241,7 @@ def _lengths(gaps: Sequence[float]) -> str:
 
 
 def _series(item: Mapping[str, Any]) -> None:
-    """A row of blocks for each line, all of them to one scale, and its figures below."""
+    """Print a row of blocks for each line, all in one scale, and its figures below."""
     _title(item)
     lines = item["lines"]
     points = [point for each in lines.values() for point in each]
@@ -276,7 +275,7 @@ def _spark(
     scale: tuple[float, float],
     room: int,
 ) -> str:
-    """The highest value of each moment; where nothing changed, the one before it."""
+    """A block for the highest value in each step of time; without a value, the last one stays."""
     signs = BLOCKS if output.can_show(BLOCKS) else DIGITS
     step = (clock[1] - clock[0]) / room or 1.0
     moments: dict[int, list[float | None]] = {}
@@ -302,9 +301,9 @@ def _letters(names: Iterable[str]) -> dict[str, str]:
 
 
 def _bar(parts: Sequence[tuple[str, float]], room: int) -> str:
-    """Signs side by side, each as wide as its part of the whole, and no part of nothing.
+    """Signs side by side, each as wide as its share of the total, but at least one column.
 
-    Where there are more parts than room, the bar is longer.
+    If there are more parts than room, the bar gets longer.
     """
     whole = sum(size for _, size in parts) or 1.0
     length = max(room, len(parts))
@@ -318,25 +317,25 @@ def _bar(parts: Sequence[tuple[str, float]], room: int) -> str:
 
 
 def _legend(item: Mapping[str, Any], letters: Mapping[str, str]) -> None:
-    """What the letters stand for, which are colours on the page."""
+    """Print what the letters stand for; the page has colours instead."""
     if not letters:
         return
     head, left_out, tail = _ends([f"{letter} {name}" for name, letter in letters.items()])
     more = [f"{left_out} more, in the learning log"] if left_out else []
     output.line(", ".join([*head, *more, *tail]), style="dim", indent=2 * INDENT, mark="letters: ")
     if "colour" in item.get("look", ""):
-        where = "where the caption says colour, look at the letter"
+        where = "if the caption speaks of a colour, look at the letter"
         output.line(where, style="dim", indent=2 * INDENT)
 
 
 def _margin(names: Iterable[str]) -> int:
-    """How many letters stand on the left of the bars, for their names."""
+    """How many columns the names on the left of the bars take."""
     longest = max((len(readable(name)) for name in names), default=0)
     return min(longest + 2, output.width() // 2)
 
 
 def _row(name: str, bar: str, margin: int) -> None:
-    """A bar beside its name, or below a longer one."""
+    """Print a bar beside its name, or below it if the name is too long."""
     name = readable(name)
     if len(name) + 2 <= margin:
         output.line(bar, indent=2 * INDENT, mark=f"{name:<{margin}}")
@@ -361,7 +360,7 @@ def _note(item: Mapping[str, Any]) -> None:
 
 
 def _ends(things: Sequence[Thing]) -> tuple[Sequence[Thing], int, Sequence[Thing]]:
-    """The first, how many are left out in the middle, and the last; all are the first if few."""
+    """The first things, how many are left out after them, and the last; if few, all are first."""
     if len(things) <= MOST_ROWS:
         return things, 0, []
     half = MOST_ROWS // 2
@@ -379,13 +378,13 @@ def _each_of(names: Sequence[str], thing: str, show_one: Callable[[str], None]) 
 
 def _tell_left_out(count: int, thing: str) -> None:
     if count > 0:
-        more = f"... {count} {thing}{'s' if count > 1 else ''} more, in the learning log"
+        more = f"... {count} more {thing}{'s' if count > 1 else ''}, in the learning log"
         output.line(more, style="dim", indent=2 * INDENT)
 
 
 def _tell_not_recorded(count: int, thing: str) -> None:
     if count > 0:
-        more = f"and {count} {thing}{'s' if count > 1 else ''} more, which were not recorded"
+        more = f"and {count} more {thing}{'s' if count > 1 else ''}, which were not recorded"
         output.line(more, style="dim", indent=2 * INDENT)
 
 
@@ -397,4 +396,4 @@ SHOWN_BY = {
     "number": _number,
     "note": _note,
 }
-"""for each kind of evidence, what prints it"""
+"""for each kind of evidence, the function that prints it"""

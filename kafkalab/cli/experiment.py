@@ -26,15 +26,14 @@ def try_(
     slug: Annotated[str, typer.Argument(help="The fact, as `kafkalab facts` names it.")],
     folder: Annotated[Path, typer.Option(help="Where the copy goes.")] = Path(FOLDER),
     reset: Annotated[
-        bool, typer.Option("--reset", help="Make it anew; yours is kept beside it.")
+        bool, typer.Option("--reset", help="Make the copy again; yours is kept beside it.")
     ] = False,
     reports: ReportsOption = None,
     curriculum: CurriculumOption = None,
 ) -> None:
-    """Copy a fact with its controls, to change what you like and run it.
+    """Copy a fact with its controls: change what you like in the copy, and run it.
 
-    An experiment never counts, so curiosity costs nothing. A copy that is there
-    already stays as it is.
+    An experiment never counts. A copy that is there already stays as it is.
     """
     settings = Settings.from_environment(reports=reports, curriculum=curriculum)
     manifest, taught = settings.curriculum, load(settings.curriculum)
@@ -65,7 +64,7 @@ def try_(
     output.line("Change what you like; it never counts. Run it:")
     output.whole(command, indent=2)
     if _can_be_predicted(meant, taught, settings.reports):
-        output.line("It has the answer in it. Predict first, if you like:")
+        output.line("The copy shows the answer. Predict first, if you like:")
         output.whole(f"kafkalab learn {meant}", indent=2)
 
 
@@ -76,7 +75,7 @@ def _can_be_predicted(slug: str, taught: Curriculum, reports: Path) -> bool:
 
 
 def _command(path: Path, manifest: Path | None) -> str:
-    """What runs a copy."""
+    """The command that runs a copy."""
     command = f"pytest {shlex.quote(shown_folder(str(path)))}"
     if manifest is None:
         return command
@@ -87,6 +86,6 @@ def _show_kept(path: Path, command: str, slug: str, folder: Path) -> None:
     output.whole(f"It is there already, and stays as it is: {shown_folder(str(path))}")
     output.line("Run it:")
     output.whole(command, indent=2)
-    output.line("Make it anew, and keep yours beside it:")
+    output.line("Make it again, and keep yours beside it:")
     other = "" if folder == Path(FOLDER) else f" --folder={shlex.quote(str(folder))}"
     output.whole(f"kafkalab try {slug} --reset{other}", indent=2)

@@ -1,4 +1,4 @@
-"""What is seen of a group, in facts: `kafkalab explain`."""
+"""`kafkalab explain`: what is seen of a group, and the facts that explain it."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from typing import Annotated
 import typer
 
 from kafkalab import typed
+from kafkalab.brokers.cluster import cluster_of
 from kafkalab.cli import output
-from kafkalab.cli.cluster import cluster_of, one_line
+from kafkalab.cli.cluster import one_line
 from kafkalab.cli.lag import named, told_in_one_line
 from kafkalab.cli.options import BootstrapOption, CacheOption, ConfigOption, WrongValue
 from kafkalab.observe import explain as checks
@@ -23,7 +24,7 @@ from kafkalab.observe.explain import Explanation
 from kafkalab.observe.group_looks import Look, Onlooker
 from kafkalab.observe.group_samples import BadRecording, read, recording, sample
 
-# Seconds: in half of it a commit moves twice, where members commit by the clock.
+# Seconds: with automatic commits, a commit moves twice in half of this time.
 LONG_ENOUGH = 2 * checks.STILL
 
 
@@ -32,7 +33,7 @@ def explain(
         str | None, typer.Argument(help="The group's name; none with --replay.")
     ] = None,
     seconds: Annotated[
-        float, typer.Option("--for", min=0, help="Seconds to look; Ctrl-C ends it before.")
+        float, typer.Option("--for", min=0, help="Seconds to look; Ctrl-C ends it earlier.")
     ] = LONG_ENOUGH,
     every: Annotated[float, typer.Option(min=0.05, help="Seconds between two looks.")] = 1.0,
     record: Annotated[
@@ -48,9 +49,10 @@ def explain(
     client_config: ConfigOption = None,
     cache: CacheOption = None,
 ) -> None:
-    """Look at a group for a time, and say in facts what is seen; nothing is changed.
+    """Look at a group for some time, and name the facts that explain what is seen.
 
-    It joins no group and commits nothing, on any cluster. What it cannot tell it says.
+    It joins no group, commits nothing and changes nothing, on any cluster. It says
+    what it could not find out.
 
     Example: kafkalab explain my-group --for 30 --record looks.jsonl
     """
@@ -60,12 +62,12 @@ def explain(
         raise WrongValue("--for and --every take numbers of seconds")
     if replay is not None:
         if record is not None:
-            raise WrongValue("--record keeps what is seen, and --replay looks at no Kafka")
+            raise WrongValue("--record needs a Kafka, --replay uses none: leave one of them out")
         _replay(replay, as_json=as_json)
         return
     assert group is not None
     cluster = cluster_of(bootstrap, client_config, cache)
-    # Else what an open transaction holds back would not be seen.
+    # Otherwise the look would not show that an open transaction holds records back.
     config = {**cluster.properties, "isolation.level": "read_committed"}
     onlooker, looks = Onlooker(config, group), list[Look]()
     with one_line(f"to look at the group {named(group)}"), told_in_one_line():
@@ -136,7 +138,7 @@ def _show(group: str, looks: tuple[Look, ...] | list[Look], *, as_json: bool) ->
     for saw in told.saw:
         output.line(saw, mark="- ")
     if told.cannot_tell:
-        output.line("Cannot tell:")
+        output.line("Unknown:")
     for untold in told.cannot_tell:
         output.line(untold, mark="? ")
     if told.findings:

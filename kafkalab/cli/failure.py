@@ -1,4 +1,4 @@
-"""A fact that does not hold for one's own code: what Kafka did, what was expected, which line."""
+"""Prints a fact that does not hold for the learner's code: what Kafka did, what was expected."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from pathlib import Path
 
 from kafkalab.cli import evidence, output
 from kafkalab.curriculum import Curriculum
+from kafkalab.curriculum.error_codes import code_in
 from kafkalab.isolation import shown
 from kafkalab.judging import Judgement, Place, called_by, place_of
 from kafkalab.learning_log.commands import shown_folder
@@ -15,10 +16,10 @@ from kafkalab.learning_log.verdicts import Verdict
 from kafkalab.learning_log.wording import why
 from kafkalab.readable import shortened
 
-# Lines of the learner's above and below the one that is meant.
+# Lines that are shown above and below the learner's line.
 AROUND = 2
 
-# Of what code printed, the middle of more is left out: characters, and lines at each end.
+# If the code printed more characters, or more lines, the middle is left out.
 MOST_PRINTED = 1000
 FIRST_PRINTED, LAST_PRINTED = 3, 9
 
@@ -26,20 +27,21 @@ FIRST_PRINTED, LAST_PRINTED = 3, 9
 def show(
     fact: FactRecord, judgement: Judgement, taught: Curriculum, component: str, folder: Path
 ) -> None:
-    """Print one fact that does not hold, or that nothing can be said of.
+    """Print one fact that does not hold, or that could not be judged.
 
     Args:
-        fact: which.
-        judgement: of which run.
-        taught: whose fact it is.
-        component: which component it judged.
-        folder: where that is.
+        fact: the fact.
+        judgement: the run's.
+        taught: the fact's curriculum.
+        component: the component that it judged.
+        folder: the component's folder.
     """
     output.line(fact.sentence, style="bold")
     style = "red" if fact.verdict is Verdict.REFUTED else "yellow"
     output.line(f"{fact.verdict}: {fact.slug}", style=style, indent=2)
     for line in why(fact.reason):
         output.line(shortened(line, LONGEST_REASON), indent=2)
+    _explain_code(fact.reason)
     observed = judgement.evidence_of(fact)
     if observed:
         output.line("What was seen:")
@@ -52,13 +54,20 @@ def show(
         return
     called = called_by(taught, taught.stated_facts[fact.slug], component, folder)
     if called:
-        output.line("What it calls of yours:")
+        output.line("What it calls in your code:")
     for at in called:
         _show_line(at, around=0)
 
 
+def _explain_code(reason: str) -> None:
+    """Print the command that explains Kafka's error, if the reason names one."""
+    if code := code_in(reason):
+        output.line("What this error means:")
+        output.whole(f"kafkalab why {code.name}", indent=2)
+
+
 def show_printed(judgement: Judgement, slug: str) -> None:
-    """Print what the code printed while a fact ran; nothing where it printed nothing."""
+    """Print what the learner's code printed while a fact ran, if it printed anything."""
     printed = judgement.printed.get(slug, "").replace("\r\n", "\n")
     if not printed.strip():
         return
@@ -71,7 +80,7 @@ def show_printed(judgement: Judgement, slug: str) -> None:
 
 
 def _show_line(place: Place, around: int = AROUND) -> None:
-    """The learner's line, with those around it."""
+    """Print the learner's line, with the lines around it."""
     output.whole(_shown(place))
     try:
         lines = place.file.read_text("utf-8", "replace").split("\n")

@@ -1,4 +1,4 @@
-"""Shows which facts run, and how long they may take: a hang is visible while it lasts."""
+"""Shows which facts run, and for how long: so a hang can be seen while it lasts."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from kafkalab.cli import output
 from kafkalab.judging import Running
 
-# Seconds that a fact may take before it is told where no line can be taken back.
+# Seconds after which a line is printed for a running fact, if the output is no terminal.
 LONG = 5.0
 
 
 class Following:
-    """What runs, on one line of a terminal; elsewhere a line for each fact that takes long."""
+    """Shows what runs: on one line of a terminal, else in a line for each fact that takes long."""
 
     def __init__(self) -> None:
         self._told: set[Running] = set()
@@ -38,7 +38,7 @@ class Following:
 
 def _now(running: Running, others: int) -> str:
     beside = f" and {others} more" if others else ""
-    # Figures first: where a name is too long, they are still there.
+    # Figures first: a line that is too long is cut at its end.
     most = f"{running.limit:.0f} s at most"
     return f"  {_seconds(running):.0f} s, {most}: {running.slug}{beside}"
 

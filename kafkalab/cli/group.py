@@ -1,4 +1,4 @@
-"""`kafkalab group watch`: who owns which partition now, and how that changes with the members."""
+"""`kafkalab group watch`: which member owns which partition, and how that changes."""
 
 from __future__ import annotations
 
@@ -16,17 +16,12 @@ from rich.table import Table
 from rich.text import Text
 
 from kafkalab import typed
+from kafkalab.brokers.cluster import Cluster, cluster_of, refused_by
 from kafkalab.brokers.errors import ClusterRefuses
 from kafkalab.cli import output
-from kafkalab.cli.cluster import Cluster, cluster_of, one_line, refused_by
+from kafkalab.cli.cluster import one_line
 from kafkalab.cli.lag import GroupArgument, TopicsOption, named, told_in_one_line
-from kafkalab.cli.options import (
-    EITHER_NAME,
-    BootstrapOption,
-    CacheOption,
-    ConfigOption,
-    WrongValue,
-)
+from kafkalab.cli.options import EITHER_NAME, BootstrapOption, CacheOption, ConfigOption, WrongValue
 from kafkalab.cli.topics import partitions_of
 from kafkalab.clients import LAB_CLIENT, LAB_CONSUMER
 from kafkalab.contracts import Place
@@ -45,9 +40,9 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
-# Seconds between two looks of which a learner sees what has moved.
+# Seconds between two looks, so that a learner can see what moved.
 EVERY = 0.5
-# More members than this have no letter, and no place in a terminal.
+# One for each letter, and about as many as fit into a terminal.
 MOST_MEMBERS = 26
 
 
@@ -58,12 +53,12 @@ class Step(NamedTuple):
     began: float
     """seconds on the monotonic clock"""
     stable: float
-    """likewise: when each partition had its owner again"""
+    """when each partition had its owner again, on the same clock"""
 
 
 @app.callback()
 def _of_groups() -> None:
-    """Make `watch` a command below this one, though it is the only one."""
+    """Make typer treat `watch` as a subcommand, though it is the only one."""
 
 
 @app.command()
@@ -72,22 +67,24 @@ def watch(
     topic: TopicsOption = None,
     consumers: Annotated[
         str | None,
-        typer.Option(help="Play a scenario with members of ours: so many, then so many, ..."),
+        typer.Option(help="Play a scenario with own members: their number in each step."),
     ] = None,
     step: Annotated[
-        float, typer.Option(min=0.5, max=600, help="Seconds that each part of it lasts.")
+        float, typer.Option(min=0.5, max=600, help="Seconds that each step lasts.")
     ] = 4.0,
     protocol: Annotated[
-        str, typer.Option(help=f"Of our members: {', '.join(PROTOCOLS)}.")
+        str, typer.Option(help=f"The protocol of own members: {', '.join(PROTOCOLS)}.")
     ] = "cooperative",
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON: an object a look.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="As JSON: one object for each look.")
+    ] = False,
     bootstrap: BootstrapOption = None,
     config: ConfigOption = None,
     cache: CacheOption = None,
 ) -> None:
     """Watch a group from outside: members, partitions, lag, until Ctrl-C.
 
-    With --consumers members of ours join and leave, and a timeline shows who owned what.
+    With --consumers it adds and removes members, and draws which of them owned what.
     Example: kafkalab group watch demo --topic orders --consumers 1,2,3,2
     """
     counts = None if consumers is None else _counts(consumers)
@@ -107,7 +104,7 @@ def watch(
 
 
 def _counts(given: str) -> list[int]:
-    """How many members each part of the scenario has.
+    """The number of members in each step of the scenario.
 
     Raises:
         WrongValue: these are no numbers, or too many members.
@@ -148,7 +145,7 @@ def _drawn(group: str, look: Look) -> RenderableType:
         table.add_column(name, justify="left" if name in ("partition", "owner") else "right")
     for row in look.partitions:
         number = owners.get(row.place)
-        owner = Text("nobody", "red") if number is None else _name_of(look, number)
+        owner = Text("no member", "red") if number is None else _name_of(look, number)
         told = ("none" if each is None else str(each) for each in (row.committed, row.end, row.lag))
         table.add_row(f"{row.topic}-{row.partition}", owner, *told)
     idle = [_name_of(look, at) for at, each in enumerate(look.members) if not each.partitions]
@@ -161,7 +158,7 @@ def _name_of(look: Look, number: int) -> Text:
     member = look.members[number]
     name = member.instance or member.client
     if sum(name == (each.instance or each.client) for each in look.members) > 1:
-        # Members of one program have one client.id: the end of the id tells them apart.
+        # Members of one program have the same client.id: the end of the member's id differs.
         name = f"{name} ...{member.id[-4:]}"
     return Text(readable(name), output.COLOURS[number % len(output.COLOURS)])
 
@@ -177,7 +174,7 @@ def _play(
     seconds: float,
     protocol: str,
 ) -> None:
-    """Add and remove members as told, and draw who owned what.
+    """Add and remove members for each step, and draw which member owned which partition.
 
     Raises:
         BrokerError: the group has members of others, or did not become stable.
@@ -187,8 +184,8 @@ def _play(
     if describe_group(admin, group).assignments:
         raise ClusterRefuses(
             f"The group {named(group)} has members that are not ours.",
-            suspect="a program of yours that is at work.",
-            remedy="name a group of its own for the scenario.",
+            suspect="another program that uses this group.",
+            remedy="name a new group for the scenario.",
         )
     config = {
         **cluster.properties,
@@ -217,7 +214,7 @@ def _play(
     except Expired as error:
         raise refused_by("to make the group stable", readable(str(error))) from error
     finally:
-        # What comes after belongs to no step.
+        # Events of closing belong to no step.
         events = list(ours.history)
         ours.close()
     _draw(events, steps, ended)
@@ -248,13 +245,13 @@ def _letter(member: str) -> str:
 
 
 def _draw(events: Sequence[Event], steps: Sequence[Step], ended: float) -> None:
-    """A row for each partition, a letter for its owner in each moment, and what nobody owned."""
+    """Print a row for each partition: its owner over time, and how long it had none."""
     owned = spans(sorted(events, key=lambda event: event.time))
     places = sorted({each.assigned.place for each in owned})
     gaps = _seconds_without_owner(events, ended)
     labels = {place: f"{place[0]}-{place[1]}" for place in places}
     label = max(map(len, labels.values()), default=0)
-    behind = "  nobody for"
+    behind = "  no owner for"
     room = max(20, min(100, output.width() - label - len(behind) - 3))
     began, slice_ = steps[0].began, (ended - steps[0].began) / room
     marks = [" "] * (room + 3)
@@ -272,14 +269,14 @@ def _draw(events: Sequence[Event], steps: Sequence[Step], ended: float) -> None:
         parts.append(line)
     output.picture(Parts(*parts))
     output.line(
-        "A letter is the owner, and . a moment without one, or one that changed the owner. "
-        "Nobody for: between the first assignment and the end.",
+        "A letter is the owner; . is a time without an owner, or in which the owner changed. "
+        "No owner for: between the first assignment and the end.",
         style="dim",
     )
 
 
 def _at(theirs: Sequence[Span], since: float, seconds: float) -> Text:
-    """Who owned a partition in a moment: a letter where one did in all of it."""
+    """The owner's letter, if one member owned the partition all of the time; else a dot."""
     for each in theirs:
         until = each.ended.time if each.ended else math.inf
         if each.assigned.time <= since and until >= since + seconds:

@@ -17,9 +17,10 @@ from rich.table import Table
 from rich.text import Text
 
 from kafkalab import typed
+from kafkalab.brokers.cluster import cluster_of
 from kafkalab.brokers.errors import ClusterRefuses
 from kafkalab.cli import output
-from kafkalab.cli.cluster import cluster_of, one_line
+from kafkalab.cli.cluster import one_line
 from kafkalab.cli.options import BootstrapOption, CacheOption, ConfigOption
 from kafkalab.contracts import Place
 from kafkalab.contracts.rebalance import LagUnknown
@@ -27,31 +28,32 @@ from kafkalab.observe.group_looks import Look, Onlooker, Standing, UnknownGroup,
 from kafkalab.readable import readable, shortened
 from kafkalab.waiting import wait_until
 
-# Seconds between two looks: a member commits every 5 s where nobody says otherwise.
+# Seconds between two looks; by default a member commits every 5 s.
 EVERY = 1.0
 
-# Seconds for the first uncommitted records of all partitions. Of 1,000 partitions they are read
-# in 0.1; where batches are large, and so come one by one, those that are late are left out.
+# Seconds to read the first uncommitted record of each partition. For 1,000 partitions this takes
+# 0.1 s; large batches come one by one, and records that come too late are left out.
 AGE_LIMIT = 1.0
 
-# Seconds from which on a look is too old to say where the lag goes now: six commits of the clock.
+# Seconds of looks from which the trend is computed: the time of six automatic commits.
 LATELY = 30.0
 
-# Offsets a second that are told as no change: less than a record in the time that is looked at.
+# Offsets a second that are shown as no change: less than one record in LATELY.
 STILL = 1 / LATELY
 
-# Seconds: clocks of machines differ by less, and a record is of the future only beyond that.
+# Seconds: the clocks of two machines may differ by so much; only beyond that a record is shown as
+# one in the future.
 CLOCKS_DIFFER = 1.0
 
-# Characters of a name from outside in a line of ours; Kafka's own limit for topics is 249.
+# Characters of a name from outside in one line; Kafka's own limit for topics is 249.
 LONGEST_NAME = 60
 
 IN_OFFSETS = (
-    "Lag is in offsets, not records: transaction markers and records that are gone have them, too."
+    "Lag is in offsets, not records: transaction markers and deleted records have offsets, too."
 )
 BY_TIMESTAMP = (
-    "Seconds: the age of the first record not committed yet, by its timestamp, which its "
-    "producer may have set, and this machine's clock; none where no record is left."
+    "Seconds: the age of the first record not committed yet, from its timestamp, which its "
+    "producer may have set, and this machine's clock; none if no record is left."
 )
 
 GroupArgument = Annotated[str, typer.Argument(help="The group's name.", show_default=False)]
@@ -70,16 +72,18 @@ def lag(
     group: GroupArgument,
     topic: TopicsOption = None,
     watch: Annotated[
-        bool, typer.Option("--watch", help="Look every second until Ctrl-C, and tell the trend.")
+        bool, typer.Option("--watch", help="Look every second until Ctrl-C, and show the trend.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON: an object a look.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="As JSON: one object for each look.")
+    ] = False,
     bootstrap: BootstrapOption = None,
     client_config: ConfigOption = None,
     cache: CacheOption = None,
 ) -> None:
     """Show how far a group is behind: in offsets, and in seconds.
 
-    It looks from outside, and is no member of the group. One look knows no trend; --watch does.
+    It looks from outside, and is no member of the group. Only --watch shows a trend.
 
     Example: kafkalab lag my-group --watch
     """
@@ -115,10 +119,10 @@ def _watch(onlooker: Onlooker, group: str, *, as_json: bool) -> None:
 
 @contextlib.contextmanager
 def told_in_one_line() -> Iterator[None]:
-    """Tell in one line that a group or a topic is unknown, or that nobody answers.
+    """Turn an unknown group, an unknown topic or a silent broker into an error of one line.
 
     Raises:
-        ClusterRefuses: it is so.
+        ClusterRefuses: one of these happened in the block.
     """
     try:
         yield
@@ -128,19 +132,18 @@ def told_in_one_line() -> Iterator[None]:
             suspect="another name, a group that never joined or committed, or one whose offsets "
             "have expired.",
             remedy="start a member of it, or name another: `kafkalab kafka-consumer-groups --list` "
-            "shows those that there are.",
+            "shows all groups.",
         ) from error
     except LagUnknown as error:
         raise ClusterRefuses(
-            f"Kafka did not tell: {shortened(str(error), 300).rstrip('.')}.",
-            suspect="a topic that is not there, or a broker that is gone.",
-            remedy="`kafkalab topics list` shows what there is; `kafkalab ps` whether the lab "
-            "is up.",
+            f"Kafka did not give the lag: {shortened(str(error), 300).rstrip('.')}.",
+            suspect="a topic that does not exist, or a broker that is gone.",
+            remedy="`kafkalab topics list` shows the topics, `kafkalab ps` whether the lab is up.",
         ) from error
 
 
 def named(name: str) -> str:
-    """A name from outside, as it fits into a line."""
+    """A name from outside, cut so that it fits into a line."""
     return shortened(name, LONGEST_NAME)
 
 
@@ -181,7 +184,7 @@ def _print_json(group: str, looks: Sequence[Look]) -> None:
 
 
 def _ages(look: Look) -> dict[Place, float]:
-    """In seconds; a record of the future is younger than 0."""
+    """The age in seconds, by place; less than 0 if the record's time is in the future."""
     return {
         each.place: look.clock - each.oldest for each in look.partitions if each.oldest is not None
     }
@@ -192,7 +195,7 @@ def _rounded(value: float | None) -> float | None:
 
 
 def _drawn(group: str, looks: Sequence[Look]) -> RenderableType:
-    """The total first: a terminal may have no room for all partitions."""
+    """The look as tables; the total comes first, as a terminal may not show all partitions."""
     look, trend = looks[-1], rates(looks)
     ages = _ages(look)
     parts: list[RenderableType] = [
@@ -216,12 +219,12 @@ def _heading(group: str, look: Look) -> str:
 def _total(look: Look, ages: Mapping[Place, float], trend: Mapping[Place, float]) -> str:
     count = len(look.partitions)
     if not count:
-        return "It has committed nothing, and is assigned nothing: it has no lag to tell."
+        return "It has no commits and no assigned partitions, so it has no lag."
     partitions = "1 partition" if count == 1 else f"{count} partitions"
     lag = {None: "none is known", 1: "1 offset"}.get(look.lag, f"{look.lag} offsets")
     words = [f"Lag in total: {lag}, in {partitions}"]
     if ages:
-        words.append(f"the oldest left is {_age_in_words(max(ages.values()))}")
+        words.append(f"the oldest uncommitted record is {_age_in_words(max(ages.values()))}")
     if trend:
         words.append(_rate_in_words(sum(trend.values())))
     without = sum(each.committed is None for each in look.partitions)
@@ -231,7 +234,7 @@ def _total(look: Look, ages: Mapping[Place, float], trend: Mapping[Place, float]
 
 
 def _age_in_words(age: float) -> str:
-    return "of the future" if age < -CLOCKS_DIFFER else f"{max(age, 0):.1f} s old"
+    return "in the future" if age < -CLOCKS_DIFFER else f"{max(age, 0):.1f} s old"
 
 
 def _rate_in_words(rate: float) -> str:
@@ -290,9 +293,9 @@ def _rate_cell(rate: float | None) -> str:
 
 
 def note_of(standing: Standing) -> str | None:
-    """What is to be known of a partition beside its figures; None where there is nothing."""
+    """A note that explains a partition's figures; None if they need none."""
     if standing.end is None or standing.start is None or standing.high is None:
-        return "its leader did not tell where the log begins and ends"
+        return "its leader did not report where the log begins and ends"
     if standing.is_before_the_log:
         return (
             f"the commit, {standing.committed}, is before the log's start, {standing.start}: "
@@ -301,11 +304,11 @@ def note_of(standing: Standing) -> str | None:
     if standing.is_behind_the_log:
         return (
             f"the commit, {standing.committed}, is behind the log's end, {standing.high}: the log "
-            "was truncated, or its topic made anew; how much is left to be read is unknown"
+            "was truncated, or the topic was deleted and created again; how much is left is unknown"
         )
     if standing.high > standing.end:
         return (
-            f"an open transaction holds back what follows {standing.end}; the log ends at "
+            f"an open transaction holds back the records from {standing.end} on; the log ends at "
             f"{standing.high}"
         )
     return None

@@ -20,18 +20,18 @@ from kafkalab.learning_log.standing import FactStanding, TaskStanding, standing_
 def facts(
     what: Annotated[
         str | None,
-        typer.Argument(metavar="TASK|SLUG", help="A task, as in 1.3, or one fact; all of them."),
+        typer.Argument(metavar="TASK|SLUG", help="A task, as in 1.3, or one fact; all if none."),
     ] = None,
     show: Annotated[
-        bool, typer.Option("--show", help="Open the answers, too; it is noted that you did.")
+        bool, typer.Option("--show", help="Open the answers, too; this is recorded.")
     ] = False,
     reports: ReportsOption = None,
     curriculum: CurriculumOption = None,
 ) -> None:
     """List the facts by their slugs, each with its question.
 
-    What you predicted or opened already has its answer below. A fact about your own
-    code has no question: its sentence says what your code must do.
+    The answer is shown below a question that you predicted or opened before. A fact
+    about your own code has no question: its sentence says what your code must do.
     """
     settings = Settings.from_environment(reports=reports, curriculum=curriculum)
     taught = load(settings.curriculum)
@@ -44,7 +44,7 @@ def facts(
     }
     opened = [fact for each in listed.values() for fact in each if show and fact.can_be_predicted]
     if not is_ci():
-        _note_opened(opened, settings.reports / acts.FILE)
+        note_opened(opened, settings.reports / acts.FILE)
     for task in tasks:
         _show_task(task, listed[task.task.id], show=show)
     if opened:
@@ -52,21 +52,31 @@ def facts(
         output.line(f"{count} opened: a prediction counts again in a week.")
 
 
-def _note_opened(opened: Sequence[FactStanding], path: Path) -> None:
+def note_opened(opened: Sequence[FactStanding], path: Path) -> None:
+    """Record which answers are opened.
+
+    Raises:
+        WrongValue: the file cannot be written.
+    """
     try:
         for fact in opened:
             acts.append(path, acts.SEEN, fact.slug)
     except OSError as error:
         raise WrongValue(
-            f"that you open answers cannot be noted in {path}: {error.strerror}: check its rights, "
-            "or name another folder with --reports"
+            f"kafkalab records in {path} which answers you open, and cannot write it: "
+            f"{error.strerror}: check its rights, or name another folder with --reports"
         ) from error
 
 
 def _show_task(task: TaskStanding, listed: Sequence[FactStanding], *, show: bool) -> None:
     output.line(f"{task.task.id} {task.task.title}: {task.task.question}", style="bold")
+    shown = task.task.title
     for fact in listed:
         output.line()
+        if (part := task.task.part_of(fact.slug)) != shown:
+            shown = part
+            output.line(shown, style="bold", indent=2)
+            output.line()
         output.whole(fact.slug, indent=2)
         if fact.question:
             output.line(fact.question, indent=4)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -45,19 +45,20 @@ from kafkalab.learning_log.lessons import (
     slow_of,
 )
 from kafkalab.learning_log.progress import FactProgress, Replay, replay
+from kafkalab.learning_log.recall import Recalled, recalled
 from kafkalab.learning_log.record import FactRecord, TestRecord
 from kafkalab.learning_log.verdicts import Outcome, Verdict
 from kafkalab.learning_log.wording import why
 from kafkalab.warm import WarmBroker
 
-# A screen has about as many lines: what was printed before has scrolled away.
+# About the lines of a screen: what was printed before so many lines has scrolled away.
 A_SCREEN = 25
 
 YES_OR_NO = {"y": "y", "yes": "y", "n": "n", "no": "n"}
 
 
 NOBODY_ANSWERS = (
-    "learn asks, and nobody answers: call it in a terminal, or pipe answers to it, one a line"
+    "learn asks, but gets no answer: call it in a terminal, or pipe answers to it, one on each line"
 )
 
 
@@ -66,7 +67,7 @@ def learn(
         str | None,
         typer.Argument(
             metavar="TASK|SLUG",
-            help="A task, as in 1.3, or one fact; the first task where something is left.",
+            help="A task, as in 1.3, or one fact; by default the first task that is not done.",
         ),
     ] = None,
     backend: BackendOption = None,
@@ -78,9 +79,9 @@ def learn(
     kafka_version: VersionOption = None,
     reports: ReportsOption = None,
 ) -> None:
-    """Predict what Kafka does, see it run, and say why. It stops and goes on anywhere.
+    """Predict what Kafka does, see it run, and say why; stop at any point, and go on later.
 
-    Each answer is kept at once, in acts.jsonl of the folder for reports.
+    Each answer is saved at once, in acts.jsonl in the reports folder.
     """
     settings = Settings.from_environment(
         backend=backend,
@@ -102,9 +103,9 @@ def learn(
 
 
 class Notebook:
-    """What the learner did, as it is now, and what is added to it.
+    """The learner's acts: reads them, and adds new ones.
 
-    All that reads or writes raises WrongValue where the file does not let it.
+    Each method raises WrongValue if the file cannot be read or written.
     """
 
     def __init__(self, taught: Curriculum, reports: Path) -> None:
@@ -120,17 +121,22 @@ class Notebook:
         return replay(self._read()[0], self._taught.tasks, self._reports)
 
     @property
+    def recalled(self) -> Mapping[str, Recalled]:
+        """What the grades of interview questions say, by the question's slug."""
+        return recalled(self._read()[0])
+
+    @property
     def has_grown(self) -> bool:
         """Whether anything was added since this object was made."""
         return len(self._read()[0]) > self._before
 
     def predicted(self, slug: str, answer: Answer) -> None:
-        """Keep an answer to a fact's question."""
+        """Save an answer to a fact's question."""
         with self._told():
             asking.keep(self.path, slug, answer)
 
     def add(self, kind: str, slug: str, **said: object) -> None:
-        """Keep what was said of a fact."""
+        """Save an act about a fact or an interview question."""
         with self._told():
             acts.append(self.path, kind, slug, **said)
 
@@ -144,7 +150,7 @@ class Notebook:
             yield
         except OSError as error:
             raise WrongValue(
-                f"what you do cannot be kept in {self.path}: {error.strerror or error}: "
+                f"what you do cannot be saved in {self.path}: {error.strerror or error}: "
                 "check its rights, or name another folder with --reports"
             ) from error
 
@@ -189,11 +195,11 @@ def _of_fact(stated: Statement, taught: Curriculum, progress: Replay) -> Lesson:
 
 
 def _hold(lesson: Lesson, taught: Curriculum, notebook: Notebook, settings: Settings) -> int:
-    """Hold the lesson; the exit code.
+    """Hold the lesson, and return the exit code.
 
     Raises:
-        BrokerError: Kafka cannot be had.
-        WrongValue: nobody answers, or nothing can be kept.
+        BrokerError: Kafka cannot be started or reached.
+        WrongValue: the input ended without any answer, or answers cannot be saved.
     """
     for word in notebook.set_aside:
         output.line(word, style="yellow")
@@ -214,12 +220,12 @@ def _hold(lesson: Lesson, taught: Curriculum, notebook: Notebook, settings: Sett
     with undisturbed():
         _sum_up(lesson.task, taught, notebook)
         if notebook.has_grown:
-            _write_log(taught, settings.reports)
+            show_in_log(taught, settings.reports)
     return code
 
 
 def _tell_words(task: Task) -> None:
-    """Tell what the words mean that the task's facts use."""
+    """Print what the words mean that the task's facts use."""
     if task.words:
         output.line()
         output.line("Words that come up:")
@@ -227,24 +233,24 @@ def _tell_words(task: Task) -> None:
         output.line(f"{word.term}: {word.meaning}", indent=2)
 
 
-def _write_log(taught: Curriculum, reports: Path) -> None:
-    """Have the page show what was done; who looks at it next need not know how it is made."""
+def show_in_log(taught: Curriculum, reports: Path) -> None:
+    """Write the learning log again, so that it shows what was done."""
     if problem := write_log(standing_now(taught, reports), reports):
-        output.trouble(f"the learning log is as it was: {problem}")
+        output.trouble(f"the learning log was not updated: {problem}")
 
 
 def _teach(lesson: Lesson, teacher: Teacher, settings: Settings) -> None:
     for slug in lesson.recalled:
         teacher.recall(slug)
     if lesson.learned:
-        # It starts while the first question is read.
+        # Kafka starts while the learner reads the first question.
         with warmed(settings) as warm:
             for slug in lesson.learned:
                 teacher.teach(slug, warm, is_repeated=lesson.is_repeated)
 
 
 def _sum_up(task: Task, taught: Curriculum, notebook: Notebook) -> None:
-    """Tell what the learner has done of the task, and how to go on."""
+    """Print how much of the task the learner has done, and how to go on."""
     asked, progress = asked_of(task, taught), notebook.progress
     done = [progress.of(slug, task.id) for slug in asked]
     guesses = [each.predicted for each in done if each.predicted]
@@ -260,7 +266,7 @@ def _sum_up(task: Task, taught: Curriculum, notebook: Notebook) -> None:
     )
     for slug in slow_of(task, taught):
         if is_left(progress.of(slug, task.id)):
-            output.line("One fact takes a minute, and is asked by its name:")
+            output.line("One fact takes a minute, and is asked only if you name it:")
             output.whole(f"kafkalab learn {slug}", indent=2)
     if not lesson_of_task(task, taught, progress).is_over:
         output.line("To go on:")
@@ -272,7 +278,7 @@ def _sum_up(task: Task, taught: Curriculum, notebook: Notebook) -> None:
 
 @dataclass(frozen=True)
 class Seen:
-    """What a fact and its controls showed in the run that was just made."""
+    """What a fact and its controls showed in this run."""
 
     fact: FactRecord
     tests: Sequence[TestRecord]
@@ -302,7 +308,7 @@ class Teacher:
         self._explain(slug)
 
     def teach(self, slug: str, warm: WarmBroker, *, is_repeated: bool) -> None:
-        """Predict, run, explain: from where it was left.
+        """Predict, run, explain; parts that were done before are left out.
 
         Raises:
             Left: the learner left.
@@ -333,26 +339,26 @@ class Teacher:
 
     def _head(self, slug: str) -> None:
         asked = asked_of(self._task, self._taught)
-        # One that takes a minute is not among them.
-        if slug in asked:
-            output.line()
-            output.line(f"{asked.index(slug) + 1} of {len(asked)}", style="dim")
-        else:
-            output.line()
+        output.line()
+        # A fact that takes a minute has no number among them.
+        count = f"{asked.index(slug) + 1} of {len(asked)}" if slug in asked else ""
+        part = self._task.part_of(slug) if self._task.parts else ""
+        if told := ": ".join(filter(None, (count, part))):
+            output.line(told, style="dim")
 
     def _predict(self, slug: str, done: FactProgress, *, is_repeated: bool) -> Answer | None:
-        """The answer, given now or earlier; None where it was seen before it was asked for."""
+        """The learner's answer, from now or earlier; None if the fact was opened before that."""
         prediction = self._task.predictions[slug]
         if is_repeated or done.can_be_predicted:
             if is_repeated:
-                output.line("You know this one: it is a repetition, and does not count again.")
+                output.line("You did this before: it is a repetition, and does not count again.")
             answer = asking.predict(output, prediction)
             self._notebook.predicted(slug, answer)
             return answer
         output.line(prediction.question, style="bold")
         output.line()
         if done.predicted is not None:
-            output.line(f"You answered on {_day(done.predicted.at)}; it was not explained yet.")
+            output.line(f"You answered on {_day(done.predicted.at)}, and have yet to explain it.")
             return Answer(done.predicted.choice, done.predicted.is_right)
         if done.shown_until is not None:
             day = _day(done.shown_until)
@@ -362,7 +368,7 @@ class Teacher:
     # The run
 
     def _run(self, stated: Statement, warm: WarmBroker) -> Seen | None:
-        """Run a fact with its controls; None where nothing came of it, which is told."""
+        """Run a fact with its controls; if there is no verdict, print why, and return None."""
         output.line()
         if not warm.is_ready:
             output.line("Kafka is starting ...", style="dim")
@@ -382,10 +388,10 @@ class Teacher:
         return Seen(fact, run.tests)
 
     def _show(self, stated: Statement, seen: Seen) -> None:
-        """Print what was observed, and what there is to say where it was not as stated."""
+        """Print what was observed, and the reason if the fact was not demonstrated."""
         if seen.fact.verdict is not Verdict.DEMONSTRATED:
             output.line(f"{seen.fact.verdict} here, in this run:", style="yellow")
-            for line in why(seen.fact.reason)[:2]:
+            for line in why(seen.fact.reason)[:3]:
                 output.line(line, indent=2)
             self._tell_how(stated)
         observed = self._evidence_of(stated, seen)
@@ -398,7 +404,7 @@ class Teacher:
         output.line()
 
     def _evidence_of(self, stated: Statement, seen: Seen) -> dict[str, list[dict[str, Any]]]:
-        """What each case of a test observed; a test without cases is one."""
+        """What each case of a test observed; a test that is not parametrised has one case."""
         tests = [each for each in seen.tests if self._taught.statement_of(each.nodeid) == stated]
         return {
             test.nodeid.partition("[")[2].removesuffix("]"): test.evidence
@@ -418,11 +424,11 @@ class Teacher:
         no_control = self._task.facts[stated.slug].no_control
         if no_control:
             output.line(f"There is no control: {no_control}.")
-            # Who always presses Enter here would pass over the next prompt.
+            # An answer typed here is meant for the next prompt: without a pause it would be lost.
             while asking.answer_to(output, "Enter goes on"):
                 output.line("Just Enter, please: your own words are asked next.", style="yellow")
             return
-        output.line("What would you change to make it false? A guess is kept, and not judged.")
+        output.line("What would you change to make it false? A guess is saved, and not judged.")
         said = asking.answer_to(output, "Type a guess, or Enter to see")
         if said:
             self._notebook.add(acts.VARIED, stated.slug, said=said)
@@ -447,7 +453,7 @@ class Teacher:
     def _explain(self, slug: str) -> None:
         """Ask for the learner's own sentence, and whether it says the same as ours."""
         output.line()
-        output.line("Say it in your own words: what is so, and why? (Enter: another time)")
+        output.line("Say it in your own words: what happens, and why? (Enter: another time)")
         sentence = asking.answer_to(output, "yours")
         if not sentence:
             output.line("It is asked another time.", style="dim")

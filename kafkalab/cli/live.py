@@ -22,13 +22,7 @@ from kafkalab.brokers.live import Labs, Starter
 from kafkalab.brokers.ports import is_free
 from kafkalab.brokers.properties import CLUSTER_ID
 from kafkalab.cli import output
-from kafkalab.cli.options import (
-    BackendOption,
-    CacheOption,
-    ImageOption,
-    VersionOption,
-    WrongValue,
-)
+from kafkalab.cli.options import BackendOption, CacheOption, ImageOption, VersionOption, WrongValue
 from kafkalab.cli.setup import Bar
 from kafkalab.cli.topics import tell
 from kafkalab.cli.warmed import undisturbed
@@ -37,7 +31,7 @@ from kafkalab.contracts.topics import NotKnownEverywhere
 from kafkalab.demo import DEMO_TOPICS
 from kafkalab.tasks.topics import provision
 
-# Where tutorials, and most tools, look for Kafka.
+# The port that tutorials and most tools use.
 USUAL_PORT = 9092
 BROKERS = (1, 3)
 
@@ -48,21 +42,21 @@ def up(
         typer.Option(
             min=1024,
             max=65535 - max(BROKERS),
-            help=f"For clients; that of the first of several brokers. {USUAL_PORT} if it is free.",
+            help=f"For clients; with 3 brokers, the first one's. By default {USUAL_PORT}, if free.",
         ),
     ] = None,
     brokers: Annotated[int, typer.Option(help="1 or 3.")] = 1,
     keep_data: Annotated[
-        bool, typer.Option("--keep-data", help="Keep the data when it ends, and go on with it.")
+        bool, typer.Option("--keep-data", help="Keep the data for the next up --keep-data.")
     ] = False,
     backend: BackendOption = None,
     cache: CacheOption = None,
     image: ImageOption = None,
     kafka_version: VersionOption = None,
 ) -> None:
-    """Start a Kafka that stays, with the topics of a shop: until `kafkalab down`.
+    """Start a Kafka, with the topics of a shop, that runs until `kafkalab down`.
 
-    pytest, learn, check and watch use it from then on, where they would start the same Kafka.
+    From then on pytest, learn, check and watch use it, if they would start the same Kafka.
     Example: kafkalab up --brokers 3 --keep-data
     """
     if brokers not in BROKERS:
@@ -89,7 +83,7 @@ def _starter(settings: Settings) -> Starter:
     starter = backend_named(settings.backend, settings)
     if not isinstance(starter, EmbeddedBackend | ContainerBackend):
         raise WrongValue(
-            f"--backend {settings.backend} starts no Kafka: a lab is embedded, or in a container"
+            f"--backend {settings.backend} starts no Kafka: name embedded or container"
         )
     return starter
 
@@ -118,7 +112,7 @@ def _started(
     output.line(f"It is up: {_title(lab)}, after {took:.1f} s", style="bold")
     if port is None and lab.ports[0] != USUAL_PORT:
         which = f"port {USUAL_PORT}" if brokers == 1 else f"a port from {USUAL_PORT} on"
-        output.line(f"Something else has {which}, so it has others.")
+        output.line(f"Another program uses {which}, so the lab uses other ports.")
     return lab
 
 
@@ -126,8 +120,8 @@ def _require_free(port: int, brokers: int) -> None:
     for each in range(port, port + brokers):
         if not is_free(each):
             raise WrongValue(
-                f"--port {port}: something listens on {each} already: name another, "
-                "or leave it out, and a free one is taken"
+                f"--port {port}: another program listens on {each} already: name another port, "
+                "or leave --port out to use a free one"
             )
 
 
@@ -145,8 +139,8 @@ def _require_same(
     for has, asked, what in others:
         if has != asked:
             raise WrongValue(
-                f"a lab is up already, and is another: {what} {has}, not {asked}: "
-                "`kafkalab down` ends it"
+                f"a lab is up already, and differs from what you asked for: {what} {has}, "
+                f"not {asked}: `kafkalab down` ends it"
             )
 
 
@@ -188,7 +182,7 @@ def _show_how(bootstrap: str, lab: LiveLab) -> None:
         output.line("pytest, kafkalab learn, check and watch use it from now on.")
     else:
         output.line("pytest, learn, check and watch start their own: facts are for one broker.")
-    output.line("It stays when this terminal is closed. This ends it:")
+    output.line("It keeps running when you close this terminal. This ends it:")
     output.whole("kafkalab down", indent=2)
 
 
@@ -198,7 +192,7 @@ def down(
     ] = False,
     cache: CacheOption = None,
 ) -> None:
-    """End the lab that is up; nothing is left of it, but the data that it was to keep.
+    """End the lab that is up; only data that it should keep is left.
 
     Example: kafkalab down
     """
@@ -213,8 +207,8 @@ def down(
             labs.stop(lab, starter_of(lab, settings.cache))
             output.line(f"It is down: {_title(lab)}.")
             if users:
-                output.line(f"A run was using it, whose facts are invalid now: {', '.join(users)}")
-        # Of one that was killed while it started, too.
+                output.line(f"A run used it, and its facts are invalid now: {', '.join(users)}")
+        # A lab that was killed while it started may have left files, too.
         labs.clear()
         for folder in labs.kept():
             if delete_data:
@@ -235,7 +229,7 @@ def ps(
     as_json: Annotated[bool, typer.Option("--json", help="As JSON: a list.")] = False,
     cache: CacheOption = None,
 ) -> None:
-    """Show the lab that is up, and what was left of others.
+    """Show the lab that is up, and what other labs left behind.
 
     Example: kafkalab ps --json
     """
@@ -251,7 +245,7 @@ def ps(
         return
     for lab, row in zip(labs, rows, strict=True):
         where = row["bootstrap"] or "A lab"
-        output.line(f"{where}: {row['state']}, begun {row['since']}", style="bold")
+        output.line(f"{where}: {row['state']}, started {row['since']}", style="bold")
         output.line(_title(lab), indent=2)
 
 

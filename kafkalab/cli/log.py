@@ -23,13 +23,15 @@ from kafkalab.learning_log.next_step import Step, next_step, next_step_in
 from kafkalab.learning_log.pictures import PICTURES, Pictures
 from kafkalab.learning_log.progress import Count, Guess, Progress
 from kafkalab.learning_log.proofs import Proof
+from kafkalab.learning_log.quizzes import Quiz, quiz_of
+from kafkalab.learning_log.quizzes import in_words as quiz_in_words
 from kafkalab.learning_log.run_report import RUN_PAGE
 from kafkalab.learning_log.standing import FactStanding, Standing, TaskStanding, standing_of
 from kafkalab.learning_log.verdicts import Verdict
 from kafkalab.learning_log.wording import in_words, why
 from kafkalab.readable import readable
 
-# Columns of a terminal, below which a table breaks its words.
+# In a terminal with fewer columns a table would break its words.
 NARROW = 60
 
 STATUS_STYLES = {"not started": "dim", "in progress": "yellow", "done": "green"}
@@ -37,7 +39,7 @@ STATUS_STYLES = {"not started": "dim", "in progress": "yellow", "done": "green"}
 
 def status(
     tasks: Annotated[
-        list[str] | None, typer.Argument(help="The tasks asked for, as in 1.2; all of them.")
+        list[str] | None, typer.Argument(help="Tasks, as in 1.2; all if none is named.")
     ] = None,
     proved: Annotated[
         bool, typer.Option("--proved", help="Fail unless all facts were demonstrated here.")
@@ -54,10 +56,10 @@ def status(
 ) -> None:
     """Show where you stand, and what comes next.
 
-    Two columns: what is yours (predicted, explained, built), and what was proved
-    on this machine. Exit code 0: it could be told; 2: it could not. With --proved,
-    --own or --learned 1: not so in all tasks asked for. Facts that take a minute
-    are optional.
+    There are two columns: what is yours (predicted, explained, built), and what was
+    proved on this machine. Exit code 0: done; 2: wrong input, or files that cannot be
+    read. With --proved, --own or --learned 1: something is missing in these tasks.
+    Facts that take a minute are optional.
     """
     settings = Settings.from_environment(reports=reports, curriculum=curriculum)
     taught = load(settings.curriculum)
@@ -87,7 +89,7 @@ def status(
 
 
 def _lack(what: str, count: Count, task: TaskStanding) -> str:
-    """Why a task is judged not to be done, in one line; empty where it is."""
+    """What is missing in a task, in one line; empty if nothing is."""
     return "" if count.is_full else f"{task.task.id}: {count} facts {what}"
 
 
@@ -103,9 +105,9 @@ def note(
     reports: ReportsOption = None,
     curriculum: CurriculumOption = None,
 ) -> None:
-    """Write into your journal; without options, show what it says of the task.
+    """Write into your journal; without options, show your notes on the task.
 
-    Texts are added, numbers and dates take the place of the ones before.
+    Texts are added; numbers and dates replace the old ones.
     """
     settings = Settings.from_environment(reports=reports, curriculum=curriculum)
     taught = load(settings.curriculum)
@@ -126,7 +128,7 @@ def note(
     entry = journal.note(path, task_id, **said) if said else before
     whole = standing_of(taught, settings.reports)
     if said and whole.last and (problem := write_log(whole, settings.reports)):
-        output.trouble(f"the learning log is as it was: {problem}")
+        output.trouble(f"the learning log was not updated: {problem}")
     (standing,) = [each for each in whole.tasks if each.task.id == task_id]
     output.line(f"{task_id} {standing.task.title}", style="bold")
     for name, value in _entry_rows(entry, standing):
@@ -136,17 +138,17 @@ def note(
 
 def report(
     only_print: Annotated[
-        bool, typer.Option("--print", help="Print where it is, and open nothing.")
+        bool, typer.Option("--print", help="Print its path, and open no browser.")
     ] = False,
     reports: ReportsOption = None,
     curriculum: CurriculumOption = None,
 ) -> None:
-    """Write the learning log anew, with all runs and notes, and open it in the browser."""
+    """Write the learning log again, with all runs and notes, and open it in the browser."""
     settings = Settings.from_environment(reports=reports, curriculum=curriculum)
     path = settings.reports / page.NAME
     standing = standing_now(load(settings.curriculum), settings.reports)
     if not standing.runs and not standing.has_begun:
-        where = "kafkalab learn 1.1 begins, or name another folder with --reports"
+        where = "begin with kafkalab learn 1.1, or name another folder with --reports"
         output.trouble(f"there is no run in {settings.reports} yet: {where}")
         raise typer.Exit(1)
     if problem := write_log(standing, settings.reports):
@@ -159,7 +161,7 @@ def report(
 
 
 def standing_now(taught: Curriculum, reports: Path) -> Standing:
-    """Where the learner stands; a slip in a note, which is told, hides nothing else."""
+    """Where the learner stands; if the journal is broken, say so, and go on without its notes."""
     try:
         return standing_of(taught, reports)
     except journal.BadJournal as error:
@@ -168,7 +170,7 @@ def standing_now(taught: Curriculum, reports: Path) -> Standing:
 
 
 def write_log(standing: Standing, reports: Path) -> str:
-    """Write the learning log anew; why it could not be written, in one line, or nothing."""
+    """Write the learning log again; return why that failed, in one line, or an empty text."""
     run_page = reports / RUN_PAGE
     try:
         pictures = Pictures(reports / PICTURES)
@@ -190,10 +192,10 @@ def _date(option: str, given: str | None) -> date | None:
 
 
 def _check_days(entry: journal.Entry, said: Mapping[str, Any]) -> None:
-    """Refuse days that cannot be.
+    """Refuse impossible days.
 
     Raises:
-        WrongValue: one is yet to come, or the end is before the beginning.
+        WrongValue: a day is in the future, or the end is before the beginning.
     """
     started, completed = (said.get(name, getattr(entry, name)) for name in ("started", "completed"))
     for name in ("started", "completed"):
@@ -231,6 +233,11 @@ def _show(
     if standing.yours.whole.of:
         output.line(f"Yours {standing.yours.percent} %: {in_words(standing.yours)}")
     output.line(f"Proved here: {standing.proved} facts, in {_runs(standing.runs)}")
+    quiz = quiz_of(standing.questions)
+    if quiz.answered.of:
+        output.line(f"Interview questions: {quiz_in_words(quiz)}")
+    if quiz.asked:
+        output.whole("kafkalab quiz", indent=2)
     output.line()
     if output.width() < NARROW:
         _show_tasks(shown, step)
@@ -250,7 +257,7 @@ def _show(
 
 
 def _show_tasks(shown: Sequence[TaskStanding], step: Step) -> None:
-    """The tasks below each other, where a table has no room."""
+    """The tasks below each other, for a terminal that is too narrow for a table."""
     for task in shown:
         is_here = step.task is task
         title = f"{'>' if is_here else ' '} {task.task.id} {task.task.title}"
@@ -261,7 +268,7 @@ def _show_tasks(shown: Sequence[TaskStanding], step: Step) -> None:
 
 
 def _table(shown: Sequence[TaskStanding], step: Step, width: int) -> Table:
-    """A row for each task; where there is little room, with the columns that say most."""
+    """A row for each task; in a narrow terminal only with the most important columns."""
     columns = [column for column in COLUMNS if width >= column.wide_enough]
     table = Table(box=None, padding=(0, 1), pad_edge=False)
     table.add_column("")
@@ -288,7 +295,7 @@ def _show_optional(task: TaskStanding) -> None:
 
 
 def _show_tracked(task: TaskStanding) -> None:
-    """The rows of a task that the table has no room for."""
+    """The values of a task for which the table has no room."""
     output.line()
     rows = (
         ("started", task.started or "-"),
@@ -308,7 +315,7 @@ def _show_tracked(task: TaskStanding) -> None:
 
 
 def _show_left(task: TaskStanding) -> None:
-    """The facts that are not demonstrated, with what is known of them; the others in a number."""
+    """The facts that are not demonstrated, with reasons; of those never run, only the number."""
     for fact in task.needed:
         if not fact.is_demonstrated and (fact.proof or fact.later):
             has_failed = fact.proof is not None and fact.proof.has_failed
@@ -336,7 +343,7 @@ def _show_one_left(sentence: str, proof: Proof | None, later: str, command: str)
 
 
 def _minutes(task: TaskStanding) -> str:
-    """Noted in the journal, or proposed by the runs, which is marked; beside the estimate."""
+    """The journal's minutes, or with a `~` those computed from the runs; and the estimate."""
     spent = task.entry.minutes
     told = f"~{task.proposed_minutes}" if task.proposed_minutes else "-"
     told = told if spent is None else str(spent)
@@ -350,7 +357,7 @@ class Column(NamedTuple):
     cell: Callable[[TaskStanding], str]
     justify: Literal["left", "right"] = "right"
     wide_enough: int = 0
-    """in how many columns of the terminal there is room for it"""
+    """the least width of the terminal, in columns, that has room for it"""
 
 
 COLUMNS = (
@@ -378,7 +385,7 @@ def _as_data(
     return {
         "schema": 2,
         "module": {"id": standing.curriculum.id, "title": standing.curriculum.title},
-        "yours": _yours_data(standing.yours),
+        "yours": _yours_data(standing.yours, quiz_of(standing.questions)),
         "proved": asdict(standing.proved),
         "learnings": asdict(standing.learnings),
         "code_files": asdict(standing.code_files),
@@ -387,25 +394,25 @@ def _as_data(
         "next": {"sentence": step.sentence, "command": step.command},
         "lacks": list(lacks),
         "set_aside": list(standing.set_aside),
-        "tasks": [_task_data(task) for task in shown],
+        "tasks": [_task_data(task, quiz_of(standing.questions, task.task.id)) for task in shown],
     }
 
 
-def _yours_data(yours: Progress) -> dict[str, Any]:
+def _yours_data(yours: Progress, quiz: Quiz) -> dict[str, Any]:
     return {
         "percent": yours.percent,
         "predicted": asdict(yours.predicted),
         "explained": asdict(yours.explained),
         "built": asdict(yours.built),
-        # There is no quiz yet.
-        "answered": None,
+        "answered": asdict(quiz.answered) if quiz.answered.of else None,
         "surprises": yours.surprises,
         "due": yours.due,
+        "questions_due": len(quiz.due),
         "changed": yours.changed,
     }
 
 
-def _task_data(task: TaskStanding) -> dict[str, Any]:
+def _task_data(task: TaskStanding, quiz: Quiz) -> dict[str, Any]:
     own = task.own_code
     return {
         "id": task.task.id,
@@ -413,7 +420,7 @@ def _task_data(task: TaskStanding) -> dict[str, Any]:
         "status": task.status,
         "started": _iso(task.started),
         "completed": _iso(task.completed),
-        "yours": _yours_data(task.yours),
+        "yours": _yours_data(task.yours, quiz),
         "proved": asdict(task.proved),
         "learnings": asdict(task.learnings),
         "code_files": asdict(task.code_files),
@@ -435,7 +442,7 @@ def _task_data(task: TaskStanding) -> dict[str, Any]:
 
 
 def _day_of(noted: date | None, told: date | None) -> str:
-    """A day as it was noted, or as the acts tell it."""
+    """The day from the journal, or else from the acts."""
     if noted is None and told is not None:
         return f"none noted; your acts say {told}"
     return str(noted or "-")
@@ -449,7 +456,7 @@ def _fact_data(fact: FactStanding) -> dict[str, Any]:
     return {
         "slug": fact.slug,
         "question": fact.question or None,
-        # Whoever reads on before the prediction is to find no answer here either.
+        # A learner who has yet to predict must not find the answer here either.
         "sentence": None if fact.is_hidden else fact.sentence,
         "predicted": _guess_data(fact.yours.predicted),
         "explained": fact.yours.explained.sentence if fact.yours.explained else None,

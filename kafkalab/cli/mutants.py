@@ -1,4 +1,4 @@
-"""`kafkalab mutants`: mistakes made in one's own code, and the fact that catches each."""
+"""`kafkalab mutants`: makes mistakes in the learner's code, and shows which fact catches each."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ from kafkalab.mutant_judge import Component, Fate, NoCopy, Place, Told, Trial, U
 from kafkalab.mutants import OPERATORS
 from kafkalab.unwritten import NOT_YET
 
-# Each is a pytest of its own, that mostly waits.
+# Mistakes that are judged at the same time, each by a pytest of its own, which mostly waits.
 MOST_BESIDE = 4
 
-# Characters of a line of code that are shown, and those of them before what differs.
+# Characters that are shown of a line of code, and how many of them before the difference.
 MOST_SHOWN, BEFORE_IT = 100, 40
 
 CAUGHT = (Fate.CAUGHT, Fate.CAUGHT_BY_A_LIMIT)
@@ -58,10 +58,10 @@ def mutants(
     task: TaskArgument,
     folder: FolderOption = Path(FOLDER),
     line: Annotated[
-        int | None, typer.Option(help="Make mistakes in this line of your code alone.")
+        int | None, typer.Option(help="Make mistakes only in this line of your code.")
     ] = None,
     only: Annotated[
-        list[str] | None, typer.Option(help="Make this mistake alone; may be given again.")
+        list[str] | None, typer.Option(help="Make only this mistake; may be given more than once.")
     ] = None,
     list_: Annotated[bool, typer.Option("--list", help="List the mistakes; run nothing.")] = False,
     backend: BackendOption = None,
@@ -75,9 +75,9 @@ def mutants(
     """Make mistakes in your working component, and see which fact catches each.
 
     So you learn what each line of your code is for. Your files stay as they are, and
-    nothing of it counts.
+    these runs do not count.
 
-    Exit code 0: all were tried; 1: your component does not hold as it is; 2: it cannot be told.
+    Exit code 0: all were tried; 1: your component does not hold as it is; 2: no verdict.
     """
     taught = load(Settings.from_environment(curriculum=curriculum).curriculum)
     desk = Desk.of(task, folder, taught)
@@ -98,7 +98,7 @@ def mutants(
                 curriculum=curriculum,
                 image=image,
                 kafka_version=kafka_version,
-                # What these runs report is nobody's.
+                # The reports of these runs are thrown away.
                 reports=str(home),
                 solutions=str(folder),
             )
@@ -106,7 +106,7 @@ def mutants(
     except (NoCopy, NoVerdict) as error:
         raise WrongValue(str(error)) from error
     except BrokerError as error:
-        # It says nothing of the learner's code.
+        # This says nothing about the learner's code.
         output.trouble(str(error))
         code = 2
     except KeyboardInterrupt:
@@ -119,7 +119,7 @@ def mutants(
 
 @contextlib.contextmanager
 def _home() -> Iterator[Path]:
-    """A folder for copies and reports, which goes with the block."""
+    """A folder for copies and reports, which is deleted at the block's end."""
     folder = tempfile.TemporaryDirectory(prefix="kafkalab-mutants-", ignore_cleanup_errors=True)
     try:
         yield Path(folder.name)
@@ -190,7 +190,7 @@ def _chosen(component: Component, desk: Desk, line: int | None, only: Sequence[s
 def _list(places: Sequence[Place], desk: Desk) -> None:
     for place in places:
         _show_mistake(place, desk)
-    output.line(f"{_count(len(places), 'mistake')} can be made. Have the facts judge them:")
+    output.line(f"{_count(len(places), 'mistake')} can be made. Let the facts judge them:")
     output.whole(desk.command("mutants"), indent=2)
 
 
@@ -202,7 +202,7 @@ def _try_all(
     home: Path,
     tried: list[Tried],
 ) -> int:
-    """Try each mistake, and keep what was told; the exit code."""
+    """Try each mistake, add its result to `tried`, and return the exit code."""
     facts, beside = desk.facts, min(MOST_BESIDE, os.cpu_count() or 1, len(places))
     with warmed(settings) as warm:
         if not warm.is_ready:
@@ -217,7 +217,7 @@ def _try_all(
             broken = [*judgement.failed, *judgement.untold]
             if broken or not judgement.told:
                 trouble = f"{broken[0].slug} does not hold" if broken else "no fact can run here"
-                output.trouble(f"{trouble}, and mistakes are made in code that works. First comes:")
+                output.trouble(f"{trouble}, and mistakes are made in code that works. First run:")
                 output.whole(desk.command("check"), indent=2)
                 return 1
             output.line(
@@ -273,7 +273,7 @@ def _show_told(told: Told, desk: Desk) -> None:
             return
         case Fate.NOT_TOLD:
             first = (told.reason.splitlines() or [""])[0]
-            output.line(f"not told: {told.slug or 'pytest'}: {first}", style=style, indent=2)
+            output.line(f"not judged: {told.slug or 'pytest'}: {first}", style=style, indent=2)
             return
     output.line(desk.taught.stated_facts[told.slug].sentence, style="dim", indent=2)
 
@@ -287,7 +287,7 @@ def _count(number: int, what: str) -> str:
 
 
 def _summarise(tried: Sequence[Tried], count: int, component: Component, desk: Desk) -> None:
-    """How many were caught, and for each line what it is for."""
+    """Print which facts need each line, and how many mistakes were caught."""
     output.line()
     output.line("What your lines are for:", style="bold")
     by_line: dict[tuple[Path, int], list[Tried]] = {}
@@ -306,7 +306,7 @@ def _summarise(tried: Sequence[Tried], count: int, component: Component, desk: D
                     f"no fact: {name}: equivalent, or a gap", indent=4, style=STYLES[told.fate]
                 )
             elif told.fate is Fate.NOT_TOLD:
-                output.line(f"not told: {name}", indent=4, style=STYLES[told.fate])
+                output.line(f"not judged: {name}", indent=4, style=STYLES[told.fate])
     output.line()
     _show_counts([told.fate for _, told in tried], count)
 
@@ -317,6 +317,6 @@ def _show_counts(fates: Sequence[Fate], count: int) -> None:
     parts = [f"{caught} of {_count(len(fates), 'mistake')} caught"]
     parts += [f"{limits} of them by a limit"] if limits else []
     parts += [f"{left} by no fact: each is equivalent, or a gap"] if left else []
-    parts += [f"of {untold} nothing can be told"] if untold else []
+    parts += [f"{untold} not judged"] if untold else []
     parts += [f"{count - len(fates)} not tried"] if count > len(fates) else []
     output.line(f"{'; '.join(parts)}.", style="bold")

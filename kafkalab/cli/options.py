@@ -1,4 +1,4 @@
-"""Settings as options of commands: `--reports`, or as pytest calls it, `--kafkalab-reports`."""
+"""Settings as options of commands: `--reports`, or with pytest's name, `--kafkalab-reports`."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ LIKE_A_TASK = re.compile(r"(task[_-])?\d[\d._-]*")
 
 
 class WrongValue(BadInput):
-    """An argument or an option has a value that means nothing; the text names those that do."""
+    """An argument or an option has a wrong value; the text names possible ones."""
 
 
-# What was pasted from a call of pytest works for a command, too.
+# So options that were copied from a call of pytest work for a command, too.
 EITHER_NAME = {"token_normalize_func": lambda name: name.removeprefix(PREFIX)}
 
 
@@ -42,7 +42,7 @@ VersionOption = Annotated[str | None, _option("kafka_version")]
 
 
 def task_id_of(given: str, curriculum: Curriculum) -> str:
-    """The task that was meant; `1.3`, `1_3` and `task_1_3` are the same.
+    """The task's id; `1.3`, `1_3` and `task_1_3` are the same.
 
     Raises:
         WrongValue: the curriculum has no such task.
@@ -55,7 +55,7 @@ def task_id_of(given: str, curriculum: Curriculum) -> str:
 
 
 def slug_of(given: str, curriculum: Curriculum) -> str:
-    """The fact that was meant, hyphened or with underscores.
+    """The fact's slug; it may be given with hyphens or with underscores.
 
     Raises:
         WrongValue: the curriculum has no such fact.
@@ -70,7 +70,7 @@ def slug_of(given: str, curriculum: Curriculum) -> str:
 
 
 def task_or_slug_of(given: str, curriculum: Curriculum) -> str:
-    """The task or the fact that was meant.
+    """The task's id or the fact's slug.
 
     Raises:
         WrongValue: the curriculum has neither.

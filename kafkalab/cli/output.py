@@ -1,4 +1,4 @@
-"""The only way from a command to the terminal: what has no shape is shown as Python writes it."""
+"""The only way from a command to the terminal: control characters are shown as Python's escapes."""
 
 from __future__ import annotations
 
@@ -19,20 +19,21 @@ from rich.text import Text
 from kafkalab import typed
 from kafkalab.readable import LINES, readable
 
-# Or a narrow terminal would get a letter a line, and one that says 0 nothing.
+# Otherwise a narrow terminal would get one letter in each line, and one that says 0 nothing.
 LEAST_WIDTH = 20
 
 COLOURS = ("cyan", "magenta", "green", "yellow", "blue", "red")
-"""of partitions, or of members, in turn: told from each other on a light and on a dark ground"""
+"""for partitions or members, one after the other; readable on a light and on a dark background"""
 
 ENDED_BY_CLOSED_PIPE = 141
-"""the exit code of whom a closed pipe ended: 128 and the number of SIGPIPE, as shells count"""
+"""the exit code of a command that a closed pipe ended: 128 plus the number of SIGPIPE, as in shells
+"""
 
 _printed = Counter[str]()
-"""how many lines, where `printed` finds it"""
+"""how many lines were printed; `printed` returns it"""
 
 _fleeting = [""]
-"""the line that the next one takes the place of; empty where there is none"""
+"""the line that the next one replaces; empty if there is none"""
 
 
 def line(
@@ -43,10 +44,10 @@ def line(
     mark: str = "",
     console: Console | None = None,
 ) -> None:
-    """Print text; what does not fit goes on below, as far to the right.
+    """Print text, wrapped at the terminal's width, with the same indent on each line.
 
-    A mark stands before the text's first line, and nothing below it. A progress bar moves
-    out of the way of what its own console prints.
+    The mark is printed before the first line only. While a progress bar is shown, print on its
+    own console: then the bar stays below the text.
     """
     console = console or _console()
     beside = " " * indent + readable(mark)
@@ -59,20 +60,20 @@ def line(
 
 
 def whole(text: str, *, style: str = "", indent: int = 0) -> None:
-    """Print what is to be copied: a command, a path; it is never broken in two."""
+    """Print a command or a path, which a user may copy: it is never wrapped."""
     _print_whole(_console(), " " * indent + readable(text), style)
     _printed["lines"] += 1
 
 
 def code(text: str, language: str) -> None:
-    """Print code, coloured where the terminal has colours; no line is broken."""
+    """Print code, in colours if the terminal has them; no line is wrapped."""
     drawn = Syntax("", language, theme="ansi_dark").highlight(readable(text, keep=LINES))
     drawn.rstrip()
     _console().print(drawn, soft_wrap=True)
 
 
 def picture(shown: RenderableType) -> None:
-    """Print a table; whoever makes it puts in what is readable."""
+    """Print a table; its texts must have gone through `readable` already."""
     console = _console()
     console.print(shown)
     _printed["lines"] += len(console.render_lines(shown))
@@ -80,9 +81,10 @@ def picture(shown: RenderableType) -> None:
 
 @contextlib.contextmanager
 def redrawn() -> Iterator[Callable[[RenderableType], None]]:
-    """Show tables, each in a terminal in the place of the one before, as long as the block runs.
+    """Show tables while the block runs; in a terminal each one replaces the one before.
 
-    What does not fit a terminal is left out below. Elsewhere each is printed below the last one.
+    The end of a table that is too long for the terminal is left out. In a pipe or a file each
+    table is printed below the last one.
     """
     if not moves():
         yield picture
@@ -92,19 +94,19 @@ def redrawn() -> Iterator[Callable[[RenderableType], None]]:
 
 
 def fleeting(text: str) -> None:
-    """Show a line in a terminal that is gone once anything else is printed, or this is called anew.
+    """Show a line in a terminal until anything else is printed, or this is called again.
 
-    Elsewhere nothing is shown, for nothing can be taken back there.
+    Nothing is shown in a pipe or a file, where the line could not be removed.
 
     Args:
-        text: what does not fit is left out; if it is empty, the last such line goes.
+        text: cut if it does not fit; if it is empty, the line is removed.
     """
     console = Console(highlight=False)
     if text == _fleeting[0] or not moves():
         return
     console.control(Control(ControlType.CARRIAGE_RETURN, (ControlType.ERASE_IN_LINE, 2)))
     shown = Text(readable(text), "dim", overflow="ellipsis")
-    # In the last column some terminals go on to the next line.
+    # Some terminals begin the next line after a letter in the last column.
     shown.truncate(console.width - 1)
     console.print(shown, end="", soft_wrap=True)
     console.file.flush()
@@ -112,21 +114,21 @@ def fleeting(text: str) -> None:
 
 
 def moves() -> bool:
-    """Whether a line can be taken back: it goes to a terminal that knows how."""
+    """Whether a printed line can be removed again: the output is a terminal that can do that."""
     return sys.stdout.isatty() and not Console().is_dumb_terminal
 
 
 def trouble(text: str) -> None:
-    """Print on stderr what went wrong; a broker's log may follow below its line."""
+    """Print on stderr what went wrong, in one line; a broker's log may follow below it."""
     _print_whole(_console(stderr=True), "kafkalab: " + readable(text, keep=LINES), "red")
 
 
 def one_of_many(text: str, *, at_once: bool = False) -> None:
-    """Print a line that is readable already, quickly: a million of them may come.
+    """Print a line that is readable already, quickly: there may be a million of them.
 
     Args:
         text: the line.
-        at_once: whether somebody waits for just this one.
+        at_once: whether to show it now, without waiting for more.
     """
     sys.stdout.write(f"{text}\n")
     if at_once:
@@ -134,17 +136,17 @@ def one_of_many(text: str, *, at_once: bool = False) -> None:
 
 
 def beside() -> Console:
-    """The console of a progress bar where the output may go to a program: it is on stderr."""
+    """The console of a progress bar: stderr, as a program may read stdout."""
     return _console(stderr=True)
 
 
 def note(text: str) -> None:
-    """Print on stderr what is not the output, where a program may read that."""
+    """Print on stderr a text that is not part of the output, as a program may read stdout."""
     line(text, style="dim", console=_console(stderr=True))
 
 
 def has_colours() -> bool:
-    """Whether the terminal shows colours, and nobody has asked for none."""
+    """Whether the terminal shows colours, and the user did not switch them off."""
     console = _console()
     return console.color_system is not None and not console.no_color
 
@@ -153,17 +155,17 @@ def ask(prompt: str) -> str:
     """Ask for a line.
 
     Raises:
-        EOFError: nothing more comes.
+        EOFError: the input has ended.
     """
     answer = typed.line(readable(prompt))
     if not typed.is_terminal():
-        # There it is not seen otherwise.
+        # An answer from a pipe would not be seen otherwise.
         line(answer)
     return answer
 
 
 def printed() -> int:
-    """How many lines were printed so far; what is to be copied is one, however long."""
+    """How many lines were printed so far; an unwrapped command counts as one."""
     return _printed["lines"]
 
 
@@ -177,7 +179,7 @@ def can_show(text: str) -> bool:
 
 
 def lines_of(text: str, width: int) -> int:
-    """How many lines a text takes in so many columns."""
+    """How many lines a text takes at a width in columns."""
     return len(Text(text).wrap(_console(), width))
 
 
@@ -187,7 +189,7 @@ def width() -> int:
 
 
 class _Console(Console):
-    """A console whose reader may go away: that ends the command as shells expect it."""
+    """A console that ends the command, as shells expect, when its output pipe is closed."""
 
     def on_broken_pipe(self) -> NoReturn:
         self.quiet = True
@@ -195,12 +197,12 @@ class _Console(Console):
 
 
 def end_with_the_pipe() -> NoReturn:
-    """End, since whoever read the output has left; no word of it is said.
+    """End silently, because the program that read the output has ended.
 
     Raises:
         SystemExit: always.
     """
-    # What is left in the buffer would fail once more when Python ends.
+    # Python writes the rest of its buffer when it ends, which would fail again.
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     raise SystemExit(ENDED_BY_CLOSED_PIPE)

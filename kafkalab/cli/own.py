@@ -1,4 +1,4 @@
-"""Commands for one's own code: `kafkalab start`, `kafkalab check`."""
+"""Commands for the learner's own code: `kafkalab start`, `kafkalab check`."""
 
 from __future__ import annotations
 
@@ -45,18 +45,18 @@ FolderOption = Annotated[Path, typer.Option(help="Where your components are.")]
 
 @dataclass(frozen=True)
 class Desk:
-    """A task, and where the learner's component of it is."""
+    """A task, and the folder of the learner's component for it."""
 
     taught: Curriculum
     task: Task
     folder: Path
     """absolute"""
     given: str
-    """the folder as a further command is to name it; empty where it is the usual one"""
+    """the folder as proposed commands name it; empty if it is the usual one"""
 
     @classmethod
     def of(cls, task: str, folder: Path, taught: Curriculum) -> Desk:
-        """The desk for what was asked.
+        """The desk for a task and a folder.
 
         Raises:
             WrongValue: there is no such task.
@@ -67,12 +67,12 @@ class Desk:
 
     @property
     def file(self) -> Path:
-        """The component's file, which need not be there."""
+        """The component's file; it may be missing."""
         return file_of(self.folder, self.task.component)
 
     @property
     def there(self) -> Path | None:
-        """What is there of that name already: a file, or a package; None where nothing is."""
+        """The component's existing package or file; None if there is neither."""
         for path in (self.folder / self.task.component, self.folder / f"{self.task.component}.py"):
             if os.path.lexists(path):
                 return path
@@ -91,7 +91,7 @@ class Desk:
         return facts
 
     def command(self, name: str, *more: str) -> str:
-        """A command of kafkalab for this task, to be pasted."""
+        """A command of kafkalab for this task, to copy into a shell."""
         folder = ["--folder", self.given] if self.given else []
         return shlex.join(["kafkalab", name, self.task.id, *more, *folder])
 
@@ -100,13 +100,13 @@ def start(
     task: TaskArgument,
     folder: FolderOption = Path(FOLDER),
     reset: Annotated[
-        bool, typer.Option("--reset", help="Make it anew; yours is kept beside it.")
+        bool, typer.Option("--reset", help="Make the file again; yours is kept beside it.")
     ] = False,
     curriculum: CurriculumOption = None,
 ) -> None:
-    """Begin your own component of a task: its functions are there, and none is written.
+    """Begin your own component of a task: make a file with the functions to write.
 
-    What each has to do stands in its docstring. A file that is there already stays
+    Each docstring says what its function has to do. A file that is there already stays
     as it is.
     """
     taught = load(Settings.from_environment(curriculum=curriculum).curriculum)
@@ -120,7 +120,7 @@ def start(
     if there is not None and not reset:
         output.whole(f"It is there already, and stays as it is: {shown_folder(str(there))}")
         _tell_next(desk)
-        output.line("Make it anew, and keep yours beside it:")
+        output.line("Make it again, and keep yours beside it:")
         output.whole(desk.command("start", "--reset"), indent=2)
         return
     try:
@@ -139,14 +139,14 @@ def start(
     output.whole(f"Its contract: {shown_folder(str(contract))}")
     names = asked_names(desk.task.component)
     output.line(
-        f"It asks for {_listed(names)}. What each has to do stands in your file; none is written "
-        f"yet. {len(facts)} facts will judge them."
+        f"It asks for {_listed(names)}. Your file says what each has to do; none is written yet. "
+        f"{len(facts)} facts will judge them."
     )
     _tell_next(desk)
 
 
 def _tell_next(desk: Desk) -> None:
-    output.line("Write what you like first, and have it judged: once, or whenever you save it:")
+    output.line("Write any of them first, and let the facts judge it: once, or at each save:")
     output.whole(desk.command("check"), indent=2)
     output.whole(desk.command("watch"), indent=2)
 
@@ -160,7 +160,7 @@ def check(
     task: TaskArgument,
     folder: FolderOption = Path(FOLDER),
     show_all: Annotated[
-        bool, typer.Option("--all", help="Show all that does not hold, not the first alone.")
+        bool, typer.Option("--all", help="Show all facts that do not hold, not only the first.")
     ] = False,
     backend: BackendOption = None,
     bootstrap: BootstrapOption = None,
@@ -171,9 +171,9 @@ def check(
     kafka_version: VersionOption = None,
     reports: ReportsOption = None,
 ) -> None:
-    """Have the facts of a task judge your own component, and show the first that fails.
+    """Let the facts of a task judge your own component, and show the first that fails.
 
-    Exit code 0: all hold; 1: not all; 2: it cannot be told.
+    Exit code 0: all hold; 1: not all; 2: no verdict.
     """
     settings = Settings.from_environment(
         backend=backend,
@@ -206,7 +206,7 @@ def check(
     except NoVerdict as error:
         raise WrongValue(str(error)) from error
     except BrokerError as error:
-        # It says nothing of the learner's code.
+        # This says nothing about the learner's code.
         output.trouble(str(error))
         raise typer.Exit(2) from None
     except KeyboardInterrupt:
@@ -216,18 +216,18 @@ def check(
 
 
 class _Seeing:
-    """What is shown while facts run: which run, and the first that fails at once."""
+    """Shows which facts run, and at once the first that fails."""
 
     def __init__(self, desk: Desk, *, is_first: bool) -> None:
-        """See to one check; where all is asked for, it is shown in one piece at the end."""
+        """Begin; without `is_first` failures are left for the end, to be shown together."""
         self._desk = desk
         self._is_first = is_first
         self._following = Following()
         self.shown: str = ""
-        """the fact that was shown; empty where none was"""
+        """the fact that was shown; empty if none was"""
 
     def look(self, judging: Judging) -> None:
-        """Show what is new. Those that follow may take a minute each, if they hang."""
+        """Show a new failure now: the facts after it may hang, and take a minute each."""
         failed = judging.so_far().failed if self._is_first and not self.shown else ()
         for fact in failed[:1]:
             self.shown = fact.slug
@@ -241,7 +241,7 @@ def _show_one(fact: FactRecord, judgement: Judgement, desk: Desk) -> None:
 
 
 def _show(judgement: Judgement, desk: Desk, shown: str, *, show_all: bool) -> int:
-    """Show what was judged, and not yet shown; the exit code."""
+    """Show the verdicts that were not shown yet, and return the exit code."""
     failed = judgement.failed if show_all else judgement.failed[:1]
     for fact in (*(each for each in failed if not shown), *judgement.untold):
         _show_one(fact, judgement, desk)

@@ -1,4 +1,4 @@
-"""`kafkalab produce`: records by key, and where each of them landed."""
+"""`kafkalab produce`: sends records by key, and shows where each of them landed."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from typing import Annotated, Any, NamedTuple
 import typer
 from confluent_kafka import KafkaError
 
+from kafkalab.brokers.cluster import Cluster, cluster_of, refused_by
 from kafkalab.cli import output
-from kafkalab.cli.cluster import Cluster, cluster_of, one_line, refused_by
+from kafkalab.cli.cluster import one_line
 from kafkalab.cli.options import BootstrapOption, CacheOption, ConfigOption, WrongValue
 from kafkalab.cli.topics import partitions_of
 from kafkalab.contracts.routing import KeyedRecord, PublishFailed, Report
@@ -24,14 +25,14 @@ from kafkalab.readable import readable
 from kafkalab.tasks.routing import Sendable, crc32_partition, murmur2_partition, publish, send
 from kafkalab.waiting import wait_until
 
-# What is told of a record that nobody has acknowledged in time.
+# The errors of records that the broker did not acknowledge in time.
 UNANSWERED = (KafkaError._MSG_TIMED_OUT, KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT)
 
-# Records of one call of publish(): it keeps all reports until it returns, some 20 MB.
+# Records in one call of publish(), which keeps all reports until it returns: about 20 MB.
 MOST_AT_ONCE = 50_000
-# The client's default for the largest record is 1 MB: what is longer than this is no line.
+# The client sends records of 1 MB by default: input without line ends for so long has no lines.
 LONGEST_LINE = 64 << 20
-# Seconds between two batches where there is a rate: as often as the eye can follow.
+# Seconds between two batches with a rate: often enough to look steady.
 TICK = 0.1
 WIDEST_KEY = 24
 
@@ -50,7 +51,7 @@ PARTITIONERS = (
 
 
 class Line(NamedTuple):
-    """A line as a record; a KeyedRecord takes twice as long to make, which counts for a million."""
+    """A line as a record; making a KeyedRecord takes twice as long, too long for a million."""
 
     topic: str
     key: bytes | None
@@ -59,30 +60,32 @@ class Line(NamedTuple):
 
 
 def produce(
-    topic: Annotated[str, typer.Argument(help="Where to.")] = "user-events",
-    count: Annotated[int, typer.Option(min=1, help="How many records of the demo.")] = 20,
+    topic: Annotated[str, typer.Argument(help="The topic to send to.")] = "user-events",
+    count: Annotated[int, typer.Option(min=1, help="How many demo records.")] = 20,
     keys: Annotated[int, typer.Option(min=1, help="How many keys they have.")] = 3,
     lines: Annotated[
         bool, typer.Option("--lines", help="Send the lines of standard input instead.")
     ] = False,
     key_separator: Annotated[
         str | None,
-        typer.Option("--key-separator", "-K", help="Of key and value in a line, as in : or \\t."),
+        typer.Option(
+            "--key-separator", "-K", help="Between key and value of a line, as in : or \\t."
+        ),
     ] = None,
     tombstones: Annotated[
-        bool, typer.Option("--tombstones", help="An empty value of a keyed line is a deletion.")
+        bool, typer.Option("--tombstones", help="A line with a key and no value is a deletion.")
     ] = False,
     rate: Annotated[
-        float | None, typer.Option(min=0.1, max=1e6, help="Records a second, not more.")
+        float | None, typer.Option(min=0.1, max=1e6, help="At most so many records a second.")
     ] = None,
     partitioner: Annotated[
-        str, typer.Option(help=f"librdkafka's: {', '.join(PARTITIONERS)}.")
+        str, typer.Option(help=f"One of librdkafka's: {', '.join(PARTITIONERS)}.")
     ] = PARTITIONERS[0],
     show: Annotated[
         bool | None,
         typer.Option(
             "--show/--no-show",
-            help="Show each record, with what both hashes predict; lines only if you ask.",
+            help="Show each record, with what both hashes predict; the default without --lines.",
         ),
     ] = None,
     as_json: Annotated[
@@ -92,7 +95,7 @@ def produce(
     config: ConfigOption = None,
     cache: CacheOption = None,
 ) -> None:
-    r"""Send records by key: demo data, or lines; and see where each of them landed.
+    r"""Send records by key, demo data or lines, and show where each of them landed.
 
     Examples: kafkalab produce orders --keys 5 --rate 2
     printf 'anna:1\nben:2\n' | kafkalab produce orders --lines -K : --show
@@ -100,7 +103,7 @@ def produce(
     if partitioner not in PARTITIONERS:
         raise WrongValue(f"--partitioner {partitioner}: one of {', '.join(PARTITIONERS)}")
     if tombstones and key_separator is None:
-        raise WrongValue("--tombstones: only a line with a key can be a deletion: name -K, too")
+        raise WrongValue("--tombstones: only a line with a key can be a deletion: give -K, too")
     separator = _separator(key_separator or "")
     cluster = cluster_of(bootstrap, config, cache)
     with one_line(f"to send records to {topic}"):
@@ -124,10 +127,10 @@ def _send(
     partitioner: str,
     shown: Shown | None,
 ) -> None:
-    """Send all, and sum up.
+    """Send all records, and print how many landed in which partition.
 
     Raises:
-        BrokerError: one was not acknowledged.
+        BrokerError: at least one record was not acknowledged.
     """
     config = {**cluster.impatient, "partitioner": partitioner}
     landed, failed, trouble, is_gone = [0] * partitions, 0, "", False
@@ -146,7 +149,7 @@ def _send(
 
     for batch in batches:
         if is_gone:
-            # Each further batch would wait as long.
+            # The broker is gone: each further batch would wait as long.
             break
         if shown is None:
             send(config, batch, count, fail)
@@ -165,7 +168,7 @@ def _send(
     told = ", ".join(f"{partition}: {count}" for partition, count in enumerate(landed) if count)
     total = sum(landed)
     summary = f"{total} record{'' if total == 1 else 's'} acknowledged; by partition {told or '-'}"
-    # Only records are the output where a program reads it.
+    # A program that reads JSON expects only records on stdout.
     if shown is _tell_json:
         output.note(summary)
     else:
@@ -191,7 +194,7 @@ def _demo(topic: str, count: int, keys: int) -> list[KeyedRecord]:
 def _keyed(
     topic: str, lines: Iterable[bytes], separator: bytes, *, tombstones: bool
 ) -> Iterator[Line]:
-    """Lines as records; a line without the separator in it has no key."""
+    """Lines as records; a line without the separator has no key."""
     for line in lines:
         key, found, value = line.partition(separator) if separator else (b"", b"", line)
         if found:
@@ -201,25 +204,25 @@ def _keyed(
 
 
 def _separator(given: str) -> bytes:
-    r"""What stands between key and value, as bytes; escapes such as `\t` mean what they do in C.
+    r"""The separator of key and value, as bytes; escapes such as `\t` have their meaning in C.
 
     Raises:
-        WrongValue: an escape means nothing.
+        WrongValue: an escape is unknown.
     """
     try:
         return given.encode("ascii", "backslashreplace").decode("unicode_escape").encode("utf-8")
     except UnicodeError:
-        raise WrongValue(f"-K {given}: a text, or an escape such as \\t") from None
+        raise WrongValue(f"-K {given}: give a text, or an escape such as \\t") from None
 
 
 def _lines() -> Iterator[list[bytes]]:
-    """The lines of standard input, as many at once as are there already.
+    """The lines of standard input, in batches of those that have arrived.
 
     Raises:
-        WrongValue: one has no end, or standard input is closed.
+        WrongValue: a line is too long, or standard input is closed.
     """
     if sys.stdin is None:
-        raise WrongValue("--lines: standard input is closed: send lines there, as by a pipe")
+        raise WrongValue("--lines: standard input is closed: send lines to it, as by a pipe")
     source, rest, has_more = sys.stdin.fileno(), b"", True
     while has_more:
         lines: list[bytes] = []
@@ -239,9 +242,9 @@ def _lines() -> Iterator[list[bytes]]:
 
 
 def _paced(batches: Iterable[Iterable[Sendable]], rate: float) -> Iterator[Iterable[Sendable]]:
-    """The same records, a few at a time, and never more in a second than the rate allows.
+    """The same records in smaller batches, never more in a second than the rate allows.
 
-    What has come is sent when it is due: nothing waits for what is yet to come.
+    A record that has arrived is sent when it is due; it does not wait for later ones.
     """
     at_once, due = max(1, min(int(rate * TICK), MOST_AT_ONCE)), time.monotonic()
     for batch in batches:
@@ -269,7 +272,7 @@ class _Table:
         if not self._has_begun:
             self._has_begun = True
             output.line(
-                f"{'key':<{WIDEST_KEY}} crc32  murmur2  landed     = where it is predicted",
+                f"{'key':<{WIDEST_KEY}} crc32  murmur2  landed     = predicted this partition",
                 style="dim",
             )
         crc32, murmur2 = _predictions(report, partitions)
@@ -303,7 +306,7 @@ def _tell_json(report: Report, partitions: int) -> None:
 
 
 def _predictions(report: Report, partitions: int) -> tuple[int | None, int | None]:
-    """Where the two hashes put the key; None for a record that has none."""
+    """The partitions that the two hashes predict; None for a record without a key."""
     if report.key is None:
         return None, None
     return crc32_partition(report.key, partitions), murmur2_partition(report.key, partitions)

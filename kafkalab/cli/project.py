@@ -1,4 +1,4 @@
-"""`kafkalab init`: a small project around what an installed kafkalab brings."""
+"""`kafkalab init`: makes a small project that uses an installed kafkalab."""
 
 from __future__ import annotations
 
@@ -23,18 +23,19 @@ from kafkalab.learning_log.written import write_whole
 
 TEMPLATES = PACKAGE / "project"
 
-# A name that begins with a dot would hide a template, or have git obey it here.
+# In place of the dot at a name's beginning: it would hide the template, and git would use a
+# `.gitignore` here.
 DOT = "dot_"
 
 DISTRIBUTION = "pytest-kafkalab"
-"""what an index calls it: there, kafkalab is another project"""
+"""its name on PyPI, where `kafkalab` is another project"""
 
 PYTEST_INI = "pytest.ini"
 FACTS_ARE_ON = re.compile(rf"^\s*{FACTS_BESIDE}\s*=", re.MULTILINE)
 OWN_TESTS_ARE_NAMED = re.compile(r"^\s*testpaths\s*=", re.MULTILINE)
 
-# Each with the table that makes pytest read it, in the order in which pytest looks; some are
-# read whatever they hold.
+# Files for pytest's settings, in pytest's order, each with the table that it needs to be used; a
+# file with an empty pattern is always used.
 SETTINGS = {
     "pytest.toml": "",
     ".pytest.toml": "",
@@ -47,7 +48,7 @@ SETTINGS = {
 
 
 def init(
-    folder: Annotated[Path, typer.Argument(help="Where; it may have files already.")] = Path(),
+    folder: Annotated[Path, typer.Argument(help="The folder; it may have files already.")] = Path(),
 ) -> None:
     """Make a small project for what you do with kafkalab, outside of its clone.
 
@@ -60,7 +61,7 @@ def init(
         settings, has_files = _settings_of(project), _has_files(project)
         made, kept = _make(project, with_settings=settings is None)
     except (OSError, RuntimeError) as error:
-        # A home that is nobody's is a RuntimeError.
+        # The home of an unknown user is a RuntimeError.
         what = getattr(error, "filename", None) or folder
         raise WrongValue(
             f"{what} cannot be made: {getattr(error, 'strerror', None) or error}: "
@@ -79,14 +80,14 @@ def _make(project: Path, *, with_settings: bool) -> tuple[list[str], list[str]]:
     """Make what is missing.
 
     Args:
-        project: the project's root, which need not be there.
-        with_settings: whether pytest's settings are to be made, too.
+        project: the project's root; it may be missing.
+        with_settings: whether to make pytest's settings, too.
 
     Returns:
-        What was made, and what was there already: paths from the root.
+        What was made, and what was there already: paths relative to the root.
 
     Raises:
-        OSError: something cannot be written; what was made before it stays.
+        OSError: a file cannot be written; files that were made before it stay.
     """
     made, kept = [], []
     for template, name in _templates():
@@ -105,7 +106,7 @@ def _require_fit(project: Path) -> None:
     """Refuse a folder that cannot be a project.
 
     Raises:
-        WrongValue: it is no folder, or has all of it already, as it is in a clone.
+        WrongValue: it is no folder, or it is in a clone, which has all of this already.
     """
     if os.path.lexists(project) and not project.is_dir():
         raise WrongValue(f"{project} is no folder: name another")
@@ -119,12 +120,12 @@ def _require_fit(project: Path) -> None:
 
 
 def _has_files(project: Path) -> bool:
-    """Whether there is anything of the user's, beside what is hidden."""
+    """Whether the folder has any file that is not hidden."""
     return project.is_dir() and any(not each.name.startswith(".") for each in project.iterdir())
 
 
 def _settings_of(project: Path) -> Path | None:
-    """The file that pytest takes its settings from, and that is there already."""
+    """The existing file from which pytest takes its settings; None if there is none."""
     for name, table in SETTINGS.items():
         path = project / name
         if os.path.lexists(path) and re.search(table, _text_of(path), re.MULTILINE):
@@ -133,7 +134,7 @@ def _settings_of(project: Path) -> Path | None:
 
 
 def _text_of(path: Path) -> str:
-    """What a file has; nothing, where there is none that can be read."""
+    """The text of a file; empty if it cannot be read."""
     try:
         return path.read_text("utf-8", "replace")
     except OSError:
@@ -141,14 +142,14 @@ def _text_of(path: Path) -> str:
 
 
 def _templates() -> Iterator[tuple[Path, str]]:
-    """Each template, and the path of what is made of it, from the project's root."""
+    """Each template, with the path of its file relative to the project's root."""
     for template in sorted(TEMPLATES.rglob("*")):
         if template.is_file():
             yield template, template.relative_to(TEMPLATES).as_posix().replace(DOT, ".")
 
 
 def _requirement() -> str:
-    """The line that has pip install this kafkalab: from its repository, if it came from there."""
+    """The line by which pip installs this kafkalab: from its repository, if it came from there."""
     try:
         origin = importlib.metadata.distribution(DISTRIBUTION).read_text("direct_url.json")
         came_from = json.loads(origin or "{}")
@@ -166,13 +167,13 @@ def _tell(heading: str, names: list[str]) -> None:
 
 
 def _tell_settings(path: Path) -> None:
-    """Say what to write into settings that are the user's."""
+    """Print the lines to add to the user's own settings."""
     output.line(
-        f"Your settings for pytest stay yours. To have `pytest -k task_1_3` find the facts, add to "
-        f"those in {path.name}:"
+        f"Your settings for pytest stay yours. So that `pytest -k task_1_3` finds the facts, add "
+        f"these lines in {path.name}:"
     )
     if not OWN_TESTS_ARE_NAMED.search(_text_of(path)):
-        # Of the folders of the user's own tests; these are the ones that were made.
+        # `init` made this folder; the user may name other folders, too.
         output.whole(
             'testpaths = ["tests"]' if path.suffix == ".toml" else "testpaths = tests", indent=2
         )

@@ -29,18 +29,18 @@ from kafkalab.config import Settings, doc
 from kafkalab.readable import readable
 
 OLDEST_PYTHON = (3, 11)
-# Of the runs that others left.
+# Runs of other machines that are shown.
 SHOWN = 5
 
 
 class Bar:
-    """A progress bar for what is fetched, and a line for each step."""
+    """A progress bar for downloads, and a line for each step."""
 
     def __init__(self, console: Console | None = None) -> None:
-        """A bar that begins with the first thing that is fetched.
+        """A bar that appears with the first download.
 
         Args:
-            console: where it is shown; None: on stdout.
+            console: where it is shown; None means stdout.
         """
         self._progress = Progress(
             TextColumn("  "),
@@ -55,7 +55,7 @@ class Bar:
         return self
 
     def __exit__(self, *_: object) -> None:
-        # One that never began would leave an empty line.
+        # Stopping a bar that never appeared would print an empty line.
         if self._progress.live.is_started:
             self._progress.stop()
 
@@ -72,7 +72,7 @@ class Bar:
 
 def prepare(
     again: Annotated[
-        bool, typer.Option("--again", help="Throw away what was prepared, and make it anew.")
+        bool, typer.Option("--again", help="Delete what was prepared, and prepare it again.")
     ] = False,
     cache: CacheOption = None,
     image: ImageOption = None,
@@ -90,7 +90,7 @@ def prepare(
 
 
 def _pull_image(settings: Settings) -> None:
-    """Containers are one of two ways: without them a lesson goes on with the other."""
+    """Pull the image; if that fails, say so, as the embedded Kafka is enough."""
     try:
         container = container_backend(settings)
         if not container.engine_answers():
@@ -117,7 +117,7 @@ class Finding(NamedTuple):
 def doctor(
     cache: CacheOption = None, image: ImageOption = None, kafka_version: VersionOption = None
 ) -> None:
-    """Tell what this machine can do, and what to do about what is missing.
+    """Show what this machine can do, and how to get what is missing.
 
     Exit code 0 when at least one backend can start Kafka.
     """
@@ -176,7 +176,7 @@ def _embedded(settings: Settings) -> Iterator[Finding]:
 def _cache(settings: Settings) -> Finding:
     try:
         require_writable(settings.cache)
-        # Where there is no Java, nothing of it is run.
+        # Without Java nothing from the cache is run.
         with contextlib.suppress(NoJava):
             embedded_backend(settings).require_safe()
     except BrokerError as error:
@@ -185,9 +185,9 @@ def _cache(settings: Settings) -> Finding:
 
 
 def _left_by_others(settings: Settings) -> Iterator[Finding]:
-    """Runs of other machines or containers that use the cache: only they know whether they ended.
+    """Runs of other machines or containers in this cache: whether they ended is unknown here.
 
-    Those that this machine had before it was started anew are among them.
+    Runs of this machine from before its last reboot are among them.
     """
     runs = [run for run in runs_in(settings.cache) if not run.owner.machine.is_here()]
     for run in sorted(runs, key=lambda run: run.began)[:SHOWN]:
@@ -205,7 +205,7 @@ def _left_by_others(settings: Settings) -> Iterator[Finding]:
 def _size_of(folder: Path) -> str:
     size = 0
     for path in folder.rglob("*"):
-        # The run may be tidying up.
+        # The run may be deleting its files.
         with contextlib.suppress(OSError):
             size += path.lstat().st_size
     return f"{size / 1e6:.0f} MB"

@@ -1,4 +1,4 @@
-"""Commands for whoever is stuck, or done: `kafkalab hint`, `kafkalab solution`."""
+"""Commands for a learner who is stuck, or has finished: `kafkalab hint`, `kafkalab solution`."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ from kafkalab.solutions import REFERENCE
 def hint(
     task: Annotated[
         str | None,
-        typer.Argument(help="The task, as in 1.2; the one whose component was judged last."),
+        typer.Argument(help="The task, as in 1.2; by default the one that was judged last."),
     ] = None,
     fact: Annotated[
-        str | None, typer.Option(help="Of which fact; the first that does not hold.")
+        str | None, typer.Option(help="The fact; by default the first that does not hold.")
     ] = None,
     folder: FolderOption = Path(FOLDER),
     reports: ReportsOption = None,
     curriculum: CurriculumOption = None,
 ) -> None:
-    """Give one hint at a time for your own component, from a nudge to nearly the code.
+    """Give one hint at a time for your own component; the last one is nearly the code.
 
-    It is kept that you took it.
+    It is recorded that you took the hint.
     """
     settings = Settings.from_environment(reports=reports, curriculum=curriculum)
     taught = load(settings.curriculum)
@@ -48,7 +48,7 @@ def hint(
     desk = Desk.of(_task_of(task, fact, done, taught), folder, taught)
     meant = _fact_of(fact, desk) if fact else _first_failing(desk, done, settings.reports)
     if meant is None:
-        output.line(f"All {len(desk.facts)} facts held when they judged it last. Judge it anew:")
+        output.line(f"All {len(desk.facts)} facts held at the last check. Judge it again:")
         output.whole(desk.command("check"), indent=2)
         return
     give_hint(meant, desk, notebook, more=["--fact", meant.slug] if fact else [])
@@ -57,17 +57,17 @@ def hint(
 def give_hint(
     meant: Statement, desk: Desk, notebook: Notebook, more: Sequence[str] = (), key: str = ""
 ) -> None:
-    """Give the next hint of a fact, and keep that it was taken.
+    """Give the next hint of a fact, and record that it was taken.
 
     Args:
         meant: the fact.
-        desk: of its task.
-        notebook: where it is kept.
-        more: what the command that gives the one after it needs beside the task.
-        key: what gives it in place of a command; empty where there is no such key.
+        desk: its task's.
+        notebook: where this is recorded.
+        more: further arguments of the command that gives the next hint.
+        key: the key that gives the next hint; empty if a command does.
 
     Raises:
-        WrongValue: it has none, or it cannot be kept.
+        WrongValue: the fact has no hint, or it cannot be recorded.
     """
     hints = desk.task.facts[meant.slug].hints
     if not hints:
@@ -78,10 +78,10 @@ def give_hint(
     if number > len(hints):
         for text in hints:
             output.line(text, indent=2, mark="- ")
-        output.line("You have had them all. What is left is the reference:")
+        output.line("These are all of its hints. The reference shows the code:")
         output.whole(desk.command("solution"), indent=2)
         return
-    # Kept first: what was shown was taken.
+    # Recorded before it is shown, so that no hint is shown without a record.
     notebook.add(acts.HINTED, meant.slug, number=number)
     output.line(f"Hint {number} of {len(hints)}:")
     output.line(hints[number - 1], indent=2)
@@ -95,10 +95,10 @@ def give_hint(
 
 
 def _task_of(task: str | None, fact: str | None, done: tuple[Act, ...], taught: Curriculum) -> str:
-    """The task that is meant.
+    """The task: the given one, the given fact's, or the one that was judged last.
 
     Raises:
-        WrongValue: nothing tells which.
+        WrongValue: none of these is known.
     """
     if task is not None:
         return task
@@ -116,15 +116,15 @@ def _fact_of(given: str, desk: Desk) -> Statement:
     if not found:
         of = desk.taught.stated_facts[slug].task
         why = f"of task {of}" if of != desk.task.id else "about Kafka, and not about your code"
-        raise WrongValue(f"{slug} is {why}: kafkalab facts {desk.task.id} lists those of the task")
+        raise WrongValue(f"{slug} is {why}: kafkalab facts {desk.task.id} lists the task's facts")
     return found[0]
 
 
 def _first_failing(desk: Desk, done: tuple[Act, ...], reports: Path) -> Statement | None:
-    """The first fact that did not hold when it was judged last; None where all did."""
+    """The first fact that did not hold when it was judged last; None if all did."""
     verdicts = own_work.last_verdicts(done, desk.task.id, desk.folder, reports)
     if not verdicts:
-        output.line("Not judged yet: this is of its first fact.", style="dim")
+        output.line("Not judged yet: this hint is for its first fact.", style="dim")
     left = (each for each in desk.facts if verdicts.get(each.slug) != Verdict.DEMONSTRATED)
     return next(left, None)
 
@@ -133,14 +133,14 @@ def solution(
     task: TaskArgument,
     folder: FolderOption = Path(FOLDER),
     diff: Annotated[
-        bool, typer.Option("--diff", help="Show how it differs from yours, in place of all of it.")
+        bool, typer.Option("--diff", help="Show only how it differs from yours.")
     ] = False,
     reports: ReportsOption = None,
     curriculum: CurriculumOption = None,
 ) -> None:
     """Show the reference of a task, once you have solved it, or when you ask twice.
 
-    Exit code 1: it is not shown yet.
+    Exit code 1: it was not shown.
     """
     settings = Settings.from_environment(reports=reports, curriculum=curriculum)
     taught = load(settings.curriculum)
@@ -159,10 +159,10 @@ def solution(
     if not is_shown:
         output.line(
             f"{desk.task.id} is not solved yet: {held} of {count} facts are known to hold for "
-            f"{shown_folder(str(desk.file))} as it is now. A hint says less:"
+            f"{shown_folder(str(desk.file))} as it is now. Try a hint first:"
         )
         output.whole(desk.command("hint"), indent=2)
-        output.line("Ask once more, and the reference is shown:")
+        output.line("If you ask once more, the reference is shown:")
         output.whole(desk.command("solution", *(["--diff"] if diff else [])), indent=2)
         raise typer.Exit(1)
     text = reference.read_text("utf-8")
@@ -190,9 +190,9 @@ def held_now(desk: Desk, done: tuple[Act, ...], reports: Path) -> int:
 
 
 def _show_difference(own: Path, reference: Path, text: str) -> None:
-    """What would have to change in the learner's file to make it the reference.
+    """Print the changes that would turn the learner's file into the reference.
 
-    Docstrings are left out: both say what the contract says, and would hide the code.
+    Docstrings are left out: in both files they repeat the contract, and would hide the code.
 
     Raises:
         WrongValue: the learner's file cannot be read.
@@ -206,13 +206,13 @@ def _show_difference(own: Path, reference: Path, text: str) -> None:
     lines = difflib.unified_diff(*both, *names, lineterm="")
     if difference := "\n".join(lines):
         output.code(difference, "diff")
-        output.line("Docstrings are left out, and so lines are not counted as in the files.")
+        output.line("Docstrings are left out, so line numbers differ from those of the files.")
     else:
-        output.line("Yours is the reference, but for docstrings.")
+        output.line("Yours is the same as the reference, except for docstrings.")
 
 
 def _without_docstrings(text: str) -> list[str]:
-    """The lines of a file without its docstrings; all of them where it is no Python."""
+    """The lines of a file without its docstrings; all lines if it is not valid Python."""
     lines = text.splitlines()
     try:
         tree = ast.parse(text)
@@ -222,7 +222,7 @@ def _without_docstrings(text: str) -> list[str]:
     for node in ast.walk(tree):
         if not isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
             continue
-        # Where there is nothing else, it is the body.
+        # A function with only a docstring needs it as its body.
         if ast.get_docstring(node) is not None and len(node.body) > 1:
             first = node.body[0]
             left_out.update(range(first.lineno, (first.end_lineno or first.lineno) + 1))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
@@ -16,9 +15,10 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 from rich.table import Table
 
+from kafkalab.brokers.cluster import Cluster, cluster_of, refused_by
 from kafkalab.brokers.errors import ClusterRefuses
 from kafkalab.cli import output
-from kafkalab.cli.cluster import Cluster, cluster_of, one_line, refused_by
+from kafkalab.cli.cluster import one_line
 from kafkalab.cli.options import EITHER_NAME, BootstrapOption, CacheOption, ConfigOption, WrongValue
 from kafkalab.contracts.topics import (
     REQUEST_LIMIT,
@@ -29,8 +29,9 @@ from kafkalab.contracts.topics import (
     TopicDescription,
 )
 from kafkalab.demo import DEMO_TOPICS
+from kafkalab.observe.topics import is_internal, is_legal_name, names_of
 from kafkalab.readable import readable, shortened
-from kafkalab.tasks.topics import describe, drifts_of, provision
+from kafkalab.tasks.topics import describe, provision, what_would_be
 
 app = typer.Typer(
     help="The topics of a Kafka: list, show, create, delete, provision.",
@@ -38,11 +39,7 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
-# Of letters, digits, dots, underscores and hyphens, 249 at most, and neither of the two that mean
-# a folder (Topic.validate of Kafka).
-LEGAL_NAME = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}")
-
-# Characters of a name in a line of ours, whatever was typed.
+# Characters of a typed name in one line.
 LONGEST_NAME = 60
 
 Names = Annotated[list[str], typer.Argument(help="Names of topics.")]
@@ -130,7 +127,7 @@ def delete(
     config: ConfigOption = None,
     cache: CacheOption = None,
 ) -> None:
-    """Delete topics, with all that is in them.
+    """Delete topics, with all their records.
 
     Example: kafkalab topics delete clicks --yes
     """
@@ -148,7 +145,7 @@ def delete(
         is_well = True
         for name, future in asked.items():
             try:
-                # The client keeps the limit.
+                # Without a timeout: the client has its own, REQUEST_LIMIT.
                 future.result()
                 output.line(f"{name}: deleted")
             except KafkaException as error:
@@ -166,16 +163,16 @@ def provision_(
     ] = None,
     grow: Annotated[
         bool,
-        typer.Option("--grow", help="Add partitions that are missing: keys move to others."),
+        typer.Option("--grow", help="Add missing partitions: keys move to other partitions."),
     ] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Tell what would be done, and do nothing.")
+        bool, typer.Option("--dry-run", help="Show what would be done, and do nothing.")
     ] = False,
     bootstrap: BootstrapOption = None,
     config: ConfigOption = None,
     cache: CacheOption = None,
 ) -> None:
-    """Create the topics that are missing, and tell how the others differ.
+    """Create the topics that are missing, and show how the others differ.
 
     A file has, for each topic: [orders], partitions = 6, replicas = 1, and settings in
     [orders.settings]. Example: kafkalab topics provision --file topics.toml --dry-run
@@ -190,9 +187,9 @@ def provision_(
 
 
 def names_in(cluster: Cluster, *, internal: bool = False) -> list[str]:
-    """The names of all topics, in order; without those that Kafka keeps for itself."""
-    topics = AdminClient(cluster.properties).list_topics(timeout=REQUEST_LIMIT).topics
-    return sorted(name for name in topics if internal or not name.startswith("__"))
+    """The names of all topics, in order; without Kafka's internal ones unless asked for."""
+    names = names_of(AdminClient(cluster.properties))
+    return [name for name in names if internal or not is_internal(name)]
 
 
 def partitions_of(cluster: Cluster, topic: str) -> list[int]:
@@ -206,20 +203,20 @@ def partitions_of(cluster: Cluster, topic: str) -> list[int]:
 
 
 def unknown_topic(cluster: Cluster, name: str) -> ClusterRefuses:
-    """That a topic is not there, with the names of those that are."""
+    """The error for a topic that does not exist, with names of topics that do."""
     names = names_in(cluster)
     few = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
-    could_be = bool(LEGAL_NAME.fullmatch(name))
-    more = "" if could_be else ", and none can have that name"
+    could_be = is_legal_name(name)
+    more = "" if could_be else ", and no topic can have that name"
     return ClusterRefuses(
         f"There is no topic {shortened(name, LONGEST_NAME)}{more}.",
-        suspect=f"a typing error: there are {few}." if names else "nobody has created it.",
+        suspect=f"a typing error: there are {few}." if names else "it was not created yet.",
         remedy=f"`kafkalab topics create {name if could_be else 'NAME'}` makes one.",
     )
 
 
 def tell(each: Provisioned, definition: TopicDefinition) -> str:
-    """What became of one topic, in words."""
+    """What provisioning did with one topic, in words."""
     if each.action is Action.FAILED:
         return f"failed: {each.error}"
     drifts = "; ".join(
@@ -239,7 +236,7 @@ def tell(each: Provisioned, definition: TopicDefinition) -> str:
 def _provision(
     cluster: Cluster, definitions: Sequence[TopicDefinition], *, grow: bool = False
 ) -> None:
-    """Do it, and tell what was done; the exit code is 1 where one failed."""
+    """Provision the topics, and print what was done; the exit code is 1 if one failed."""
     with one_line("to create topics"):
         try:
             done = provision(cluster.properties, definitions, grow=grow)
@@ -260,18 +257,10 @@ def _provision(
 def _tell_what_would_be(
     cluster: Cluster, definitions: Sequence[TopicDefinition], *, grow: bool
 ) -> None:
-    found = describe(cluster.properties, [each.name for each in definitions])
-    for definition, topic in zip(definitions, found, strict=True):
-        drifts = drifts_of(definition, topic) if topic.exists else ()
-        action = Action.DRIFTED if drifts else Action.UNCHANGED
-        if not topic.exists:
-            action = Action.CREATED
-        elif grow and len(topic.partitions) < definition.partitions:
-            action = Action.GROWN
-            drifts = tuple(each for each in drifts if each.what != "partitions")
-        told = tell(Provisioned(definition.name, action, drifts), definition)
-        would = "would be " if action in (Action.CREATED, Action.GROWN) else ""
-        output.line(f"{definition.name}: {would}{told}")
+    planned = what_would_be(AdminClient(cluster.properties), definitions, grow=grow)
+    for definition, each in zip(definitions, planned, strict=True):
+        would = "would be " if each.action in (Action.CREATED, Action.GROWN) else ""
+        output.line(f"{definition.name}: {would}{tell(each, definition)}")
 
 
 def _definitions(file: Path) -> list[TopicDefinition]:
@@ -294,7 +283,9 @@ def _definition(name: str, table: Any) -> TopicDefinition:
     if not isinstance(table, Mapping):
         raise ValueError(f"{name} is no table: [{name}] begins one")
     if strange := table.keys() - {"partitions", "replicas", "settings"}:
-        raise ValueError(f"[{name}] has {', '.join(sorted(strange))}: nobody knows what that is")
+        raise ValueError(
+            f"[{name}] has {', '.join(sorted(strange))}: it may have partitions, replicas, settings"
+        )
     settings = table.get("settings", {})
     if not isinstance(settings, Mapping):
         raise ValueError(f"[{name}] has settings that are no table: [{name}.settings] begins one")
@@ -306,7 +297,7 @@ def _definition(name: str, table: Any) -> TopicDefinition:
 
 
 def _text(value: object) -> str:
-    # As Kafka writes it.
+    # Kafka writes true and false in small letters.
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
@@ -321,7 +312,7 @@ def _known(cluster: Cluster, names: Sequence[str]) -> list[TopicDescription]:
     """The topics of these names.
 
     Raises:
-        ClusterRefuses: one of them is not there.
+        ClusterRefuses: one of them does not exist.
     """
     found = describe(cluster.properties, list(dict.fromkeys(names)))
     for each in found:
@@ -347,7 +338,7 @@ def _show(topic: TopicDescription) -> None:
     for name, value in sorted(topic.settings.items()):
         output.whole(f"{name}={value}", indent=2)
     if not topic.settings:
-        output.line("No settings of its own: the broker's defaults count.", indent=2)
+        output.line("No settings of its own: the broker's defaults apply.", indent=2)
 
 
 def _as_data(topic: TopicDescription) -> dict[str, Any]:

@@ -1,17 +1,15 @@
-"""`kafkalab watch`: the facts of a task judge one's own component whenever it is saved."""
+"""`kafkalab watch`: the facts of a task judge the learner's component whenever it is saved."""
 
 from __future__ import annotations
 
-import contextlib
 import select
-import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -32,7 +30,7 @@ from kafkalab.cli.options import (
     WrongValue,
 )
 from kafkalab.cli.own import Desk, FolderOption
-from kafkalab.cli.warmed import undisturbed, warmed
+from kafkalab.cli.warmed import ended_by_signals, undisturbed, warmed
 from kafkalab.config import Settings
 from kafkalab.curriculum import Curriculum, Statement, load
 from kafkalab.judging import Judgement, Judging, NoVerdict, component_facts
@@ -47,16 +45,16 @@ from kafkalab.own_code import digest_of, files_of
 from kafkalab.warm import END_LIMIT, WarmBroker
 from kafkalab.watching import Folders
 
-# How many facts run beside each other: on two cores, more make the first verdict come later.
+# How many facts run at the same time: on two cores, the first verdict would come later with more.
 LANES = 2
 
-# Seconds without a change after which a save is over: an editor may empty a file, write it, and
-# give it its name, one after the other.
+# Seconds without a change after which a save is complete: an editor may empty, write and rename a
+# file in several steps.
 QUIET = 0.08
-# Seconds between two looks at files of whose changes nothing is heard.
+# Seconds between two looks at the files, for changes that the system does not report.
 LOOK_EVERY = 0.5
-# Seconds after the first that fails, in which another that comes before it in the task may do so,
-# too: then that is shown. Longer nobody is to wait, as one that hangs takes a minute.
+# Seconds after the first failure in which an earlier fact of the task may fail, too: then that one
+# is shown. The learner waits no longer, as a fact that hangs takes a minute.
 SHOWN_WITHIN = 3.0
 
 KEYS = "n next task, h hint, l list, r run again, q quit"
@@ -66,8 +64,8 @@ def watch(
     task: Annotated[
         str | None,
         typer.Argument(
-            help="The task, as in 1.2; the one judged last, or the first with a file that is "
-            "not solved."
+            help="The task, as in 1.2; by default the one judged last, or the first that has a "
+            "file and is not solved."
         ),
     ] = None,
     folder: FolderOption = Path(FOLDER),
@@ -80,10 +78,10 @@ def watch(
     kafka_version: VersionOption = None,
     reports: ReportsOption = None,
 ) -> None:
-    """Have the facts of a task judge your own component whenever you save it.
+    """Let the facts of a task judge your own component whenever you save it.
 
     Keys: n goes on to the next task, h gives a hint, l lists the facts, r runs them
-    again, q leaves. Without a terminal it goes on until Ctrl-C or SIGTERM.
+    again, q quits. Without a terminal it goes on until Ctrl-C or SIGTERM.
     """
     settings = Settings.from_environment(
         backend=backend,
@@ -101,14 +99,14 @@ def watch(
     desk = Desk.of(task or _current(taught, folder, done, settings.reports), folder, taught)
     _ = desk.facts
     try:
-        # pytest looks for a folder, which may come while it is watched.
+        # pytest needs the folder; the learner may make the file in it later.
         desk.folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise WrongValue(
             f"{desk.folder} cannot be made: {error.strerror}: name another folder with --folder"
         ) from error
     try:
-        with _ended_by_signals(), typed.Keys() as keys, warmed(settings) as warm:
+        with ended_by_signals(), typed.Keys() as keys, warmed(settings) as warm:
             watching = Watching(desk, settings, warm, keys)
             try:
                 watching.go_on()
@@ -117,7 +115,7 @@ def watch(
                 with undisturbed():
                     watching.close()
     except BrokerError as error:
-        # It says nothing of the learner's code.
+        # This says nothing about the learner's code.
         output.trouble(str(error))
         raise typer.Exit(2) from None
     except KeyboardInterrupt:
@@ -126,10 +124,10 @@ def watch(
 
 
 def _current(taught: Curriculum, folder: Path, done: tuple[acts.Act, ...], reports: Path) -> str:
-    """The task that is worked at.
+    """The task that the learner works on.
 
     Raises:
-        WrongValue: no component was begun.
+        WrongValue: the learner has no component yet.
     """
     desks = [desk for desk in _desks(taught, folder) if desk.file.is_file()]
     judged = own_work.last_judged(done)
@@ -145,7 +143,7 @@ def _current(taught: Curriculum, folder: Path, done: tuple[acts.Act, ...], repor
 
 
 def _desks(taught: Curriculum, folder: Path) -> Iterator[Desk]:
-    """Those of all tasks with facts about a component."""
+    """The desks of all tasks that have facts about a component."""
     for each in taught.tasks:
         if component_facts(taught, each):
             yield Desk.of(each.id, folder, taught)
@@ -155,45 +153,21 @@ def _is_solved(desk: Desk, done: tuple[acts.Act, ...], reports: Path) -> bool:
     return stuck.held_now(desk, done, reports) == len(desk.facts)
 
 
-@contextlib.contextmanager
-def _ended_by_signals() -> Iterator[None]:
-    """End the block, as if it ended by itself, where the process is to end or its terminal is gone.
-
-    Raises:
-        SystemExit: with the code by which shells name the signal.
-    """
-
-    def end(number: int, _: object) -> None:
-        for each in before:
-            # What is at the block's end is to be whole.
-            signal.signal(each, signal.SIG_IGN)
-        raise SystemExit(128 + number)
-
-    before: dict[int, Any] = {}
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        before[number] = signal.signal(number, end)
-    try:
-        yield
-    finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)
-
-
 @dataclass(frozen=True)
 class State:
-    """A component's code at one moment."""
+    """A component's code at one time."""
 
     code: str
-    """its digest; empty where its file is not there"""
+    """its digest; empty if its file is missing"""
     stamps: Mapping[Path, tuple[int, ...]]
-    """of each file that belongs to it: which file it is, and when it was written"""
+    """for each of its files: device, inode, and the time of the last change"""
 
     @classmethod
     def of(cls, desk: Desk) -> State:
         """The code as it is now.
 
         Raises:
-            OSError: a file of it cannot be read.
+            OSError: one of its files cannot be read.
         """
         stamps = {}
         for file in files_of(desk.folder, desk.task.component):
@@ -203,7 +177,7 @@ class State:
 
 
 class Watching:
-    """One task at a time, its component's code, and the run that judges it."""
+    """The command's loop: one task at a time, its component's code, and the run that judges it."""
 
     def __init__(self, desk: Desk, settings: Settings, warm: WarmBroker, keys: typed.Keys) -> None:
         self._settings = settings
@@ -219,28 +193,28 @@ class Watching:
         }
         self._run_now: Judging | None = None
         self._ready: Judging | None = None
-        """made ready ahead for the next save"""
+        """prepared for the next save"""
         self._tests: Mapping[Path, int] = {}
-        """of that one: when the facts' own files were written"""
+        """when the facts' own files were written, at the time `_ready` was prepared"""
         self._leaving: list[tuple[Judging, float]] = []
-        """of an old state of the file: each is to end, and until when"""
+        """runs on an older state of the file, each with the time by which it has to end"""
         self._sit_down(desk)
 
     def _sit_down(self, desk: Desk) -> None:
-        """Take up a task."""
+        """Begin to watch a task."""
         self._desk = desk
         done, _ = acts.read(self._notebook.path)
         asked = (done, desk.task.id, desk.folder, self._settings.reports)
         self._verdicts: dict[str, FactRecord] = {}
-        """what was said last of each, in this command"""
+        """the last verdict on each fact, in this command"""
         self._ran: dict[str, FactRecord] = {}
-        """how each went when it ran last, also if that says nothing"""
+        """the last run of each fact, even without a verdict on the code"""
         self._before = own_work.last_verdicts(*asked)
-        """what was said last by the time the task was taken up"""
+        """the last verdicts from before this command watched the task"""
         self._ever_held = set(own_work.ever_held(*asked))
         self._state = State("", {})
         self._seen = self._state
-        """what was there at the last look: newer than what is judged while it changes"""
+        """the code at the last look; during a save it is newer than the code that is judged"""
         self._trouble = ""
         self._changed_at: float | None = None
         self._looked_at = time.monotonic()
@@ -248,10 +222,10 @@ class Watching:
     # The turns
 
     def go_on(self) -> None:
-        """Judge what is there, and then whatever is saved, until somebody leaves.
+        """Judge the component now and after each save, until the learner quits.
 
         Raises:
-            BrokerError: Kafka cannot be had.
+            BrokerError: Kafka cannot be started or reached.
             KeyboardInterrupt: Ctrl-C was pressed.
         """
         self._begin()
@@ -264,7 +238,7 @@ class Watching:
         self._run()
 
     def _turn(self) -> bool:
-        """Wait a moment for whatever comes, and see to it; false where the learner leaves."""
+        """Wait shortly for keys, files and verdicts, and handle them; false to quit."""
         run = self._run_now
         waits = [self._folders.fileno()]
         waits += [self._keys.fileno()] if self._keys.can_come else []
@@ -312,7 +286,7 @@ class Watching:
         try:
             self._seen = State.of(self._desk)
         except FileNotFoundError:
-            # It went while it was looked at: the next look tells.
+            # A file was removed during the look: the next look shows the new state.
             self._changed_at = time.monotonic()
         except OSError as error:
             trouble = (
@@ -326,7 +300,7 @@ class Watching:
         self._folders.listen_to({folder, *(file.parent for file in self._seen.stamps)})
 
     def _take_in(self) -> None:
-        """See to what was saved, now that all of it is there."""
+        """Judge what was saved, now that the save is complete."""
         before, self._state = self._state, self._seen
         if self._state.code != before.code:
             self._run()
@@ -336,7 +310,7 @@ class Watching:
     # The run
 
     def _run(self) -> None:
-        """Have the facts judge the code as it is now; what runs is of an older one, and ends."""
+        """Let the facts judge the code as it is now; end a run that judges older code."""
         self._leave()
         desk = self._desk
         file = shown_folder(str(desk.file))
@@ -361,7 +335,7 @@ class Watching:
         output.line(f"{desk.task.id} {desk.task.title}: {file}, {moment}", style="bold")
 
     def _leave(self) -> None:
-        """Have what runs end, without waiting for it."""
+        """Tell the current run to end, without waiting for it."""
         if self._run_now is not None:
             if not self._run_now.has_told_all:
                 self._run_now.pytest.interrupt()
@@ -377,7 +351,7 @@ class Watching:
                 self._leaving.remove((judging, until))
 
     def _make_ready(self) -> None:
-        """Have a pytest wait for the next save."""
+        """Start a pytest that waits for the next save."""
         if self._ready is None and self._state.code:
             self._tests = self._tests_now()
             told_as = ["kafkalab", *sys.argv[1:]]
@@ -391,7 +365,7 @@ class Watching:
             )
 
     def _made_ready(self) -> Judging:
-        """The pytest that waits, or one that begins now."""
+        """The pytest that waits already, or one that is started now."""
         if self._ready is not None:
             self._ready.listen(0)
             is_fit = self._ready.pytest.run is self._warm.run and not self._ready.is_over
@@ -412,7 +386,7 @@ class Watching:
         return {file: file.stat().st_mtime_ns for file in files}
 
     def _in_order(self) -> list[Statement]:
-        """The facts as they are to run: those that take long last, those that fail first."""
+        """The facts in the order to run: first those that failed, last those that take long."""
         return sorted(
             self._desk.facts,
             key=lambda each: (each.is_slow, each.has_own_broker, self._holds(each.slug)),
@@ -459,7 +433,7 @@ class Watching:
         elif fact.verdict not in SAYS_SOMETHING:
             output.line(slug, mark=f"  {fact.verdict}  ", style="yellow")
         elif slug in self._ever_held:
-            when = "broken by this edit" if slug in self._verdicts else "since it was judged last"
+            when = "broken by this edit" if slug in self._verdicts else "since the last check"
             how = f"{seconds}: {when}" if held else f"{seconds}: it held before"
             output.line(f"{slug}, {how}", mark="  broken   ", style="red bold")
         else:
@@ -473,7 +447,7 @@ class Watching:
             self._failed_at = time.monotonic()
 
     def _show_first(self, run: Judging) -> None:
-        """Show the first that fails, once those on the warm broker were told, or take long."""
+        """Show the first failure, once all facts on the warm broker are done or it was long ago."""
         left = [each for each in run.facts if each.slug not in run.told]
         are_slow = all(each.has_own_broker or each.is_slow for each in left)
         has_waited = (
@@ -490,7 +464,7 @@ class Watching:
             output.line(f"{own}{slow}:", style="dim")
 
     def _show(self, judgement: Judgement) -> None:
-        """Show the first that fails; once in a run."""
+        """Show the first fact that fails; once in a run."""
         if self._shown is None and judgement.failed:
             self._shown = min(judgement.failed, key=lambda fact: self._place_of(fact.slug))
             desk = self._desk
@@ -502,7 +476,7 @@ class Watching:
         return [each.slug for each in self._desk.facts].index(slug)
 
     def _sum_up(self, judgement: Judgement) -> None:
-        """Say how far the task is."""
+        """Print how many facts of the task hold."""
         self._is_summed_up = True
         output.fleeting("")
         self._show(judgement)
@@ -522,7 +496,7 @@ class Watching:
         self._tell_keys()
 
     def _show_printed(self, judgement: Judgement) -> None:
-        """Show what was printed where nothing that fails was shown with it: of one fact."""
+        """Show what the code printed in the first fact that printed something."""
         printed = (each for each in self._desk.facts if judgement.printed.get(each.slug))
         if first := next(printed, None):
             output.line()
@@ -556,7 +530,7 @@ class Watching:
             output.line("Waiting for the next save. Ctrl-C ends it.", style="dim")
 
     def _see_to_broker(self) -> None:
-        """Judge once more, where nothing could be said as the broker is gone."""
+        """Judge again if facts had no verdict because the broker is gone."""
         before = self._warm.run
         self._warm.ensure(output.line)
         if self._warm.run is not before:
@@ -565,7 +539,7 @@ class Watching:
     # The keys
 
     def _press(self) -> bool:
-        """See to what was pressed; false where the learner leaves."""
+        """Do what the pressed keys say; false to quit."""
         try:
             pressed = self._keys.read()
         except EOFError:
@@ -595,7 +569,7 @@ class Watching:
         self._begin()
 
     def _following_desk(self) -> Desk | None:
-        """That of the next task which is not finished; from the last on, of the first."""
+        """The desk of the next task that is not finished; after the last task comes the first."""
         desks = list(_desks(self._desk.taught, Path(self._desk.given or FOLDER)))
         at = [desk.task.id for desk in desks].index(self._desk.task.id)
         done, _ = acts.read(self._notebook.path)
@@ -616,7 +590,7 @@ class Watching:
         self._tell_keys()
 
     def _list(self) -> None:
-        """List the facts, with what was said of each."""
+        """List the facts, each with its last verdict."""
         output.line()
         for each in self._desk.facts:
             fact = self._ran.get(each.slug)
