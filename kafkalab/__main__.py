@@ -1,4 +1,4 @@
-"""Where `kafkalab` begins: to load what a command uses takes a moment, too, in which to leave."""
+"""Start `kafkalab`. Ctrl-C works from the beginning, also while modules are being loaded."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ OF_KAFKA = "kafka-"
 
 
 def main() -> None:
-    """Load the command line and run a command; Ctrl-C is no traceback meanwhile."""
+    """Load the command line and run a command; Ctrl-C ends it without a traceback."""
     try:
         if sys.argv[1:] and sys.argv[1].startswith(OF_KAFKA):
             from kafkalab.kafka_tools import is_tool, run

@@ -1,14 +1,14 @@
-"""How facts become pytest items: alike in every project, whatever its settings and fixtures are.
+"""Make pytest items of facts, in the same way in every project.
 
-A project's own tests may stand beside facts in one run. Its settings, its fixtures
-and its plugins are for them; a fact must say the same of Kafka everywhere.
+One run may hold a project's own tests and facts. The project's settings, fixtures
+and plugins apply to its own tests only: a fact must give the same result everywhere.
 """
 
 from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -16,35 +16,35 @@ import pytest
 
 PACKAGE = Path(__file__).parent
 
-# A package that lies there was installed: a project above it does not own it.
+# A package in such a folder was installed: it is not part of the project around that folder.
 INSTALLED = frozenset({"site-packages", "dist-packages"})
 
 SHIELDS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
-    # A fact that fails once is refuted: what a second try shows is another experiment.
+    # A fact that fails once is refuted: a second try would be another experiment.
     "rerunfailures": ("flaky", {"reruns": 0}),
-    # Python looks for free ports, and speaks to Docker, through sockets.
+    # kafkalab needs sockets to look for free ports and to talk to Docker.
     "socket": ("enable_socket", {}),
 }
-"""for each neighbour plugin, by its name, the marker that keeps it away from a fact"""
+"""by the name of another plugin: the marker that stops this plugin from changing a fact"""
 
 NEIGHBOURS_MARKERS = {
-    "timeout": "timeout(seconds): has no effect here, as pytest-timeout is not there",
+    "timeout": "timeout(seconds): has no effect here, as pytest-timeout is not installed",
     "warnings": "filterwarnings(filter): has no effect here, as -p no:warnings was given",
 }
-"""markers that facts have, by the plugin that makes something of them"""
+"""markers of facts, by the plugin that uses them"""
 
 FACTS_BESIDE = "kafkalab_facts"
 """the ini setting by which a project's pytest runs the facts beside its own tests"""
 
 SCOPES = ("session", "package", "module", "class", "function")
-"""pytest's, in the order in which it sets fixtures up"""
+"""pytest's scopes, in the order in which it sets fixtures up"""
 
 
 def asks_for_facts(config: pytest.Config) -> bool:
-    """Whether pytest is to run the facts, though none was named.
+    """Whether the ini file asks for the facts, in a call of pytest that names no path.
 
-    The ini file says so; as with pytest's `testpaths`, it counts where pytest is called
-    without a path in the root folder.
+    As with pytest's `testpaths`, the setting counts only if pytest is called in the root
+    folder and without a path.
     """
     return (
         bool(config.getini(FACTS_BESIDE))
@@ -54,19 +54,19 @@ def asks_for_facts(config: pytest.Config) -> bool:
 
 
 def add_facts(config: pytest.Config, lessons: Path) -> None:
-    """Have pytest collect the facts, beside what its `testpaths` names.
+    """Have pytest collect the facts as well as the folders in `testpaths`.
 
     Args:
-        config: whose arguments are not used yet.
+        config: pytest's configuration, before pytest has used its arguments.
         lessons: the folder of the facts.
 
     Raises:
-        UsageError: `testpaths` does not tell the project's tests from the facts.
+        UsageError: `testpaths` is not set, or names a folder that contains the facts.
     """
     is_found = config.args_source is pytest.Config.ArgsSource.TESTPATHS
     own = list(config.args) if is_found else []
-    # Whoever has pytest look through a folder that the facts are below, as those of a virtual
-    # environment in the project are, gets the tests of all that is installed there.
+    # If the folder contains the facts (they may be in a virtual environment inside the project),
+    # pytest would also collect the tests of every installed package.
     if not config.getini("testpaths") or any(
         lessons.is_relative_to((config.rootpath / each).resolve()) for each in own
     ):
@@ -77,46 +77,71 @@ def add_facts(config: pytest.Config, lessons: Path) -> None:
     config.args[:] = [*own, str(lessons)]
 
 
+class ReadingOrder:
+    """A hook that runs the tasks' modules in reading order, unless the call names single tests."""
+
+    def __init__(self, modules: Sequence[str], lessons: Path) -> None:
+        """Store the order.
+
+        Args:
+            modules: the names of the modules in reading order, without `.py`.
+            lessons: their folder.
+        """
+        self._order = {lessons / f"{name}.py": at for at, name in enumerate(modules)}
+
+    # Runs before other plugins change the order: pytest-randomly shuffles in a wrapper, too.
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_collection_modifyitems(
+        self, config: pytest.Config, items: list[pytest.Item]
+    ) -> Generator[None, None, None]:
+        if not any("::" in argument for argument in config.args):
+            places = [at for at, item in enumerate(items) if item.path in self._order]
+            facts = sorted((items[at] for at in places), key=lambda item: self._order[item.path])
+            for at, item in zip(places, facts, strict=True):
+                items[at] = item
+        yield
+
+
 class FactModule(pytest.Module):
     """The test module of a task. The project's patterns for names do not apply to it."""
 
     @classmethod
     def at(cls, path: Path, parent: pytest.Collector) -> Self:
-        """The module in a file; where it was installed, its node id does not tell the place."""
+        """The module in a file; the node id of an installed one does not show where it is."""
         nodeid = node_id(path, parent.config.rootpath)
         module: Self = cls.from_parent(parent, path=path, nodeid=nodeid)
         return module
 
     def funcnamefilter(self, name: str) -> bool:
-        """Whether a function is a test, as pytest takes it where no ini file says otherwise."""
+        """Whether a function is a test by pytest's default rule."""
         return name.startswith("test")
 
     def classnamefilter(self, name: str) -> bool:  # noqa: ARG002 - pytest calls it with a name
-        """Tasks have no test classes; imported ones are none."""
+        """False: tasks have no test classes, and a class that a task imports is not a test."""
         return False
 
 
 def node_id(path: Path, root: Path) -> str:
-    """The node id of a task's module; where it was installed, it does not tell the place."""
+    """The node id of a task's module; that of an installed one does not show where it is."""
     if is_of_project(path, root):
         return path.relative_to(root).as_posix()
     return f"{path.parent.name}/{path.name}"
 
 
 def is_of_project(path: Path, root: Path) -> bool:
-    """Whether a file is the project's own, and not of a package that is installed below it."""
+    """Whether a file belongs to the project, and not to a package installed inside its folder."""
     return path.is_relative_to(root) and not INSTALLED & set(path.relative_to(root).parts)
 
 
 def shield(item: pytest.Item, lessons: Path) -> None:
-    """Keep what is the project's own away from a fact: fixtures, warnings, other plugins.
+    """Keep the project's fixtures, warning filters and plugins away from a fact.
 
     Args:
         item: the fact or control.
         lessons: the folder of its module.
     """
     if item.config.pluginmanager.hasplugin("warnings"):
-        # The first of its marks, so that what the fact itself says of warnings counts.
+        # This mark comes first, so that the fact's own warning filters override it.
         item.add_marker(pytest.mark.filterwarnings("default"), append=False)
     for plugin, (marker, words) in SHIELDS.items():
         if item.config.pluginmanager.hasplugin(plugin):
@@ -128,7 +153,7 @@ def shield(item: pytest.Item, lessons: Path) -> None:
 def limit_time(item: pytest.Item, seconds: float) -> None:
     """Give a fact a time limit, unless it names its own.
 
-    Without pytest-timeout, which keeps it, only the waits of a fact are limited.
+    pytest-timeout enforces it. Without that plugin only the waits of a fact are limited.
     """
     if (
         item.config.pluginmanager.hasplugin("timeout")
@@ -138,7 +163,7 @@ def limit_time(item: pytest.Item, seconds: float) -> None:
 
 
 def _take_fixtures(item: pytest.Function, lessons: Path) -> None:
-    """Give a fact the fixtures of kafkalab, pytest and installed plugins, and no other.
+    """Give a fact the fixtures of kafkalab, pytest and installed plugins, and no others.
 
     A project's fixture of the same name, and one that it uses for all of its tests
     (`autouse`, or `usefixtures` in the ini file), would make the fact another experiment.
@@ -149,7 +174,7 @@ def _take_fixtures(item: pytest.Function, lessons: Path) -> None:
     known = info.name2fixturedefs
 
     def taken(name: str) -> Sequence[Any]:
-        # What is known of a parameter pytest made itself; the manager has never heard of it.
+        # pytest itself makes the definition of a parameter; the fixture manager has no entry.
         found: Iterable[Any] = known.get(name) or manager.getfixturedefs(name, item) or ()
         return [each for each in found if _is_for_facts(each.func, item.config.rootpath, lessons)]
 
@@ -161,7 +186,7 @@ def _take_fixtures(item: pytest.Function, lessons: Path) -> None:
             names += found[-1].argnames
     wanted = [name for name in dict.fromkeys(names) if name in defined or name in info.argnames]
     wanted.sort(key=lambda name: SCOPES.index(defined[name][-1].scope) if name in defined else 0)
-    # In place: all items of a parametrised fact share these.
+    # Changed in place, as all items of a parametrised fact share these objects.
     known.clear()
     known.update(defined)
     info.names_closure[:] = wanted

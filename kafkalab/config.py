@@ -18,14 +18,16 @@ PACKAGE = Path(__file__).parent
 BACKENDS = ("auto", "lab", "container", "embedded", "external")
 KAFKA_VERSION = "4.4.0"
 DEFAULT_IMAGE = "apache/kafka"
+SERVE_PORT = 8765
+"""the default port of `kafkalab serve`; pages look for it there"""
 
 
 class BadInput(Exception):
-    """What a user gave, or has written, means nothing; the text is one line."""
+    """An input or a file of the user is not valid; the text is one line."""
 
 
 class Knob(NamedTuple):
-    """One setting: the same value by three ways, the earlier one wins."""
+    """One setting. It comes from an option, a variable or the ini file; the first one wins."""
 
     flag: str
     variable: str
@@ -34,7 +36,7 @@ class Knob(NamedTuple):
 
     @property
     def ini(self) -> str:
-        """The key in the ini file, and the option's `dest`: a host may have any other name."""
+        """The key in the ini file, and the option's `dest`: no other plugin has the same name."""
         return self.flag.removeprefix("--").replace("-", "_")
 
 
@@ -85,7 +87,7 @@ KNOBS = {
         "--kafkalab-concept-summary",
         "KAFKALAB_CONCEPT_SUMMARY",
         "",
-        "file for a summary of the run in Markdown, such as a CI job shows (default: none)",
+        "file for a summary of the run in Markdown, for a CI job to show (default: none)",
     ),
     "cache": Knob(
         "--kafkalab-cache",
@@ -103,12 +105,12 @@ KNOBS = {
 
 
 def doc(name: str, in_clone: str) -> str:
-    """Where a page of the docs is that a message names: with the package, or in a clone.
+    """The path of a page of the docs that a message names: in the package, or in a clone.
 
-    The path is absolute, as commands are called anywhere.
+    The path is absolute, as a command may be called in any folder.
 
     Args:
-        name: of the page in the package.
+        name: the name of the page in the package.
         in_clone: its path from a clone's root.
     """
     shipped = PACKAGE / "docs" / name
@@ -117,13 +119,13 @@ def doc(name: str, in_clone: str) -> str:
 
 @dataclass(frozen=True)
 class Settings:
-    """What a run was asked to do. Paths are absolute."""
+    """The settings of a run. Paths are absolute."""
 
     backend: str
     image: str
-    """empty unless one was named"""
+    """empty if the user named none"""
     kafka_version: str
-    """as it was asked for, whole or in part; empty unless it was"""
+    """as the user gave it, in full or in part, such as 4.1; empty if the user gave none"""
     bootstrap: str
     client_config: Path | None
     solutions: Path | None
@@ -137,8 +139,8 @@ class Settings:
         """Read the settings of a pytest run.
 
         Paths from the command line and the environment are relative to the folder
-        that pytest was called in, as a shell user expects; those from the ini
-        file, and the defaults, to the root folder.
+        in which pytest was called, as a shell user expects. Paths from the ini file
+        and the default paths are relative to the root folder.
         """
         options = {
             name: config.getoption(knob.ini, default=None) or "" for name, knob in KNOBS.items()
@@ -153,7 +155,7 @@ class Settings:
         return cls._build(given, {}, Path.cwd(), Path.cwd())
 
     def as_arguments(self) -> list[str]:
-        """The same settings as options of a pytest."""
+        """The same settings as command-line options of pytest."""
         values = {knob.flag: str(getattr(self, name) or "") for name, knob in KNOBS.items()}
         return [f"{flag}={value}" for flag, value in values.items() if value]
 

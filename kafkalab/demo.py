@@ -16,7 +16,7 @@ DEMO_TOPICS = (
     TopicDefinition("customers", partitions=2, settings={"cleanup.policy": "compact"}),
     TopicDefinition("audit-log", partitions=1, settings={"retention.ms": "-1"}),
 )
-"""Five topics of a shop: events, orders and payments, a compacted table, an endless log."""
+"""Five topics of a shop: events, orders, payments, a compacted table, a log kept for ever."""
 
 ACTIONS = ("view", "search", "add-to-cart", "checkout")
 CITIES = ("Lisbon", "Kraków", "München", "São Paulo", "東京")
@@ -27,8 +27,8 @@ def user_events(
 ) -> list[KeyedRecord]:
     """Events of a shop's users, keyed by user; by default 30 records in 3 keys.
 
-    Each value is JSON with the user's own `sequence`, counted from 0. The users'
-    events are shuffled among each other, each user's stay in order.
+    Each value is JSON with the user's own `sequence`, counted from 0. The events of
+    different users are mixed; the events of each user stay in order.
     """
     dice = random.Random(seed)
     return [

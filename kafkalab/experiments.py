@@ -1,7 +1,7 @@
-"""Experiments, and tests of one's own with evidence, as pytest items: neither ever counts.
+"""Run experiments, and users' own tests with evidence, as pytest items that never count.
 
-An experiment runs as its fact does: with the same fixtures, needs and limits. It is no
-statement of the curriculum, so no record, log or verdict knows of it; it has a page of
+An experiment runs as its fact does: with the same fixtures, needs and limits. It is not a
+statement of the curriculum, so it appears in no record, log or verdict. It has a page of
 its own instead (`kafkalab.learning_log.experiment`).
 """
 
@@ -40,31 +40,31 @@ MARKER = (
 )
 
 PROPERTY = "kafkalab-observed"
-"""the name under which what a test observed travels in `user_properties`"""
+"""the name in `user_properties` under which a report carries a test's observations"""
 
 IN_A_FILE = re.compile(r"pytest\.mark\.experiment\(\s*['\"]([\w-]+)['\"]")
 
 
 @dataclass(frozen=True)
 class Observed:
-    """What one phase of a test tells the controller."""
+    """The data that one phase of a test sends to the controller."""
 
     slug: str
-    """the fact that it is an experiment of; empty for a test of one's own"""
+    """the fact of which it is an experiment; empty for a user's own test"""
     changes: str
     sentence: str
     file: str
     phase: PhaseData
 
     def attach(self, report: pytest.TestReport) -> None:
-        """Put it on a report, as one string that any transport carries."""
+        """Put it on a report, as one string: every transport can carry a string."""
         phase = [self.phase.outcome, self.phase.reason, self.phase.evidence]
         text = json.dumps([self.slug, self.changes, self.sentence, self.file, phase])
         report.user_properties.append((PROPERTY, text))
 
     @classmethod
     def take_from(cls, report: pytest.TestReport) -> Observed | None:
-        """Take it off a report, or it would swell JUnit XML; None when there is none."""
+        """Take it off a report, so that JUnit XML stays small; None when there is none."""
         for row in report.user_properties:
             if row[0] == PROPERTY:
                 report.user_properties.remove(row)
@@ -94,10 +94,10 @@ class Experiments:
             self._prepare_kafka(config)
 
     def _prepare_kafka(self, config: pytest.Config) -> None:
-        """Have Kafka ready before a time limit begins; in a run of facts it is."""
+        """Prepare Kafka before a time limit begins; a run of facts has done it already."""
         reporter = config.pluginmanager.getplugin("terminalreporter")
         steps = StepLines(None if self._lab.is_worker else reporter)
-        # What goes wrong there is told by each test that needs a broker.
+        # Each test that needs a broker reports such an error itself.
         with contextlib.suppress(BrokerError):
             self._lab.backend.prepare(steps)
 
@@ -114,7 +114,7 @@ class Experiments:
         facts.skip_other_versions(item, stated, backend.kafka_version)
 
     def _original(self, item: pytest.Item) -> Statement | None:
-        """The fact that an item is an experiment of; None for any other test."""
+        """The fact of which an item is an experiment; None for any other test."""
         mark = item.get_closest_marker("experiment")
         if mark is None or not mark.args or item.path.parent == self._lab.curriculum.folder:
             return None
@@ -124,7 +124,7 @@ class Experiments:
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
         if self._original(item) is None:
             return (yield)
-        with facts.plain_reasons(item.config):
+        with facts.plain_reasons(item):
             return (yield)
 
     @pytest.hookimpl(tryfirst=True)
@@ -190,7 +190,7 @@ class ExperimentPages:
         test.record.evidence += observed.phase.evidence
 
     def _take_crash(self, report: pytest.TestReport) -> None:
-        """Take a report that stands in for a worker that crashed: it knows a node id only."""
+        """Take the report that xdist makes when a worker crashed: it has only a node id."""
         path, _, name = report.nodeid.partition("::")
         file = self._config.rootpath / path
         with contextlib.suppress(OSError, UnicodeDecodeError):
@@ -200,7 +200,7 @@ class ExperimentPages:
                 self._take(report, Observed(found[1], "", name, str(file), phase))
 
     def _test(self, nodeid: str, line: int, observed: Observed) -> Tried:
-        # Imported here: a project that uses none of this starts without it.
+        # Imported here, so that a project without experiments starts faster.
         from kafkalab.learning_log.experiment import Experiment, Tried
 
         if nodeid not in self._tests:
@@ -211,7 +211,7 @@ class ExperimentPages:
             record = TestRecord(nodeid, observed.slug, "experiment")
             tried = Tried(observed.sentence, observed.changes, line, record)
             self._tests[nodeid] = tried
-            # They may run in any order.
+            # Tests may run in any order; the page shows them in the order of the file.
             bisect.insort(self._experiments[file].tests, tried, key=lambda each: each.line)
         return self._tests[nodeid]
 
@@ -219,11 +219,11 @@ class ExperimentPages:
         from kafkalab.curriculum.experiment import body_of, differences
 
         try:
-            # As Python reads it, in whatever encoding it says.
+            # Read as Python does, in the encoding that the file declares.
             with tokenize.open(file) as text:
                 return differences(body_of(self._lab.curriculum, slug), text.read())
         except (OSError, UnicodeDecodeError, SyntaxError) as error:
-            self._trouble.append(f"what differs in {file} cannot be told: {error}")
+            self._trouble.append(f"cannot compare {file} with its fact: {error}")
             return None
 
     @pytest.hookimpl(tryfirst=True)
@@ -260,11 +260,11 @@ class ExperimentPages:
 
 def _mark(item: pytest.Item) -> pytest.Mark:
     mark = item.get_closest_marker("experiment")
-    assert mark is not None, "only experiments are asked for theirs"
+    assert mark is not None, "only an experiment has this mark"
     return mark
 
 
 def _sentence(item: pytest.Item) -> str:
-    """The first line of a test's docstring; its name, where it has none."""
+    """The first line of a test's docstring, or its name if it has no docstring."""
     text = (getattr(getattr(item, "obj", None), "__doc__", None) or "").strip()
     return text.partition("\n")[0] or item.name

@@ -1,4 +1,4 @@
-"""What a test can ask for: a broker, clients that are closed, a topic, evidence, solutions."""
+"""The fixtures of a test: a broker, clients, topics, a group, evidence, solutions."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ JavaStarter = Callable[..., "JavaClient"]
 JavaDefaults = Callable[[str], Mapping[str, str]]
 
 OF_PROGRAMS = (__name__, "kafkalab.solutions", "kafkalab.tasks.delivery")
-"""what the modules import in which a child's program stands"""
+"""the modules that the programs of children import"""
 
-# Records that a test left in the queue on purpose are not waited for any longer.
+# Seconds. A test may leave records in the queue on purpose: the flush at its end waits no longer.
 FLUSH_LIMIT = 5.0
 
 
@@ -48,11 +48,15 @@ def _lab(request: pytest.FixtureRequest) -> Lab:
 
 @pytest.fixture
 def broker(request: pytest.FixtureRequest, _lab: Lab) -> Iterator[Broker]:
-    """The broker of this test: the run's shared one, or the private one if the test asks for it."""
+    """The broker of this test: the private one if the test asks for one, else a shared one.
+
+    While learner code is judged, facts about Kafka share one that no component is given.
+    """
     if "private_broker" in request.fixturenames:
         found: Broker = request.getfixturevalue("private_broker")
     else:
-        found = _lab.lease.broker()
+        is_judge = "solutions" in request.fixturenames
+        found = (_lab.lease if is_judge else _lab.lease_apart).broker()
     with waiting.guarded_by(found.check_alive):
         yield found
 
@@ -74,18 +78,27 @@ def _shared_admin(_lab: Lab) -> AdminClient:
     return new_admin(_lab.lease.broker().client_properties())
 
 
+@pytest.fixture(scope="session")
+def _admin_apart(request: pytest.FixtureRequest, _lab: Lab) -> AdminClient:
+    if _lab.lease_apart is _lab.lease:
+        client: AdminClient = request.getfixturevalue("_shared_admin")
+        return client
+    return new_admin(_lab.lease_apart.broker().client_properties())
+
+
 @pytest.fixture
 def admin(request: pytest.FixtureRequest, broker: Broker) -> AdminClient:
-    """An admin client of this test's broker; on the shared broker it is warm already."""
+    """An admin client of this test's broker; on the shared broker it is already connected."""
     if "private_broker" in request.fixturenames:
         return new_admin(broker.client_properties())
-    client: AdminClient = request.getfixturevalue("_shared_admin")
+    name = "_shared_admin" if "solutions" in request.fixturenames else "_admin_apart"
+    client: AdminClient = request.getfixturevalue(name)
     return client
 
 
 @pytest.fixture
 def producer(broker: Broker) -> Iterator[ProducerMaker]:
-    """Makes producers, `producer({"linger.ms": 50})`; they are flushed at the end."""
+    """Makes producers, `producer({"linger.ms": 50})`; flushes them at the end."""
     from confluent_kafka import Producer
 
     made: list[Producer] = []
@@ -102,9 +115,9 @@ def producer(broker: Broker) -> Iterator[ProducerMaker]:
 
 @pytest.fixture
 def consumer(broker: Broker, group: str) -> Iterator[ConsumerMaker]:
-    """Makes consumers, `consumer({"group.id": ...})`; they are closed at the end.
+    """Makes consumers, `consumer({"group.id": ...})`; closes them at the end.
 
-    Without a group of their own they are of the test's `group`.
+    Without a `group.id` a consumer is a member of the test's `group`.
     """
     from confluent_kafka import Consumer
 
@@ -130,10 +143,10 @@ def consumer(broker: Broker, group: str) -> Iterator[ConsumerMaker]:
 
 @pytest.fixture
 def members(broker: Broker, admin: AdminClient, group: str) -> Iterator[MembersMaker]:
-    """Makes groups whose members live in threads or processes; they are closed at the end.
+    """Makes groups with members in threads or processes; closes them at the end.
 
-    `members(EAGER, name, partitions=3)` is the test's group on one topic; more
-    topics may be named, and an `ending` makes another group of the test.
+    `members(EAGER, name, partitions=3)` is the test's group on one topic. A call may
+    name more topics; an `ending` makes another group of the same test.
     """
     from kafkalab.observe.children import load_once
     from kafkalab.observe.groups import Group
@@ -166,7 +179,7 @@ def members(broker: Broker, admin: AdminClient, group: str) -> Iterator[MembersM
 
 @pytest.fixture
 def child() -> Iterator[ChildStarter]:
-    """Starts processes, `child(program, ...)`; those that still run are killed at the end."""
+    """Starts processes, `child(program, ...)`; kills those that still run at the end."""
     from kafkalab.observe.children import children, load_once
 
     load_once(*OF_PROGRAMS)
@@ -175,7 +188,7 @@ def child() -> Iterator[ChildStarter]:
 
 
 class TopicMaker:
-    """Makes topics that are named after the test and the run."""
+    """Makes topics with names built from the test and the run."""
 
     def __init__(self, test: str, lab: Lab, broker: Broker, admin: AdminClient) -> None:
         self._test = test
@@ -192,7 +205,7 @@ class TopicMaker:
         settings: Mapping[str, str] | None = None,
         ending: str = "",
     ) -> str:
-        """Create a topic and return its name; every broker knows it on return."""
+        """Create a topic and return its name, when every broker knows it."""
         from kafkalab.observe.topics import create_topic
 
         name = self.name() + ending
@@ -200,7 +213,7 @@ class TopicMaker:
         return name
 
     def name(self) -> str:
-        """A name of this test that no topic has yet."""
+        """A new topic name of this test."""
         from kafkalab.observe.topics import topic_name
 
         return topic_name(self._prefix, self._test, next(self._numbers))
@@ -216,7 +229,7 @@ def topic(
 
 @pytest.fixture
 def group(request: pytest.FixtureRequest, _lab: Lab) -> str:
-    """A group id that is named after the test and the run."""
+    """A group id built from the names of the test and the run."""
     from kafkalab.observe.topics import topic_name
 
     return topic_name(_lab.prefix, request.node.name, 0)
@@ -224,9 +237,9 @@ def group(request: pytest.FixtureRequest, _lab: Lab) -> str:
 
 @pytest.fixture
 def evidence(request: pytest.FixtureRequest, _lab: Lab) -> Evidence:
-    """Where a test records what it observed, before it asserts.
+    """The object in which a test records what it observed, before it asserts.
 
-    Names of the run are shown as `topic-1`, `topic-2` and `group`.
+    It shows the run's names of topics and of the group as `topic-1`, `topic-2` and `group`.
     """
     from kafkalab.observe.topics import topic_name
 
@@ -240,7 +253,7 @@ def evidence(request: pytest.FixtureRequest, _lab: Lab) -> Evidence:
 
 @pytest.fixture
 def java_defaults(_lab: Lab) -> JavaDefaults:
-    """Reads the defaults of a class of Java's client; for tests that need `jars`."""
+    """Reads the defaults of one of the Java client's configs; for tests that need `jars`."""
     from kafkalab.brokers.choose import embedded_backend
     from kafkalab.observe.defaults import java_defaults
 
@@ -249,7 +262,7 @@ def java_defaults(_lab: Lab) -> JavaDefaults:
 
 
 class _Silent:
-    """Prepares without a word (see `kafkalab.brokers.Steps`): a test's output is its own."""
+    """Prints no steps (see `kafkalab.brokers.Steps`), so that a test's output stays its own."""
 
     def step(self, text: str) -> None: ...
 
@@ -279,9 +292,9 @@ def _tools(_lab: Lab) -> Tools:
 
 @pytest.fixture
 def java_client(_lab: Lab, _tools: Tools, broker: Broker) -> Iterator[JavaStarter]:
-    """Starts clients of Java, `java_client("kafka-verifiable-producer", "--topic", name)`.
+    """Starts Java clients, `java_client("kafka-verifiable-producer", "--topic", name)`.
 
-    For tests that need `jars`. They are killed at the end.
+    For tests that need `jars`. It kills the clients at the end.
     """
     from kafkalab.observe.java_client import JavaClients
 

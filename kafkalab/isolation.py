@@ -1,10 +1,10 @@
-"""Facts that may run the learner's code run in processes of their own, one for each.
+"""Run each fact in a process of its own if it may run the learner's code.
 
-Such code may hang where no signal reaches it, end its process, or change what all code of a
-process shares: its clock, its folder, its open files. So where `--kafkalab-solutions` names a
-folder, pytest's own process runs none of it: it forks a process for each fact, takes the
-reports that come from there, and ends it with all that it has started. A fact whose process
-ends early, or has to be ended, has its verdict all the same.
+The learner's code may hang where no signal reaches it, end its process, or change things that
+all code of a process shares: the clock, the current folder, open files. So if
+`--kafkalab-solutions` names a folder, pytest's own process runs none of its code. It forks a
+process for each fact, takes the reports from there, and ends that process with all its
+children. A fact has a verdict even if its process ends early or has to be killed.
 """
 
 from __future__ import annotations
@@ -17,27 +17,27 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from traceback import walk_tb
 from typing import Any, cast
 
 import pytest
 
-from kafkalab import facts, own_code
+from kafkalab import facts
 from kafkalab.brokers.errors import BrokerError
 from kafkalab.lab import Lab
 from kafkalab.learning_log.phase import PhaseData
-from kafkalab.learning_log.verdicts import TIMEOUT_TEXT, TOO_LATE, Outcome
+from kafkalab.learning_log.verdicts import Outcome
+from kafkalab.loading import Loading, own_place, own_skip, why_ended
 from kafkalab.offspring import Frame, Mouth, Offspring, orphans_adopted
 
-# Seconds beyond its limit in which a fact that heard of it may tidy up.
+# Seconds after its limit in which a fact may still clean up.
 TIDY_LIMIT = 10.0
 
-# Characters of what was printed, and of a failure, that are kept: half of them from each end.
+# Characters kept of the printed output and of a failure: half of them from each end.
 MOST_SHOWN = 20_000
 SEQUENCE = re.compile(
     r"\x1b(?:\[[0-?]*[ -/]*[@-~]?|[]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-~]?)"
 )
-"""an escape sequence of a terminal: a colour, a title, whatever; the last may lack its end"""
+"""an escape sequence of a terminal, such as a colour or a title; the last one may be cut off"""
 SAFE_START = re.compile(r"\n|(?=\x1b)")
 
 
@@ -48,14 +48,14 @@ class Isolation:
         self._config = config
         self._lab = lab
         self._mouth: Mouth | None = None
-        """of the process of a fact; none in pytest's own"""
+        """set in the process of a fact; None in pytest's own process"""
         self._timers: dict[pytest.Item, Any] = {}
-        self._hangs: dict[Path, str] = {}
-        """why the component of a task's module cannot be loaded, where that takes for ever"""
+        self._loading = Loading(lab)
 
     @pytest.hookimpl(tryfirst=True, optionalhook=True)
     def pytest_timeout_set_timer(self, item: pytest.Item, settings: Any) -> bool | None:
-        # The test is not run here. In its own process the timer is set, and tells the place.
+        # The test does not run here. The timer is set in its own process, where it can name the
+        # line at which the test hangs.
         if self._mouth is not None or not self._is_isolated(item):
             return None
         self._timers[item] = settings
@@ -81,21 +81,20 @@ class Isolation:
 
     def _reports(self, item: pytest.Item) -> list[pytest.TestReport]:
         """Run a test, and return a report of each phase."""
-        if _judges_a_component(item) and item.path in self._hangs:
-            return self._completed(item, [], Outcome.REFUTED, self._hangs[item.path], "", 0.0)
         self._prepare(item)
         timer = self._timers.pop(item, None)
-        limit = (timer.timeout if timer else facts.time_limit(self._lab)) + TIDY_LIMIT
+        limit = timer.timeout if timer else facts.time_limit(self._lab)
         reports: list[pytest.TestReport] = []
         began = time.monotonic()
         with orphans_adopted(), self._captured() as capture:
+            if reason := self._why_not_loaded(item, limit):
+                took = time.monotonic() - began
+                return self._completed(item, [], Outcome.REFUTED, reason, capture(), took)
             offspring = Offspring(partial(self._be, item, timer))
             try:
-                for said in offspring.said(limit):
+                for said in offspring.said(limit + TIDY_LIMIT):
                     if "report" in said:
                         reports.append(self._unpacked(said["report"]))
-                    if reason := said.get("hangs"):
-                        self._hangs[item.path] = reason
                     if said.get("stop"):
                         item.session.shouldstop = said["stop"]
                 stacks = offspring.stacks() if offspring.why_ended else []
@@ -109,24 +108,38 @@ class Isolation:
         return reports
 
     def _prepare(self, item: pytest.Item) -> None:
-        """Make here what is to outlive the fact, or is there for all facts."""
+        """Make here what all facts share, or what must outlive the fact."""
         names = set(getattr(item, "fixturenames", ()))
         if "tmp_path" in names:
-            # pytest numbers the folder of a run when it is first asked for.
+            # pytest gives the run's folder its number at the first request.
             self._config._tmp_path_factory.getbasetemp()  # type: ignore[attr-defined]
         if item.get_closest_marker("skip") is not None:
             return
-        # Why it cannot be had, the fact is told again when it asks.
+        # If this fails, the fact gets the same error when it asks for its broker.
         with contextlib.suppress(BrokerError):
-            if "private_broker" in names:
+            if "private_broker" in names or "solutions" in names:
                 self._lab.lease.run.open()
-            elif "broker" in names:
-                self._lab.lease.broker()
+            if "broker" in names and "private_broker" not in names:
+                is_judge = _judges_a_component(item)
+                (self._lab.lease if is_judge else self._lab.lease_apart).broker()
+
+    def _why_not_loaded(self, item: pytest.Item, limit: float) -> str:
+        """Why the component of a fact's task cannot be loaded; empty if it can or is not judged."""
+        is_run = item.get_closest_marker("skip") is None and self._lab.run.folder.exists()
+        if not is_run or not _judges_a_component(item):
+            return ""
+        return self._loading.why_not(self._component(item), limit)
+
+    def _component(self, item: pytest.Item) -> str:
+        """The name of the component of a fact's task."""
+        statement = facts.statement_of(item, self._lab.curriculum)
+        assert statement is not None
+        return self._lab.curriculum.task(statement.task).component
 
     # In the fact's process
 
     def _be(self, item: pytest.Item, timer: Any, mouth: Mouth) -> None:
-        """Be the process of a fact: run its phases, and tell of each."""
+        """Run the phases of a fact in its own process, and send a report of each."""
         self._mouth = mouth
         self._lab.forget_lease()
         if timer is not None:
@@ -134,13 +147,13 @@ class Isolation:
         passed = self._run_phase(item, "setup")
         if passed:
             self._run_phase(item, "call")
-        # What is of a module or a session, and of others' tests too, stays as it is.
+        # The fixtures of the module and the session stay: other tests use them, too.
         self._run_phase(item, "teardown", nextitem=item.parent)
         mouth.say(done=True, stop=item.session.shouldstop)
 
     def _run_phase(self, item: pytest.Item, when: Any, **arguments: Any) -> bool:
         run = partial(getattr(item.ihook, f"pytest_runtest_{when}"), item=item, **arguments)
-        # Whatever comes out of it is the test's, KeyboardInterrupt too: Ctrl-C is not heard here.
+        # Every exception is the test's own, even KeyboardInterrupt: this process ignores Ctrl-C.
         surroundings = _Surroundings()
         call = pytest.CallInfo.from_call(partial(self._no_skip_of_its_own, run), when)
         surroundings.restore()
@@ -150,26 +163,23 @@ class Isolation:
             report.longrepr = shown(text)
         assert self._mouth is not None
         data = self._config.hook.pytest_report_to_serializable(config=self._config, report=report)
-        self._mouth.say(report=data, hangs=_loads_for_ever(call, report))
+        self._mouth.say(report=data)
         return report.passed
 
     def _no_skip_of_its_own(self, run: Callable[[], object]) -> None:
-        """Whether a component is judged is not for the component to say."""
+        """Run a phase; fail it if a component skips its own test."""
         try:
             run()
         except pytest.skip.Exception as skip:
-            for frame, line in walk_tb(skip.__traceback__):
-                file, folder = Path(frame.f_code.co_filename), self._lab.solutions_folder
-                if own_code.is_own(file, folder):
-                    place = f"{file.relative_to(folder).as_posix()}:{line}"
-                    raise AssertionError(f"{place}: it skips its own test: {skip}") from None
+            if reason := own_skip(skip, self._lab.solutions_folder):
+                raise AssertionError(reason) from None
             raise
 
     # In pytest's own process
 
     @contextlib.contextmanager
     def _captured(self) -> Iterator[Any]:
-        """Capture what is printed meanwhile; the value returns what was."""
+        """Capture what is printed in the block; yield a function that returns it."""
         capture = self._config.pluginmanager.getplugin("capturemanager")
         if capture is None:
             yield lambda: ""
@@ -184,26 +194,23 @@ class Isolation:
         hook = self._config.hook
         report = hook.pytest_report_from_serializable(config=self._config, data=data)
         if isinstance(report.longrepr, list):
-            # Of a skip: JSON knows no tuple, and pytest's JUnit XML nothing else.
+            # The reason of a skip: JSON made a list of the tuple, and JUnit XML needs a tuple.
             report.longrepr = tuple(report.longrepr)
         return cast("pytest.TestReport", report)
 
     def _judged(
         self, item: pytest.Item, offspring: Offspring, stacks: Sequence[Sequence[Frame]]
     ) -> tuple[Outcome, str]:
-        """What it says of a fact that its process ended early, and the reason."""
-        reason = f"{TOO_LATE if offspring.is_late else ''}{offspring.why_ended}"
-        if place := _own_place(stacks, item.path, self._lab.solutions_folder):
-            reason = f"{place}: {reason}"
-            if offspring.is_late and _is_loading(stacks):
-                self._hangs[item.path] = reason
-        if place or (_judges_a_component(item) and not offspring.is_late):
-            return Outcome.REFUTED, reason
-        if failure := facts.shared_broker_is_gone(self._lab):
+        """The outcome and the reason of a fact if its process ended early."""
+        place = own_place(stacks, self._lab.solutions_folder, item.path)
+        if not (place or _judges_a_component(item)):
+            if failure := facts.shared_broker_is_gone(self._lab):
+                return Outcome.INVALID, failure
+            late = offspring.is_late
+            return (Outcome.INVALID if late else Outcome.INTERRUPTED), offspring.why_ended
+        if offspring.is_late and not place and (failure := facts.shared_broker_is_gone(self._lab)):
             return Outcome.INVALID, failure
-        if _judges_a_component(item):
-            return Outcome.REFUTED, reason
-        return (Outcome.INVALID if offspring.is_late else Outcome.INTERRUPTED), reason
+        return Outcome.REFUTED, why_ended(offspring, place, self._component(item))
 
     def _completed(
         self,
@@ -214,7 +221,7 @@ class Isolation:
         printed: str,
         seconds: float,
     ) -> list[pytest.TestReport]:
-        """The reports of the phases, with those that never came."""
+        """The reports of all phases, with new ones for the phases that sent none."""
         made = [*reports]
         for when in ("setup", "call", "teardown")[len(made) :]:
             failed = all(each.passed for each in made) and when != "setup"
@@ -238,9 +245,9 @@ class Isolation:
 
 
 def shown(text: str, most: int = MOST_SHOWN) -> str:
-    """The text, without its middle where it is longer than so many characters.
+    """The text; its middle is left out if it is longer than that many characters.
 
-    No escape sequence is cut in half, and none goes on into what follows.
+    It cuts no escape sequence in half, and no colour runs on into the text after the cut.
     """
     if len(text) <= most:
         return text
@@ -254,7 +261,7 @@ def shown(text: str, most: int = MOST_SHOWN) -> str:
 
 
 def _sequence_at(text: str, at: int) -> tuple[int, int]:
-    """Where the escape sequence that goes on over a place begins and ends; the place itself."""
+    """Start and end of the escape sequence around a position; else the position, twice."""
     found = SEQUENCE.match(text, text.rfind("\x1b", 0, at)) if "\x1b" in text[:at] else None
     return found.span() if found is not None and found.end() > at else (at, at)
 
@@ -263,41 +270,8 @@ def _judges_a_component(item: pytest.Item) -> bool:
     return "solutions" in getattr(item, "fixturenames", ())
 
 
-def _loads_for_ever(call: pytest.CallInfo[None], report: pytest.TestReport) -> str:
-    """Why a component cannot be loaded, where the limit ran out over it; else empty."""
-    if call.excinfo is None or not str(call.excinfo.value).startswith(TIMEOUT_TEXT):
-        return ""
-    frames = walk_tb(call.excinfo.value.__traceback__)
-    if own_code.Folder.load.__code__ not in {frame.f_code for frame, _ in frames}:
-        return ""
-    data = PhaseData.take_from(report)
-    assert data is not None
-    data.attach(report)
-    return data.reason
-
-
-def _is_loading(stacks: Sequence[Sequence[Frame]]) -> bool:
-    code = own_code.Folder.load.__code__
-    where = Path(code.co_filename)
-    return any(
-        (file, function) == (where, code.co_name) for stack in stacks for file, _, function in stack
-    )
-
-
-def _own_place(stacks: Sequence[Sequence[Frame]], test: Path, folder: Path) -> str:
-    """File and line of the learner's code in which a process stood; empty where it did not.
-
-    The thread of the test itself counts first.
-    """
-    for stack in sorted(stacks, key=lambda each: test not in {frame.file for frame in each}):
-        for file, line, _ in stack:
-            if own_code.is_own(file, folder) and file != test:
-                return f"{file.relative_to(folder).as_posix()}:{line}"
-    return ""
-
-
 class _Surroundings:
-    """What all code of a process shares, and no report can be made without."""
+    """State that all code of a process shares and that pytest needs to make a report."""
 
     def __init__(self) -> None:
         self._modules = {each: dict(vars(each)) for each in (builtins, os, time)}
@@ -305,7 +279,7 @@ class _Surroundings:
         self._folder = Path.cwd()
 
     def restore(self) -> None:
-        """Make it as it was."""
+        """Put everything back as it was."""
         for module, names in self._modules.items():
             vars(module).update(names)
         os.environ.update(self._environment)

@@ -1,4 +1,4 @@
-"""Has facts run on a broker that is warm, and reads what they said: of Kafka, or of own code."""
+"""Run facts on a warm broker, and read their verdicts on Kafka or on the learner's own code."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from kafkalab.learning_log.verdicts import SEVERITY, Verdict
 from kafkalab.own_code import file_of
 from kafkalab.warm import END_LIMIT, LISTEN_FOR, WarmBroker
 
-# How the reason begins of what came out of the learner's code.
+# A reason begins like this if the failure came from the learner's code.
 PLACE = re.compile(r"(?P<file>[^\s:][^:\n]*\.py):(?P<line>\d+): ")
 
 
 class NoVerdict(Exception):
-    """A run of pytest came to no end that could be read; the text is one line."""
+    """A run of pytest left no record that can be read; the text is one line."""
 
 
 class Place(NamedTuple):
-    """A line of the learner's."""
+    """A line of the learner's code."""
 
     file: Path
     line: int
@@ -41,31 +41,31 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True)
 class Judgement:
-    """What the facts said of a component, in the curriculum's order."""
+    """The verdicts of the facts on a component, in the curriculum's order."""
 
     facts: tuple[FactRecord, ...]
     tests: tuple[TestRecord, ...]
     printed: Mapping[str, str]
-    """what was printed while a fact ran, by its slug; of those that ran to an end"""
+    """what was printed while a fact ran, by its slug; only for facts that ran to the end"""
 
     @property
     def told(self) -> tuple[FactRecord, ...]:
-        """Those that said something; the others were skipped, or met trouble that is not its."""
+        """The facts with a real verdict; the others were skipped, or failed for another reason."""
         return tuple(fact for fact in self.facts if fact.verdict in SAYS_SOMETHING)
 
     @property
     def failed(self) -> tuple[FactRecord, ...]:
-        """Those that do not hold."""
+        """The facts that do not hold."""
         return tuple(fact for fact in self.told if fact.verdict is not Verdict.DEMONSTRATED)
 
     @property
     def untold(self) -> tuple[FactRecord, ...]:
-        """Those that nothing can be said of, though they ran."""
+        """The facts that ran and have no real verdict."""
         left = (Verdict.NOT_RUN, *SAYS_SOMETHING)
         return tuple(fact for fact in self.facts if fact.verdict not in left)
 
     def evidence_of(self, fact: FactRecord) -> Mapping[str, Sequence[Mapping[str, Any]]]:
-        """What the case of a fact's test observed that counts, by the name of the case."""
+        """The evidence of the worst case of a fact's test, by the name of the case."""
         tests = [test for test in self.tests if test.slug == fact.slug and test.role == "fact"]
         worst = min(tests, key=lambda test: SEVERITY.index(test.outcome), default=None)
         if worst is None or not worst.evidence:
@@ -80,17 +80,17 @@ def component_facts(taught: Curriculum, task: Task) -> list[Statement]:
 
 
 class Running(NamedTuple):
-    """A test of a fact that runs now."""
+    """A fact's test that runs now."""
 
     slug: str
     since: float
     """on the monotonic clock"""
     limit: float
-    """seconds, after which it is ended"""
+    """seconds after which it is stopped"""
 
 
 class Judging:
-    """Facts that a pytest on a warm broker runs, from its start to its end."""
+    """One run of facts by a pytest on a warm broker, from start to end."""
 
     def __init__(
         self,
@@ -104,21 +104,21 @@ class Judging:
         more: Sequence[str] = (),
         limit: float = 0.0,
     ) -> None:
-        """Start the pytest, which makes itself ready.
+        """Start pytest; it prepares itself and waits.
 
         Args:
-            warm: the broker; its settings say whose component they judge.
-            taught: whose facts they are.
-            facts: of one task, in the order in which they are to run; controls may be among them.
+            warm: the broker; its settings name the component to judge.
+            taught: the curriculum of the facts.
+            facts: facts of one task, in the order in which they run; controls may be among them.
             reports: the folder of the records.
             told_as: the command that the learner called.
-            lanes: how many facts run beside each other.
-            more: options of pytest; where they contradict the broker's settings, they count.
+            lanes: how many facts run at the same time.
+            more: options of pytest; they override the broker's settings.
             limit: seconds that a fact may take; 0: the usual limit.
         """
         self.facts = tuple(facts)
         self.told: dict[str, FactRecord] = {}
-        """what was said of facts so far, by slug"""
+        """the facts with a verdict so far, by slug"""
         self._tests: list[TestRecord] = []
         self._printed: dict[str, str] = {}
         self._running: dict[str, Running] = {}
@@ -126,17 +126,17 @@ class Judging:
         module = taught.folder / f"{facts[0].module}.py"
         options = ["-m", "slow or not slow"] if any(each.is_slow for each in facts) else []
         if lanes > 1:
-            # One at a time: the first of all are to be the first to run.
+            # Each worker takes one fact at a time, so that they run in the given order.
             options += ["-n", str(lanes), "--dist=load", "--maxschedchunk=1"]
         if not is_of_project(module, Path.cwd()):
-            # The project around an installed package is somebody else's.
+            # The folder around an installed package belongs to another project.
             options.append("--noconftest")
         tests = [f"{taught.folder / each.module}.py::{each.function}" for each in facts]
         self.pytest = warm.made_ready(*options, *more, *tests, told_as=told_as, limit=limit)
 
     @property
     def running(self) -> tuple[Running, ...]:
-        """The tests that run now, the one that has run longest first."""
+        """The tests that run now; the one that began first comes first."""
         return tuple(self._running.values())
 
     @property
@@ -146,14 +146,14 @@ class Judging:
 
     @property
     def has_told_all(self) -> bool:
-        """Whether each fact has its verdict; the record may be yet to come."""
+        """Whether each fact has its verdict; the record may not be written yet."""
         return self.told.keys() >= {each.slug for each in self.facts}
 
     def listen(self, limit: float) -> list[FactRecord]:
-        """The facts whose verdicts came since this was called last.
+        """The facts that got a verdict since the last call.
 
         Args:
-            limit: seconds to wait for anything.
+            limit: seconds to wait for a message.
         """
         fresh = []
         for said in self.pytest.said(limit):
@@ -170,16 +170,16 @@ class Judging:
         return fresh
 
     def so_far(self) -> Judgement:
-        """What was said until now, in the order in which they ran."""
+        """The verdicts until now, in the order in which the facts run."""
         slugs = dict.fromkeys(each.slug for each in self.facts if each.slug in self.told)
         facts = tuple(self.told[slug] for slug in slugs)
         return Judgement(facts, tuple(self._tests), self._printed)
 
     def judgement(self) -> Judgement:
-        """What the record says, once it is over.
+        """The judgement from the record of the run, which must be over.
 
         Raises:
-            NoVerdict: pytest left no record that is complete and has any of them.
+            NoVerdict: pytest left no complete record with any facts.
         """
         ended = self.pytest.ended()
         for path in self._runs.glob(f"*-{ended.id[:6]}.json"):
@@ -193,9 +193,9 @@ class Judging:
         raise NoVerdict(f"pytest ended with {ended.exit_code}, and left no record: {''.join(last)}")
 
     def end(self) -> None:
-        """End it, if it is not over; nothing is left of it.
+        """End pytest, if it still runs, with all its processes.
 
-        One that has told all is about to write its record, and has the time to.
+        If it has reported all facts, it gets the time to write its record first.
         """
         if self.has_told_all:
             self.pytest.wait(END_LIMIT)
@@ -213,21 +213,21 @@ def judge(
     more: Sequence[str] = (),
     limit: float = 0.0,
 ) -> Judgement:
-    """Run facts on a broker that is warm, one after the other.
+    """Run facts on a warm broker, one after the other.
 
     Args:
-        warm: as for `Judging`, and so the next four.
-        taught: as there.
-        facts: as there.
-        reports: as there.
-        told_as: as there.
-        look: called again and again with what goes on.
-        more: as for `Judging`.
-        limit: as there.
+        warm: see `Judging`, as for all arguments but `look`.
+        taught: see `Judging`.
+        facts: see `Judging`.
+        reports: see `Judging`.
+        told_as: see `Judging`.
+        look: called again and again with the run as it goes on.
+        more: see `Judging`.
+        limit: see `Judging`.
 
     Raises:
-        NoVerdict: pytest left no record that is complete and has any of them.
-        KeyboardInterrupt: pytest has ended by then.
+        NoVerdict: pytest left no complete record with any facts.
+        KeyboardInterrupt: the user pressed Ctrl-C; pytest has ended by then.
     """
     judging = Judging(warm, taught, facts, reports, told_as, more=more, limit=limit)
     try:
@@ -241,7 +241,7 @@ def judge(
 
 
 def place_of(reason: str, folder: Path) -> Place | None:
-    """The learner's line that a reason names first; None where it names none."""
+    """The line of the learner's code that a reason begins with; None if it begins with none."""
     found = PLACE.match(reason)
     if found is None or not (folder / found["file"]).is_file():
         return None
@@ -251,21 +251,21 @@ def place_of(reason: str, folder: Path) -> Place | None:
 def called_by(
     taught: Curriculum, stated: Statement, component: str, folder: Path
 ) -> tuple[Place, ...]:
-    """Where the learner defines what a fact calls of a component, in the order of the calls."""
+    """The places at which the learner defines what a fact calls, in the order of the calls."""
     names = names_called(taught, stated, component)
     defined = dict(_defined(file_of(folder, component)))
     return tuple(defined[name] for name in names if name in defined)
 
 
 def names_called(taught: Curriculum, stated: Statement, component: str) -> list[str]:
-    """What a fact calls of a component, in the order of the calls."""
+    """The names of a component that a fact calls, in the order of the calls."""
     asked = asked_names(component)
     source = source_of_test(taught, stated)
     return _named(source.tests, asked) or _named(source.helpers, asked)
 
 
 def _named(pieces: Sequence[Piece], asked: Sequence[str]) -> list[str]:
-    """Those of the names that code has as attributes, or as texts, in their order there."""
+    """The names that the code uses as attributes or as strings, in their order in the code."""
     found: dict[str, tuple[int, int]] = {}
     for at, piece in enumerate(pieces):
         for node in ast.walk(ast.parse(piece.text)):
@@ -276,7 +276,7 @@ def _named(pieces: Sequence[Piece], asked: Sequence[str]) -> list[str]:
 
 
 def _defined(file: Path) -> Iterator[tuple[str, Place]]:
-    """The names that a file binds on its own level, with their lines; none of a broken file."""
+    """The names that a file binds at its top level, with their lines; none if it is broken."""
     try:
         tree = ast.parse(file.read_bytes())
     except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):

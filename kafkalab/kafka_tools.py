@@ -1,9 +1,9 @@
-"""Kafka's own tools, run as they are: `kafkalab kafka-topics --list`.
+"""Run Kafka's own tools, unchanged: `kafkalab kafka-topics --list`.
 
-A tool takes the place of this process, so that Ctrl-C, pipes and exit codes are its own. What is
-left out on its command line is added: the servers of the lab that is up, or of the cluster that
-KAFKALAB_BOOTSTRAP and KAFKALAB_CONFIG name. This module stands beside the command line, whose
-import takes as long as the tool.
+A tool replaces this process, so that Ctrl-C, pipes and exit codes are the tool's own. If the
+command line names no cluster, this module adds one: the lab that is up, or the cluster that
+KAFKALAB_BOOTSTRAP and KAFKALAB_CONFIG name. It does not import `kafkalab.cli`, since that import
+takes as long as the tool itself.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from kafkalab.brokers.lab_state import LiveLab, lab_that_is_up
 from kafkalab.brokers.tools import TOOLS, Tool, ToolDistribution, Tools, main_of, word_in
 from kafkalab.config import KAFKA_VERSION, Settings
 
-# These need no cluster. The last one is of the tools that know it; others say what they know.
+# These need no cluster. Only some tools know the last one; the others print their own help.
 HELP = ("--help", "--version", "-h")
 
-# An option may be shortened; of so many letters it means no other.
+# Kafka's tools accept shortened options; with this many letters an option is unique.
 SHORTEST = len("--bo")
 SHORT_SERVERS = ("-b", "-C")
-"""as kafka-cluster has them"""
+"""the short options of kafka-cluster"""
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,9 @@ class Target:
 
     bootstrap: str
     properties: Path | None
-    """a file with client properties; None where none are needed"""
+    """a file with client properties; None if none are needed"""
     version: str
-    """of Kafka; empty where nobody told"""
+    """the version of Kafka; empty if unknown"""
 
 
 def is_tool(words: Sequence[str]) -> bool:
@@ -48,7 +48,7 @@ def is_tool(words: Sequence[str]) -> bool:
 
 
 def run(name: str, arguments: Sequence[str]) -> NoReturn:
-    """Become one of Kafka's tools; what is in the way of that is one line on stderr."""
+    """Replace this process by one of Kafka's tools; an error is one line on stderr."""
     try:
         command = command_of(name, arguments)
     except BrokerError as error:
@@ -56,16 +56,16 @@ def run(name: str, arguments: Sequence[str]) -> NoReturn:
 
         output.trouble(str(error))
         sys.exit(1)
-    # Python ignores it, and what it ignores its successor does, too.
+    # Python ignores SIGPIPE, and a program started by exec inherits ignored signals.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     os.execv(command[0], command)  # noqa: S606 - no shell is needed
 
 
 def command_of(name: str, arguments: Sequence[str]) -> list[str]:
-    """The command line that runs a tool; its jars are there then, and each is the pinned one.
+    """The command line that runs a tool, after its jars are fetched and checked.
 
     Raises:
-        BrokerError: there is no lab and no other cluster was named, or the tool cannot be run.
+        BrokerError: no lab is up and no other cluster was named, or the tool cannot be run.
     """
     settings = Settings.from_environment()
     lab = lab_that_is_up(settings.cache)
@@ -85,13 +85,13 @@ def command_of(name: str, arguments: Sequence[str]) -> list[str]:
 
 
 def completed(tool: Tool, arguments: Sequence[str], target: Target, version: str) -> list[str]:
-    """A tool's arguments, with the servers and the file of properties where they were left out.
+    """A tool's arguments; the servers and the properties file are added if they are missing.
 
     Args:
-        tool: which.
+        tool: the tool to run.
         arguments: as the user wrote them.
         target: the cluster.
-        version: of the tool.
+        version: the tool's version.
     """
     servers, config = word_in(tool.servers, version), word_in(tool.config, version)
     properties = []
@@ -105,7 +105,7 @@ def completed(tool: Tool, arguments: Sequence[str], target: Target, version: str
 
 
 def _with_property(arguments: Sequence[str], bootstrap: str) -> list[str]:
-    """Producer properties with the servers: an option given twice counts once."""
+    """Add the servers to the producer properties: of two such options only one would count."""
     servers, option = f"bootstrap.servers={bootstrap}", "--producer-props"
     if option not in arguments:
         return [*arguments, option, servers]
@@ -114,7 +114,7 @@ def _with_property(arguments: Sequence[str], bootstrap: str) -> list[str]:
 
 
 def _needs_no_cluster(tool: Tool, arguments: Sequence[str], version: str) -> bool:
-    """Whether nothing is to be added: it is help, or told already, or the tool has no use."""
+    """Whether to add no cluster: the call asks for help or names one, or the tool needs none."""
     if not word_in(tool.servers, version) or any(each in HELP for each in arguments):
         return True
     by_place = tool is TOOLS["kafka-e2e-latency"] and not "".join(arguments[:1]).startswith("-")
@@ -128,7 +128,7 @@ def _names_of(words: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
 
 
 def _has(arguments: Sequence[str], options: Sequence[str]) -> bool:
-    """Whether one of the options is there, in full, shortened, or with its value behind `=`."""
+    """Whether one of the options is there: in full, shortened, or as `option=value`."""
     for argument in arguments:
         word = argument.split("=")[0]
         if word in options:
@@ -139,7 +139,7 @@ def _has(arguments: Sequence[str], options: Sequence[str]) -> bool:
 
 
 def _version(settings: Settings, lab: LiveLab | None) -> str:
-    """The tools' version where the cluster does not decide it."""
+    """The tools' version if the cluster does not decide it."""
     if settings.kafka_version:
         return pinned_version(settings.kafka_version)
     is_labs = lab is not None and not settings.bootstrap and not settings.client_config
@@ -154,17 +154,17 @@ def _target(settings: Settings, lab: LiveLab | None) -> Target:
     """
     is_plain = not (settings.bootstrap or settings.client_config or settings.kafka_version)
     if lab is not None and is_plain and lab.mark.backend == "embedded":
-        # What the next lines would find out, too, at the cost of their imports.
+        # A shortcut: the code below finds the same, but needs slow imports.
         servers = ",".join(f"127.0.0.1:{port}" for port in lab.ports)
         return Target(servers, None, lab.mark.version)
     if lab is None and not settings.bootstrap and not settings.client_config:
         raise NoLab(
             "No lab is up, and no cluster was named.",
-            suspect="it was ended, or another cache folder is in use.",
+            suspect="the lab was ended, or another cache folder is in use.",
             remedy="start one with `kafkalab up`, or name yours with --bootstrap-server or "
             "KAFKALAB_BOOTSTRAP.",
         )
-    from kafkalab.cli.cluster import cluster_of
+    from kafkalab.brokers.cluster import cluster_of
 
     cluster = cluster_of(None, None, None)
     version = pinned_version(cluster.version) if cluster.version else ""
@@ -175,13 +175,13 @@ def _prepare(tools: Tools) -> None:
     from kafkalab.cli import output
     from kafkalab.cli.setup import Bar
 
-    # What the tool prints may go to another program.
+    # The bar goes to stderr, as the tool's output may go to another program.
     with Bar(output.beside()) as bar:
         tools.prepare(bar)
 
 
 def _users_flags() -> list[str]:
-    """What Kafka's start scripts take from the environment for the JVM, too."""
+    """The flags for the JVM from the variables that Kafka's start scripts read, too."""
     import shlex
 
     words = (os.environ.get(name, "") for name in ("KAFKA_HEAP_OPTS", "KAFKA_OPTS"))

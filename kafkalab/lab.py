@@ -1,4 +1,4 @@
-"""What one pytest process knows of its run: settings, curriculum, backend, lease."""
+"""The state of one pytest process in its run: settings, curriculum, backend, lease."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ WORKER_INPUT = "kafkalab"
 
 
 class Lab:
-    """One process's share of a run. Everything is made when it is first needed."""
+    """The part that one process has in a run. Everything is made when it is first needed."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
@@ -38,19 +38,19 @@ class Lab:
         self._share = share or Share.own(Run.new(self.settings.cache))
         self.run = self._share.run
         self.id = self._share.id
-        """what the record is known by"""
+        """the id of the record"""
         self.prefix = self._share.prefix
-        """what the names of all topics, groups and transactional ids begin with"""
+        """the start of the names of all topics, groups and transactional ids"""
         self.command = self._share.command or ("pytest", *map(str, config.invocation_params.args))
-        """what the user called"""
+        """the command that the user called"""
         self.trouble = self._share.trouble
-        """why no fact can run, where the host's tests run all the same; else empty"""
+        """why no fact can run, though the project's own tests run; else empty"""
         self.voice = -1 if self.is_worker else self._share.voice
-        """where the command that started this pytest is told how it goes; -1 without one"""
+        """the socket to the command that started this pytest, for its progress; -1 without one"""
         self.limit = self._share.limit
-        """seconds that a fact may take, unless it names a limit itself; 0: the usual ones"""
+        """seconds that a fact may take, unless it names its own limit; 0: the usual limit"""
         self.saw_hypothesis = False
-        """whether a report of hypothesis came, from this process or from a worker"""
+        """whether a test report with data of hypothesis came, from here or from a worker"""
 
     @cached_property
     def curriculum(self) -> Curriculum:
@@ -63,18 +63,18 @@ class Lab:
 
     @cached_property
     def edited(self) -> Mapping[str, str]:
-        """The facts whose tests are not as they were shipped, each with the file that differs.
+        """The facts with tests that differ from the shipped ones, each with the changed file.
 
-        It says what was so when it was first asked for.
+        It compares the files at the first call, and keeps the result.
 
         Raises:
-            BadManifest: what was shipped cannot be read.
+            BadManifest: the shipped state cannot be read.
         """
         return edited_facts(self.curriculum, self.settings.curriculum)
 
     @cached_property
     def adds_facts(self) -> bool:
-        """Whether facts are run beside the project's tests, as its ini file asks for."""
+        """Whether the ini file asks for facts beside the project's tests, and the call does not."""
         are_named = any(self._is_in_the_tests(argument) for argument in self._config.args)
         return asks_for_facts(self._config) and not are_named
 
@@ -88,13 +88,13 @@ class Lab:
 
     @cached_property
     def is_alone(self) -> bool:
-        """Whether pytest was called on nothing but the curriculum's tests."""
+        """Whether pytest was called on the curriculum's tests only."""
         return all(self._is_in_the_tests(argument) for argument in self._config.args)
 
     def statement_of(self, nodeid: str) -> Statement | None:
-        """The statement of a test by its node id; None for any test of the host's.
+        """The statement of a test by its node id; None for the project's own tests.
 
-        A copy of a module in another place states nothing.
+        A copy of a task's module in another folder has no statements.
         """
         path = nodeid.partition("::")[0]
         return self.curriculum.statement_of(nodeid) if path in self._modules else None
@@ -102,7 +102,7 @@ class Lab:
     @cached_property
     def _modules(self) -> frozenset[str]:
         """The node ids of the tasks' modules."""
-        paths = (self.curriculum.folder / f"{task.module}.py" for task in self.curriculum.tasks)
+        paths = (self.curriculum.folder / f"{module}.py" for module in self.curriculum.modules)
         return frozenset(node_id(path, self._config.rootpath) for path in paths)
 
     def _is_in_the_tests(self, argument: str) -> bool:
@@ -127,55 +127,68 @@ class Lab:
 
     @property
     def backend(self) -> Backend:
-        """Where this run's brokers come from.
+        """The backend that starts this run's brokers.
 
         Raises:
-            UnknownBackend, UnknownVersion: there is no backend, or Kafka, of that name.
+            UnknownBackend, UnknownVersion: there is no such backend, or version of Kafka.
             OtherVersion: image and version contradict each other.
         """
         return self._choice[0]
 
     @property
     def reason(self) -> str:
-        """Why auto chose this backend; empty when it was asked for by name."""
+        """Why auto chose this backend; empty if the user named it."""
         return self._choice[1]
 
     @cached_property
     def lease(self) -> Lease:
-        """The right to the run's brokers."""
+        """The lease on the run's brokers: it starts them and ends them."""
         return Lease(self.backend, self.run)
 
+    @cached_property
+    def lease_apart(self) -> Lease:
+        """The lease on a second broker, which is for facts about Kafka while code is judged.
+
+        What a learner's component does to its broker, such as deleting topics, then refutes no
+        fact about Kafka. A backend that cannot start brokers has one for both.
+        """
+        is_apart = self.settings.solutions is not None
+        if not is_apart or "private_broker" not in self.backend.capabilities:
+            return self.lease
+        return Lease(self.backend, self.run, is_apart=True)
+
     def forget_lease(self) -> None:
-        """Attach anew to the run's broker: this process was forked from the one that did."""
-        self.__dict__.pop("lease", None)
+        """Attach to the run's brokers again, in a process forked from one that is attached."""
+        for name in ("lease", "lease_apart"):
+            self.__dict__.pop(name, None)
 
     def worker_input(self) -> dict[str, Any]:
-        """What an xdist worker must know; the backend only when it was chosen already."""
+        """The data for an xdist worker; with the backend only if this process has chosen it."""
         backend = self.backend.name if self.is_active and not self.trouble else ""
         return replace(self._share, backend=backend, trouble=self.trouble).as_data()
 
     @property
     def solutions_folder(self) -> Path:
-        """Where the components under test lie."""
+        """The folder of the components under test."""
         from kafkalab.solutions import REFERENCE
 
         return self.settings.solutions or REFERENCE
 
     def close(self, tell: Callable[[str], None]) -> None:
-        """End all brokers of the run, if this process owns it and any was asked for.
+        """End all brokers of the run, if this process owns the run and has used any.
 
         Args:
-            tell: takes a line for the user, when it takes long.
+            tell: prints a line for the user, if it takes long.
 
         Raises:
-            BrokerError: something that outlives them could not be deleted.
+            BrokerError: something that outlives the brokers could not be deleted.
         """
         if self._is_owner and self.run.folder.exists():
             self.lease.close(tell)
 
 
 def _lent() -> Share | None:
-    """The share in a command's run, if one started this pytest."""
+    """The share in a command's run, if a command started this pytest."""
     try:
         return Share.from_environment()
     except BadShare as error:

@@ -1,7 +1,7 @@
-"""Has the facts judge mutants of a component, in copies of its folder; none of it counts.
+"""Let the facts judge mutants of a component, in copies of its folder; these runs never count.
 
-The learner's files are read, and never written. What the runs of pytest write down goes with
-the copies.
+It reads the learner's files and never writes them. The records of these runs are deleted
+with the copies.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ from kafkalab.mutants import Mutant, mutants_of, parsed, reaching
 from kafkalab.own_code import files_of
 from kafkalab.warm import WarmBroker
 
-# A mutant that hangs is met by a limit: seconds at least, and so many times what the slowest fact
-# took of the code as it is. The contracts' own limits are 30 s: who gives up by one of these is
-# not to be met before.
+# A mutant that hangs runs into a limit: at least so many seconds, and so many times the time that
+# the slowest fact took with the original code. The contracts' own limits are 30 s: a component
+# that gives up after such a limit must not meet this one first.
 LEAST_LIMIT, TIMES_SLOWEST = 40.0, 8
 
 MET_A_LIMIT = re.compile(rf"(\S+\.py:\d+: )?({re.escape(TOO_LATE)}|{re.escape(TIMEOUT_TEXT)})")
 
 
 class Unreadable(Exception):
-    """A file is no Python; the text is one line."""
+    """A file is not valid Python; the text is one line."""
 
 
 class NoCopy(Exception):
@@ -45,42 +45,42 @@ class NoCopy(Exception):
 
 
 class Place(NamedTuple):
-    """A mutant, and in which file it is."""
+    """A mutant and the file that contains it."""
 
     file: Path
-    """from the component's folder"""
+    """relative to the component's folder"""
     mutant: Mutant
 
 
 class Fate(StrEnum):
-    """What the facts say of a mutant."""
+    """The result of the facts for a mutant."""
 
     CAUGHT = "caught"
     CAUGHT_BY_A_LIMIT = "caught by a limit"
-    """it hung, or took far longer than the code does as it is"""
+    """it hung, or took far longer than the original code"""
     NOT_CAUGHT = "not caught"
-    """each fact holds: it is equivalent, or a gap"""
+    """each fact holds: the mutant is equivalent, or the facts have a gap"""
     NOT_TOLD = "not told"
-    """the fact that ran could say nothing of it"""
+    """the fact that ran has no verdict on it"""
 
 
 class Told(NamedTuple):
-    """What became of a mutant."""
+    """The fate of a mutant, with the fact that decided it."""
 
     fate: Fate
     slug: str
-    """of the fact that says so; empty where each holds, or none ran"""
+    """the slug of that fact; empty if each fact holds, or none ran"""
     reason: str
 
 
 @dataclass(frozen=True)
 class Component:
-    """A learner's component, as it is."""
+    """A learner's component, without changes."""
 
     folder: Path
     name: str
     files: Mapping[Path, str]
-    """the text of each file, by its path from the folder: its own, and those that it imports"""
+    """the text of its own files and of those that it imports, by the path from the folder"""
     encodings: Mapping[Path, str]
 
     @classmethod
@@ -88,8 +88,8 @@ class Component:
         """Read a component.
 
         Raises:
-            Unreadable: a file of it cannot be read as Python.
-            OSError: a file of it cannot be read.
+            Unreadable: one of its files is not valid Python.
+            OSError: one of its files cannot be read.
         """
         files, encodings = {}, {}
         for path, code in files_of(folder, name).items():
@@ -105,7 +105,7 @@ class Component:
         return cls(folder, name, files, encodings)
 
     def mutants(self) -> list[Place]:
-        """All mutants: of its own file first, and in each file by line.
+        """All mutants: first those of its own file; in each file sorted by line.
 
         Raises:
             Unreadable: a file is too deeply nested.
@@ -121,17 +121,17 @@ class Component:
 
 
 class Copy:
-    """A component's folder once more, whose code may be another for a while."""
+    """A copy of a component's folder, in which a file can be changed for a while."""
 
     def __init__(self, component: Component, home: Path) -> None:
-        """Copy the component's files; what else lies beside them is linked to.
+        """Copy the component's files; make links to everything else in the folder.
 
         Args:
-            component: whose.
-            home: a folder, for this copy alone; it is made.
+            component: the component to copy.
+            home: the folder to make for this copy.
 
         Raises:
-            NoCopy: it cannot be written.
+            NoCopy: the copy cannot be written.
         """
         self.folder, self.reports = home / "own", home / "reports"
         self._component = component
@@ -144,7 +144,7 @@ class Copy:
         for each in source.iterdir():
             place = each.relative_to(self._component.folder)
             if place in self._component.files:
-                # As it was read: it may have been edited since.
+                # The text that was read: the learner may have edited the file since.
                 self._write(place, self._component.files[place])
             elif any(file.is_relative_to(place) for file in self._component.files):
                 self._mirror(each, target / each.name)
@@ -153,10 +153,10 @@ class Copy:
 
     @contextlib.contextmanager
     def mutated(self, place: Place) -> Iterator[None]:
-        """Have the mistake in it, for the block; what was written down of it goes afterwards.
+        """Put the mutant into the copy for the block; afterwards delete its reports.
 
         Raises:
-            NoCopy: it cannot be written.
+            NoCopy: the copy cannot be written.
         """
         self._write(place.file, place.mutant.text)
         try:
@@ -183,9 +183,9 @@ def _told_as_no_copy() -> Iterator[None]:
 
 
 class Trial:
-    """Facts that judge the mutants of a component, on one broker, some beside each other.
+    """Facts that judge the mutants of a component on one broker, several mutants at a time.
 
-    Whoever makes one calls `end`, whatever comes of it.
+    The caller must call `end` in every case.
     """
 
     def __init__(
@@ -198,13 +198,13 @@ class Trial:
         home: Path,
         beside: int,
     ) -> None:
-        """Make a copy of the component for each that is to run beside others.
+        """Make one copy of the component for each mutant that is judged at the same time.
 
         Args:
             warm: the broker.
-            taught: whose facts they are.
-            facts: those that judge the component.
-            component: the learner's, which is read alone.
+            taught: the curriculum of the facts.
+            facts: the facts that judge the component.
+            component: the learner's component; it is only read.
             told_as: the command that the learner called.
             home: an empty folder, for copies and reports.
             beside: how many mutants are judged at a time.
@@ -227,7 +227,7 @@ class Trial:
         self._threads = ThreadPoolExecutor(beside)
 
     def as_it_is(self) -> Judgement:
-        """What the facts say of the code as it is, in a copy as mutants are; it comes first.
+        """The facts' judgement of the original code, in a copy, as for mutants. Call it first.
 
         Raises:
             NoVerdict: pytest left no record.
@@ -239,7 +239,7 @@ class Trial:
         return judgement
 
     def run(self, places: Sequence[Place]) -> Iterator[tuple[Place, Told]]:
-        """Have each mutant judged; yields them in their order, each as soon as it is told.
+        """Judge each mutant; yield the results in the order of the mutants, as soon as known.
 
         Raises:
             BrokerError: the broker has died.
@@ -255,7 +255,7 @@ class Trial:
             yield place, told
 
     def end(self) -> None:
-        """End what runs still, and begin nothing more."""
+        """End the runs that still go on, and start no more."""
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._warm.end_runs()
         self._threads.shutdown()
@@ -272,7 +272,9 @@ class Trial:
             self._copies.put(copy)
 
     def _in_order(self, place: Place) -> list[Statement]:
-        """First those that call what the mistake is in, and little else; each time the same."""
+        """The facts, in a fixed order: first those that call the code with the mistake, and
+        little else.
+        """
         through = reaching(self._component.files.values(), place.mutant.within)
 
         def rank(fact: Statement) -> tuple[bool, int]:
@@ -287,7 +289,7 @@ class Trial:
         more = [
             f"--kafkalab-solutions={copy.folder}",
             f"--kafkalab-reports={copy.reports}",
-            # Where the environment names a file, it is for runs that count.
+            # A file that the environment names is only for runs that count.
             f"--kafkalab-concept-summary={copy.reports / 'summary.md'}",
             *options,
         ]
@@ -297,7 +299,7 @@ class Trial:
 
 
 def fate_of(judgement: Judgement) -> Told:
-    """What a run says of a mutant that ended at the first fact that does not hold."""
+    """The fate of a mutant by its run, which ended at the first fact that does not hold."""
     broken = [each for each in judgement.facts if each.verdict not in _HOLDS]
     if not broken:
         return Told(Fate.NOT_CAUGHT, "", "")

@@ -1,8 +1,8 @@
-"""Mistakes that developers make with Kafka, made in working code one at a time.
+"""Put mistakes that developers make with Kafka into working code, one at a time.
 
-Each operator finds where its mistake can be made, by the code's tree, and makes it in the text
-at that place: all other lines stay as they are, and keep their numbers. What is read is source
-text alone; nothing of it is run.
+Each operator finds the places for its mistake in the code's syntax tree, and changes the text
+there. All other lines stay as they are and keep their numbers. This module only reads source
+text; it runs none of it.
 """
 
 from __future__ import annotations
@@ -16,40 +16,40 @@ from itertools import pairwise
 from typing import NamedTuple
 
 OPERATORS: Mapping[str, str] = {
-    "drop-flush": "flush() is left out: what waits in the queue may never be sent",
-    "drop-poll": "poll() is left out: nobody serves the delivery reports meanwhile",
-    "drop-close": "{what} is left out: the group, or the file, learns late that it is done with",
-    "drop-commit": "{what}() is left out: who goes on later begins where this one began",
+    "drop-flush": "flush() is left out: records in the queue may never be sent",
+    "drop-poll": "poll() is left out: no delivery report is served meanwhile",
+    "drop-close": "{what} is left out: the consumer leaves the group, or the file is closed, late",
+    "drop-commit": "{what}() is left out: the next consumer starts again at the old offset",
     "drop-transaction": "{what}() is left out of the transaction",
-    "drop-seek": "seek() is left out: the consumer goes on behind what was taken back",
-    "drop-assignment": "{what}() is left out: the client goes on with the partitions that it had",
-    "drop-purge": "purge() is left out: what was given up may be sent later",
-    "drop-wait": "{what}() is left out: nobody waits until it is so",
-    "unread-future": "nobody reads the future: that it failed is not seen",
-    "commit-too-early": "the commit comes before the work: a crash in between loses it",
-    "commit-too-late": "the commit comes after the next step: a crash in between repeats it",
-    "own-offset": "the offset of the record is taken, instead of the next one",
-    "end-is-one-off": "an offset is compared as if the end were one further, or one nearer",
-    "asynchronous": "nobody waits for the answer to the commit",
-    "ignore-rebalance": "{what} does nothing: partitions come and go unseen",
-    "swallow-error": "the error is swallowed",
-    "drop-raise": "the error is seen, and not raised",
-    "ignore-error": "whether there is an error is not looked at",
-    "any-error": "every error is taken for the one that is asked for",
-    "no-such-error": "the error that is asked for is not told from the others",
-    "drop-callback": "{what} is left out: nobody hears what became of the record",
+    "drop-seek": "seek() is left out: the consumer skips the records that were rolled back",
+    "drop-assignment": "{what}() is left out: the client keeps the partitions that it had",
+    "drop-purge": "purge() is left out: records that were given up may be sent later",
+    "drop-wait": "{what}() is left out: the code goes on without waiting",
+    "unread-future": "the result of the future is not read: its error goes unseen",
+    "commit-too-early": "the commit comes before the work: a crash in between loses the work",
+    "commit-too-late": "the commit comes after the next step: a crash in between repeats the work",
+    "own-offset": "the record's own offset is used instead of the next one",
+    "end-is-one-off": "an offset is compared as if the end were one higher, or one lower",
+    "asynchronous": "the code does not wait for the answer to the commit",
+    "ignore-rebalance": "{what} does nothing: the code misses that partitions come and go",
+    "swallow-error": "the error is caught and ignored",
+    "drop-raise": "the error is noticed but not raised",
+    "ignore-error": "the code does not check whether there is an error",
+    "any-error": "every error is treated as the expected one",
+    "no-such-error": "the expected error is treated like any other",
+    "drop-callback": "{what} is left out: the code never learns whether the record arrived",
     "forget-headers": "the headers are forgotten",
     "forget-key": "the key is forgotten",
-    "null-as-empty": "None and what is empty, or 0, are taken for the same",
-    "other-setting": "{what} is another",
-    "drop-setting": "{what} is left out: the client's default holds",
+    "null-as-empty": "None is treated like an empty value or 0",
+    "other-setting": "{what} has another value",
+    "drop-setting": "{what} is left out: the client's default applies",
     "drop-limit": "the time limit of {what}() is left out",
-    "one-partition": "all is taken for partition 0",
-    "no-bound": "a bound is left out: {what}() of the two is not taken",
-    "unsorted": "the order is left to chance",
-    "any-for-all": "one is enough where all are asked for",
+    "one-partition": "every record is treated as one of partition 0",
+    "no-bound": "a bound is left out: {what}() of two values becomes one of them",
+    "unsorted": "the values are not sorted",
+    "any-for-all": "any() replaces all(): one match is enough",
     "sign-bit": "the sign bit of the hash stays",
-    "other-encoding": "text and bytes are made of each other in another way",
+    "other-encoding": "text is encoded or decoded in another way",
     "drop-condition": "a condition is left out",
 }
 """The mistake that each operator makes, by the operator's name."""
@@ -60,16 +60,16 @@ class Mutant:
     """Code with one mistake in it."""
 
     line: int
-    """the first that differs, from 1"""
+    """the number of the first line that differs, from 1"""
     operator: str
     mistake: str
     """a sentence without its full stop"""
     before: str
-    """the lines that differ, as one"""
+    """the lines that differ, joined into one"""
     after: str
-    """the same lines with the mistake; empty where nothing is left of them"""
+    """the same lines with the mistake; empty if nothing is left of them"""
     within: str
-    """the function, class or value of the file's own level in which it is; empty where in none"""
+    """the top-level function, class or value around the mistake; empty if there is none"""
     text: str
     """the whole file"""
 
@@ -85,7 +85,7 @@ class _Change(NamedTuple):
 
 
 def mutants_of(text: str) -> list[Mutant]:
-    """All mutants of a file, by line; each parses and is another program than the file.
+    """All mutants of a file, by line; each is valid Python and differs from the original program.
 
     Raises:
         SyntaxError, ValueError, RecursionError, MemoryError: the file cannot be parsed.
@@ -97,7 +97,7 @@ def mutants_of(text: str) -> list[Mutant]:
         (change for find in _FINDERS for change in find(code)),
         key=lambda each: (each.start, list(OPERATORS).index(each.operator)),
     ):
-        # Where empty lines cannot stand, later lines get other numbers.
+        # If the text does not parse with the empty lines, later lines get other numbers.
         for new in dict.fromkeys((change.new, change.new.rstrip("\n"))):
             mutated = text[: change.start] + new + text[change.end :]
             tree = _dumped(mutated)
@@ -109,7 +109,7 @@ def mutants_of(text: str) -> list[Mutant]:
 
 
 def _dumped(text: str) -> str:
-    """What Python understands of a text; empty where it cannot be parsed."""
+    """The text's syntax tree as a string; empty if it cannot be parsed."""
     try:
         return ast.dump(parsed(text))
     except (SyntaxError, ValueError):
@@ -123,15 +123,15 @@ def parsed(text: str) -> ast.Module:
         SyntaxError, ValueError, RecursionError, MemoryError: it cannot be parsed.
     """
     with warnings.catch_warnings():
-        # What Python finds odd in it, it says when the file is run.
+        # Python prints these warnings anyway when the file is run.
         warnings.simplefilter("ignore")
         return ast.parse(text)
 
 
 def reaching(texts: Iterable[str], name: str) -> set[str]:
-    """The definitions through which a definition of these files may be used; itself included.
+    """The definitions in these files that may use a definition, directly or not; with itself.
 
-    By their names alone, so some may be there that never use it.
+    It goes by names only, so it may include definitions that never use it.
     """
     users: dict[str, set[str]] = {}
     for text in texts:
@@ -149,7 +149,7 @@ def reaching(texts: Iterable[str], name: str) -> set[str]:
 
 
 def _definitions(tree: ast.Module) -> Iterator[tuple[str, ast.stmt]]:
-    """The names that a file binds on its own level, with the statements that do."""
+    """The names that a file binds at its top level, with the statements that bind them."""
     for node in tree.body:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             yield node.name, node
@@ -159,7 +159,7 @@ def _definitions(tree: ast.Module) -> Iterator[tuple[str, ast.stmt]]:
 
 
 class _Code:
-    """A file's text and tree, and where each node stands in the text."""
+    """A file's text and syntax tree, with the position of each node in the text."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -168,7 +168,7 @@ class _Code:
             child: node for node in ast.walk(self.tree) for child in ast.iter_child_nodes(node)
         }
         self._offsets: dict[ast.AST, set[str]] = {}
-        """for each definition of the file's own level, and for the whole of it"""
+        """names that hold an offset: for each top-level definition, and for the whole file"""
         self._starts = [0, *(found.end() for found in re.finditer(r"\r\n|\r|\n", text))]
 
     def nodes(self, *kinds: type[ast.AST]) -> Iterator[ast.AST]:
@@ -176,14 +176,14 @@ class _Code:
         return (node for node in ast.walk(self.tree) if isinstance(node, kinds))
 
     def span(self, node: ast.AST) -> tuple[int, int]:
-        """Where a node begins and ends in the text."""
+        """The start and the end of a node in the text."""
         at: ast.expr = node  # type: ignore[assignment]
         return self._place(at.lineno, at.col_offset), self._place(
             at.end_lineno or at.lineno, at.end_col_offset or 0
         )
 
     def _place(self, line: int, column: int) -> int:
-        """Python counts the bytes of a line's UTF-8, and the text has characters."""
+        """The position in characters: Python's columns count bytes of UTF-8."""
         start = self._starts[line - 1]
         head = self.text[start : start + column].encode("utf-8", "surrogatepass")[:column]
         return start + len(head.decode("utf-8", "surrogatepass"))
@@ -194,13 +194,13 @@ class _Code:
         return self.text[start:end]
 
     def replace(self, operator: str, node: ast.AST, new: str, what: str = "") -> _Change:
-        """Put something else in a node's place."""
+        """Replace a node by another text."""
         start, end = self.span(node)
         gone = self.lines_in(start, end)[new.count("\n") :]
         return _Change(operator, start, end, new + gone, what)
 
     def remove(self, operator: str, start: int, end: int, what: str = "") -> _Change:
-        """Take an argument, or an entry, out of its list, with the comma that is its own."""
+        """Remove an argument, or an entry, from its list, together with its comma."""
         if comma := re.compile(r"\s*,[ \t]*").match(self.text, end):
             end = comma.end()
         elif comma := re.search(r",\s*$", self.text[:start]):
@@ -208,11 +208,11 @@ class _Code:
         return _Change(operator, start, end, self.lines_in(start, end), what)
 
     def lines_in(self, start: int, end: int) -> str:
-        """Empty lines for those of a text that is gone, so that all others keep their numbers."""
+        """Empty lines in place of a removed text, so that the other lines keep their numbers."""
         return "\n" * len(re.findall(r"\r\n|\r|\n", self.text[start:end]))
 
     def mutant(self, change: _Change, mutated: str) -> Mutant:
-        """What a change has made."""
+        """The mutant that a change has made."""
         before, after = (re.split(r"\r\n|\r|\n", each) for each in (self.text, mutated))
         pairs = list(zip(before, after, strict=False))
         differ = [at for at, (one, other) in enumerate(pairs) if one != other]
@@ -234,7 +234,7 @@ class _Code:
         )
 
     def block_of(self, statement: ast.stmt) -> list[ast.stmt]:
-        """The statements among which one stands."""
+        """The block of statements that contains a statement."""
         parent = self.parents[statement]
         for name in ("body", "orelse", "finalbody"):
             block = getattr(parent, name, None)
@@ -243,7 +243,7 @@ class _Code:
         return [statement]
 
     def _offsets_at(self, node: ast.AST) -> set[str]:
-        """The names that hold an offset, or something made of one, around a node."""
+        """The names around a node that hold an offset, or a value computed from one."""
         while not isinstance(self.parents[node], ast.Module):
             node = self.parents[node]
         if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
@@ -272,7 +272,7 @@ class _Code:
                     yield target, value
 
     def is_of_offset(self, node: ast.AST) -> bool:
-        """Whether an expression is about an offset, as far as its words tell."""
+        """Whether an expression is about an offset, judged by the names in it."""
         return _mentions(node, self._offsets_at(node))
 
 
@@ -294,7 +294,7 @@ def _bound(node: ast.AST) -> set[str]:
 
 
 def _called(node: ast.AST | None) -> str:
-    """The last word of what an expression calls, awaited or not; empty where it calls nothing."""
+    """The last word of the name that an expression calls, awaited or not; empty if no call."""
     if isinstance(node, ast.Await):
         node = node.value
     if not isinstance(node, ast.Call):
@@ -308,7 +308,7 @@ def _word(node: ast.AST) -> str:
     return found if isinstance(found, str) else ""
 
 
-# What is left out
+# Calls and conditions that are left out
 
 _LEFT_OUT = {
     "flush": "drop-flush",
@@ -345,7 +345,7 @@ def _calls_left_out(code: _Code) -> Iterator[_Change]:
                 what = f"{name}()" if operator == "drop-close" else name
                 yield code.replace(operator, node, "pass", what)
         elif _called(node) == "flush" and not isinstance(code.parents[node], ast.Expr | ast.Await):
-            # It returns how many records are left.
+            # flush() returns how many records are left.
             yield code.replace("drop-flush", node, "0")
         elif _called(node) == "closing" and isinstance(code.parents[node], ast.withitem):
             given = ", ".join(code.source(each) for each in node.args)  # type: ignore[attr-defined]
@@ -354,7 +354,7 @@ def _calls_left_out(code: _Code) -> Iterator[_Change]:
 
 
 def _is_of_a_client(node: ast.AST) -> bool:
-    """Whether a call is of somebody's method, as all calls of a client are, or waits."""
+    """Whether it calls a method, as all calls of a client do, or `wait_until`."""
     call = node.value if isinstance(node, ast.Await) else node
     assert isinstance(call, ast.Call)
     return isinstance(call.func, ast.Attribute) or _called(call) == "wait_until"
@@ -402,7 +402,7 @@ def _rebalances_ignored(code: _Code) -> Iterator[_Change]:
 
 _OF_A_REPORT = ("on_delivery", "callback", "delivery_callback")
 _LIMITS = ("timeout", "operation_timeout")
-# What waits for ever where it is given no limit, or far longer than anybody would.
+# Calls that wait for ever without a limit, or far too long.
 _WAITING = ("flush", "poll", "result", "wait")
 
 
@@ -447,7 +447,7 @@ def _conditions_left_out(code: _Code) -> Iterator[_Change]:
                 yield _Change("drop-condition", start, end, code.lines_in(start, end))
 
 
-# What comes at another time
+# Commits at another time
 
 _COMMITS = ("commit", "store_offsets", "commit_transaction", "send_offsets_to_transaction")
 
@@ -471,7 +471,7 @@ def _commits_moved(code: _Code) -> Iterator[_Change]:
 
 
 def _is_work(statement: ast.stmt) -> bool:
-    """Whether a statement does something: one that leaves the block, or counts, does not."""
+    """Whether a statement does work; leaving the block, or counting, is no work."""
     if isinstance(statement, ast.Return | ast.Raise | ast.Break | ast.Continue | ast.Import):
         return False
     return any(isinstance(each, ast.Call | ast.Yield | ast.Await) for each in ast.walk(statement))
@@ -491,7 +491,7 @@ def _swapped(code: _Code, operator: str, one: ast.stmt, other: ast.stmt) -> _Cha
     )
 
 
-# What is another
+# Other offsets, errors, settings and results
 
 _MORE_OR_LESS: Mapping[type[ast.cmpop], tuple[str, str]] = {
     ast.Lt: ("<", "<="),
@@ -529,7 +529,7 @@ def _offsets_confused(code: _Code) -> Iterator[_Change]:
 
 
 def _own_place(code: _Code, message: str) -> str:
-    """An expression for the place of a record, and not for the one behind it."""
+    """An expression for the position of the record itself, not of the next record."""
     names = {alias.asname or alias.name: alias.name for alias in code.nodes(ast.alias)}  # type: ignore[attr-defined]
     known = [name for name, of in names.items() if of == "TopicPartition"]
     modules = [name for name, of in names.items() if of == "confluent_kafka"]
@@ -566,7 +566,7 @@ def _errors_ignored(code: _Code) -> Iterator[_Change]:
 
 
 def _is_asked(code: _Code, node: ast.AST) -> bool:
-    """Whether the truth of an expression is all that is asked of it."""
+    """Whether an expression is used only as true or false."""
     match code.parents.get(node):
         case (
             ast.If(test=test) | ast.While(test=test) | ast.IfExp(test=test) | ast.Assert(test=test)
@@ -652,7 +652,7 @@ def _settings_changed(code: _Code) -> Iterator[_Change]:
 
 
 def _settings(code: _Code) -> Iterator[tuple[str, ast.expr, tuple[int, int] | None]]:
-    """Name and value of each setting of a client, and where it stands if it can be left out."""
+    """Name and value of each client setting, and its position if it can be left out."""
     for node in ast.walk(code.tree):
         match node:
             case ast.Dict():
@@ -670,7 +670,7 @@ def _settings(code: _Code) -> Iterator[tuple[str, ast.expr, tuple[int, int] | No
 
 
 def _setting(key: ast.AST | None) -> str:
-    """The setting that a text names; empty where it names none."""
+    """The setting that a string names; empty if it names none."""
     if not isinstance(key, ast.Constant) or not isinstance(key.value, str):
         return ""
     return key.value if key.value == "acks" or _SETTING.fullmatch(key.value) else ""

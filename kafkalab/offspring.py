@@ -1,8 +1,8 @@
-"""A process forked from this one that may do anything, and is over when its limit is over.
+"""A process forked from this one that may do anything, and that ends at its limit at the latest.
 
-It says what it has to say line by line. In the end it is gone, and so is all that it has
-started. On Linux that holds for what has lost its parent too, as it can be adopted; elsewhere
-nobody finds it.
+It sends its messages line by line. At the end it is gone, with all processes that it has
+started. On Linux this includes processes that lost their parent, as this process adopts them;
+on other systems they cannot be found.
 """
 
 from __future__ import annotations
@@ -30,21 +30,21 @@ import psutil
 from kafkalab.brokers.processes import END_LIMIT
 from kafkalab.waiting import Expired, wait_until
 
-# Between two looks at a process that says nothing.
+# Seconds between two checks of a process that sends nothing.
 LOOK_EVERY = 0.05
-# Who prints more than this has lost control of it; a disk is full soon.
+# Bytes. Code that prints more is out of control, and would soon fill the disk.
 MOST_PRINTED = 100_000_000
-# Seconds within which Python writes down where it stands, also while it runs no Python code.
+# Seconds within which faulthandler writes the stacks, even while no Python code runs.
 STACK_LIMIT = 2.0
 
-# Of Linux's prctl(2).
+# Options of Linux's prctl(2).
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 
 FRAME = re.compile(r'^  File "(?P<file>.+)", line (?P<line>\d+) in (?P<function>.+)$')
-"""a line of faulthandler's"""
+"""a line of faulthandler's output"""
 
 STACK_SIGNAL = signal.SIGUSR2
-"""has a process that listens to it write down where it stands"""
+"""the signal at which the forked process writes its stacks"""
 
 
 class Frame(NamedTuple):
@@ -56,16 +56,16 @@ class Frame(NamedTuple):
 
 
 class Mouth:
-    """Says something to the process that this one was forked from."""
+    """Sends messages to the parent process."""
 
     def __init__(self, pipe: int) -> None:
         self._pipe = pipe
         self._owner = os.getpid()
 
     def say(self, **data: Any) -> None:
-        """Say something that JSON knows."""
+        """Send data that JSON can hold."""
         if os.getpid() != self._owner:
-            # Code that forks goes on twice: the second must not tell, or tidy up, once more.
+            # If the code forked, its copy comes here, too. It must not report or clean up again.
             os._exit(0)
         line = json.dumps(data, default=repr).encode() + b"\n"
         while line:
@@ -73,18 +73,20 @@ class Mouth:
 
 
 class Offspring:
-    """A forked process, and what it has started."""
+    """A forked process, and all processes that it has started."""
 
     def __init__(self, main: Callable[[Mouth], None]) -> None:
-        """Fork it.
+        """Fork the process.
 
         Args:
-            main: what it does; it ends where that returns.
+            main: runs in the process, which ends when `main` returns.
         """
         self.why_ended = ""
-        """why it ended, or was ended, before it was done; else empty"""
+        """why the process ended, or is to be ended, before it was done; else empty"""
         self.is_late = False
-        """whether it was ended as its limit had passed"""
+        """whether the process ran longer than its limit"""
+        self.ended_itself = ""
+        """how the process ended by itself, such as "with exit status 0"; else empty"""
         self._folder = tempfile.TemporaryDirectory(prefix="kafkalab-", ignore_cleanup_errors=True)
         self._stacks: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - see end()
         self._stacks_seen = 0
@@ -92,11 +94,11 @@ class Offspring:
         self._others = set(psutil.Process().children(recursive=True))
         self._printed = _printed()
         self._ear, mouth = os.pipe()
-        # What is in these buffers would be written twice.
+        # Without this, both processes would write the content of these buffers.
         sys.stdout.flush()
         sys.stderr.flush()
-        # What a signal raises in the middle of a fork Python passes over, Ctrl-C too: it waits
-        # until somebody listens, who will end the process.
+        # Python loses an exception that a signal raises during a fork, also that of Ctrl-C. So
+        # SIGINT is blocked until `said` runs, whose caller ends the process.
         self._mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         self._pid = _fork()
         if self._pid == 0:
@@ -107,17 +109,18 @@ class Offspring:
         status, leave = 1, os._exit
         try:
             os.close(self._ear)
-            # What the parent's objects hold, such as sockets and threads of a client, is not here.
+            # The parent's objects must not be destroyed here: the threads of a client, for
+            # example, do not exist in this process.
             gc.freeze()
             _end_with(os.getppid())
             _let_it_be_killed_first()
-            # It is the parent's to end at Ctrl-C, which ends this process too. A handler, since
-            # to ignore a signal is passed on to all programs that are started.
+            # At Ctrl-C the parent ends, and ends this process. This sets a handler and does not
+            # ignore the signal, since programs started from here would inherit "ignored".
             signal.signal(signal.SIGINT, lambda *_: None)
             signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
             faulthandler.enable(self._stacks)
             faulthandler.register(STACK_SIGNAL, self._stacks)
-            _tell_where_it_exits(self._stacks)
+            tell_where_it_exits(self._stacks.fileno())
             tempfile.tempdir = os.environ["TMPDIR"] = self._folder.name
             main(Mouth(mouth))
             status = 0
@@ -125,10 +128,9 @@ class Offspring:
             leave(status)
 
     def said(self, limit: float) -> Iterator[dict[str, Any]]:
-        """What it says, as it says it, until it is done or `why_ended`.
+        """Yield each message as it comes, until the process is done or has a `why_ended`.
 
-        It is not limited any longer once it has said `unlimited`. It is done where it has said
-        `done`.
+        The message `unlimited` lifts the limit. After the message `done` the process is done.
 
         Args:
             limit: seconds from now.
@@ -148,6 +150,8 @@ class Offspring:
                         ends = float("inf")
                     yield data
                     if data.get("done"):
+                        # By now it may have ended, which is no early end.
+                        self.why_ended = self.ended_itself = ""
                         return
                 if is_dead and not heard:
                     return
@@ -160,29 +164,30 @@ class Offspring:
                     return
 
     def _look(self) -> bool:
-        """Whether the process has ended by itself; then how is known."""
+        """Whether the process has ended by itself; if so, `why_ended` is set."""
         if not self._is_alive:
             return True
         pid, status = os.waitpid(self._pid, os.WNOHANG)
         if pid:
             code = os.waitstatus_to_exitcode(status)
             how = f"by {signal.Signals(-code).name}" if code < 0 else f"with exit status {code}"
-            self.why_ended = f"its process ended {how}, in the middle of it"
+            self.ended_itself = how
+            self.why_ended = f"its process ended {how}, before the test was over"
             self._is_alive = False
         return not self._is_alive
 
     def stacks(self) -> list[list[Frame]]:
-        """Where each of its threads stands, or stood when it ended, the innermost frame first."""
+        """The stacks of all threads, now or at the process's end, innermost frame first."""
         with contextlib.suppress(ProcessLookupError, Expired):
             if self._is_alive:
                 os.kill(self._pid, STACK_SIGNAL)
-                # One that was stopped hears of nothing.
+                # A stopped process does not react to signals.
                 os.kill(self._pid, signal.SIGCONT)
                 wait_until(self._stacks_are_whole, limit=STACK_LIMIT, what="the stacks")
         return stacks_in(self._said_of_stacks())
 
     def _stacks_are_whole(self) -> bool:
-        # Written piece by piece, they are whole when nothing more came since the last look.
+        # They are written piece by piece: complete if nothing was added since the last check.
         before, self._stacks_seen = self._stacks_seen, len(self._said_of_stacks())
         return 0 < before == self._stacks_seen
 
@@ -190,7 +195,7 @@ class Offspring:
         return os.pread(self._stacks.fileno(), 1_000_000, 0)
 
     def end(self) -> None:
-        """End it, and all that it has started; all are gone on return."""
+        """Kill the process and all that it has started; all are gone on return."""
         if self._is_alive:
             os.kill(self._pid, signal.SIGKILL)
             os.waitpid(self._pid, 0)
@@ -201,20 +206,23 @@ class Offspring:
         self._folder.cleanup()
 
     def _killed(self) -> bool:
-        """Kill what runs; whether nothing did. Who is killed may have started others meanwhile."""
+        """Kill the processes that run; return whether none ran.
+
+        A process may have started others before it was killed, so call this again and again.
+        """
         left = set(psutil.Process().children(recursive=True)) - self._others
         for process in left:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
         for process in left:
-            # Only children can be waited for, and adopted ones are.
+            # A process can wait only for its children; adopted processes are its children, too.
             with contextlib.suppress(psutil.TimeoutExpired, psutil.NoSuchProcess):
                 process.wait(LOOK_EVERY)
         return not left
 
 
 def stacks_in(said: bytes) -> list[list[Frame]]:
-    """The stacks that faulthandler wrote down, one for each thread, the innermost frame first."""
+    """The stacks that faulthandler wrote, one for each thread, innermost frame first."""
     threads: list[list[Frame]] = [[]]
     for line in said.decode("utf-8", "replace").splitlines():
         if found := FRAME.match(line):
@@ -226,9 +234,9 @@ def stacks_in(said: bytes) -> list[list[Frame]]:
 
 @contextlib.contextmanager
 def orphans_adopted() -> Iterator[None]:
-    """Become, as long as the block runs, the parent of processes below this one that lose theirs.
+    """During the block, become the parent of all descendants that lose their own parent.
 
-    On Linux; elsewhere nothing happens.
+    This works on Linux; on other systems it does nothing.
     """
     _prctl(PR_SET_CHILD_SUBREAPER, 1)
     try:
@@ -239,13 +247,13 @@ def orphans_adopted() -> Iterator[None]:
 
 def _fork() -> int:
     with warnings.catch_warnings():
-        # Threads of this process do nothing that the child needs, and it has none of them.
+        # Python warns of a fork while threads run; the child needs none of these threads.
         warnings.simplefilter("ignore", DeprecationWarning)
         return os.fork()
 
 
 def _printed() -> int:
-    """How many bytes were printed, where it goes into a file, as with pytest's capture."""
+    """How many bytes were printed, if the output goes to a file, as with pytest's capture."""
     known = {}
     for descriptor in (1, 2):
         with contextlib.suppress(OSError):
@@ -255,8 +263,8 @@ def _printed() -> int:
     return sum(known.values())
 
 
-def _tell_where_it_exits(stacks: IO[bytes]) -> None:
-    """Have `os._exit`, as others call it in this process, write down the stack before it ends."""
+def tell_where_it_exits(stacks: int) -> None:
+    """Have `os._exit` write the stack to a file descriptor before it ends this process."""
     owner, end = os.getpid(), os._exit
 
     def tell(status: int) -> NoReturn:
@@ -275,7 +283,7 @@ def _end_with(parent: int) -> None:
 
 
 def _let_it_be_killed_first() -> None:
-    """Where memory runs out, this process is to go, and not the broker."""
+    """If memory runs out, let the kernel kill this process and not the broker."""
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000", "utf-8")
 

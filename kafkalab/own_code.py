@@ -1,9 +1,9 @@
-"""A learner's folder of Python files, loaded so that it meets nobody else's modules.
+"""Load a learner's folder of Python files, so that no name clashes with other modules.
 
-Its files import each other as when Python is started there, `import common` or `from common
-import helper`, or by dots, `from .common import helper`. All are modules of a package that
-stands for this folder alone: files of the same name in another folder, and installed modules
-of that name, are others.
+The files import each other as if Python was started there, `import common` or `from common
+import helper`, or with dots, `from .common import helper`. All are modules of a package made
+for this folder only. So they do not clash with files of the same name in another folder, or
+with installed modules of that name.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from types import CodeType, ModuleType
 
 from kafkalab.contracts import BrokenContract
 
-# pytest shows a failure without the lines of this module, which are not the learner's.
+# pytest shows a failure without this module's lines, as they are not the learner's code.
 __tracebackhide__ = True
 
-# Code of others, wherever it lies: in a folder of the learner's too, such as the project's root.
+# Code of others, even if it is inside the learner's folder, as it may be the project's root.
 _OF_OTHERS = (
     Path(__file__).parent,
     Path(__file__).parents[1] / "tests_module_a",
@@ -43,25 +43,25 @@ _numbers = count(1)
 
 
 def is_own(file: Path, folder: Path) -> bool:
-    """Whether a file is the learner's: anywhere below the folder, and nothing installed there."""
+    """Whether a file is the learner's: inside the folder, and not installed there."""
     others = [each for each in _OF_OTHERS if each != folder and each.is_relative_to(folder)]
     return file.is_relative_to(folder) and not any(file.is_relative_to(each) for each in others)
 
 
 def file_of(folder: Path, name: str) -> Path:
-    """The file of a component, which need not be there: `name.py`, or that of a package."""
+    """The file of a component, `name.py` or a package's; it may not exist."""
     of_a_package = folder / name / "__init__.py"
     return of_a_package if of_a_package.exists() else folder / f"{name}.py"
 
 
 def digest_of(folder: Path, name: str) -> str:
-    """What tells one state of a component's code from another; empty where there is no such file.
+    """A hash of a component's code; empty if there is no such file.
 
-    It is of the component's own file or package, and of what it imports from the same folder: an
-    edit to another component leaves it as it is.
+    It covers the component's own file or package, and what it imports from the same folder. An
+    edit to another component does not change it.
 
     Raises:
-        OSError: a file of it cannot be read.
+        OSError: one of the files cannot be read.
     """
     digest, files = sha256(), files_of(folder, name)
     for file, code in files.items():
@@ -71,13 +71,13 @@ def digest_of(folder: Path, name: str) -> str:
 
 
 def files_of(folder: Path, name: str) -> dict[Path, bytes]:
-    """A component's own file or package first, then what it imports from the same folder.
+    """The files of a component: its own file or package, then its imports from the folder.
 
     Returns:
-        What is in each file, by its path; empty where there is no such component.
+        The content of each file, by its path; empty if there is no such component.
 
     Raises:
-        OSError: a file of it cannot be read.
+        OSError: one of the files cannot be read.
     """
     found, waiting = dict[Path, bytes](), [name]
     while waiting:
@@ -89,7 +89,7 @@ def files_of(folder: Path, name: str) -> dict[Path, bytes]:
 
 
 def _files_of(folder: Path, name: str) -> list[Path]:
-    """The files that an import of that name may load from the folder: one, or a package's."""
+    """The files that an import of that name may load from the folder: one file, or a package."""
     file = file_of(folder, name)
     if file.parent == folder and file.is_file():
         return [file]
@@ -97,10 +97,10 @@ def _files_of(folder: Path, name: str) -> list[Path]:
 
 
 def _imported(code: bytes) -> set[str]:
-    """The first words of what a file imports, with or without dots; none of a broken file."""
+    """The first part of each name that a file imports; nothing if the file is broken."""
     try:
         with warnings.catch_warnings():
-            # What Python finds odd in it, it says when the file is run.
+            # Python prints these warnings anyway when the file is run.
             warnings.simplefilter("ignore")
             tree = ast.parse(code)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -115,7 +115,7 @@ def _imported(code: bytes) -> set[str]:
 
 
 class Folder(MetaPathFinder):
-    """A learner's folder. Another Folder of the same path loads its files anew."""
+    """A learner's folder. Another Folder of the same path loads the files again."""
 
     def __init__(self, path: Path) -> None:
         self.path = path.absolute()
@@ -126,7 +126,7 @@ class Folder(MetaPathFinder):
         return Folder, (self.path,)
 
     def file_of(self, name: str) -> Path:
-        """The file of a component, which need not be there."""
+        """The file of a component; it may not exist."""
         return file_of(self.path, name)
 
     def load(self, name: str) -> ModuleType:
@@ -151,7 +151,7 @@ class Folder(MetaPathFinder):
                 file, line = Path(frame.f_code.co_filename), number
         if isinstance(error, SyntaxError):
             kind = "SyntaxError"
-            # It is raised where the file is imported, and itself tells where the error stands.
+            # The traceback ends at the import; the error itself names the place in the file.
             if error.filename and is_own(Path(error.filename), self.path):
                 file, line = Path(error.filename), error.lineno or 1
                 text = f"{error.msg}: {error.text or ''}"
@@ -161,7 +161,7 @@ class Folder(MetaPathFinder):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Find the folder's package and its modules; Python asks for each module it imports."""
+        """Find the folder's package and its modules; Python calls this at each import."""
         if fullname == self._package:
             return self._spec_of_package()
         if not fullname.startswith(f"{self._package}."):
@@ -186,47 +186,48 @@ class Folder(MetaPathFinder):
         names: Sequence[str] | None = (),
         level: int = 0,
     ) -> ModuleType:
-        """What `import` calls in the learner's files: what lies beside them comes first.
+        """Import a module for the learner's files: `import` calls this instead of `__import__`.
 
-        Arguments and result are those of `__import__`.
+        Files in the same folder come first. Arguments and result are those of `__import__`.
         """
         top, dot, rest = name.partition(".")
         if level or not (own := self._own_name(top)):
             return builtins.__import__(name, globals_, locals_, names or (), level)
-        # With a name that every module has: then it returns the module that was named last.
+        # `__name__` exists in every module; with it, the call returns the innermost module.
         module = builtins.__import__(own + dot + rest, globals_, locals_, names or ("__name__",))
         return module if names else sys.modules[own]
 
     def _own_name(self, top: str) -> str:
-        """The full name of the learner's module that such an import means; empty if none."""
+        """The full name of the learner's module with that name; empty if there is none."""
         if top == OURS:
-            # In the root of a clone it lies beside, and would be there twice, with other types.
+            # In a clone's root kafkalab is in the same folder: it would be loaded a second time,
+            # with other types.
             return ""
         if self.file_of(top).exists():
             return f"{self._package}.{top}"
         if top == self.path.name and (self.path / "__init__.py").exists():
             return self._package
-        # A folder without __init__.py is a package only where there is nothing else of that name.
+        # A folder without __init__.py is a package only if nothing else has that name.
         if (self.path / top).is_dir() and importlib.util.find_spec(top) is None:
             return f"{self._package}.{top}"
         return ""
 
 
 class _Loader(SourceFileLoader):
-    """Loads one of the learner's files, and has its imports look beside it."""
+    """Loads one of the learner's files; its imports look in the same folder first."""
 
     def __init__(self, fullname: str, path: str, folder: Folder) -> None:
         super().__init__(fullname, path)
         self._folder = folder
 
     def get_code(self, fullname: str) -> CodeType:  # noqa: ARG002 - as importlib calls it
-        # Always from the source, since bytecode is told apart by seconds only: an edit that
-        # follows at once would be missed.
+        # Always compiled from the source: cached bytecode is matched by the time in seconds, so
+        # an edit within the same second would be missed.
         code: CodeType = self.source_to_code(self.get_data(self.path), self.path)
         return code
 
     def exec_module(self, module: ModuleType) -> None:
-        # Python looks up what `import` calls here, for all code of the module, at any time.
+        # For all code of the module, Python looks up `__import__` here at every import.
         own = {**vars(builtins), "__import__": self._folder.import_beside}
         vars(module)["__builtins__"] = own
         super().exec_module(module)

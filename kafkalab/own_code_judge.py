@@ -1,4 +1,4 @@
-"""What a run says of the learner's own components: noted as an act, and missed where it is none."""
+"""Note a run's verdicts on the learner's own components; fail a run that judged none of them."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from kafkalab.own_code import digest_of, file_of
 
 
 class OwnCodeJudge:
-    """Notes the verdicts on the components in `--kafkalab-solutions`; idle without it."""
+    """Notes the verdicts on the components in `--kafkalab-solutions`; without it, does nothing."""
 
     def __init__(self, lab: Lab) -> None:
-        """Take down what the code is before it is run."""
+        """Take a hash of each component's code before the run."""
         self._lab = lab
         self._folder = lab.settings.solutions
         self._before = {task.id: self._digest(task.component) for task in self._tasks}
 
     def note(self, record: RunRecord) -> None:
-        """Append an act for each task whose component was judged.
+        """Append an act for each task with a component that was judged.
 
-        Nothing is said of a file that was edited meanwhile, for no one knows what was run, nor by
-        a fact whose test is not as it was shipped.
+        It notes nothing for a file that was edited during the run, as it is unknown which code
+        ran. It also ignores facts with tests that differ from the shipped ones.
 
         Raises:
             OSError: the acts cannot be written.
@@ -45,10 +45,10 @@ class OwnCodeJudge:
                 )
 
     def lack(self, record: RunRecord) -> str:
-        """Why a run that was to judge own code is no success, though nothing failed.
+        """Why a run that should judge own code is no success, though no test failed; else empty.
 
-        Where one task was asked for, its file must be there. Where all were, those that are not
-        written yet are passed over, unless nothing is left to be judged.
+        If the call selects some tasks, their files must exist. If it selects all tasks, missing
+        files are ignored, unless no component was judged.
         """
         if not self._folder:
             return ""
@@ -67,7 +67,7 @@ class OwnCodeJudge:
             return ""
         return (
             f"none of the components in {self._folder} was judged: no fact about one ran: "
-            "select a task, as in -k task_1_1, whose file is there"
+            "select a task that has a file there, as in -k task_1_1"
         )
 
     @property

@@ -1,7 +1,7 @@
 """The pytest plugin: hooks and options only.
 
-In a project that has nothing to do with kafkalab it stays silent: it adds its
-options, markers and fixtures, and imports no client.
+In a project that does not use kafkalab it prints nothing: it adds its options,
+markers and fixtures, and does not import the Kafka client.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from kafkalab.brokers.errors import BrokerError
 from kafkalab.collection import FactModule
 from kafkalab.config import KNOBS
 from kafkalab.curriculum import BadManifest
+from kafkalab.interrupts import Interrupts
 from kafkalab.lab import WORKER_INPUT, Lab, lab_key
 from kafkalab.learning_log.terminal import StepLines, Terminal
 from kafkalab.readable import readable
@@ -29,10 +30,11 @@ from kafkalab.telling import Teller
 
 pytest_plugins = ["kafkalab.fixtures"]
 
-TASK_NAME = re.compile(r"task_\d+_\d+")
-
 HYPOTHESIS = "hypothesispytest"
 """the name of hypothesis's own pytest plugin"""
+
+HYPOTHESIS_SECTION = "Hypothesis"
+"""the heading under which that plugin adds its words to a report"""
 
 PAGE, RECORDER, QUESTIONS = "kafkalab-page", "kafkalab-recorder", "kafkalab-questions"
 ISOLATION = "kafkalab-isolation"
@@ -40,16 +42,16 @@ ISOLATION = "kafkalab-isolation"
 MARKERS = (
     "fact(slug, scope, versions=''): a sentence about Kafka, or about a component, that this test "
     "demonstrates; versions such as '>=4.1' say for which Kafka it is stated",
-    "control(slug, changes, versions=''): the same apparatus with one factor changed; the fact's "
-    "opposite",
+    "control(slug, changes, versions=''): the same experiment with one factor changed; the result "
+    "is the opposite of the fact's",
     f"needs(*capabilities): what the broker must be able to do: {', '.join(CAPABILITIES)}",
     "slow: takes a minute and is left out, unless -m names it",
-    "component: judges a component of a task; kafkalab gives it to such facts, for -m component",
+    "component: judges a component of a task; kafkalab sets this marker itself, for -m component",
 )
 CLUSTER_MARKER = (
     "cluster(brokers=1, settings={}): the broker that private_broker starts for this test"
 )
-"""of a fixture that any test may use; the others are for facts, and a host may have namesakes"""
+"""registered in every project; the other markers only in runs of facts, to avoid name clashes"""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -69,7 +71,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         questions.FLAG,
         action="store_true",
         dest="kafkalab_predict",
-        help="ask before each fact about Kafka what will come of it, in the terminal",
+        help="before each fact about Kafka, ask in the terminal for a prediction of its result",
     )
 
 
@@ -84,10 +86,13 @@ def pytest_configure(config: pytest.Config) -> None:
             collection.add_facts(config, lab.curriculum.folder)
         if lab.is_active:
             _prepare_for_facts(config, lab)
+            config.pluginmanager.register(Interrupts())
+            order = collection.ReadingOrder(lab.curriculum.modules, lab.curriculum.folder)
+            config.pluginmanager.register(order)
         if lab.is_active and not lab.is_worker:
             _set_up_views(config, lab)
         if lab.is_active and lab.settings.solutions and not _is_debugged(config):
-            # Imported here: what runs no code of the learner's starts without it.
+            # Imported here, so that runs without the learner's code start faster.
             from kafkalab.isolation import Isolation
 
             config.pluginmanager.register(Isolation(config, lab), ISOLATION)
@@ -99,7 +104,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _is_debugged(config: pytest.Config) -> bool:
-    """Whether somebody goes through the tests by hand, in this process."""
+    """Whether the user debugs the tests in this process."""
     return bool(config.option.usepdb or config.option.trace)
 
 
@@ -123,10 +128,10 @@ def _set_up_views(config: pytest.Config, lab: Lab) -> None:
 
 
 def _go_on_without_facts(config: pytest.Config, lab: Lab, error: pytest.UsageError) -> None:
-    """Where a host's tests were asked for too, they run; each fact tells why it cannot.
+    """Let the project's own tests run; each fact fails with the error.
 
     Raises:
-        UsageError: nothing but facts was asked for.
+        UsageError: the call selects only facts.
     """
     if lab.is_alone:
         raise error
@@ -142,15 +147,14 @@ def _prepare_for_facts(config: pytest.Config, lab: Lab) -> None:
     for plugin, marker in collection.NEIGHBOURS_MARKERS.items():
         if not config.pluginmanager.hasplugin(plugin):
             config.addinivalue_line("markers", marker)
-    # What else says which modules explain their assertions, python_files, is the host's.
-    for task in lab.curriculum.tasks:
-        # In a package, and in a folder that is none.
-        package = lab.curriculum.folder.name
-        pytest.register_assert_rewrite(f"{package}.{task.module}", task.module)
+    # pytest rewrites the assertions of modules that match python_files, a setting of the project.
+    for module in lab.curriculum.modules:
+        # The module's name differs: its folder may be a package or a plain folder.
+        pytest.register_assert_rewrite(f"{lab.curriculum.folder.name}.{module}", module)
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    # In the controller, before any worker: a worker cannot say a clear line.
+    # In the controller, before any worker starts: a worker cannot print one clear line.
     config = session.config
     lab = config.stash[lab_key]
     if lab.is_worker or not lab.is_active:
@@ -182,7 +186,7 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
         why = f" ({lab.reason})" if lab.reason else ""
         lines = [f"kafka: {readable(lab.backend.describe())}{readable(why)}"]
     except BrokerError as error:
-        # Only who collects and runs nothing comes here; whoever runs was told before.
+        # Only --collect-only comes here: in a run, the session has ended with this error before.
         return [f"kafka: {error}"]
     if _leaves_out_slow(config):
         lines.append("facts that take a minute are left out: -m slow runs them")
@@ -199,13 +203,13 @@ def pytest_configure_node(node: Any) -> None:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    # `-k task_1_3` can only mean one module: to import the others, in every worker, would
-    # take as long as several of its facts.
-    named = TASK_NAME.fullmatch(config.option.keyword or "")
+    # Modules that `-k` cannot select are not imported: in every worker that would take as long
+    # as several facts.
     lab = config.stash[lab_key]
-    if named is None or not lab.is_active or not lab.curriculum.is_task_module(collection_path):
+    if not lab.is_active or not lab.curriculum.is_task_module(collection_path):
         return None
-    return True if named[0] not in collection_path.stem else None
+    meant = lab.curriculum.modules_meant(config.option.keyword or "")
+    return True if meant is not None and collection_path.stem not in meant else None
 
 
 @pytest.hookimpl(wrapper=True)
@@ -233,7 +237,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
                 continue
             collection.limit_time(item, facts.time_limit(lab))
             if not config.option.collectonly:
-                # A cluster is asked what it can do, which only who runs the facts needs.
+                # This asks the cluster for its capabilities, so do it only if the facts will run.
                 needs = facts.needs_of(item)
                 facts.skip_unmet_needs(item, lab.backend.capabilities, lab.backend.name, needs)
                 facts.skip_other_versions(item, statement, lab.backend.kafka_version)
@@ -248,8 +252,15 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
     lab = item.config.stash[lab_key]
     if not lab.is_active or facts.statement_of(item, lab.curriculum) is None:
         return (yield)
-    with facts.plain_reasons(item.config):
+    with facts.plain_reasons(item):
         return (yield)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_assertrepr_compare(
+    config: pytest.Config, op: str, left: object, right: object
+) -> list[str] | None:
+    return facts.told_plainly(config, op, left, right)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -263,17 +274,21 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    report = yield
     lab = item.config.stash[lab_key]
-    if lab.is_active and facts.statement_of(item, lab.curriculum) is not None:
+    is_fact = lab.is_active and facts.statement_of(item, lab.curriculum) is not None
+    if is_fact:
+        facts.without_hypothesis(item, call, lab)
+    report = yield
+    if is_fact:
+        report.sections = [each for each in report.sections if each[0] != HYPOTHESIS_SECTION]
         facts.phase_of(item, call, report, lab).attach(report)
     return report
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    # hypothesis's part of the summary imports all of hypothesis, in every process, to
-    # find that it has nothing to say: longer than many a lesson. Not where it was used.
+    # For its part of the summary, hypothesis's plugin imports all of hypothesis in every process,
+    # even if no test used it. That takes longer than many facts.
     plugins, lab = session.config.pluginmanager, session.config.stash[lab_key]
     is_unused = "hypothesis" not in sys.modules and not lab.saw_hypothesis
     if lab.is_active and is_unused and plugins.hasplugin(HYPOTHESIS):
@@ -282,7 +297,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_unconfigure(config: pytest.Config) -> None:
-    # Where pytest gives up early it has no terminal yet.
+    # If pytest fails early, it has no terminal reporter yet.
     reporter = config.pluginmanager.getplugin("terminalreporter")
     tell = Terminal(reporter).line if reporter is not None else print
     if lab := config.stash.get(lab_key, None):

@@ -1,4 +1,4 @@
-"""What is looked at before a run begins: a fault is told in one line, and nothing runs."""
+"""Checks before a run begins: an error is one line, and nothing runs."""
 
 from __future__ import annotations
 
@@ -20,22 +20,23 @@ from kafkalab.readable import LINES, readable
 
 
 def usage_error(text: str) -> pytest.UsageError:
-    """What ends pytest with a line of its own, and no traceback.
+    """The error that ends pytest with a line of its own, and no traceback.
 
     Args:
-        text: names of the user's in it are readable already, where lines of ours may follow.
+        text: the message. Names from the user in it must be readable already, since line ends
+            in the text are kept.
     """
     return pytest.UsageError(readable(text, keep=LINES))
 
 
 def check_root(config: pytest.Config) -> None:
-    """Refuse a folder that made pytest take another place for the project.
+    """Refuse an option with a folder if pytest took this folder for a place of tests.
 
-    It looks for the project before it knows a plugin's options, so an existing
-    folder that follows one is to it a place of tests.
+    pytest looks for the project's root before it knows a plugin's options. So in
+    `--kafkalab-reports folder` it takes an existing folder for an argument of its own.
 
     Raises:
-        UsageError: there is such a folder.
+        UsageError: pytest found another root because of such a folder.
     """
     called, root = config.invocation_params, config.rootpath
     if called.dir == root or (config.inipath is not None and called.dir.is_relative_to(root)):
@@ -49,17 +50,17 @@ def check_root(config: pytest.Config) -> None:
 
 
 def check_places(lab: Lab) -> None:
-    """Refuse folders and files that cannot be written, before an hour of facts is lost.
+    """Refuse folders and files that cannot be written, before the results of a run are lost.
 
     Raises:
-        UsageError: one cannot.
+        UsageError: a folder or file cannot be written.
     """
     _check_reports(lab.settings.reports)
     _check_summary(lab)
 
 
 def check_run(lab: Lab) -> None:
-    """Refuse what would make a run worthless.
+    """Refuse a run that could show nothing.
 
     Raises:
         UsageError: assertions are off, the curriculum has faults, or there are no solutions.
@@ -71,7 +72,7 @@ def check_run(lab: Lab) -> None:
         folder = str(lab.settings.solutions)
         raise usage_error(
             f"--kafkalab-solutions: there is no folder {readable(folder)}: check the path, or "
-            f"begin there: kafkalab start 1.1 --folder={readable(shlex.quote(folder))}"
+            f"make it: kafkalab start 1.1 --folder={readable(shlex.quote(folder))}"
         )
 
 
@@ -107,7 +108,7 @@ def _check_summary(lab: Lab) -> None:
 def _check_curriculum(lab: Lab) -> None:
     try:
         problems = lab.curriculum.problems()
-        # Looked at before a test is imported: who edits one later changes nothing of this run.
+        # Compared before a test is imported: a later edit does not affect this run.
         _ = lab.edited
     except BadManifest as error:
         problems = [readable(str(error))]

@@ -1,4 +1,4 @@
-"""`--kafkalab-predict`: before each Kafka fact its question, and after it the answer."""
+"""`--kafkalab-predict`: ask a question before each Kafka fact, and show the answer after it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FLAG = "--kafkalab-predict"
 
 
 def check(config: pytest.Config) -> None:
-    """Refuse to ask where nobody could answer.
+    """Refuse to ask if no answer can be typed.
 
     Raises:
         UsageError: tests run in several processes, or there is no terminal.
@@ -40,7 +40,7 @@ def check(config: pytest.Config) -> None:
 
 
 class Questions:
-    """Hooks that ask what was not predicted yet, and tell what came of it."""
+    """Hooks that ask for predictions that are still open, and show the results."""
 
     def __init__(self, config: pytest.Config, lab: Lab) -> None:
         self._config = config
@@ -48,15 +48,15 @@ class Questions:
         self._to_come: Counter[str] = Counter()
         """how many tests of each fact are still to run, by slug"""
         self._answers: dict[str, Answer] = {}
-        """what was answered in this run, by slug"""
+        """the answers in this run, by slug"""
         self._passed_over: set[str] = set()
-        """the facts that were not asked, which was told"""
+        """the facts without a question; the reason has been printed"""
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         stated = (statement_of(item, self._lab.curriculum) for item in session.items)
         self._to_come.update(each.slug for each in stated if each and each.role == "fact")
 
-    # The first of all: the time that an answer takes is none of the fact's.
+    # Runs first, so that the time for an answer does not count as the fact's.
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
         stated = statement_of(item, self._lab.curriculum)
@@ -132,7 +132,7 @@ class Questions:
 
 @contextlib.contextmanager
 def _terminal_of(config: pytest.Config) -> Iterator[None]:
-    """Give the block the terminal that pytest keeps away from tests; only between two of them."""
+    """Let the block use the terminal, which pytest captures; only between two tests."""
     capture = config.pluginmanager.getplugin("capturemanager")
     if capture is None:
         yield
@@ -141,6 +141,6 @@ def _terminal_of(config: pytest.Config) -> Iterator[None]:
     try:
         yield
     finally:
-        # Its way to take back what is typed, and leave what is printed alone.
+        # pytest's way to capture stdin again, and to leave stdout and stderr free.
         capture.resume_global_capture()
         capture.suspend_global_capture()

@@ -1,19 +1,19 @@
-"""Text from outside, as a page or a terminal can show it."""
+"""Make text from outside safe to show on a page or a terminal."""
 
 from __future__ import annotations
 
-# What makes lines of a text, where a text may have several.
+# The characters without a shape that a text of several lines may keep.
 LINES = "\n\t"
 
-# It joins emoji into one, such as a family, and turns no line around.
+# It joins several emoji into one, such as a family, and does not change the text's direction.
 JOINER = "\u200d"
 
 
 def readable(text: str, *, keep: str = "") -> str:
-    r"""The text with all that has no shape written as Python writes it: `\x00`, `\u202e`.
+    r"""The text with each character that has no shape as Python's escape: `\x00`, `\u202e`.
 
-    That is control characters, marks that turn the direction of what follows,
-    line and paragraph separators, and what stands for no character at all.
+    These are control characters, marks that change the direction of the text,
+    line and paragraph separators, and code points that are no character.
 
     Args:
         text: any text.
@@ -28,12 +28,12 @@ def readable(text: str, *, keep: str = "") -> str:
 
 
 def shortened(text: str, longest: int) -> str:
-    """The text, cut with a word where it is longer than that many characters."""
+    """The text; if it is longer than that many characters, it is cut and its length is added."""
     if len(text) <= longest:
         return text
     return f"{text[:longest]}... ({len(text)} characters)"
 
 
 def _escape(letter: str) -> str:
-    # A lone surrogate is a letter to Python and to nobody else.
+    # Python accepts a lone surrogate as a character; other programs do not.
     return letter.encode("unicode_escape", "backslashreplace").decode("ascii")

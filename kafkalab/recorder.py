@@ -40,7 +40,7 @@ class Recorder:
         self._log: Path | None = None
         """the learning log, once it is written"""
         self.tests: dict[str, TestRecord] = {}
-        """what happened so far to each test that was selected, by its node id"""
+        """the record of each selected test so far, by its node id"""
         self._is_collected = False
         self._running: set[str] = set()
         self._exit_status: int | None = None
@@ -50,9 +50,9 @@ class Recorder:
         self.begin()
 
     def begin(self) -> None:
-        """Take down when the run begins, and what the learner's code is then.
+        """Note the start of the run, and the state of the learner's code.
 
-        Called once more where pytest was made ready ahead, and begins later.
+        This is called again if pytest was prepared in advance and begins later.
         """
         self._began = time.monotonic()
         self._started = datetime.now().astimezone()
@@ -65,7 +65,7 @@ class Recorder:
         self._is_collected = True
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        # Called after Ctrl-C too, with whatever was found until then, asked for or not.
+        # pytest calls this after Ctrl-C, too, with all items so far, before it has selected any.
         if not self._is_collected:
             return
         self._select(item.nodeid for item in session.items)
@@ -100,7 +100,7 @@ class Recorder:
         _tell_junit(report, test, self._lab.curriculum, test.slug in self._lab.edited)
         data = PhaseData.take_from(report)
         if data is None:
-            # No data came with it: the report stands in for a worker that crashed.
+            # A report without data is one that xdist made because a worker crashed.
             test.add(Outcome.INTERRUPTED, str(report.longrepr), report.duration)
             self._running.discard(report.nodeid)
             return
@@ -117,7 +117,7 @@ class Recorder:
             self.tests[nodeid].add(Outcome.INTERRUPTED, "the run ended while it ran", 0.0)
         if not self._config.option.collectonly:
             if exitstatus == pytest.ExitCode.OK and self._has_failed():
-                # A plugin tried again until it passed: what was seen once was seen.
+                # Another plugin repeated a test until it passed; one failure is enough to fail.
                 session.exitstatus = self._exit_status = int(pytest.ExitCode.TESTS_FAILED)
             self.record = self._page.record = self._make_record(completed=True)
             self._judge_own_code(session, self.record)
@@ -126,7 +126,7 @@ class Recorder:
                 self._look_back()
 
     def _judge_own_code(self, session: pytest.Session, record: RunRecord) -> None:
-        """Note what was said of the learner's components; nothing said is no success."""
+        """Note the verdicts on the learner's components; without any verdict the run fails."""
         try:
             self._own_code.note(record)
         except OSError as error:
@@ -146,8 +146,8 @@ class Recorder:
             summary.write(record, self._lab.curriculum, path)
 
     def _look_back(self) -> None:
-        """See what this run and all earlier ones make together, and write the learning log."""
-        # Imported here: workers, and projects that use none of this, start without it.
+        """Combine this run with all earlier ones, and write the learning log."""
+        # Imported here, so that workers, and projects without facts, start faster.
         from kafkalab.learning_log import page
 
         log = self._lab.settings.reports / page.NAME
@@ -163,13 +163,13 @@ class Recorder:
                 f"the learning log was not written: {log}: {error.strerror}: check its rights, "
                 "or name another folder with --kafkalab-reports"
             )
-        except Exception as error:  # noqa: BLE001 - what the run showed holds without a page of it
+        except Exception as error:  # noqa: BLE001 - the run's result does not depend on the page
             self._troubles.append(
                 f"the learning log was not written: {type(error).__name__}: {error}"
             )
 
     def _standing_now(self) -> Standing:
-        """Where the learner stands; a slip in a note, which is told, hides nothing else.
+        """The learner's standing; without the notes, and with a message, if a note is broken.
 
         Raises:
             BadActs: the acts cannot be read.
@@ -208,10 +208,10 @@ class Recorder:
         terminal.show_standing(out, standing, next_step(standing), question)
 
     def _keyword_without_facts(self) -> str:
-        """What was asked for with -k, when no fact was selected; else empty.
+        """The expression of -k, if it selected no fact; else empty.
 
-        Nothing can be said of it where the run was ended before all was collected, nor
-        where it may be meant for the host's tests.
+        It is also empty if the collection was not finished, or if -k may be meant for the
+        project's own tests.
         """
         if self.tests or not self._is_collected or not self._lab.is_alone:
             return ""
@@ -234,7 +234,7 @@ class Recorder:
         )
 
     def _broker(self) -> dict[str, Any]:
-        state = self._lab.lease.state() or {}
+        state = self._lab.lease.state() or self._lab.lease_apart.state() or {}
         return {
             "backend": self._lab.backend.name,
             "chosen": self._lab.reason,
@@ -246,7 +246,7 @@ class Recorder:
 def _tell_junit(
     report: pytest.TestReport, test: TestRecord, curriculum: Curriculum, is_edited: bool
 ) -> None:
-    """Add to a test's last report what JUnit XML is to say of it."""
+    """Add the properties for JUnit XML to a test's last report."""
     statement = curriculum.statement_of(test.nodeid)
     if statement is not None and report.when == "teardown":
         sentence = statement.sentence

@@ -1,4 +1,4 @@
-"""What pytest-html writes of a run: asked for, filled with facts, and restricted."""
+"""Have pytest-html write a page of the run, add the facts to it, and restrict its scripts."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ from kafkalab.learning_log.written import require_ours, write_whole
 
 
 class RunPage:
-    """Hooks of pytest-html, on the controller; without it there is no page."""
+    """Hooks of pytest-html, on the controller; without pytest-html there is no page."""
 
     def __init__(self, config: pytest.Config, lab: Lab) -> None:
         self._config = config
         self._lab = lab
         self._code = code.Code(lab.curriculum, Pictures(lab.settings.reports / PICTURES))
         self._is_ours = False
-        """whether the page is of facts, and not a host's"""
+        """whether the page is about facts, and not about a project's own tests"""
         self.trouble = ""
         """why there is no page; else empty"""
         self.record: RunRecord | None = None
-        """what it shows, once the run is over"""
+        """the record that the page shows, once the run is over"""
         self.log: Path | None = None
-        """the learning log, to be linked, once it is written"""
+        """the learning log, for a link to it, once it is written"""
 
     def ask_for_it(self) -> None:
-        """Have pytest-html write the run's page, unless the user asked for one elsewhere.
+        """Have pytest-html write the run's page, unless the user named another file.
 
-        A page that a host asked for, and on which its own tests stand, stays as it is.
-        Called before pytest-html is configured.
+        If a project asked for a page with its own tests, that page is not changed.
+        Call this before pytest-html is configured.
         """
         option = self._config.option
         # pytest-html writes no page without pytest-metadata.
@@ -61,12 +61,12 @@ class RunPage:
 
     @property
     def path(self) -> Path | None:
-        """Where the run's page is written; None without pytest-html."""
+        """The file of the run's page; None without pytest-html."""
         path = getattr(self._config.option, "htmlpath", None)
         return self._config.invocation_params.dir / path if path else None
 
     def tell_environment(self) -> None:
-        """Name the Kafka of this run among what pytest-html shows as its environment."""
+        """Add the Kafka of this run to the environment that pytest-html shows."""
         try:
             from pytest_metadata.plugin import metadata_key
         except ImportError:
@@ -82,12 +82,12 @@ class RunPage:
     def pytest_unconfigure(self) -> None:
         # pytest-html has written its page by now.
         if self._is_ours and self.path is not None and self.path.exists():
-            # A page that cannot be written once more stays as pytest-html has written it.
+            # If the page cannot be written again, it stays as pytest-html has written it.
             with contextlib.suppress(OSError):
                 run_report.restrict(self.path)
 
     def keep_the_last(self) -> None:
-        """Do not write an empty page over that of the last run."""
+        """Keep the page of the last run: an empty page must not overwrite it."""
         plugins = self._config.pluginmanager
         for plugin in plugins.get_plugins():
             if type(plugin).__module__.startswith("pytest_html."):
@@ -95,7 +95,7 @@ class RunPage:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        # The recorder is registered later, so that its evidence is there by now.
+        # pytest calls the recorder first, as it was registered later: the evidence is there.
         statement = self._lab.statement_of(report.nodeid) if report.when == "teardown" else None
         if statement is not None and self._is_ours:
             run_report.attach_statement(report, statement, self._code)
@@ -125,11 +125,14 @@ class RunPage:
 
     @cached_property
     def _hidden(self) -> frozenset[str]:
-        """The facts whose answers were yet to be predicted when the first of them had run."""
+        """The facts that were not predicted yet when the first row was made."""
         return hidden_facts(self._lab.curriculum, self._lab.settings.reports)
 
     def _question_before(self, statement: Statement | None, report: pytest.TestReport) -> str:
-        """What stands in a sentence's place; empty where it gives nothing away, or has failed."""
+        """The question to show instead of a hidden sentence; empty if the sentence may be shown.
+
+        The sentence of a failed test is always shown.
+        """
         if statement is None or report.failed or statement.slug not in self._hidden:
             return ""
         return question_of(self._lab.curriculum.task(statement.task), statement.slug)
@@ -141,16 +144,17 @@ class RunPage:
 
 
 def _why_not(path: Path, root: Path) -> str:
-    """Why pytest-html cannot write the run's page there, in one line; empty where it can."""
+    """Why pytest-html cannot write the run's page there, in one line; empty if it can."""
     try:
-        # Both stand on the page, which is UTF-8.
+        # The page contains both paths, and is UTF-8.
         str(path).encode(), str(root).encode()
         require_ours(path, run_report.MARK)
         if path.exists() and path.stat().st_nlink > 1:
-            # pytest-html writes into the file: another name of it is to keep what it has.
+            # The file has another name (a hard link), and pytest-html writes into it: a new file
+            # keeps the content under the other name.
             write_whole(path, path.read_bytes())
     except UnicodeEncodeError:
-        reason = "its folder's name is no UTF-8"
+        reason = "its folder's name is not UTF-8"
     except OSError as error:
         reason = f"{path}: {error.strerror}"
     else:

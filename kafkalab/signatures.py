@@ -1,4 +1,4 @@
-"""Whether a function can be called as a contract has it, however it is written."""
+"""Check whether a function takes the calls that a contract allows."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ POSITIONAL = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
 def takes_all_calls(function: Function, contract: Function) -> bool:
     """Whether a callable takes every call that a contract allows.
 
-    It may take more: further optional parameters, `*args` and `**kwargs`. One that shows no
-    signature, such as a function written in C, is taken at its word.
+    It may take more: further optional parameters, `*args` and `**kwargs`. A callable without a
+    visible signature, such as a function written in C, passes without a check.
 
     Args:
-        function: anything that can be called; a method that is bound to its object.
-        contract: a function of a Protocol, with its self.
+        function: any callable; a method must be bound to its object.
+        contract: a function of a Protocol, with `self`.
     """
     if inspect.ismethod(function) and not inspect.signature(function.__func__).parameters:
         return False
@@ -32,7 +32,7 @@ def takes_all_calls(function: Function, contract: Function) -> bool:
 
 
 def as_asked(contract: Function, *, of_a_class: bool) -> str:
-    """The signature that a contract asks for, as it is to be written, without types."""
+    """The signature that a contract asks for, as the learner should write it, without types."""
     signature = inspect.signature(contract)
     return _shown(signature if of_a_class else _without_self(signature))
 
@@ -45,9 +45,9 @@ def as_written(function: Function) -> str:
 
 
 def _signatures_of(function: Function) -> list[Signature]:
-    """The signatures that a callable shows, if any.
+    """The signatures of a callable, if it has any.
 
-    One that is decorated shows two, its own and the one behind it: either may be what counts.
+    A decorated function has two: the decorator's and its own. Either may be the right one.
     """
     signatures = []
     for follow_wrapped in (True, False):
@@ -60,10 +60,10 @@ def _signatures_of(function: Function) -> list[Signature]:
 
 
 def _calls(contract: Function) -> Iterator[tuple[list[str], dict[str, str]]]:
-    """The calls that a contract allows: what is given by position, and what by name.
+    """The calls that a contract allows: arguments by position and arguments by name.
 
-    Each argument is its parameter's name. Of those that may be left out none is given, one
-    alone, or all.
+    The value of each argument is its parameter's name. The calls give none of the optional
+    arguments, each of them alone, or all.
     """
     parameters = _without_self(inspect.signature(contract)).parameters.values()
     optional = [each for each in parameters if each.default is not Parameter.empty]
@@ -102,7 +102,7 @@ def _shown(signature: Signature) -> str:
 
 
 class _Default:
-    """A default as it is written: a function by its name, anything else as Python shows it."""
+    """A default value for display: a function by its name, anything else by its repr."""
 
     def __init__(self, value: object) -> None:
         self._text: str = getattr(value, "__name__", None) or repr(value)

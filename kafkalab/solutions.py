@@ -24,14 +24,14 @@ from kafkalab.contracts.topics import Topics
 from kafkalab.own_code import Folder, is_own
 from kafkalab.signatures import as_asked, as_written, takes_all_calls
 
-# pytest shows a failure without the lines of this module, which are not the learner's.
+# pytest shows a failure without this module's lines, as they are not the learner's code.
 __tracebackhide__ = True
 
 REFERENCE = Path(__file__).parent / "tasks"
 
 
 class _Reference:
-    """Kafkalab's own components, as a Folder has a learner's."""
+    """Kafkalab's own components, with the methods of a learner's Folder."""
 
     path = REFERENCE
 
@@ -43,17 +43,17 @@ class _Reference:
 
 
 class Component:
-    """One task's component. Each name is held against the contract when a fact uses it.
+    """One task's component. Each name is checked against the contract when a fact uses it.
 
-    So of one that is half written the facts about that half judge. It pickles as its place: a
-    process that is handed one loads it for itself.
+    So facts can judge the part of a component that is already written. A pickle of it holds its
+    folder and contract only: the process that unpickles it loads the code itself.
     """
 
     def __init__(self, folder: Folder | _Reference, contract: type) -> None:
-        """A component that is loaded when it is used.
+        """Prepare a component; it is loaded at the first use.
 
         Args:
-            folder: where it is.
+            folder: the component's folder.
             contract: the Protocol of its task.
         """
         self._folder = folder
@@ -64,11 +64,11 @@ class Component:
         return Component, (self._folder, self._contract)
 
     def load(self) -> ModuleType:
-        """Load it, once.
+        """Load the component, once.
 
         Raises:
-            BrokenContract: it could not be loaded.
-            pytest.skip.Exception: its file is not there.
+            BrokenContract: the component could not be loaded.
+            pytest.skip.Exception: the component has no file.
         """
         if self._module is None:
             name = self._contract.__module__.rpartition(".")[2]
@@ -87,16 +87,16 @@ class Component:
         return self._held(owner, name, self._contract)
 
     def _held(self, owner: object, name: str, contract: type, of: str = "") -> Any:
-        """What an owner has by that name, held against its contract.
+        """The owner's attribute of that name, checked against the contract.
 
         Args:
-            owner: the component, or what a class of it has made.
-            name: of a function, a class or a value.
-            contract: the owner's.
+            owner: the component, or an object made by a class of it.
+            name: the name of a function, a class or a value.
+            contract: the owner's contract.
             of: the name of the class that made the owner.
 
         Raises:
-            BrokenContract: it has nothing by that name, or nothing that can be called so.
+            BrokenContract: the owner has no such name, or it cannot be called as the contract asks.
         """
         asked = vars(contract).get(name)
         function = asked if isinstance(asked, FunctionType) else None
@@ -122,16 +122,16 @@ class Component:
         return self._maker(found, name, made) if is_protocol(made) else found
 
     def _completed(self, found: object, name: str) -> object:
-        """A value of the component's; what a mapping does not say, the contract's says."""
+        """A value of the component; missing entries of a mapping come from the contract."""
         given = getattr(sys.modules[self._contract.__module__], name, None)
         if found is given or not isinstance(given, Mapping):
             return found
         if not isinstance(found, Mapping):
-            raise BrokenContract(f"{self._file}: {name} is no mapping, but {reprlib.repr(found)}")
+            raise BrokenContract(f"{self._file}: {name} is not a mapping: {reprlib.repr(found)}")
         return {**given, **found}
 
     def _maker(self, found: Callable[..., Any], name: str, contract: type) -> Callable[..., Any]:
-        """Makes what a class of the component makes, and holds it against its contract."""
+        """A function that makes an object of the component, and checks its contract."""
 
         def make(*args: Any, **given: Any) -> Any:
             try:
@@ -140,7 +140,7 @@ class Component:
                 frames = [Path(each.f_code.co_filename) for each, _ in walk_tb(error.__traceback__)]
                 if any(is_own(path, self._folder.path) for path in frames):
                     raise
-                raise BrokenContract(f"{self._file}: {name}() makes nothing: {error}") from None
+                raise BrokenContract(f"{self._file}: {name}() fails: {error}") from None
             if made is None:
                 raise BrokenContract(f"{self._file}: {name}() returned None")
             for each in asked_for(contract):
@@ -151,12 +151,12 @@ class Component:
 
     @property
     def _file(self) -> str:
-        """The component's file, as it is called within its folder."""
+        """The path of the component's file, relative to its folder."""
         file = Path(self.load().__file__ or "")
         return file.relative_to(self._folder.path).as_posix()
 
     def _place_of(self, found: Callable[..., Any]) -> str:
-        """File and line in which a callable of the learner's begins; its file at least."""
+        """File and line at which a callable of the learner begins; at least the file."""
         found = found.__init__ if inspect.isclass(found) else found
         while isinstance(found, functools.partial):
             found = found.func
@@ -168,14 +168,14 @@ class Component:
 
 
 def _kind_of(function: Callable[..., Any]) -> str:
-    """What kind of function would not do when it is called; empty for a plain one."""
+    """The kind of a function that cannot be called as a plain one; empty for a plain one."""
     if inspect.iscoroutinefunction(function):
         return "an async function"
     return "an async generator" if inspect.isasyncgenfunction(function) else ""
 
 
 def is_protocol(found: object) -> TypeGuard[type]:
-    """Whether it is a Protocol: the contract of what a class makes."""
+    """Whether it is a Protocol: the contract of the objects that a class makes."""
     return isinstance(found, type) and getattr(found, "_is_protocol", False)
 
 
@@ -188,13 +188,19 @@ def asked_for(contract: type) -> list[str]:
 class Solutions:
     """The folder of components; `solutions.topics` is its `topics.py`.
 
-    A component that cannot be loaded breaks its contract; one that is not there is skipped.
+    A component that cannot be loaded breaks its contract. If a component has no file, the
+    fact that asks for it is skipped.
     """
 
     def __init__(self, folder: Path | None) -> None:
         self.folder = folder or REFERENCE
         self._code = _Reference() if self.folder == REFERENCE else Folder(self.folder)
         self._components: dict[type, Component] = {}
+
+    @property
+    def are_kafkalabs(self) -> bool:
+        """Whether kafkalab's own components are under test, of which a fact knows every figure."""
+        return self.folder == REFERENCE
 
     @property
     def topics(self) -> Topics:

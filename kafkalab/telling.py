@@ -1,8 +1,8 @@
-"""Tells the command that started this pytest how the run goes, and waits for its word to begin.
+"""Report a run's progress to the command that started this pytest, and wait for its start signal.
 
-A pytest that is made ready ahead has imported and collected all by the time the learner saves.
-What it says is a line of JSON for each test that begins or ends, and for each fact whose tests
-are over.
+A pytest that is started in advance has imported and collected everything before the learner
+saves a file. It sends a line of JSON for each test that begins or ends, and for each fact when
+all of its tests are over.
 """
 
 from __future__ import annotations
@@ -23,29 +23,29 @@ from kafkalab import facts
 from kafkalab.lab import Lab
 from kafkalab.learning_log.record import TestRecord, facts_of
 
-# A test's own output, as pytest names it, and that of one that was ended.
+# The report sections with a test's own output; "output" is that of a test that was killed.
 OUTPUT = re.compile(r"Captured (stdout|stderr|output)")
 
-# What librdkafka says of itself on stderr: `%3|1790000000.123|FAIL|rdkafka#producer-1| ...`.
+# librdkafka's own log lines on stderr: `%3|1790000000.123|FAIL|rdkafka#producer-1| ...`.
 OF_THE_CLIENT = re.compile(r"^%[0-7]\|[0-9.]+\|[A-Z_0-9]+\|.*\n?", re.MULTILINE)
 
 
 class Teller:
-    """Hooks of the process that the command has started; its workers tell nothing."""
+    """Hooks of the process that the command has started; xdist workers do not have them."""
 
     def __init__(
         self, lab: Lab, tests: Mapping[str, TestRecord], begin: Callable[[], None]
     ) -> None:
-        """Take the voice that the command lent.
+        """Take over the socket to the command.
 
         Args:
-            lab: whose run it is.
-            tests: what happened to each test, as it is known when the report came.
-            begin: called as the run begins.
+            lab: the lab of the run.
+            tests: the records of the tests, up to date when a report comes.
+            begin: called when the run begins.
         """
-        # The command ends this run by it; a shell that has it in the background has it ignored.
+        # The command ends this run with SIGINT; a shell's background jobs inherit it as ignored.
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        # No program that a fact starts is to have it.
+        # Programs that a fact starts must not inherit the socket.
         os.set_inheritable(lab.voice, False)
         self._voice = socket.socket(fileno=lab.voice)
         self._lab = lab
@@ -58,13 +58,13 @@ class Teller:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self) -> None:
         if not self._voice.recv(16):
-            # The command is gone, and nobody has seen anything of this run yet.
+            # The command is gone before the run has begun, so there is nothing to clean up.
             os._exit(0)
         threading.Thread(target=self._end_with_the_command, daemon=True).start()
         self._begin()
 
     def _end_with_the_command(self) -> None:
-        """End as by Ctrl-C, workers too, if the command was killed: nobody else ends this run."""
+        """If the command was killed, end this run and its workers as Ctrl-C would."""
         with contextlib.suppress(OSError):
             if not self._voice.recv(1):
                 os.killpg(os.getpgrp(), signal.SIGINT)
@@ -77,7 +77,7 @@ class Teller:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if (test := self._tests.get(report.nodeid)) is None:
             return
-        # A later report of a test tells once more what an earlier one told.
+        # A later report of a test repeats the sections of the earlier ones.
         printed = self._printed.setdefault(test.slug, {})
         for name, text in report.sections:
             if OUTPUT.match(name) and (own := OF_THE_CLIENT.sub("", text)).strip():
@@ -94,8 +94,8 @@ class Teller:
             )
 
     def _say(self, **data: object) -> None:
-        # A lone surrogate, as in an undecodable file name, is written as JSON writes it.
+        # json.dumps escapes a lone surrogate, as in a file name that cannot be decoded.
         line = json.dumps(data).encode() + b"\n"
-        # If the command is gone, the thread that hears of it ends this run.
+        # If the command is gone, the thread that watches the socket ends this run.
         with contextlib.suppress(ConnectionError):
             self._voice.sendall(line)

@@ -1,4 +1,4 @@
-"""What somebody types: the only place that reads from the terminal, or from a pipe in its place."""
+"""Read what the user types: the only module that reads from the terminal, or from a pipe."""
 
 from __future__ import annotations
 
@@ -15,32 +15,32 @@ from io import TextIOWrapper
 from typing import Any, Self
 
 ENDED_BY_CTRL_C = 130
-"""the exit code of whom Ctrl-C ended: 128 and the number of SIGINT, as shells count"""
+"""the exit code of a process that Ctrl-C ended: 128 plus the number of SIGINT, as in shells"""
 
-# Seconds in which Ctrl-C is heard at the latest: nobody feels them.
+# Seconds until Ctrl-C takes effect, at most: too short to notice.
 HEARD_WITHIN = 0.1
 CTRL_D = b"\x04"
 
 
 def line(prompt: str) -> str:
-    """A line; it can be edited where there is a terminal. Blanks around it, or twice, are lost.
+    """Read a line; on a terminal the user can edit it. Extra blanks are removed.
 
     Args:
-        prompt: is shown as it is.
+        prompt: is shown unchanged.
 
     Raises:
-        EOFError: nothing more comes.
+        EOFError: the input has ended.
     """
-    # As it is imported, input() gets the keys that move and delete.
+    # The import alone gives input() the keys that move the cursor and delete.
     with contextlib.suppress(ImportError):
         import readline
 
-        # What is pasted is one answer, of however many lines.
+        # A pasted text is one answer, even if it has several lines.
         readline.parse_and_bind("set enable-bracketed-paste on")
     if sys.stdin is None or sys.stdin.closed:
         raise EOFError
     if isinstance(sys.stdin, TextIOWrapper) and sys.stdin.errors == "strict":
-        # What is in no alphabet that it knows is written as Python writes it.
+        # Bytes that cannot be decoded become Python's escapes instead of an error.
         sys.stdin.reconfigure(errors="backslashreplace")
     with _hearing_ctrl_c():
         return " ".join(input(prompt).split())
@@ -48,15 +48,15 @@ def line(prompt: str) -> str:
 
 @contextlib.contextmanager
 def _hearing_ctrl_c() -> Iterator[None]:
-    """Let Ctrl-C end what the block reads, whenever it is pressed.
+    """Let Ctrl-C interrupt the reading in the block at any time.
 
-    Python looks for signals, and then waits for a key. A signal that comes between the two is
-    seen only after the next key. So the wait is interrupted again and again, by a signal which
-    means nothing, and which does nothing where nobody handles it.
+    Python checks for signals and then waits for a key. If a signal comes between the two, it is
+    seen only after the next key. So a thread interrupts the wait again and again, with SIGURG:
+    this signal has no meaning here, and by default it is ignored.
     """
     reader, read = threading.get_ident(), threading.Event()
     if threading.current_thread() is not threading.main_thread():
-        # Python gives signals to the main thread alone.
+        # Python handles signals in the main thread only.
         yield
         return
 
@@ -74,11 +74,11 @@ def _hearing_ctrl_c() -> Iterator[None]:
 
 
 def may_come() -> bool:
-    """Whether anything could be read: from a terminal, a pipe, a file; not the null device."""
+    """Whether any input could come: from a terminal, a pipe or a file, not the null device."""
     try:
         mode = os.fstat(sys.stdin.fileno()).st_mode
     except (AttributeError, ValueError, OSError):
-        # There is none, or one without a file, which may have something.
+        # There is no stdin, or it is an object without a file, which may have input.
         return sys.stdin is not None and not sys.stdin.closed
     return is_terminal() or not stat.S_ISCHR(mode)
 
@@ -89,17 +89,17 @@ def is_terminal() -> bool:
 
 
 def forget() -> None:
-    """Drop what was typed while nothing was asked: it is no answer to what comes."""
+    """Drop what was typed before a question: it is not an answer to it."""
     if is_terminal():
         with contextlib.suppress(ValueError, OSError, termios.error):
             termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)
 
 
 class Keys:
-    """Single keys, each as it is pressed and shown nowhere, as long as the block runs.
+    """Reads single keys as they are pressed, without showing them, during the block.
 
-    After it the terminal is as it was before, and so it is while the process is stopped by Ctrl-Z.
-    Without a terminal nothing comes.
+    After the block, and while Ctrl-Z has stopped the process, the terminal is as it was before.
+    Without a terminal there are no keys.
     """
 
     def __init__(self) -> None:
@@ -122,15 +122,15 @@ class Keys:
 
     @property
     def can_come(self) -> bool:
-        """Whether a key could be read now: not while a shell has the terminal."""
+        """Whether a key could be read now: not while this process is in the background."""
         return self._terminal >= 0 and _is_in_front(self._terminal)
 
     def fileno(self) -> int:
-        """What is ready to be read when a key was pressed."""
+        """The descriptor that is readable when a key was pressed."""
         return self._terminal
 
     def read(self) -> str:
-        """The keys that were pressed; what is more than one letter, such as an arrow, is none.
+        """The keys that were pressed; keys that send a sequence, such as arrows, are ignored.
 
         Raises:
             EOFError: the terminal is gone, or Ctrl-D was pressed.
@@ -150,12 +150,12 @@ class Keys:
 
     def _stop(self, *_: object) -> None:
         self._restore()
-        # It goes on here, once somebody has it go on.
+        # After SIGCONT the process goes on here.
         os.kill(os.getpid(), signal.SIGSTOP)
 
     def _restore(self) -> None:
         if self._before and self.can_come:
-            # What was pressed and not read was meant for this program.
+            # TCSAFLUSH drops unread keys: they were meant for this program, not for the shell.
             with contextlib.suppress(termios.error):
                 termios.tcsetattr(self._terminal, termios.TCSAFLUSH, self._before)
 

@@ -1,6 +1,6 @@
 """The only place of the project that sleeps.
 
-Every wait has a limit and tells, when the limit is reached, what it saw last.
+Every wait has a limit. At the limit it raises an error that names the last observation.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ _guards: list[Callable[[], None]] = []
 
 
 class Expired(AssertionError):
-    """What was waited for did not come within the limit.
+    """The awaited state did not come within the limit.
 
-    An AssertionError, because the expectation was about Kafka: the fact that
+    It is an AssertionError, because the expectation was about Kafka: the fact that
     waits is refuted unless a probe shows that the broker is gone.
     """
 
@@ -30,8 +30,8 @@ class Expired(AssertionError):
 def guarded_by(guard: Callable[[], None]) -> Iterator[None]:
     """Let every wait inside the block end early when `guard` raises.
 
-    The broker fixture guards with "the broker still runs", so that a test does
-    not wait for its whole limit on a broker that is gone.
+    The guard of the broker fixture checks that the broker still runs, so that a test
+    does not wait for its whole limit on a broker that is gone.
     """
     _guards.append(guard)
     try:
@@ -48,15 +48,15 @@ def wait_until(
     what: str,
     interval: float = 0.02,
 ) -> Seen:
-    """Look again and again until `until(look())` holds; return what was seen then.
+    """Call `look` again and again until `until(look())` holds; return the last observation.
 
     Args:
         look: makes one observation; it should return quickly.
-        until: tells whether the observation is the awaited one; truth by default.
+        until: whether the observation is the awaited one; by default its truth value.
         limit: seconds on the monotonic clock, so a clock that is set back
             neither shortens nor lengthens the wait.
-        what: what is awaited, as it reads after "waited for".
-        interval: seconds between two looks.
+        what: the awaited state, as it reads after "waited for".
+        interval: seconds between two observations.
 
     Raises:
         Expired: the limit has passed; the text carries the last observation.

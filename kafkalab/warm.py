@@ -1,9 +1,10 @@
-"""A broker that stays warm as long as a command, and the runs of pytest that use it.
+"""A broker that runs as long as a command, and the runs of pytest that use it.
 
-The command owns a run, as pytest does elsewhere, and starts the run's shared broker
-once. Each pytest that it starts is lent a share of that run, by a variable in its
-environment: it attaches to the broker, and writes its own record and the learning log as it always
-does, but closes nothing. The command does, or the watchdog, if the command was killed.
+The command owns the run and starts the run's shared broker once. (Without a command, pytest
+itself owns it.) The command lends each pytest that it starts a share of the run, by a variable
+in the environment. This pytest attaches to the broker, and writes its own record and the learning
+log as usual, but ends no broker. The command ends the broker; if the command was killed, the
+watchdog does.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Self
 
-from kafkalab.brokers import Backend
+from kafkalab.brokers import Backend, Broker
 from kafkalab.brokers.errors import BrokerDied
 from kafkalab.brokers.lease import Lease
 from kafkalab.brokers.runs import Run
@@ -33,61 +34,61 @@ from kafkalab.config import Settings
 
 VARIABLE = "KAFKALAB_SHARE"
 
-# After Ctrl-C pytest tidies up after its test, and writes its record: that takes a second, and was
-# seen to take more than 10 on a loaded machine.
+# Seconds. After Ctrl-C pytest cleans up after its test and writes its record. That takes a second;
+# on a loaded machine more than 10 were measured.
 END_LIMIT = 30.0
 
-# Seconds that nobody notices: between two looks whether a pytest that says nothing has ended.
+# Seconds between two checks whether a pytest that sends nothing has ended; too short to notice.
 LISTEN_FOR = 0.1
 
 GO = b"go\n"
-"""what a pytest waits for that was made ready ahead"""
+"""the message for which a pytest waits that was started in advance"""
 
 
 class BadShare(Exception):
-    """The variable does not say what a share is."""
+    """The variable does not describe a share."""
 
 
 @dataclass(frozen=True)
 class Share:
-    """What a process is told that takes part in the run of another, and closes nothing.
+    """The data of a process that takes part in another's run and does not end its brokers.
 
-    An xdist worker has it from its controller, a pytest from the command that started it.
+    An xdist worker gets it from its controller, a pytest from the command that started it.
     """
 
     run: Run
-    """whose broker is used"""
+    """the run with the broker to use"""
     id: str
-    """what the record is known by"""
+    """the id of the record"""
     prefix: str
-    """what the names of all topics, groups and transactional ids begin with; it begins with the
-    run's own, so that who closes the run finds them"""
+    """the start of the names of all topics, groups and transactional ids; it begins with the
+    run's own prefix, so that the owner of the run finds and deletes them"""
     backend: str = ""
-    """empty where each process may choose, as nobody has yet"""
+    """the backend's name; empty if none was chosen yet, so that each process may choose"""
     trouble: str = ""
-    """why no fact can run, where the host's tests run all the same; else empty"""
+    """why no fact can run, though the project's own tests run; else empty"""
     command: tuple[str, ...] = ()
-    """what the user called, as the record is to tell; empty where it was this pytest"""
+    """the command that the user called, for the record; empty if it was this pytest"""
     voice: int = -1
-    """the descriptor by which a pytest hears when to begin, and tells how it goes; else -1"""
+    """the socket for pytest's start signal and its progress reports; -1 without one"""
     limit: float = 0.0
-    """seconds that a fact may take, unless it names its own limit; 0 where it is the usual one"""
+    """seconds that a fact may take, unless it names its own limit; 0: the usual limit"""
 
     @classmethod
     def own(cls, run: Run) -> Self:
-        """That of the process to which the run belongs."""
+        """The share of the process that owns the run."""
         return cls(run, run.folder.name, run.prefix)
 
     @classmethod
     def lent(cls, run: Run, command: Sequence[str], voice: int = -1, limit: float = 0.0) -> Self:
-        """One for a pytest that uses the run's broker and has a record of its own."""
+        """A share for a pytest that uses the run's broker and has its own record."""
         name, told = uuid.uuid4().hex[:12], tuple(command)
         prefix = f"{run.prefix}{name[:6]}-"
         return cls(run, name, prefix, run.backend, command=told, voice=voice, limit=limit)
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> Self:
-        """The share that `as_data` told of."""
+        """The share from the data of `as_data`."""
         run, command = Run.from_data(data["run"]), tuple(data["command"])
         return cls(**{**data, "run": run, "command": command})
 
@@ -98,17 +99,18 @@ class Share:
 
     @classmethod
     def from_environment(cls) -> Self | None:
-        """The share that the command which started this process gave it; None without one.
+        """The share from the command that started this process; None without one.
 
         Raises:
-            BadShare: the variable was set by somebody else.
+            BadShare: the variable's value does not come from kafkalab.
         """
         text = os.environ.get(VARIABLE)
         try:
             return cls.from_data(json.loads(text)) if text else None
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise BadShare(
-                f"{VARIABLE} is for a pytest that kafkalab starts, and says nothing here: unset it"
+                f"{VARIABLE} is only for a pytest that kafkalab starts, and its value is not "
+                "valid: unset it"
             ) from error
 
 
@@ -117,31 +119,31 @@ class Ended:
     """A pytest that has ended."""
 
     id: str
-    """of its record"""
+    """the id of its record"""
     exit_code: int
     output: str
-    """all that it printed, stdout and stderr"""
+    """its whole output, stdout and stderr"""
 
 
 class Pytest:
-    """A pytest on a broker that is warm: made ready ahead, told to go, heard, and ended."""
+    """A pytest on a warm broker. It is started in advance, and begins to run facts at `go`."""
 
     def __init__(
         self, run: Run, command: Sequence[str], told_as: Sequence[str], limit: float = 0.0
     ) -> None:
-        """Start it.
+        """Start pytest.
 
         Args:
-            run: whose broker it uses.
+            run: the run with the broker to use.
             command: the call of pytest.
-            told_as: the command that its record tells.
+            told_as: the command that the record names.
             limit: seconds that a fact may take; 0: the usual limit.
         """
         self.run = run
         self.has_begun = False
-        """whether it was told to go"""
+        """whether `go` was called"""
         self.is_over = False
-        """whether it has ended, and all that it said was taken"""
+        """whether pytest has ended, and all of its messages were read"""
         self._output: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - see end()
         self._ear, voice = socket.socketpair()
         self._rest = b""
@@ -157,8 +159,8 @@ class Pytest:
                 stdout=self._output,
                 stderr=subprocess.STDOUT,
                 pass_fds=[voice.fileno()],
-                # Ctrl-C in the terminal reaches only the command, which hands it on; why it is
-                # not a session, see kafkalab.brokers.node.
+                # Ctrl-C in the terminal reaches only the command, which passes it on. For the
+                # reason not to use a session, see kafkalab.brokers.node.
                 process_group=0,
             )
 
@@ -169,28 +171,28 @@ class Pytest:
         self.end()
 
     def fileno(self) -> int:
-        """What is ready to be read when it has said something."""
+        """The descriptor that is readable when pytest has sent something."""
         return self._ear.fileno()
 
     def go(self) -> None:
-        """Have it begin, as soon as it is ready."""
+        """Let pytest begin, as soon as it is ready."""
         self.has_begun = True
-        # If it has ended already, that is seen by who listens.
+        # If pytest has ended already, `said` notices it.
         with contextlib.suppress(OSError):
             self._ear.sendall(GO)
 
     def said(self, limit: float) -> list[dict[str, Any]]:
-        """What it has said since it was last asked; `is_over` when nothing more comes.
+        """The messages since the last call; sets `is_over` when no more can come.
 
         Args:
-            limit: seconds to wait for it.
+            limit: seconds to wait for a message.
         """
         if self.is_over:
             return []
-        # Looked at first: what it said before it ended is there by then.
+        # Check this first: if pytest has ended, all of its messages are here already.
         has_ended = self._process.poll() is not None
         if not select.select([self._ear], [], [], 0 if has_ended else limit)[0]:
-            # Whoever was forked from it may keep its voice.
+            # A process forked from pytest may keep the socket open.
             self.is_over = has_ended
             return []
         try:
@@ -204,26 +206,26 @@ class Pytest:
         return [json.loads(line) for line in lines]
 
     def ended(self) -> Ended:
-        """How it ended, once it is over."""
+        """The exit code and output of pytest, once it is over."""
         self._output.seek(0)
         text = self._output.read().decode("utf-8", "replace")
         return Ended(self.id, self._process.wait(), text)
 
     def interrupt(self) -> None:
-        """Have it end as by Ctrl-C, with its record; it takes a second or two."""
+        """End pytest as Ctrl-C does, with its record; this takes a second or two."""
         if self._process.poll() is None:
-            # Its workers too, if it has any: they would hear of it seconds later.
+            # The signal goes to xdist workers, too: else they would end seconds later.
             os.killpg(self._process.pid, signal.SIGINT)
 
     def wait(self, limit: float) -> None:
-        """Wait until it has ended by itself, so many seconds at most."""
+        """Wait until pytest has ended by itself, at most so many seconds."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(limit)
 
     def stop(self) -> None:
-        """End it, if it has not ended, as by Ctrl-C, with its record; any thread may.
+        """End pytest, if it still runs, as Ctrl-C does, with its record; any thread may call this.
 
-        One that was never told to go leaves no record.
+        If `go` was never called, pytest leaves no record.
         """
         try:
             if self.has_begun:
@@ -231,13 +233,13 @@ class Pytest:
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     self._process.wait(END_LIMIT)
         finally:
-            # What its tests started, if it could not end that itself, is of its group.
+            # Processes that its tests started, and that still run, are in the process group.
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
 
     def end(self) -> None:
-        """End it, if it has not ended, by its own thread; nothing is left of it."""
+        """End pytest, if it still runs, and free everything; only for the thread that made it."""
         try:
             self.stop()
         finally:
@@ -250,7 +252,7 @@ class WarmBroker:
     """One broker for all runs of pytest that a command starts."""
 
     def __init__(self, backend: Backend, settings: Settings) -> None:
-        """Begin to start the broker, beside what the command does."""
+        """Start the broker in the background."""
         self.backend = backend
         self._settings = settings
         self._threads = ThreadPoolExecutor(1)
@@ -265,36 +267,44 @@ class WarmBroker:
 
     @property
     def run(self) -> Run:
-        """The run whose broker it is now."""
+        """The run of the current broker."""
         return self._lease.run
 
     @property
     def is_ready(self) -> bool:
-        """Whether nobody would have to wait for it."""
+        """Whether the start is over, so that no caller would have to wait."""
         return self._broker.done()
 
     def ensure(self, tell: Callable[[str], None]) -> None:
-        """Wait until the broker runs; one that has died meanwhile is replaced.
+        """Wait until the broker runs; replace it if it has died meanwhile.
 
         Args:
-            tell: takes a line for the user, if it died.
+            tell: prints a line for the user, if the broker died.
 
         Raises:
-            BrokerError: it could not be started.
+            BrokerError: the broker could not be started.
         """
         try:
             self._broker.result().check_alive()
         except BrokerDied as error:
-            tell(f"{str(error).partition(' Suspected:')[0]} It is started anew.")
+            tell(f"{str(error).partition(' Suspected:')[0]} It is started again.")
             self._lease.close(tell)
             self._begin()
             self._broker.result()
 
-    def check_alive(self) -> None:
-        """Look whether the broker runs.
+    def broker(self) -> Broker:
+        """Wait until the broker runs, and return it.
 
         Raises:
-            BrokerError: it does not.
+            BrokerError: the broker could not be started.
+        """
+        return self._broker.result()
+
+    def check_alive(self) -> None:
+        """Check that the broker runs.
+
+        Raises:
+            BrokerError: the broker does not run.
         """
         self._broker.result().check_alive()
 
@@ -304,13 +314,13 @@ class WarmBroker:
         Ctrl-C ends pytest first.
 
         Args:
-            arguments: what to run, and what else pytest is to know.
-            told_as: the command that the record tells, for whoever wants to do it again.
+            arguments: the tests to run and further options of pytest.
+            told_as: the command that the record names, so that the user can repeat the run.
             limit: seconds that a fact may take; 0: the usual limit.
 
         Raises:
-            KeyboardInterrupt: pytest has ended by then, and its record says so; or `end_runs` was
-                called.
+            KeyboardInterrupt: the user pressed Ctrl-C (pytest has ended by then, and its record
+                says so), or `end_runs` was called.
         """
         with self.made_ready(*arguments, told_as=told_as, limit=limit) as ready:
             ready.go()
@@ -319,16 +329,16 @@ class WarmBroker:
             return ready.ended()
 
     def made_ready(self, *arguments: str, told_as: Sequence[str], limit: float = 0.0) -> Pytest:
-        """Start a pytest on this broker, which makes itself ready and waits for `go`.
+        """Start a pytest on this broker; it collects its tests and then waits for `go`.
 
-        The broker need not run by now. Ini files, and options in the environment, are for
-        other runs: facts are the same everywhere. Arguments are those of `pytest`.
+        The broker need not run yet. Ini files, and pytest's options in the environment, are
+        ignored: facts are the same everywhere. The arguments are those of `pytest`.
 
         Raises:
             KeyboardInterrupt: `end_runs` was called.
         """
         command = [
-            # -P: nothing that lies in the current folder, whatever its name, is run by this.
+            # -P: Python imports no modules from the current folder.
             *(sys.executable, "-P", "-m", "pytest", "-c", os.devnull, "--rootdir", str(Path.cwd())),
             *("-p", "no:cacheprovider", "-p", "no:randomly", "--color=no"),
             *self._settings.as_arguments(),
@@ -339,15 +349,15 @@ class WarmBroker:
             if self._is_ended:
                 raise KeyboardInterrupt
             self._running = {each for each in self._running if not each.is_over}
-            # What a signal raises between the start of a process and the note of it would
-            # leave the process behind.
+            # An exception by a signal between the start of the process and `add` would leave
+            # the process behind.
             with _signals_later():
                 started = Pytest(self.run, command, told_as, limit)
                 self._running.add(started)
         return started
 
     def end_runs(self) -> None:
-        """End each pytest that another thread waits for, as by Ctrl-C; none begins any more."""
+        """End each pytest as Ctrl-C does, also those of other threads; no new one can start."""
         with self._lock:
             self._is_ended = True
             running = [each for each in self._running if not each.is_over]
@@ -355,20 +365,20 @@ class WarmBroker:
             each.stop()
 
     def close(self, tell: Callable[[str], None]) -> None:
-        """End the broker, the runs on it, and all that they have left.
+        """End the runs and the broker, and delete everything that they left.
 
         Args:
-            tell: takes a line for the user, when it takes long.
+            tell: prints a line for the user, if it takes long.
 
         Raises:
-            BrokerError: something that outlives them could not be deleted.
+            BrokerError: something that outlives the broker could not be deleted.
         """
         try:
             self.end_runs()
             if self.run.folder.exists():
                 self._lease.close(tell)
         finally:
-            # If it was starting, what it started has just ended; what it began since ends now.
+            # If the broker was still starting, it may have started processes since; end them now.
             self._threads.shutdown(cancel_futures=True)
             if self.run.folder.exists():
                 self.run.close()
@@ -376,14 +386,15 @@ class WarmBroker:
 
 @contextlib.contextmanager
 def _signals_later() -> Iterator[None]:
-    """Let what this process does at a signal wait for the end of the block."""
+    """Handle signals only after the end of the block."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     came: list[int] = []
     before: dict[int, Any] = {}
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        # Others are not Python's to hold back, and a program that is started inherits "ignored".
+        # Only Python handlers can be delayed. Ignored signals must stay ignored, since a program
+        # started in the block inherits that.
         if callable(handler := signal.getsignal(number)):
             before[number] = handler
             signal.signal(number, lambda number, _: came.append(number))

@@ -1,7 +1,7 @@
-"""Hears at once when something changes in folders.
+"""Notice changes in folders at once.
 
-Nothing depends on it: not every file system tells of changes, and a folder may come and go. Who
-listens looks for himself now and then, and what this hears makes that quick.
+Callers must not rely on it: not every file system reports changes, and a folder may come and
+go. So a caller also checks the folders itself from time to time; this module only makes it faster.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from pathlib import Path
 
 import watchfiles
 
-# Milliseconds: a change is told of after the first of them, and as long as more come after each.
+# Milliseconds. watchfiles reports a change when no other one followed within this time.
 STEP = 20
 
 
 class Folders:
-    """Folders, without those below them, which tell when something in them changes."""
+    """Folders that are watched for changes, without their subfolders."""
 
     def __init__(self) -> None:
         self._places: frozenset[tuple[Path, int, int]] = frozenset()
@@ -29,19 +29,20 @@ class Folders:
         os.set_blocking(self._ear, False)
 
     def fileno(self) -> int:
-        """What is ready to be read when something has changed."""
+        """The descriptor that is readable when something has changed."""
         return self._ear
 
     def has_changed(self) -> bool:
-        """Whether something has changed since this was asked last."""
+        """Whether something has changed since the last call."""
         with contextlib.suppress(BlockingIOError):
             return bool(os.read(self._ear, 65536))
         return False
 
     def listen_to(self, folders: Iterable[Path]) -> None:
-        """Hear of these folders from now on; of one that is not there, of the next above it.
+        """Watch these folders from now on; for a missing folder, watch the next one above it.
 
-        One that was made anew is another. It is quick where nothing is to be done.
+        A folder that was deleted and made again is a new one. If nothing differs from the last
+        call, the call is quick.
         """
         places = frozenset(map(_place_of, folders))
         if places == self._places:
@@ -53,7 +54,7 @@ class Folders:
         self._thread.start()
 
     def close(self) -> None:
-        """Hear nothing more."""
+        """Stop watching."""
         self._end()
         os.close(self._ear)
         os.close(self._mouth)
@@ -64,8 +65,8 @@ class Folders:
             self._thread.join()
 
     def _hear(self, paths: list[Path], stop: threading.Event) -> None:
-        # What cannot be heard of, such as folders beyond the system's limit, is looked at all
-        # the same.
+        # Some folders cannot be watched, such as those beyond the system's limit. Callers check
+        # them anyway.
         with contextlib.suppress(OSError, RuntimeError):
             for _ in watchfiles.watch(
                 *paths,
@@ -81,7 +82,7 @@ class Folders:
 
 
 def _place_of(folder: Path) -> tuple[Path, int, int]:
-    """The folder, or the next above it that is there, and which one it is."""
+    """The folder, or the next existing one above it, with its device and inode."""
     for path in (folder, *folder.parents):
         with contextlib.suppress(OSError):
             found = path.stat()

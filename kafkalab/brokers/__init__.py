@@ -1,4 +1,4 @@
-"""A real Kafka behind one small Protocol, whichever way it was started."""
+"""A real Kafka behind one small Protocol, no matter how it was started."""
 
 from __future__ import annotations
 
@@ -16,40 +16,51 @@ class Termination(Enum):
     """SIGTERM: the node hands over, flushes its log and writes a clean-shutdown marker."""
 
     ABRUPT = "abrupt"
-    """SIGKILL: the node has no chance to do anything; what it had not flushed to the
-    operating system is lost, what it had is not."""
+    """SIGKILL: the node cannot do anything more. It loses data that it has not yet written to
+    the operating system; it keeps everything else."""
 
 
 @dataclass(frozen=True)
 class Topology:
-    """What a test asks for: how many brokers, and broker settings beside the lab's.
+    """The brokers that a test needs: their number, and settings in addition to the lab's.
 
-    Node ids count from 1. The first `controllers` nodes are broker and KRaft
+    Node ids count from `first_id`. The first `controllers` nodes are broker and KRaft
     controller in one, the others brokers only (`process.roles`).
     """
 
     brokers: int = 1
     controllers: int = 1
     settings: Mapping[str, str] = field(default_factory=dict)
+    first_id: int = 1
+    """a cluster of several may count from 0, as the pods of a stateful set do"""
+
+    @property
+    def node_ids(self) -> range:
+        """The ids of its nodes."""
+        return range(self.first_id, self.first_id + self.brokers)
+
+    @property
+    def controller_ids(self) -> range:
+        """The ids of the nodes that are controllers."""
+        return self.node_ids[: self.controllers]
 
 
 @dataclass(frozen=True)
 class Stay:
-    """What a broker needs that outlives the process which started it."""
+    """The ports and data folder of a broker that outlives the process which started it."""
 
     ports: tuple[int, ...] = ()
-    """for clients, one for each node in the order of their ids; empty where any will do"""
+    """for clients, one for each node in the order of their ids; empty: any free ports"""
     data: Path | None = None
-    """a folder that stays when the broker is gone, and has its data; a container keeps it in a
-    volume that is named after the folder. None: the data goes with the broker."""
+    """a folder for the data that is kept after the broker's end; a container keeps it in a
+    volume named after the folder. None: the data is deleted with the broker."""
 
 
 class Broker(Protocol):
     """A running Kafka of one or more nodes.
 
-    A backend that cannot do something leaves it out of `capabilities`; tests
-    declare what they need and are skipped, with reason and remedy, where it is
-    missing.
+    If a backend cannot do something, it leaves it out of `capabilities`. Tests
+    declare what they need; if it is missing, they are skipped with reason and remedy.
     """
 
     @property
@@ -74,21 +85,21 @@ class Broker(Protocol):
 
     @property
     def capabilities(self) -> frozenset[str]:
-        """What tests may need of it, in the words of `kafkalab.brokers.capabilities`."""
+        """The capabilities that it has, by their names in `kafkalab.brokers.capabilities`."""
         ...
 
     def client_properties(self) -> dict[str, str]:
         """Properties that every client needs, in librdkafka's names. A fresh dict.
 
-        Silence is among them: librdkafka would write to stderr whenever a broker
-        is ended on purpose. Who wants its log gives a `log_level` and a logger.
+        They switch off librdkafka's log: it would write to stderr whenever a broker
+        is ended on purpose. To get the log, set a `log_level` and pass a logger.
         """
         ...
 
     def kill(self, node_id: int, how: Termination) -> None:
-        """End one node. On return its process is gone and its port refuses.
+        """End one node. On return its process is gone and its port refuses connections.
 
-        Not guaranteed: that other nodes or clients have noticed.
+        Other nodes and clients may not have noticed yet.
         """
         ...
 
@@ -96,17 +107,17 @@ class Broker(Protocol):
         """Start a node that was killed, on its old port and data.
 
         On return it answers clients and is in every running node's metadata.
-        Not guaranteed: that it has caught up or leads any partition.
+        It may not have caught up yet, or lead any partition.
 
         Raises:
-            BrokerError: it ended or did not answer within the limit.
+            BrokerError: the node ended, or did not answer within the limit.
         """
         ...
 
     def log_dir(self, node_id: int) -> Path:
         """The node's `log.dirs` folder, which holds one folder for each partition.
 
-        For tests that need `log_dirs`; elsewhere it raises NotImplementedError.
+        For tests that need `log_dirs`; other brokers raise NotImplementedError.
         """
         ...
 
@@ -115,7 +126,7 @@ class Broker(Protocol):
         ...
 
     def check_alive(self) -> None:
-        """Return quickly while every node that should run does.
+        """Return quickly if every node that should run does run.
 
         Raises:
             BrokerDied: a node's process or container has ended by itself; the
@@ -124,11 +135,11 @@ class Broker(Protocol):
         ...
 
     def state(self) -> dict[str, Any]:
-        """JSON-safe data by which another process attaches to this broker."""
+        """JSON-safe data with which another process can attach to this broker."""
         ...
 
     def close(self) -> None:
-        """End every node, without ceremony: a lab's data is thrown away. Never raises."""
+        """Kill every node at once, as a lab's data is thrown away. Never raises."""
         ...
 
 
@@ -137,71 +148,72 @@ class Backend(Protocol):
 
     name: str
     starts: str
-    """the name of the backend whose nodes it starts: what a run that was killed may have left"""
+    """the name of the backend that starts its nodes; it says what a killed run may have left"""
 
     @property
     def capabilities(self) -> frozenset[str]:
-        """What its brokers can do beside serving clients; the words of `@pytest.mark.needs`."""
+        """What its brokers can do besides serving clients, as `@pytest.mark.needs` names it."""
         ...
 
     @property
     def kafka_version(self) -> str:
-        """The version of its brokers as far as it is known before one runs, as in `4.4.0`."""
+        """The version of its brokers, as in `4.4.0`, as far as known before one runs."""
         ...
 
     def describe(self) -> str:
-        """One phrase for the header: what runs, in which version."""
+        """One phrase for pytest's header: the kind of broker and its version."""
         ...
 
     def prepare(self, steps: Steps) -> None:
-        """Do all that is done once per machine. Quick when nothing is missing.
+        """Make all preparations that are needed once per machine. Quick if nothing is missing.
 
         Raises:
-            BrokerError: what is missing, and what to do.
+            BrokerError: something is missing; the text says what, and what to do.
         """
         ...
 
     def launch(self, topology: Topology, home: Path) -> Broker:
-        """Start a broker whose files live in `home`; it is ready on return.
+        """Start a broker with its files in `home`; it is ready on return.
 
         Raises:
-            BrokerError: it could not be started; nothing of it is left running.
+            BrokerError: the broker could not be started; none of its processes is left.
         """
         ...
 
     def shared(self, home: Path) -> Broker:
-        """The broker that all tests of a run share: started in `home`, unless one is there.
+        """The broker that all tests of a run share: started in `home`, unless one runs already.
 
         Raises:
-            BrokerError: it could not be had; nothing that was started for it is left.
+            BrokerError: there is no such broker, or it could not be started; none of its
+                processes is left.
         """
         ...
 
     def attach(self, state: Mapping[str, Any]) -> Broker:
-        """The broker that another process started, from its `Broker.state()`."""
+        """Attach to a broker that another process started, by its `Broker.state()`."""
         ...
 
     def end_run(self, prefix: str, tell: Callable[[str], None]) -> bool:
-        """Delete what a run made that outlives its brokers; nothing where they are its own.
+        """Delete what a run made on brokers that go on; if the brokers are its own, do nothing.
 
         Args:
-            prefix: what the names of all that the run made begin with.
-            tell: takes a line for the user, when it takes long.
+            prefix: the start of the names of everything that the run made.
+            tell: prints a line for the user, if it takes long.
 
         Returns:
-            Whether nothing is left; what is, the next run deletes.
+            Whether nothing is left; the next run deletes the rest.
 
         Raises:
-            BrokerError: what is left, and what to do.
+            BrokerError: something is left; the text says what, and what to do.
         """
         ...
 
 
 class Steps(Protocol):
-    """How preparation tells what it does."""
+    """Shows the progress of a preparation."""
 
     def step(self, text: str) -> None:
-        """Say what is done next."""
+        """Show the next step."""
         ...
 
     def total(self, size: int) -> None:
@@ -209,5 +221,5 @@ class Steps(Protocol):
         ...
 
     def advance(self, size: int) -> None:
-        """Tell that so many bytes more have been fetched."""
+        """Report that so many more bytes have been fetched."""
         ...

@@ -1,4 +1,4 @@
-"""A command's own topics and groups in a cluster: made for a moment, deleted at its end."""
+"""A command's own topics and groups in a cluster; they are deleted at the command's end."""
 
 from __future__ import annotations
 
@@ -14,18 +14,19 @@ from kafkalab.brokers.runs import Run
 
 @contextlib.contextmanager
 def borrowed_prefix(client: Mapping[str, Any], cache: Path) -> Iterator[str]:
-    """What all names begin with that the block makes in the cluster; at its end they are deleted.
+    """Yield a prefix for names in the cluster; at the block's end, delete all names with it.
 
-    It is written down before: if this process is killed, `kafkalab clean`, or the next run
-    on the lab, finds what is left.
+    The prefix is first entered in the ledger: if this process is killed, `kafkalab clean`, or
+    the next run on the lab, finds what is left.
 
     Args:
         client: client properties.
-        cache: the folder in which it is written down.
+        cache: the folder of the ledger.
 
     Raises:
         KafkaException: the cluster does not answer.
-        BrokerError: it could not be written down, or the cluster did not tell what there is.
+        BrokerError: the ledger could not be written, or the cluster did not list its topics and
+            groups.
     """
     from confluent_kafka.admin import AdminClient
 
@@ -35,6 +36,7 @@ def borrowed_prefix(client: Mapping[str, Any], cache: Path) -> Iterator[str]:
     try:
         yield run.prefix
     finally:
-        # Groups whose members are not missed yet stay written down, for the next one to delete.
+        # A group cannot be deleted while the cluster still counts members. Then the prefix stays
+        # in the ledger, and a later run deletes the group.
         if delete_at_once(client, leftovers(client, run.prefix)):
             ledger.strike_out(run.prefix)

@@ -1,4 +1,4 @@
-"""The cache folder: made for its user alone, and refused where others could change what runs."""
+"""The cache folder: made for this user only, and refused if others could change its programs."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ ANOTHER = "name a folder of your own with KAFKALAB_CACHE or --kafkalab-cache"
 
 
 def make_folder(folder: Path) -> Path:
-    """Make a folder and those above it, where they are missing; only this user may look in.
+    """Make a folder and the missing ones above it, with access for this user only.
 
     Raises:
-        OSError: it cannot be made.
+        OSError: a folder cannot be made.
     """
     if not folder.exists():
         make_folder(folder.parent)
@@ -35,7 +35,7 @@ def require_writable(cache: Path) -> None:
     """Make the cache folder and try to write to it.
 
     Raises:
-        CacheNotWritable: that failed.
+        CacheNotWritable: the folder cannot be made or written.
     """
     import tempfile
 
@@ -47,16 +47,16 @@ def require_writable(cache: Path) -> None:
 
 
 def cache_not_writable(cache: Path, error: OSError) -> CacheNotWritable:
-    """What is to be raised where the cache folder cannot be written."""
+    """The error to raise if the cache folder cannot be written."""
     return CacheNotWritable(
         f"The cache folder {cache} cannot be written ({error.strerror or error}).",
-        suspect="a read-only or foreign home folder, or a full disk.",
+        suspect="a read-only home folder, another user's home folder, or a full disk.",
         remedy=f"{ANOTHER}.",
     )
 
 
 def is_safe(path: Path) -> bool:
-    """Whether a file or folder is there, and nobody else can change it."""
+    """Whether a file or folder exists, and no other user can change it."""
     try:
         require_safe([path])
     except CacheNotSafe:
@@ -65,14 +65,14 @@ def is_safe(path: Path) -> bool:
 
 
 def require_safe(paths: Iterable[Path]) -> None:
-    """Refuse what somebody else could change: programs that lie there run as this user.
+    """Refuse files and folders that another user could change: programs in them run as this user.
 
-    A group that may write is taken for one that is trusted: with the umask 002,
-    which some systems have, it is the user's own.
+    Write access for the group is accepted: with the umask 002, the default on
+    some systems, it is the user's own group.
 
     Args:
-        paths: files and folders; one that cannot be looked at is passed over, as it cannot be
-            used either.
+        paths: files and folders; if one cannot be read it is ignored, as it cannot be used
+            either.
 
     Raises:
         CacheNotSafe: everybody may write to one, or it belongs to neither this user nor root.
@@ -86,15 +86,15 @@ def require_safe(paths: Iterable[Path]) -> None:
             continue
         if found.st_uid not in (ROOT, os.geteuid()):
             raise CacheNotSafe(
-                f"{path} belongs to {_name_of(found.st_uid)}, and what lies there would run as "
+                f"{path} belongs to {_name_of(found.st_uid)}, and programs in it would run as "
                 f"{_name_of(os.geteuid())}.",
-                suspect="sudo, or a container that has somebody's home folder.",
+                suspect="sudo, or a container that mounts another user's home folder.",
                 remedy=f"run as {_name_of(found.st_uid)}, or {ANOTHER}.",
             )
         if found.st_mode & stat.S_IWOTH:
             tighten = f"chmod -R o-w {shlex.quote(str(path))}"
             raise CacheNotSafe(
-                f"Everybody on this machine may write to {path}, and what lies there would run as "
+                f"Everybody on this machine may write to {path}, and programs in it would run as "
                 f"{_name_of(os.geteuid())}.",
                 suspect="a shared folder, or a umask of 000.",
                 remedy=f"`{tighten}` and `kafkalab prepare --again`, or {ANOTHER}.",
@@ -102,24 +102,24 @@ def require_safe(paths: Iterable[Path]) -> None:
 
 
 def _require_safe_way_to(path: Path, looked_at: set[Path]) -> None:
-    """Refuse a path on which somebody else could put another folder in the place of one.
+    """Refuse a path if another user could replace one of its folders.
 
     Args:
-        path: without links.
-        looked_at: the folders that are known to be safe; those that are found safe are added.
+        path: a path without links.
+        looked_at: the folders that are known to be safe; this function adds to them.
 
     Raises:
-        CacheNotSafe: everybody may rename what lies in one of the folders.
+        CacheNotSafe: everybody may rename files in one of the folders.
     """
     for folder in path.parents:
         if folder in looked_at:
             continue
         mode = folder.stat().st_mode
-        # With the sticky bit, as /tmp has it, only owners rename.
+        # With the sticky bit, as on /tmp, only owners may rename.
         if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
             raise CacheNotSafe(
-                f"Everybody on this machine may write to {folder}, and so put something else in "
-                f"the place of {path}, which would run as {_name_of(os.geteuid())}.",
+                f"Everybody on this machine may write to {folder}, and so could replace {path}, "
+                f"from which programs run as {_name_of(os.geteuid())}.",
                 suspect="a shared folder, or a umask of 000.",
                 remedy=f"`chmod o-w {shlex.quote(str(folder))}`, or {ANOTHER}.",
             )

@@ -1,6 +1,6 @@
-"""What a broker can do beside serving clients: each word, what it means, who has it, what helps.
+"""The capabilities of brokers besides serving clients: name, meaning, backends and remedy.
 
-A test says what it needs, `@pytest.mark.needs("restart")`, and is skipped where that is missing.
+A test names what it needs, `@pytest.mark.needs("restart")`; if that is missing, it is skipped.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ class Capability(NamedTuple):
 
     meaning: str
     remedy: str
-    """what to do where it is missing"""
+    """what to do if it is missing"""
     backends: frozenset[str] = STARTED
-    """those whose brokers always have it"""
+    """the backends with brokers that always have it"""
     settings: Mapping[str, str | int] | None = None
-    """with which a cluster of others has it too: a value, or the highest number; None: never"""
+    """the settings with which an external cluster has it, too: a text is the value, a number is
+    the highest value; None: such a cluster never has it"""
 
 
 def _where(settings: Mapping[str, str | int], meaning: str) -> Capability:
@@ -48,7 +49,7 @@ CAPABILITIES: Mapping[str, Capability] = {
     ),
     "jars": Capability(
         "Java's own client is there",
-        "use --kafkalab-backend=embedded, which has Java's client at hand",
+        "use --kafkalab-backend=embedded, which includes Java's client",
         frozenset({"embedded"}),
     ),
     "broker_settings": Capability(
@@ -59,9 +60,9 @@ CAPABILITIES: Mapping[str, Capability] = {
     "no_auto_create": _where(
         {"auto.create.topics.enable": "false"}, "asking for a topic does not create it"
     ),
-    # The sessions of a lesson's classic members.
+    # The session timeout that lessons use for classic members.
     "short_sessions": _where(
-        {"group.min.session.timeout.ms": 1000}, "a dead classic member is missed after a second"
+        {"group.min.session.timeout.ms": 1000}, "a dead classic member is removed after a second"
     ),
     # KIP-848: at the defaults, 5 s and 45 s, a fact would take a minute.
     "quick_heartbeats": _where(
@@ -69,30 +70,30 @@ CAPABILITIES: Mapping[str, Capability] = {
             "group.consumer.heartbeat.interval.ms": 500,
             "group.consumer.session.timeout.ms": 2000,
         },
-        "groups of KIP-848 step, and miss their dead, within two seconds",
+        "groups of KIP-848 react, and remove dead members, within two seconds",
     ),
     "quick_retention": _where(
-        {"log.retention.check.interval.ms": 1000}, "old segments go within a second"
+        {"log.retention.check.interval.ms": 1000}, "old segments are deleted within a second"
     ),
     "quick_compaction": _where(
         {"log.cleaner.backoff.ms": 1000}, "the cleaner looks for work each second"
     ),
-    # The default, for which a fact can wait.
+    # Kafka's default; a fact can wait that long.
     "quick_aborts": _where(
         {"transaction.abort.timed.out.transaction.cleanup.interval.ms": 10_000},
         "a transaction that takes too long is aborted within ten seconds",
     ),
 }
-"""the settings are in milliseconds, where they are numbers"""
+"""numbers in the settings are milliseconds"""
 
 
 def of_backend(name: str) -> frozenset[str]:
-    """What every broker can do that a backend starts."""
+    """The capabilities of every broker that a backend starts."""
     return frozenset(word for word, each in CAPABILITIES.items() if name in each.backends)
 
 
 def of_cluster(settings: Mapping[str, str] | None) -> frozenset[str]:
-    """What lessons can do on a cluster with these settings; nothing where they are unknown."""
+    """The capabilities of an external cluster with these settings; none if they are unknown."""
     if settings is None:
         return frozenset()
     return frozenset(
@@ -106,5 +107,5 @@ def of_cluster(settings: Mapping[str, str] | None) -> frozenset[str]:
 def _is_within(value: str | None, bound: str | int) -> bool:
     if isinstance(bound, str):
         return value == bound
-    # Who shows only some of its settings promises nothing of the others.
+    # A cluster may show only some of its settings: a missing one counts as not met.
     return value is not None and int(value) <= bound

@@ -1,4 +1,4 @@
-"""Which backend a run gets, and why."""
+"""Choose the backend of a run, and give the reason."""
 
 from __future__ import annotations
 
@@ -9,22 +9,21 @@ from kafkalab.brokers.container import ContainerBackend
 from kafkalab.brokers.distribution import pinned_version
 from kafkalab.brokers.embedded import EmbeddedBackend
 from kafkalab.brokers.errors import NoLab, OtherVersion, UnknownBackend
-from kafkalab.brokers.external import ExternalBackend
 from kafkalab.brokers.lab_state import LiveLab
 from kafkalab.brokers.live import Labs, LiveBackend, Starter
 from kafkalab.config import BACKENDS, DEFAULT_IMAGE, KAFKA_VERSION, Settings
 
 
 def choose(settings: Settings) -> tuple[Backend, str]:
-    """The backend for these settings, and the reason where kafkalab had the choice.
+    """The backend for these settings, and the reason if kafkalab chose it.
 
-    Auto takes a container when a Docker engine answers and the image is there;
-    it does not pull: a lesson must not wait for a download it was not asked for.
-    It never takes an external cluster: others use that, so it must be asked for by name. A lab
-    that is up is the user's own, and is taken where it fits.
+    Auto takes a container if a Docker engine answers and the image is on this machine.
+    It does not pull an image: a lesson must not wait for a download that the user did not ask
+    for. It never takes an external cluster: others use it, so the user must name it. A lab that
+    is up is the user's own; auto takes it if it fits.
 
     Raises:
-        UnknownBackend, UnknownVersion: there is no backend, or Kafka, of that name.
+        UnknownBackend, UnknownVersion: there is no such backend, or version of Kafka.
     """
     if settings.backend != "auto":
         return backend_named(settings.backend, settings), ""
@@ -32,15 +31,15 @@ def choose(settings: Settings) -> tuple[Backend, str]:
     if lab is not None:
         return lab, "auto: a lab is up, and fits"
     starter, reason = choose_starter(settings)
-    passed_over = f"; the lab that is up is passed over: {unfit}" if unfit else ""
+    passed_over = f"; the lab that is up is not used: {unfit}" if unfit else ""
     return starter, f"{reason}{passed_over}"
 
 
 def choose_starter(settings: Settings) -> tuple[Starter, str]:
-    """The backend that starts a broker here, and why this one.
+    """The backend that starts a broker here, and the reason for it.
 
     Raises:
-        UnknownVersion: there is no such Kafka.
+        UnknownVersion: there is no such version of Kafka.
     """
     embedded = embedded_backend(settings)
     try:
@@ -58,7 +57,7 @@ def backend_named(name: str, settings: Settings) -> Backend:
     """The backend of that name, with these settings.
 
     Raises:
-        UnknownBackend, UnknownVersion: there is no backend, or Kafka, of that name.
+        UnknownBackend, UnknownVersion: there is no such backend, or version of Kafka.
         OtherVersion: image and version contradict each other.
     """
     if name == "embedded":
@@ -69,12 +68,16 @@ def backend_named(name: str, settings: Settings) -> Backend:
         lab, unfit = fitting_lab(settings)
         if lab is None:
             raise NoLab(
-                f"The lab that is up is not taken: {unfit}." if unfit else "No lab is up.",
-                suspect="it was asked for with --kafkalab-backend=lab, and auto would do without.",
-                remedy="start one that fits with `kafkalab up`; `kafkalab down` ends another.",
+                f"The lab that is up cannot be used: {unfit}." if unfit else "No lab is up.",
+                suspect="--kafkalab-backend=lab asks for a lab; auto would run without one.",
+                remedy="end a lab that does not fit with `kafkalab down`, and start one with "
+                "`kafkalab up`.",
             )
         return lab
     if name == "external":
+        # Imported here: the modules that read a cluster's properties load slowly.
+        from kafkalab.brokers.external import ExternalBackend
+
         return ExternalBackend(
             settings.bootstrap, settings.client_config, settings.kafka_version, settings.cache
         )
@@ -86,10 +89,12 @@ def backend_named(name: str, settings: Settings) -> Backend:
 
 
 def fitting_lab(settings: Settings) -> tuple[LiveBackend | None, str]:
-    """The lab that is up, if a run with these settings can use it; else why not, if one is up.
+    """The lab that is up, or the reason why a run with these settings cannot use it.
+
+    Both are empty if no lab is up.
 
     Raises:
-        UnknownVersion: there is no such Kafka.
+        UnknownVersion: there is no such version of Kafka.
     """
     version = pinned_version(settings.kafka_version or KAFKA_VERSION)
     lab = Labs(settings.cache).find()
@@ -101,28 +106,28 @@ def fitting_lab(settings: Settings) -> tuple[LiveBackend | None, str]:
 
 
 def starter_of(lab: LiveLab, cache: Path) -> Starter:
-    """What has started a lab, and can attach to it."""
+    """The backend that started a lab and can attach to it."""
     if lab.mark.backend == "container":
         return ContainerBackend(lab.mark.image)
     return EmbeddedBackend(cache, lab.mark.version)
 
 
 def embedded_backend(settings: Settings) -> EmbeddedBackend:
-    """The embedded backend with the version that was asked for.
+    """The embedded backend with the version in the settings.
 
     Raises:
-        UnknownVersion: that Kafka is not pinned here.
+        UnknownVersion: kafkalab has no pinned jars of that version.
     """
     version = pinned_version(settings.kafka_version or KAFKA_VERSION)
     return EmbeddedBackend(settings.cache, version)
 
 
 def container_backend(settings: Settings) -> ContainerBackend:
-    """The container backend with the image that was named, else the default one of the version.
+    """The container backend with the image in the settings, else the version's default image.
 
     Raises:
-        UnknownVersion: that Kafka is not pinned here.
-        OtherVersion: an image and a version were named, and the image's tag is not the version.
+        UnknownVersion: kafkalab has no pinned jars of that version.
+        OtherVersion: the settings name an image and a version, and the image's tag is another.
     """
     version = pinned_version(settings.kafka_version or KAFKA_VERSION)
     container = ContainerBackend(settings.image or f"{DEFAULT_IMAGE}:{version}")

@@ -1,4 +1,4 @@
-"""Which runs have left something in a cluster, whose they are, and which of it may be deleted."""
+"""Find what runs have left in a cluster, who owns these runs, and what may be deleted."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RunInCluster:
-    """What one run has in a cluster."""
+    """The topics and groups of one run in a cluster."""
 
     prefix: str
     left: Leftovers
     entry: Entry | None
-    """None where nothing was written down of it here: it may be anybody's"""
+    """None if this ledger has no entry of the run: anyone may own it"""
     spared: str
-    """why it is left alone; empty where it may be deleted"""
+    """why it is kept; empty if it may be deleted"""
 
 
 def runs_in_cluster(
@@ -37,20 +37,20 @@ def runs_in_cluster(
     named: Collection[str],
     tell: Callable[[str], None],
 ) -> list[RunInCluster]:
-    """The runs whose names are in a cluster, by the time they began.
+    """The runs that left topics or groups in a cluster, sorted by their start.
 
-    May be deleted what the ledger says is of a run that has ended, and what is
-    named. Who goes on, or has a group with members, is spared in any case.
+    A run may be deleted if it has ended by the ledger, or if the user named it.
+    A run that goes on, or has a group with members, is always kept.
 
     Args:
         client: client properties.
-        ledger: of this user's runs.
-        is_asked_for: tells it of a run's prefix.
+        ledger: the ledger of this user's runs.
+        is_asked_for: whether a run's prefix is asked for.
         named: prefixes that the user has named.
-        tell: takes a line for the user, when it takes long.
+        tell: prints a line for the user, if it takes long.
 
     Raises:
-        LeftBehind: the cluster did not tell what there is.
+        LeftBehind: the cluster did not list its topics and groups.
     """
     from confluent_kafka.admin import AdminClient
 
@@ -91,11 +91,11 @@ def _by_prefix(left: Leftovers) -> dict[str, Leftovers]:
 def _wait_for_members(
     admin: AdminClient, groups: Collection[str], tell: Callable[[str], None]
 ) -> None:
-    """Wait until the members of runs that have ended are missed: they were killed with them."""
+    """Wait until the cluster has removed the members of ended runs, which were killed with them."""
     if not signs_of_life(admin, groups):
         return
     tell(
-        "Groups of runs that have ended have members that are not missed yet: waiting for that, "
+        "Groups of ended runs still have members: waiting until the cluster removes them, "
         f"{MEMBERS_LIMIT:.0f} s at most"
     )
     with contextlib.suppress(Expired):
@@ -124,7 +124,7 @@ def _why_spared(
         return ""
     by_name = f"`kafkalab clean --run {prefix}` deletes it all the same"
     if entry is None:
-        return f"whose it is, is not written down in {cache}; {by_name}"
+        return f"its owner is not recorded in {cache}; {by_name}"
     if not entry.owner.is_known_to_be_dead():
-        return f"whether it has ended, cannot be told from here; {by_name}"
+        return f"this machine cannot check whether it has ended; {by_name}"
     return ""

@@ -1,7 +1,7 @@
-"""How a client says who it is: Java's sasl.* becomes librdkafka's.
+"""Translate the credentials of a client: from Java's sasl.* to librdkafka's.
 
-Each option of sasl.jaas.config is used, refused by its name, or named as left out where it has no
-effect in Java either. Sources: Apache Kafka's security documentation and login modules,
+Each option of sasl.jaas.config is used, refused by its name, or, if it has no effect in Java
+either, named as left out. Sources: Apache Kafka's security documentation and login modules,
 Strimzi's documentation of its OAuth library, and librdkafka's CONFIGURATION.md.
 """
 
@@ -24,14 +24,14 @@ LOGIN_MODULES: Mapping[str, str] = {
     "SCRAM-SHA-256": "ScramLoginModule",
     "SCRAM-SHA-512": "ScramLoginModule",
 }
-"""for each mechanism with a password the Java class that holds it"""
+"""for each mechanism with a password: its Java login module"""
 
 MSK_IAM = "AWS_MSK_IAM"
 
 OAUTH_PREFIX = "sasl.oauthbearer."
 LOGIN_HANDLER = "sasl.login.callback.handler.class"
 JAVA_OAUTH = "org.apache.kafka.common.security.oauthbearer."
-# The second is where it was before Kafka 4.0.
+# The second is the class's name before Kafka 4.0.
 OIDC_HANDLERS = (
     f"{JAVA_OAUTH}OAuthBearerLoginCallbackHandler",
     f"{JAVA_OAUTH}secured.OAuthBearerLoginCallbackHandler",
@@ -65,14 +65,14 @@ NO_EFFECT: Mapping[str, re.Pattern[str]] = {
         "storeKey|doNotPrompt|debug|isInitiator|refreshKrb5Config|renewTGT|clearPass|storePass"
         "|useFirstPass|tryFirstPass"
     ),
-    # Timeouts, metrics, and by what name a client calls itself in its own log.
+    # Timeouts, metrics, and the name of the client in its own log.
     STRIMZI_HANDLER: re.compile(
         r"oauth\.(?:(?:connect|read)\.timeout\.seconds|http\.retr.*|enable\.metrics|config\.id"
         r"|(?:fallback\.)?username\.(?:claim|prefix)|force\.jsonpath\.username\.extraction"
         r"|max\.token\.expiry\.seconds|include\.accept\.header)"
     ),
 }
-"""options that change nothing of who gets in"""
+"""options without influence on authentication"""
 
 HANDLED = frozenset(
     {
@@ -82,11 +82,11 @@ HANDLED = frozenset(
         *JAVA_HAS_IT_FROM_JAAS,
     }
 )
-"""what `log_in` looks at"""
+"""the properties that `log_in` handles"""
 
 
 def mechanism_of(given: Mapping[str, Row]) -> tuple[str, str]:
-    """The SASL mechanism that properties name, and what is wrong with it; either may be "".
+    """The SASL mechanism that properties name, and a problem with it; either may be "".
 
     Args:
         given: all properties by their keys, of a client that speaks SASL.
@@ -111,21 +111,21 @@ def mechanism_of(given: Mapping[str, Row]) -> tuple[str, str]:
         )
     if mechanism == MSK_IAM:
         return "", (
-            f"sasl.mechanism={MSK_IAM} is Java code of AWS, and librdkafka has nothing like it: "
+            f"sasl.mechanism={MSK_IAM} is Java code of AWS, and librdkafka does not have it: "
             "use a SCRAM-SHA-512 user of the cluster (port 9096 of MSK), or a certificate with "
             "security.protocol=SSL (port 9094)"
         )
     return "", (
-        f"sasl.mechanism is none of librdkafka's, {', '.join((PLAIN, *SCRAM, OAUTH, KERBEROS))}"
+        f"sasl.mechanism is none of librdkafka's: {', '.join((PLAIN, *SCRAM, OAUTH, KERBEROS))}"
     )
 
 
 def log_in(given: Mapping[str, Row], mechanism: str) -> Findings:
-    """What librdkafka needs to log in.
+    """The properties that librdkafka needs to log in.
 
     Args:
         given: all properties by their keys, of a client that speaks SASL.
-        mechanism: as `mechanism_of` has it.
+        mechanism: the result of `mechanism_of`.
     """
     findings = Findings(found={"sasl.mechanism": mechanism})
     foreign = ["sasl.client.callback.handler.class", "sasl.login.class"]
@@ -159,7 +159,7 @@ def _log_in_by_password(
         findings.problems.append(f"sasl.jaas.config contradicts {', '.join(own)}: keep one")
         return
     if module:
-        # Java's own PLAIN needs nothing of the module but its credentials.
+        # For PLAIN, Java only takes the credentials from the module, so any module will do.
         modules = set(LOGIN_MODULES.values()) if mechanism == PLAIN else {LOGIN_MODULES[mechanism]}
         if module.name not in modules:
             findings.problems.append(
@@ -177,7 +177,7 @@ def _log_in_by_password(
         if mechanism in SCRAM and token is not None and token.lower() == "true":
             findings.problems.append(
                 "tokenauth=true of sasl.jaas.config means a delegation token, and librdkafka has "
-                "none: give the user and password of who may use the cluster"
+                "none: give the name and password of a user of the cluster"
             )
             return
         if token is not None:
@@ -199,7 +199,7 @@ def _log_in_by_ticket(
     if kinit and "%{" in kinit.value:
         findings.found["sasl.kerberos.kinit.cmd"] = kinit.value
     elif kinit:
-        # Java's is the path of a program, librdkafka's a line for the shell.
+        # In Java this is the path of a program, in librdkafka a shell command.
         findings.left_out.append("sasl.kerberos.kinit.cmd")
     if module is None:
         return
@@ -219,7 +219,7 @@ def _log_in_by_ticket(
     if options.pop("useKeyTab", "").lower() == "true":
         findings.found["sasl.kerberos.keytab"] = key_table.removeprefix("file:")
     else:
-        # No ticket is asked for: the one that is there counts.
+        # librdkafka asks for no ticket: it uses the one in the ticket cache.
         findings.found["sasl.kerberos.min.time.before.relogin"] = "0"
         findings.left_out += [_option(module, "keyTab")] if key_table else []
     options.pop("useTicketCache", None)
@@ -232,7 +232,7 @@ def _log_in_by_token(
     handler = _value(given, LOGIN_HANDLER, "")
     unused = {URL_ENCODE, RETRIEVER, *JAVA_HAS_IT_FROM_JAAS}
     if OWN_WORDS & set(given):
-        # Who says it in librdkafka's words means librdkafka.
+        # If the file uses librdkafka's own properties, they count, and not Java's.
         unused = {URL_ENCODE, RETRIEVER, "sasl.jaas.config", LOGIN_HANDLER}
         for key in JAVA_HAS_IT_FROM_JAAS:
             if key in given:
@@ -259,7 +259,7 @@ def _ask_like_java(given: Mapping[str, Row], module: LoginModule, findings: Find
     if retriever not in (*RETRIEVERS, BEARER_RETRIEVER):
         findings.problems.append(f"{RETRIEVER} is Java code: {OIDC}")
         return
-    # Who signs an assertion has no secret, and Java does not look for a scope in JAAS then.
+    # A client that signs an assertion has no secret; then Java takes no scope from JAAS.
     is_signed = retriever == BEARER_RETRIEVER
     options, values = dict(module.options), {}
     for key, option in JAVA_HAS_IT_FROM_JAAS.items():
@@ -270,8 +270,8 @@ def _ask_like_java(given: Mapping[str, Row], module: LoginModule, findings: Find
     url = _value(given, TOKEN_URL, "")
     if not url.lower().startswith(("http://", "https://")):
         findings.problems.append(
-            f"{TOKEN_URL} is the address, beginning with https://, at which librdkafka asks for a "
-            "token: it reads none from a file"
+            f"{TOKEN_URL} must be the address, beginning with https://, at which librdkafka asks "
+            "for a token: it does not read a token from a file"
         )
     findings.found[f"{OAUTH_PREFIX}method"] = "oidc"
     if is_signed:
@@ -282,7 +282,7 @@ def _ask_like_java(given: Mapping[str, Row], module: LoginModule, findings: Find
     else:
         if {f"{OAUTH_PREFIX}assertion.file", f"{OAUTH_PREFIX}assertion.claim.iss"} & set(given):
             findings.problems.append(
-                f"{OAUTH_PREFIX}assertion.* in place of a secret is not in librdkafka: give "
+                f"{OAUTH_PREFIX}assertion.* instead of a secret does not exist in librdkafka: give "
                 f"{OAUTH_PREFIX}client.secret, or {RETRIEVER}={BEARER_RETRIEVER}"
             )
         is_encoded = _value(given, URL_ENCODE, "").lower() == "true"
@@ -322,7 +322,7 @@ def _ask_like_strimzi(given: Mapping[str, Row], module: LoginModule, findings: F
 def _buy_token(
     given: Mapping[str, Row], values: Mapping[str, str], is_encoded: bool, findings: Findings
 ) -> None:
-    """Client credentials; librdkafka sends them as they stand, so what Java encodes is encoded."""
+    """Set the client credentials, encoded as in Java, since librdkafka sends them unchanged."""
     for key, option in JAVA_HAS_IT_FROM_JAAS.items():
         name, value = _renamed(key), values[option]
         if name in given and name != key:
@@ -338,7 +338,7 @@ def _buy_token(
 
 
 def _sign_nothing(module: LoginModule, findings: Findings) -> None:
-    """Java's default: a token that nobody has signed, for trials."""
+    """Set up Java's default: an unsigned token, for tests."""
     options = dict(module.options)
     claim = options.pop("unsecuredLoginPrincipalClaimName", "sub")
     principal = options.pop(f"unsecuredLoginStringClaim_{claim}", "")
@@ -354,7 +354,7 @@ def _sign_nothing(module: LoginModule, findings: Findings) -> None:
         return
     if re.search(r"\s", "".join(words.values())):
         findings.problems.append(
-            "sasl.jaas.config has blanks in what a token is to say, which librdkafka cannot send"
+            "sasl.jaas.config has blanks in the claims of the token, which librdkafka cannot send"
         )
     findings.found["enable.sasl.oauthbearer.unsecure.jwt"] = "true"
     findings.found[f"{OAUTH_PREFIX}config"] = " ".join(f"{k}={v}" for k, v in words.items())
@@ -381,7 +381,7 @@ def _trust_the_issuer(
     prefix: str,
     findings: Findings,
 ) -> None:
-    """Options about TLS with who issues tokens; librdkafka has https.ca.* for it."""
+    """Handle the options for TLS with the token issuer; librdkafka has https.ca.* for it."""
     told = [option for option in options if option.startswith(prefix)]
     titles = [_option(module, option) for option in told]
     for option in told:
@@ -398,7 +398,7 @@ def _trust_the_issuer(
 def _leave_out_rest(
     module: LoginModule, options: Mapping[str, str], known: Collection[str], findings: Findings
 ) -> None:
-    """Options that have no effect in Java: named, if they are not slips of the finger."""
+    """Name options without effect in Java as left out; refuse likely typing errors."""
     folded = {each.lower(): each for each in known}
     for option in options:
         title = _option(module, option)
@@ -416,22 +416,20 @@ def _refuse_rest(
         if harmless.fullmatch(option):
             findings.left_out.append(title)
         else:
-            findings.problems.append(
-                f"{title} cannot be translated: librdkafka has nothing like it"
-            )
+            findings.problems.append(f"{title} cannot be translated: librdkafka has no such option")
 
 
 def _encoded(value: str) -> str:
-    """As java.net.URLEncoder does it."""
+    """The value, URL-encoded as java.net.URLEncoder does it."""
     return urllib.parse.quote_plus(value, safe="*").replace("~", "%7E")
 
 
 def _called(module: LoginModule) -> str:
-    return module.name or "a login module that is no class"
+    return module.name or "a login module that is not a class name"
 
 
 def _option(module: LoginModule, option: str) -> str:
-    """What to call an option in a message."""
+    """The name of an option in a message; hidden if it may be part of a secret."""
     name = option if option in module.showable else "an option"
     return f"{name} of sasl.jaas.config"
 
@@ -441,5 +439,5 @@ def _value(given: Mapping[str, Row], key: str, default: str) -> str:
 
 
 def _renamed(key: str) -> str:
-    """librdkafka's name, which all its versions have."""
+    """librdkafka's name of a property, valid in all of its versions."""
     return key.replace("client.credentials.", "")

@@ -1,8 +1,8 @@
-"""A Java client's properties file, translated to librdkafka's names.
+"""Translate a Java client's properties file to librdkafka's names.
 
-Only what makes the connection is taken: what lessons are about (acks, groups,
-fetching ...) they set themselves. What Java does not know it leaves out, and so
-do we. Sources of the names: Apache Kafka's client configuration documentation,
+Only properties of the connection are taken: lessons set the properties that they
+are about (acks, groups, fetching ...) themselves. Like Java, it leaves out unknown
+properties. Sources of the names: Apache Kafka's client configuration documentation,
 and librdkafka's CONFIGURATION.md.
 """
 
@@ -37,9 +37,10 @@ CONNECTION = re.compile(
     r"|enable\.(?:metrics\.push|sasl|ssl)|metadata\.(?:max\.age|recovery)"
     r"|(?:reconnect|retry)\.backoff\.|sasl\.|socket\.(?!timeout\.ms)|ssl\."
 )
-"""in the beginning of those names of librdkafka that make the connection: they pass
+"""the start of librdkafka's names for properties of the connection, which are taken
 
-Not so socket.timeout.ms: no transaction may have a timeout below it, and lessons have some.
+Not socket.timeout.ms: a transaction's timeout must not be below it, and some lessons need short
+timeouts.
 """
 
 UNTRANSLATABLE: Mapping[str, str] = {
@@ -48,8 +49,8 @@ UNTRANSLATABLE: Mapping[str, str] = {
     "security.providers": "it is Java code",
     "ssl.engine.factory.class": "it is Java code",
 }
-"""what would change who gets in, each with the reason or remedy; beside what
-`client_credentials` and `client_stores` refuse"""
+"""properties that would change the login or the connection, each with the reason or remedy;
+`client_credentials` and `client_stores` refuse more"""
 
 LEFT_OUT = frozenset(
     {
@@ -89,7 +90,7 @@ LEFT_OUT = frozenset(
         *("value.serializer",),
     }
 )
-"""Java's properties that lessons set themselves, or that librdkafka does without"""
+"""Java's properties that lessons set themselves, or that librdkafka does not need"""
 
 # The second is librdkafka's name for the first.
 SERVERS = ("bootstrap.servers", "metadata.broker.list")
@@ -102,10 +103,10 @@ HANDLED = frozenset(
         *client_stores.HANDLED,
     }
 )
-"""what is looked at one by one"""
+"""properties that are handled one by one"""
 
 KNOWN = frozenset({*HANDLED, *RENAMED, *UNTRANSLATABLE, *LEFT_OUT})
-"""names of Java's that have their place here; librdkafka's own are asked of it"""
+"""Java's names that this module knows; librdkafka itself names its own"""
 
 OTHER_PEM: Mapping[str, str] = {
     "https.ca.pem": client_stores.CERTIFICATE,
@@ -115,15 +116,15 @@ OTHER_PEM: Mapping[str, str] = {
 SECRETS = re.compile(
     r"passw|passphrase|secret|jaas|\.key$|key\.pem$|oauthbearer\.config|kinit\.cmd"
 )
-"""in the name of a property whose value nobody may see"""
+"""part of the name of a property with a secret value"""
 
 FREE = re.compile(
     r"passw|passphrase|secret|username|client\.(?:id|rack)$|principal$"
     r"|\.(?:key|pem|certificates|chain)$"
 )
-"""in the name of a property whose value may have quotation marks"""
+"""part of the name of a property with a value that may have quotation marks"""
 
-# As Kafka's own Utils.getHost and getPort have it, with a listener's name or without.
+# The pattern of Kafka's own Utils.getHost and getPort, with or without a listener's name.
 ADDRESS = re.compile(
     r"(?:[0-9a-zA-Z\-%._]*://)?"
     r"(?:(?P<name>(?:[0-9a-zA-Z_-]{1,63}\.)*[0-9a-zA-Z_-]{1,63}\.?)"
@@ -135,7 +136,7 @@ TLS13_SUITE = re.compile(r"TLS_(?!.*_WITH_).*")
 
 
 class Secret(str):
-    """A value that does not show where a test, a traceback or a log prints what it holds."""
+    """A value that tests, tracebacks and logs do not show when they print its repr."""
 
     __slots__ = ()
 
@@ -143,24 +144,24 @@ class Secret(str):
         return "'***'"
 
 
-# Letters: a secret of so many does not stand within another word by chance.
+# Letters: a secret of this length is not part of another word by chance.
 LONG = 8
 
 
 @dataclass(frozen=True)
 class ClientProperties:
-    """What every client of a lesson needs to reach a cluster."""
+    """The properties that every client of a lesson needs to reach a cluster."""
 
     librdkafka: Mapping[str, str]
-    """by librdkafka's names; values that are secret are of class Secret"""
+    """by librdkafka's names; secret values have the class Secret"""
     left_out: tuple[str, ...] = ()
-    """what of the file has no effect: keys, sorted, and lines whose keys may not be shown"""
+    """parts of the file without effect: keys, sorted, and lines with keys that must be hidden"""
 
     def hide_secrets(self, text: str) -> str:
-        """A text without any secret value that may have got into it."""
+        """The text with every secret value in it replaced by a mask."""
         secrets = [each for each in self.librdkafka.values() if isinstance(each, Secret) and each]
         for value in sorted(secrets, key=len, reverse=True):
-            # A mask in the middle of words would tell a password of one letter.
+            # A mask inside words would give away a password of one letter.
             edges = (r"(?<![^\W_])", r"(?![^\W_])") if len(value) < LONG else ("", "")
             text = re.sub(re.escape(value).join(edges), "***", text)
         return text
@@ -170,13 +171,13 @@ def read_client_properties(path: Path | None, bootstrap: str) -> ClientPropertie
     """Read a properties file as `java.util.Properties` does, and translate it.
 
     Args:
-        path: the file; None where bootstrap servers are all that is needed.
-        bootstrap: what `--kafkalab-bootstrap` says; the file may say it instead.
+        path: the file; None if the bootstrap servers are enough.
+        bootstrap: the value of `--kafkalab-bootstrap`; the file may name the servers instead.
 
     Raises:
-        BadClientProperties: the file cannot be read or translated; the text
-            names every property in question and what to do, and no value of a secret.
-        NoBootstrap: neither says where the cluster is.
+        BadClientProperties: the file cannot be read or translated; the text names every
+            property with a problem and what to do, and shows no secret value.
+        NoBootstrap: neither names the servers.
     """
     try:
         data = path.read_bytes() if path else b""
@@ -193,9 +194,9 @@ def translate(data: bytes, bootstrap: str, source: str) -> ClientProperties:
     """Translate the text of a properties file; see `read_client_properties`.
 
     Args:
-        data: all of the file.
+        data: the whole content of the file.
         bootstrap: servers that are named elsewhere, or "".
-        source: what to call the file in a message.
+        source: the name of the file in a message.
     """
     try:
         rows = read(data, KNOWN | set(librdkafka_ranges()))
@@ -207,7 +208,7 @@ def translate(data: bytes, bootstrap: str, source: str) -> ClientProperties:
             f"{source + ': ' if source else ''}{'; '.join(findings.problems)}.",
             suspect="a file made for something else, or a typing error.",
             remedy="correct the file given with --kafkalab-config "
-            f"({doc('external.md', 'docs/external.md')} says what it may hold).",
+            f"({doc('external.md', 'docs/external.md')} says what it may contain).",
         )
     if not findings.found.get("bootstrap.servers"):
         raise NoBootstrap(
@@ -224,13 +225,13 @@ def translate(data: bytes, bootstrap: str, source: str) -> ClientProperties:
 
 
 class _Translation:
-    """One file's translation: what was found, what is wrong, what has no effect."""
+    """The translation of one file: its properties, its problems, and what has no effect."""
 
     def __init__(self, rows: Sequence[Row]) -> None:
         names = KNOWN | set(librdkafka_ranges())
         known = [row for row in rows if row.key in names]
         self._unknown = [row for row in rows if row.key not in names]
-        # As Java has it, the last one counts.
+        # If a key comes twice, the last one counts, as in Java.
         self._given = {row.key: row for row in known}
         self._overruled = [row for row in known if row.value != self._given[row.key].value]
         self._unnamed: list[Row] = []
@@ -238,7 +239,7 @@ class _Translation:
         self.findings = Findings()
 
     def run(self, bootstrap: str) -> Findings:
-        """Translate all of it."""
+        """Translate the whole file."""
         for row in self._given.values():
             self._check_line_end(row)
         for row in self._unknown:
@@ -268,9 +269,9 @@ class _Translation:
         self.findings.left_out += findings.left_out
 
     def _check_line_end(self, row: Row) -> None:
-        """Where one is missing, a secret may stand in a value that is none."""
+        """Report a missing line end: a secret may be part of a value that is not secret."""
         joined = _secret_behind().search(row.value)
-        # Options of a login module may be called as properties are.
+        # Options of a login module may have the same names as properties.
         if joined and row.key != "sasl.jaas.config":
             self._problem(
                 f"{row.key} (line {row.line}) has {joined[1]} in its value: the end of a line is "
@@ -281,8 +282,8 @@ class _Translation:
         row = self._given[key]
         if len(row.value) > 1 and row.value[0] in "\"'" and row.value[0] == row.value[-1]:
             self._problem(
-                f"{key} (line {row.line}) has quotation marks around its value, and Java takes "
-                "them for a part of it: take them out"
+                f"{key} (line {row.line}) has quotation marks around its value, and for Java "
+                "they are part of it: remove them"
             )
             self._given[key] = replace(row, value=row.value[1:-1])
 
@@ -299,7 +300,7 @@ class _Translation:
             self.findings.problems += [problem] if problem else []
 
     def _locate(self, option: str) -> None:
-        """Where the cluster is."""
+        """Find the addresses of the cluster."""
         key = next((each for each in SERVERS if each in self._given), "")
         in_file = self._given[key].value if key else ""
         servers = {}
@@ -347,13 +348,13 @@ class _Translation:
         return not self._mechanism
 
     def _leave_out_unknown(self, row: Row, bootstrap: str) -> None:
-        """Leave out what Java does not know either, if it is no slip of the finger."""
+        """Leave out a property that Java does not know either, unless it is a typing error."""
         meant = nearest(row.key, _with_effect())
         # Java's tools have an option --bootstrap-server, which some write into the file too.
         is_said = meant in SERVERS and (bootstrap or set(SERVERS) & set(self._given))
         if meant and not is_said:
             self._problem(f"{row.title} is unknown (did you mean {meant}?)")
-            # What else is wrong shows as if it were written well.
+            # Go on as if it was written correctly, to find all other problems, too.
             self._given.setdefault(meant, replace(row, key=meant))
         elif row.is_showable:
             self.findings.left_out.append(row.key)
@@ -362,12 +363,12 @@ class _Translation:
 
     def _take(self, row: Row) -> None:
         if row.key == "ssl.endpoint.identification.algorithm":
-            # Java's word for no check is an empty value.
+            # In Java an empty value means no check.
             row = replace(row, value=row.value.lower() or "none")
         if row.key == "ssl.cipher.suites" and all(
             map(TLS13_SUITE.fullmatch, re.split(r"[,:\s]+", row.value))
         ):
-            # librdkafka has this list for TLS 1.2 only, and takes all suites of TLS 1.3.
+            # In librdkafka this list applies to TLS 1.2 only; it allows all suites of TLS 1.3.
             self.findings.left_out.append(row.key)
         elif row.key in OTHER_PEM:
             self.findings.found[row.key] = as_pem(row.value, OTHER_PEM[row.key])
@@ -376,15 +377,15 @@ class _Translation:
                 self._problem(problem)
             name = RENAMED.get(row.key, row.key)
             value = self._fitting(row, librdkafka_ranges().get(name, ""))
-            # Several lines may have more in them than they should.
+            # A value of several lines may contain a secret by mistake.
             self.findings.found[name] = Secret(value) if row.lines > 1 else value
 
     def _fitting(self, row: Row, taken: str) -> str:
-        """A value as librdkafka takes it: Java takes any number, and -1 for the system's.
+        """A value within librdkafka's limits: Java takes any number, and -1 for the system's.
 
         Args:
             row: the property.
-            taken: what librdkafka takes, as `librdkafka_ranges` has it.
+            taken: the values that librdkafka takes, from `librdkafka_ranges`.
         """
         if limits := re.fullmatch(r"(-?\d+) \.\. (-?\d+)", taken):
             if not re.fullmatch(r"[+-]?[0-9]{1,19}", row.value):
@@ -397,7 +398,7 @@ class _Translation:
         return row.value
 
     def _settle_backoff(self) -> None:
-        """Java takes a first pause that is longer than the longest one, librdkafka does not."""
+        """Make the two backoffs equal if the first is longer: librdkafka refuses that, Java not."""
         found = {**librdkafka_defaults(), **self.findings.found}
         first, most = "reconnect.backoff.ms", "reconnect.backoff.max.ms"
         if not self.findings.problems and int(found[first]) > int(found[most]):
@@ -407,7 +408,7 @@ class _Translation:
     def _check_characters(self) -> None:
         for key, value in self.findings.found.items():
             if re.search("[\0\ud800-\udfff]", value):
-                self._problem(f"{key} has a character that librdkafka cannot take")
+                self._problem(f"{key} has a character that librdkafka does not accept")
 
     def _name_what_was_left_out(self) -> None:
         names = {
@@ -420,7 +421,7 @@ class _Translation:
 
 @cache
 def _secret_behind() -> re.Pattern[str]:
-    """The name of a property that is a secret, before a separator, wherever it stands."""
+    """A pattern for the name of a secret property with a separator, anywhere in a text."""
     names = sorted(filter(SECRETS.search, _with_effect()), key=len, reverse=True)
     return re.compile(rf"({'|'.join(map(re.escape, names))})\s*[=:]")
 
@@ -436,7 +437,7 @@ def _makes_the_connection(name: str) -> bool:
 
 
 def _address(text: str) -> str:
-    """`host:port` as librdkafka has it, of an address as Java has it; "" if it is none."""
+    """The `host:port` for librdkafka of an address in Java's form; "" if it is not one."""
     found = ADDRESS.fullmatch(text.strip())
     if not found:
         return ""

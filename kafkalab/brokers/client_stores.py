@@ -1,7 +1,8 @@
-"""Keys and certificates of a client: Java's stores, for librdkafka.
+"""Translate a client's keys and certificates: Java's stores for librdkafka.
 
-It reads PEM, and PKCS12 if a key is in it. Java's store types JKS and PKCS12 read both of them
-(`keystore.type.compat` of Java's security properties), so what a file is its first bytes say.
+librdkafka reads PEM, and PKCS12 with a key. In Java, each of the store types JKS and PKCS12 reads
+files of both kinds (`keystore.type.compat` of Java's security properties). So the first bytes of
+a file decide its kind, and not the declared type.
 """
 
 from __future__ import annotations
@@ -19,13 +20,13 @@ from kafkalab.brokers.java_properties import Findings, Row
 PEM, PKCS12, JKS, JCEKS, DER = "PEM", "PKCS12", "JKS", "JCEKS", "DER"
 
 MAGIC: Mapping[bytes, str] = {b"\xfe\xed\xfe\xed": JKS, b"\xce\xce\xce\xce": JCEKS}
-# A sequence of any length, and in it a version number 3 (RFC 7292), or else the sequence in
-# which a certificate says what it certifies.
+# A sequence of any length. In PKCS12 the version number 3 follows (RFC 7292), in a certificate
+# another sequence (its content to be signed).
 DER_SEQUENCE = rb"\x30(?:[\x00-\x7f]|\x81.|\x82..|\x83...|\x84....|\x80)"
 PKCS12_HEAD = re.compile(DER_SEQUENCE + rb"\x02\x01\x03", re.DOTALL)
 CERTIFICATE_HEAD = re.compile(DER_SEQUENCE + DER_SEQUENCE + rb"[\xa0\x02]", re.DOTALL)
 
-# A store has a few kilobytes.
+# A store has only a few kilobytes.
 MOST_BYTES = 10_000_000
 
 BLOCK = re.compile(
@@ -43,7 +44,7 @@ PEM_TEXTS: Mapping[str, tuple[str, str]] = {
     "ssl.key.pem": ("ssl.key.pem", PRIVATE_KEY),
     "ssl.certificate.pem": ("ssl.certificate.pem", CERTIFICATE),
 }
-"""properties whose values are PEM: librdkafka's name for each, and what is in it"""
+"""properties with PEM values: librdkafka's name, and the kind of PEM block in it"""
 
 FILES = frozenset(
     {
@@ -61,18 +62,18 @@ HANDLED = frozenset(
         *("ssl.key.password",),
     }
 )
-"""what `stores` looks at"""
+"""the properties that `stores` handles"""
 
 
 def as_pem(text: str, wanted: str) -> str:
-    """PEM as OpenSSL takes it, of PEM as Java takes it: with blanks where lines should end.
+    """Convert PEM from Java's form, with blanks instead of line ends, to OpenSSL's form.
 
     Args:
-        text: blocks of PEM, and whatever stands between them.
-        wanted: what the labels of the blocks in question end with; others fall away.
+        text: blocks of PEM, with any text between them.
+        wanted: the end of the labels of the wanted blocks; other blocks are dropped.
 
     Returns:
-        These blocks; "" if there is none.
+        The wanted blocks; "" if there are none.
     """
     blocks = []
     for block in BLOCK.finditer(text):
@@ -81,7 +82,7 @@ def as_pem(text: str, wanted: str) -> str:
             continue
         body = "".join(block["body"].split())
         if ":" in body:
-            # Encrypted as OpenSSL did it before PKCS8: its headers need their lines.
+            # A key in OpenSSL's old encrypted format: its headers must stay on their own lines.
             blocks.append(f"-----BEGIN {label}-----{block['body']}-----END {label}-----\n")
         elif BODY.fullmatch(body):
             lines = [body[at : at + COLUMNS] for at in range(0, len(body), COLUMNS)]
@@ -92,10 +93,10 @@ def as_pem(text: str, wanted: str) -> str:
 
 
 def kind_of(path: Path) -> str:
-    """What a file is, by its bytes; "" if it is no store.
+    """The kind of a file, by its bytes; "" if it is not a store.
 
     Raises:
-        OSError: it cannot be read.
+        OSError: the file cannot be read.
     """
     with path.open("rb") as file:
         data = file.read(MOST_BYTES)
@@ -109,9 +110,9 @@ def kind_of(path: Path) -> str:
 
 
 def unreadable(row: Row) -> str:
-    """What is wrong with a file, or a folder, that one of librdkafka's properties names, or ""."""
+    """Why the file or folder that a librdkafka property names cannot be read; else ""."""
     path = Path(row.value)
-    # Where certificates are, librdkafka may be told to look for itself.
+    # With the value `probe`, librdkafka looks for the system's certificates itself.
     if row.value == "probe" or path.is_dir():
         return ""
     try:
@@ -122,7 +123,7 @@ def unreadable(row: Row) -> str:
 
 
 def stores(given: Mapping[str, Row]) -> Findings:
-    """Whom a client trusts, and by what it is known itself.
+    """The certificates that a client trusts, and its own key and certificate.
 
     Args:
         given: all properties by their keys, of a client that speaks TLS.
@@ -152,8 +153,8 @@ def _texts(given: Mapping[str, Row], findings: Findings) -> None:
     pair = [key for key in ("ssl.keystore.key", "ssl.keystore.certificate.chain") if key in given]
     if len(pair) == 1:
         findings.problems.append(
-            f"{pair[0]} is of no use alone: ssl.keystore.key and ssl.keystore.certificate.chain "
-            "go together"
+            f"{pair[0]} has no effect alone: ssl.keystore.key and ssl.keystore.certificate.chain "
+            "must both be given"
         )
 
 
@@ -173,7 +174,7 @@ def _truststore(given: Mapping[str, Row], findings: Findings) -> None:
         return
     command = "-printcert -rfc -file" if kind == DER else "-list -rfc -keystore"
     findings.problems.append(
-        f"ssl.truststore.location: librdkafka reads no {kind} truststore: run "
+        f"ssl.truststore.location: librdkafka cannot read a {kind} truststore: run "
         f"`{_keytool()} {command} {shlex.quote(str(path))} > ca.pem`, and add "
         "ssl.ca.location=ca.pem"
     )
@@ -199,15 +200,15 @@ def _keystore(given: Mapping[str, Row], findings: Findings) -> None:
         own_password = findings.found.pop("ssl.key.password", None)
         if own_password not in (None, findings.found["ssl.keystore.password"]):
             findings.problems.append(
-                "ssl.key.password differs from ssl.keystore.password, which a PKCS12 file cannot "
-                "have for librdkafka"
+                "ssl.key.password differs from ssl.keystore.password, and librdkafka takes only "
+                "one password for a PKCS12 file"
             )
     elif kind == PEM:
         if password:
             findings.problems.append(
-                "ssl.keystore.password is for other stores than PEM: say ssl.key.password"
+                "ssl.keystore.password does not apply to PEM: say ssl.key.password"
             )
-        # One file with the key and the chain of certificates, as KIP-651 has it.
+        # One file has both the key and the chain of certificates (KIP-651).
         findings.found["ssl.key.location"] = str(path)
         findings.found["ssl.certificate.location"] = str(path)
     elif kind == DER:
@@ -216,7 +217,7 @@ def _keystore(given: Mapping[str, Row], findings: Findings) -> None:
         )
     else:
         findings.problems.append(
-            f"ssl.keystore.location: librdkafka reads no {kind} keystore: run `{_keytool()} "
+            f"ssl.keystore.location: librdkafka cannot read a {kind} keystore: run `{_keytool()} "
             f"-importkeystore -srckeystore {shlex.quote(str(path))} -destkeystore key.p12 "
             "-deststoretype PKCS12`, then say ssl.keystore.type=PKCS12 and "
             "ssl.keystore.location=key.p12"
@@ -230,9 +231,9 @@ def _leave_out(given: Mapping[str, Row], findings: Findings, *keys: str) -> None
 def _store(
     given: Mapping[str, Row], findings: Findings, store: str
 ) -> tuple[Path, str] | tuple[None, str]:
-    """The file of a store and what it is; no file where that is a problem.
+    """The file of a store and its kind; None and "" after a problem.
 
-    A path is relative to the current folder, as Java takes it.
+    A path is relative to the current folder, as in Java.
     """
     key = f"{store}.location"
     path = Path(given[key].value).expanduser().absolute()
@@ -243,7 +244,7 @@ def _store(
         return None, ""
     declared = given[f"{store}.type"].value.upper() if f"{store}.type" in given else ""
     if not kind:
-        findings.problems.append(f"{key}: the file is no store: neither PEM, nor JKS, nor PKCS12")
+        findings.problems.append(f"{key}: the file is not a store: neither PEM, JKS nor PKCS12")
         return None, ""
     if declared and (declared == PEM) != (kind == PEM):
         findings.problems.append(
@@ -255,16 +256,16 @@ def _store(
 
 def _cannot_be_read(row: Row, path: Path, error: Exception) -> str:
     why = getattr(error, "strerror", None) or "it has a character that no path has"
-    # A value of several lines may have more in it than a path.
+    # A value of several lines may contain more than a path, perhaps a secret: it is not shown.
     is_path = row.lines == 1 and "=" not in row.value and row.value.isprintable()
     shown = str(path) if is_path else f"the file of line {row.line}"
     if row.has_escapes and "\\" not in row.value:
-        shown += ", in which a backslash escaped what follows it (write / or \\\\),"
+        shown += ", in which a backslash escaped the next character (write / or \\\\),"
     return f"{row.key}: {shown} cannot be read ({why})"
 
 
 def _keytool() -> str:
-    """Java's tool, which comes with the Java that runs Kafka here."""
+    """The path of Java's keytool: on the PATH, or with the Java that runs Kafka here."""
     if shutil.which("keytool"):
         return "keytool"
     try:

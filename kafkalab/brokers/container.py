@@ -45,9 +45,9 @@ CLIENT_PORT = 9092
 CONTROLLER_PORT = 9093
 PEER_PORT = 19092
 
-# Asking the engine takes milliseconds; waits look every 10 ms.
+# Seconds between two checks. A request to the engine takes milliseconds; waits look every 20 ms.
 ALIVE_EVERY = 0.5
-# A hub that answers sends an image of 200 MB within this on a slow line.
+# Seconds; enough for an image of 200 MB on a slow line.
 PULL_LIMIT = 600.0
 PORT_DRAWS = 3
 DATA_FOLDER = "/var/lib/kafka/data"
@@ -130,7 +130,7 @@ class ContainerBroker:
         if gone is not None:
             raise BrokerDied(
                 f"The broker died: the container of node {gone} is gone.",
-                suspect="it was killed, or it gave up; the end of its log follows.",
+                suspect="it was killed, or it stopped by itself; the end of its log follows.",
                 remedy="run again; facts that met this are invalid, not refuted.",
                 log=self._tail_of(gone),
             )
@@ -232,7 +232,7 @@ class ContainerBackend:
         return client
 
     def engine_answers(self) -> bool:
-        """Whether a Docker engine is there."""
+        """Whether a Docker engine answers."""
         try:
             return self.client is not None
         except NoEngine:
@@ -250,7 +250,7 @@ class ContainerBackend:
 
     @property
     def kafka_version(self) -> str:
-        """The Kafka version as the image's tag tells it, as in `apache/kafka:4.4.0`."""
+        """The Kafka version from the image's tag, as in `apache/kafka:4.4.0`."""
         return self.image.rpartition(":")[2] if ":" in self.image else "unknown"
 
     def describe(self) -> str:
@@ -282,7 +282,7 @@ class ContainerBackend:
             raise NoImage(
                 f"The image {self.image} is not on this machine and could not be pulled "
                 f"({problem.splitlines()[0][:160]}).",
-                suspect="a misspelled image, or no way to its registry from here.",
+                suspect="a misspelled image, or a registry that this machine cannot reach.",
                 remedy=f"pull or build it ({doc('docker.md', 'docker/README.md')}), "
                 "name another with --kafkalab-image, or use --kafkalab-backend=embedded.",
             )
@@ -291,9 +291,9 @@ class ContainerBackend:
         """Start a broker; see `kafkalab.brokers.Backend`.
 
         Args:
-            topology: what is asked for.
-            home: a folder whose parent's name is the run's.
-            stay: for one that outlives this process.
+            topology: the brokers and settings.
+            home: the broker's folder; the name of its parent folder is the run's id.
+            stay: ports and data folder, for a broker that outlives this process.
         """
         for _ in range(PORT_DRAWS - 1):
             try:
@@ -314,12 +314,13 @@ class ContainerBackend:
         return ContainerBroker(self.client, state["version"], topology, ports, containers)
 
     def end_run(self, prefix: str, tell: Callable[[str], None]) -> bool:  # noqa: ARG002
-        """All that a run made goes with its brokers."""
+        """Do nothing: everything that a run made is deleted with its brokers."""
         return True
 
     def _launch_once(self, topology: Topology, run: str, stay: Stay) -> ContainerBroker:
         started = time.monotonic()
-        ports = dict(enumerate(stay.ports or free_ports(topology.brokers), start=1))
+        drawn = stay.ports or free_ports(topology.brokers)
+        ports = dict(zip(topology.node_ids, drawn, strict=True))
         network = self._network(run) if topology.brokers > 1 else None
         broker = ContainerBroker(self.client, self.kafka_version, topology, ports, {}, network)
         try:
@@ -331,7 +332,7 @@ class ContainerBackend:
                     run, ports[node_id], node_id, properties, network, volume
                 )
             broker.wait_until_ready()
-            # An image starts empty; the embedded backend prepares its coordinators beforehand.
+            # An image starts without the internal topics; the embedded backend prepares them.
             wait_for_coordinators(broker.client_properties())
         except BaseException:
             broker.close()
@@ -347,8 +348,8 @@ class ContainerBackend:
             bind=f":{CLIENT_PORT}",
             controller=f"{me}:{CONTROLLER_PORT}",
             controller_bind=f":{CONTROLLER_PORT}",
-            # Inside, the published address leads nowhere: the broker's own requests,
-            # such as a transaction's check of its partitions, need one of their own.
+            # The published address does not work inside the container. The broker's own requests,
+            # such as a transaction's check of its partitions, need another address.
             peer=f"{me}:{PEER_PORT}",
             peer_bind=f":{PEER_PORT}",
         )
@@ -372,7 +373,8 @@ class ContainerBackend:
         from testcontainers.core.container import DockerContainer
 
         container = DockerContainer(self.image)
-        # Kafka lets in whoever comes. Not by with_bind_ports(), which knows no addresses.
+        # Kafka asks for no password, so publish on loopback only. with_bind_ports() takes no
+        # address.
         published: Any = (LOOPBACK, port) if engine_host() == LOOPBACK else port
         container.ports = {f"{CLIENT_PORT}/tcp": published}
         container.env = {
@@ -386,8 +388,8 @@ class ContainerBackend:
         if volume:
             container.with_volume_mapping(volume, DATA_FOLDER, "rw")
         container.with_kwargs(**extra)
-        # Ryuk is an image of its own to pull; our watchdog does its work. The
-        # setting is global to the process, so it is put back for other users.
+        # Ryuk would be one more image to pull, and our watchdog does its work. The setting
+        # is global to the process, so it is reset afterwards.
         ryuk_was_disabled = testcontainers_config.ryuk_disabled
         testcontainers_config.ryuk_disabled = True
         try:
@@ -403,25 +405,25 @@ class ContainerBackend:
 
 
 def volume_of(data: Path, node_id: int) -> str:
-    """The name of the volume that keeps a node's data, told by the folder that stands for it."""
+    """The name of the volume with a node's data, computed from the folder that represents it."""
     return f"kafkalab-{hashlib.sha256(str(data).encode()).hexdigest()[:12]}-{node_id}"
 
 
 def alias(node_id: int) -> str:
-    """The name by which the nodes of one network know each other."""
+    """The host name of a node in the network of its cluster."""
     return f"kafka-{node_id}"
 
 
 def require_closed(containers: Iterable[Container]) -> None:
-    """Ask the engine where it has published ports: nobody but this machine may reach them.
+    """Check with the engine that only this machine can reach the published ports.
 
     Raises:
-        OpenToOthers: they can be reached from elsewhere.
+        OpenToOthers: other machines can reach them.
     """
     import docker.errors
 
     for container in containers:
-        # One that is gone is told by whoever waits for it.
+        # If a container is gone, the code that waits for it reports that.
         with contextlib.suppress(docker.errors.NotFound):
             container.reload()
         published = container.attrs["NetworkSettings"]["Ports"] or {}
@@ -430,7 +432,7 @@ def require_closed(containers: Iterable[Container]) -> None:
                 raise OpenToOthers(
                     f"The engine has published Kafka on {each['HostIp'] or 'all addresses'}, port "
                     f"{each['HostPort']}, where other machines could use it: it was ended.",
-                    suspect="an engine that publishes elsewhere than it was asked to.",
+                    suspect="an engine that ignores the address it was asked to publish on.",
                     remedy="use --kafkalab-backend=embedded, which listens on this machine only.",
                 )
 
@@ -441,7 +443,7 @@ def _start_error(error: Exception, port: int) -> PortTaken | StartFailed:
         return PortTaken(
             f"The engine could not publish port {port}: already in use.",
             suspect="another process listens there.",
-            remedy="end that process, or simply run again: ports are drawn anew.",
+            remedy="end that process, or simply run again: new ports are drawn.",
         )
     return StartFailed(
         f"The engine could not start the container ({text.splitlines()[0][:200]}).",

@@ -1,4 +1,4 @@
-"""The coordinators of groups and of transactions, which a new broker has to make first."""
+"""Wait for the coordinators of groups and transactions, which a new broker must first set up."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from kafkalab.waiting import Expired, wait_until
 if TYPE_CHECKING:
     from confluent_kafka import Consumer
 
-# Two internal topics are created and loaded: 0.2 s, seconds on a loaded machine.
+# Seconds. Two internal topics are created and loaded: that takes 0.2 s, more under load.
 COORDINATORS_LIMIT = 60.0
-# One request; a broker that is up answers in milliseconds.
+# Seconds for one request; a broker that runs answers in milliseconds.
 ASK_LIMIT = 5.0
 
 FIRST = "kafkalab-first"
-"""the group, and the transactional id, that asks first"""
+"""the group and the transactional id of the first requests"""
 
 
 def wait_for_coordinators(client: Mapping[str, str]) -> None:
     """Ask for both coordinators until they answer.
 
-    The first who asks has their topics created (`__consumer_offsets`,
-    `__transaction_state`), and until these are loaded requests are refused:
-    NOT_COORDINATOR, COORDINATOR_LOAD_IN_PROGRESS. No lesson should meet that.
+    The first request has Kafka create their topics (`__consumer_offsets`,
+    `__transaction_state`). Until these are loaded, Kafka refuses requests with
+    NOT_COORDINATOR or COORDINATOR_LOAD_IN_PROGRESS. No lesson should meet that.
 
     Args:
-        client: what every client of the broker is configured with.
+        client: the properties of every client of the broker.
 
     Raises:
-        StartFailed: they did not answer within COORDINATORS_LIMIT.
+        StartFailed: the coordinators did not answer within COORDINATORS_LIMIT.
     """
     from confluent_kafka import Consumer, KafkaException, Producer
 
@@ -44,7 +44,7 @@ def wait_for_coordinators(client: Mapping[str, str]) -> None:
             limit=COORDINATORS_LIMIT,
             what="the coordinator of groups",
         )
-        # Connected first, or the client looks for its coordinator again after half a second only.
+        # Connect first: else the client looks for its coordinator again only after half a second.
         producer.list_topics(timeout=ASK_LIMIT)
         producer.init_transactions(COORDINATORS_LIMIT)
     except (Expired, KafkaException) as error:
@@ -58,7 +58,7 @@ def wait_for_coordinators(client: Mapping[str, str]) -> None:
 
 
 def _refusal_of(consumer: Consumer) -> str:
-    """With which error the group's committed offsets are refused; empty when they are told."""
+    """The error with which Kafka refuses the group's committed offsets; empty if it answers."""
     from confluent_kafka import KafkaException, TopicPartition
 
     try:

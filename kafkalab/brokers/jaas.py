@@ -1,7 +1,7 @@
-"""The value of sasl.jaas.config, read as Java reads it.
+"""Parse the value of sasl.jaas.config as Java does.
 
-Kafka's `JaasConfig` takes it apart with `java.io.StreamTokenizer`: escapes in quotes, comments
-and what needs quotes are as documented there. No text of an error has anything of the value.
+Kafka's `JaasConfig` splits it with `java.io.StreamTokenizer`; the rules for escapes, comments and
+quotes are documented there. No error text contains any part of the value.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ TOKEN = re.compile(
     (?P<ignored>[\0-\x20]+|/\*.*?(?:\*/|\Z)|/.?[^\r\n]*)
     |(?P<number>-?(?=[.0-9])[0-9]*(?:\.[0-9]*)?)
     |(?P<word>[A-Za-z_$\xa0-\U0010ffff][A-Za-z0-9_$.\-\xa0-\U0010ffff]*)
-    # The end of a line ends what is quoted, too.
+    # The end of a line ends a quoted text, too.
     |"(?P<double>(?:\\.|[^"\\\r\n])*)"?
     |'(?P<single>(?:\\.|[^'\\\r\n])*)'?
     |(?P<sign>.)
@@ -30,13 +30,13 @@ TOKEN = re.compile(
 ESCAPE = re.compile(r"\\([0-3][0-7]{0,2}|[4-7][0-7]?|.)", re.DOTALL)
 ESCAPED = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 
-# What stands in a password that was not quoted well may look like an option, but hardly like this.
+# If a password is not quoted correctly, a part of it may look like an option, but rarely like this.
 PLAIN_NAME = re.compile(r"[A-Za-z][A-Za-z._]{2,59}")
 CLASS = re.compile(r"(?:[a-z_][A-Za-z0-9_]*\.)+(?P<name>[A-Z][A-Za-z0-9_]*)")
 
 
 class BadJaas(ValueError):
-    """Java would not take it; the text says why and begins with a verb."""
+    """Java would not accept the value; the text says why and begins with a verb."""
 
 
 @dataclass(frozen=True)
@@ -46,28 +46,28 @@ class LoginModule:
     class_name: str
     options: Mapping[str, str]
     showable: frozenset[str] = frozenset()
-    """the names of options that can be no part of a secret"""
+    """the names of options that cannot be part of a secret"""
 
     @property
     def name(self) -> str:
-        """The class without its package; "" if it is not written like a class."""
+        """The class name without its package; "" if it does not look like a class name."""
         named = CLASS.fullmatch(self.class_name)
         return named["name"] if named else ""
 
 
 class _Token(NamedTuple):
     word: str | None
-    """None for a number or a sign: Java has no text for them"""
+    """None for a number or a sign, which have no text in Java's tokenizer"""
     sign: str = ""
     is_bare: bool = False
     """a word without quotes, after a blank"""
 
 
 def parse(text: str) -> LoginModule:
-    """Read a value.
+    """Parse a value.
 
     Raises:
-        BadJaas: Java would not take it, or takes it and nobody can mean it.
+        BadJaas: Java would not accept the value, or it is surely a mistake.
     """
     tokens = deque(_tokens(text))
     modules = []

@@ -1,8 +1,8 @@
-"""A properties file, read as `java.util.Properties` reads it, with the lines that it came from.
+"""Read a properties file as `java.util.Properties` does, and keep the line numbers.
 
-What a file holds may be a secret that stands where none should: a key or a password that went on
-over several lines without a backslash. So a message names what is known by its name, and what is
-not by the number of its line, unless it is written as a property is.
+A file may contain a secret in a wrong place: a key or a password that goes on over several lines
+without a backslash. So a message shows the name of a known property. It shows an unknown name
+only if it looks like a property's name, and otherwise the number of the line.
 """
 
 from __future__ import annotations
@@ -21,64 +21,64 @@ LINE_END = re.compile(r"\r\n|\r|\n")
 NAME = re.compile(r"[ \t\f]*((?:\\.|[^\\=: \t\f])+)[ \t\f]*([=:]?)", re.DOTALL)
 DOTTED = re.compile(r"[a-z][a-z0-9_-]{0,39}(?:\.[a-z][a-z0-9_-]{0,39})+")
 
-# Two letters that changed places count four: each is taken out and put in again.
+# Two swapped letters count as four edits: each letter is removed and inserted again.
 MOST_EDITS = 4
 LEAST_LIKENESS = 0.85
 
-# All the certificates that an operating system trusts are a quarter of it.
+# All certificates that an operating system trusts take a quarter of this.
 MOST_BYTES = 1_000_000
 
 
 class BadFile(ValueError):
-    """What is wrong with a file as a whole; a clause that names the line, and no value."""
+    """The whole file is wrong; the text is a clause that names the line, and no value."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """A property, and where it stands."""
+    """A property with its line numbers."""
 
     key: str
     value: str
     line: int
-    """its first, from 1"""
+    """the number of its first line, from 1"""
     lines: int
-    """how many; more than one where lines end with a backslash"""
+    """the number of its lines; more than one if lines end with a backslash"""
     is_separated: bool = True
-    """a `=` or `:` stands between key and value"""
+    """whether there is a `=` or `:` between key and value"""
     has_escapes: bool = False
-    """a backslash stands in it that does not end a line"""
+    """whether it has a backslash that is not at a line's end"""
 
     @property
     def is_showable(self) -> bool:
-        """Whether the key, if nobody knows it, may be shown."""
+        """Whether an unknown key may be shown: it looks like a property's name."""
         return self.is_separated and DOTTED.fullmatch(self.key) is not None
 
     @property
     def title(self) -> str:
-        """What to call it in a message if nobody knows its key."""
+        """The name of the property in a message, if its key is unknown."""
         return self.key if self.is_showable else f"line {self.line}"
 
 
 @dataclass
 class Findings:
-    """What became of properties: by librdkafka's names, or why not."""
+    """The result of a translation: librdkafka's properties, problems, and what was left out."""
 
     found: dict[str, str] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
-    """clauses; no value of a secret is in them"""
+    """clauses without any secret value"""
     left_out: list[str] = field(default_factory=list)
-    """names of what has no effect"""
+    """names of properties without effect"""
 
 
 def read(data: bytes, known: Collection[str]) -> list[Row]:
-    """The properties of a file in the order in which they stand there.
+    """The properties of a file, in the file's order.
 
     Args:
-        data: all of the file.
-        known: names that no value can have at the beginning of a line.
+        data: the whole content of the file.
+        known: names of properties: a value's line must not begin with one of them.
 
     Raises:
-        BadFile: Java would not take it, or takes from it what nobody can mean.
+        BadFile: Java would not accept the file, or would read it in a way that is surely not meant.
     """
     if len(data) > MOST_BYTES:
         raise BadFile("it is too large for a properties file")
@@ -101,7 +101,7 @@ def read(data: bytes, known: Collection[str]) -> list[Row]:
     except javaproperties.InvalidUEscapeError:
         raise BadFile(
             f"line {line} has \\u without four hexadecimal digits after it: a backslash escapes "
-            "what follows it, so write / or \\\\ in paths"
+            "the next character, so write / or \\\\ in paths"
         ) from None
     return rows
 
@@ -119,23 +119,23 @@ def _row(element: javaproperties.KeyValue, line: int, lines: int) -> Row:
 
 
 def _check_continuation(row: Row, source: str, known: Collection[str]) -> None:
-    """A backslash too much makes the next property a part of a value."""
+    """Refuse a wrong backslash at a line's end: it makes the next property part of a value."""
     if row.key == "sasl.jaas.config":
-        # Names of options may be those of properties; and this value tells where it ends.
+        # Its options may have names of properties, and a semicolon marks the end of the value.
         return
     for number, text in enumerate(LINE_END.split(source)[1:], row.line + 1):
         named = NAME.match(text)
         if named and named[2] and "." in named[1] and named[1] in known:
             raise BadFile(
                 f"line {number - 1} ends with a backslash, which makes {named[1]} in line {number} "
-                "a part of the value before it: take the backslash out"
+                "a part of the value before it: remove the backslash"
             )
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """The known name of which this one is a slip of the finger; "" if there is none."""
+    """The known name of which this one looks like a typing error; "" if there is none."""
     folded = re.sub("[_-]", ".", name.lower())
-    # Only these can be near, and a wrong file may have many lines.
+    # A fast first filter by length: a wrong file may have many lines.
     candidates = [each for each in known if abs(len(each) - len(folded)) <= MOST_EDITS]
     if folded in candidates:
         return folded
@@ -149,7 +149,7 @@ def _edits(one: str, other: str) -> int:
 
 
 def in_ranges(numbers: Iterable[int]) -> list[str]:
-    """Numbers of lines as a person writes them: `line 3`, `lines 7 to 20`."""
+    """Numbers of lines as text with ranges: `line 3`, `lines 7 to 20`."""
     runs: list[list[int]] = []
     for number in sorted(set(numbers)):
         if runs and number == runs[-1][-1] + 1:

@@ -1,6 +1,6 @@
-"""A live lab as its folder in the cache tells it: what it is, and whether it is up.
+"""The state of a live lab, read from its folder in the cache: what it is, and whether it is up.
 
-Whoever only looks for the lab loads no more than this.
+This module loads fast: code that only looks for the lab needs no other.
 """
 
 from __future__ import annotations
@@ -29,33 +29,33 @@ STATE = "state.json"
 
 @dataclass(frozen=True, kw_only=True)
 class LabMark(Mark):
-    """What a lab's folder says of it; its name is the folder's, its owner who started it."""
+    """The mark in a lab's folder; its name is the folder's, its owner the starting process."""
 
     backend: str
-    """whose nodes they are: embedded or container"""
+    """the backend that started its nodes: embedded or container"""
     version: str
-    """of Apache Kafka, as in 4.4.0"""
+    """the version of Apache Kafka, as in 4.4.0"""
     image: str
-    """of the containers; empty where there are none"""
+    """the image of its containers; empty if it has none"""
     brokers: int
     settings: str
     """the digest of the lab's settings"""
     data: str
-    """the folder that keeps its data; empty where the data goes with it"""
+    """the folder that keeps its data; empty if the data is deleted with the lab"""
     began: float
     """seconds since the epoch"""
 
 
 @dataclass(frozen=True)
 class LiveLab:
-    """A lab, as its folder tells it."""
+    """A lab, read from its folder."""
 
     folder: Path
     mark: LabMark
     broker: Mapping[str, Any]
     """the broker's state"""
     owners: tuple[Owner, ...]
-    """the processes of its nodes; none where they are containers"""
+    """the processes of its nodes; empty if they are containers"""
 
     @property
     def ports(self) -> tuple[int, ...]:
@@ -64,7 +64,7 @@ class LiveLab:
 
     @property
     def is_here(self) -> bool:
-        """Whether this machine can tell of it: a cache folder may be shared by several."""
+        """Whether it is a lab of this machine: several machines may share a cache folder."""
         return self.mark.owner.machine.is_here()
 
     def running(self) -> int:
@@ -74,17 +74,17 @@ class LiveLab:
         return len(_running_containers(self.mark.name)) if self.is_here else 0
 
     def why_unfit(self, version: str, image: str) -> str:
-        """Why a run cannot use it; empty where it can.
+        """Why a run cannot use it; empty if it can.
 
         Args:
             version: the Kafka that the run would start.
-            image: the one that the run was told to use; empty where it was told none.
+            image: the image in the run's settings; empty if they name none.
         """
         mark = self.mark
         if mark.version != version:
             return f"it is Kafka {mark.version}, not {version}"
         if image and mark.image != image:
-            return f"it is no container of {image}"
+            return f"it does not run in a container of {image}"
         if mark.settings != digest_of_settings(version):
             return "another kafkalab has started it, with other settings"
         if mark.brokers != 1:
@@ -92,9 +92,9 @@ class LiveLab:
         return ""
 
     def attached(self, starter: Backend) -> Broker:
-        """Its broker, for whoever ends or asks it.
+        """Attach to its broker.
 
-        A node that has ended has no process there: another may have its id by now.
+        A node that has ended gets no process: another process may have the same id by now.
         """
         living = {owner.pid for owner in self.owners if owner.is_known_to_be_alive()}
         nodes = [
@@ -105,12 +105,12 @@ class LiveLab:
 
 
 def folder_of_labs(cache: Path) -> Path:
-    """The folder in which each lab has its own."""
+    """The folder that contains a folder for each lab."""
     return cache / "labs"
 
 
 def labs_of(cache: Path) -> Iterator[LiveLab]:
-    """The labs that were ready once, also those that have ended, and those of other machines."""
+    """All labs that have been ready, also ended ones and those of other machines."""
     with contextlib.suppress(OSError):
         for folder in sorted(folder_of_labs(cache).iterdir()):
             if (lab := _lab_at(folder)) is not None:
@@ -118,18 +118,18 @@ def labs_of(cache: Path) -> Iterator[LiveLab]:
 
 
 def lab_that_is_up(cache: Path) -> LiveLab | None:
-    """The lab that is up on this machine; None where there is none."""
+    """The lab that is up on this machine; None if there is none."""
     return next((lab for lab in labs_of(cache) if lab.is_here and lab.running()), None)
 
 
 def digest_of_settings(version: str) -> str:
-    """What tells the settings of one kafkalab's labs from those of another."""
+    """A digest of the lab settings of this kafkalab, to notice labs with other settings."""
     rows = sorted(lab_settings(version).items())
     return hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:12]
 
 
 def _lab_at(folder: Path) -> LiveLab | None:
-    """The lab of a folder; None where it is none, or was never ready, or others could change it."""
+    """The lab in a folder; None if there is none, it was never ready, or others could change it."""
     mark = None if folder.is_symlink() else read_mark(folder / MARK, LabMark, folder.name)
     if mark is None or not is_safe(folder) or not is_safe(folder / STATE):
         return None

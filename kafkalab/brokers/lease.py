@@ -1,4 +1,4 @@
-"""One shared broker for each run, whichever process of the run needs it first."""
+"""The shared brokers of a run: the first process that needs one starts it."""
 
 from __future__ import annotations
 
@@ -16,19 +16,27 @@ from kafkalab.brokers.errors import BrokerError, RunIsOver, StartFailed
 from kafkalab.brokers.ledger import Ledger
 from kafkalab.brokers.runs import Run
 
-# The first worker may be starting it: longer than any start may take.
+# Seconds. Another worker may be starting the broker; this is longer than any start may take.
 SHARED_BROKER_LIMIT = 120.0
 
 
 class Lease:
     """The right of one run to its brokers.
 
-    Every process of the run makes its own from the same run. The first that
-    asks starts the shared broker under a file lock, the others attach; the
-    owner of the run closes.
+    Every process of the run makes its own lease of the same run. The first process that
+    asks for the shared broker starts it under a file lock, the others attach. The owner
+    of the run closes it.
     """
 
-    def __init__(self, backend: Backend, run: Run) -> None:
+    def __init__(self, backend: Backend, run: Run, *, is_apart: bool = False) -> None:
+        """Take the right to a run's shared broker; it is not started yet.
+
+        Args:
+            backend: starts the broker.
+            run: the run.
+            is_apart: whether it is a second one, beside the run's usual broker.
+        """
+        self._is_apart = is_apart
         self.backend = backend
         self.run = run.with_backend(backend.starts)
         self._broker: Broker | None = None
@@ -36,18 +44,18 @@ class Lease:
 
     @property
     def _state_file(self) -> Path:
-        return self.run.folder / "state.json"
+        return self.run.folder / ("state-apart.json" if self._is_apart else "state.json")
 
     @property
     def _failure_file(self) -> Path:
         return self.run.folder / "failure.json"
 
     def broker(self) -> Broker:
-        """The run's shared broker, started now if nobody has.
+        """The run's shared broker; starts it if no process has.
 
         Raises:
-            BrokerError: it could not be started; every later call, in every
-                process of the run, raises the same at once.
+            BrokerError: the broker could not be started; every later call, in every
+                process of the run, raises the same error at once.
         """
         if self._broker is None:
             with self._lock():
@@ -57,22 +65,23 @@ class Lease:
         return self._broker
 
     def broker_if_started(self) -> Broker | None:
-        """The shared broker if this process uses it; it starts none.
+        """The shared broker if this process uses it, else None; never starts one.
 
         Raises:
-            BrokerError: starting it failed, in whichever process.
+            BrokerError: the start failed, in this or another process.
         """
         self._raise_known_failure()
         return self._broker
 
     def close(self, tell: Callable[[str], None]) -> None:
-        """End all that the run has made; for its owner.
+        """End and delete everything that the run has made; only for its owner.
 
         Args:
-            tell: takes a line for the user, when it takes long.
+            tell: prints a line for the user, if it takes long.
 
         Raises:
-            BrokerError: what outlives its brokers could not be deleted; they are gone.
+            BrokerError: the brokers are gone, but something that outlives them could not be
+                deleted.
         """
         try:
             if self.backend.end_run(self.run.prefix, tell):
@@ -81,7 +90,7 @@ class Lease:
             self.run.close()
 
     def state(self) -> dict[str, Any] | None:
-        """What is known of the shared broker; None before it was started."""
+        """The state of the shared broker; None before it was started."""
         try:
             state: dict[str, Any] = json.loads(self._state_file.read_text("utf-8"))
         except OSError:
@@ -90,10 +99,10 @@ class Lease:
 
     @contextlib.contextmanager
     def private(self, topology: Topology) -> Iterator[Broker]:
-        """A broker for one test alone; it is gone when the block ends.
+        """A broker for one test only; it is gone when the block ends.
 
         Raises:
-            BrokerError: it could not be started.
+            BrokerError: the broker could not be started.
         """
         with self._lock():
             self._raise_known_failure()
@@ -106,7 +115,7 @@ class Lease:
             broker.close()
 
     def _lock(self) -> contextlib.AbstractContextManager[object]:
-        """Hold the run's lock for a `with` block; the run is open then."""
+        """Open the run, and hold its lock for a `with` block."""
         if not self.run.owner.is_alive():
             raise _run_is_over()
         self.run.open()
@@ -124,13 +133,16 @@ class Lease:
 
     def _start_shared(self) -> Broker:
         try:
-            broker = self.backend.shared(self.run.folder / "shared")
+            if self._is_apart:
+                broker = self.backend.launch(Topology(), self.run.folder / "apart")
+            else:
+                broker = self.backend.shared(self.run.folder / "shared")
         except BrokerError as error:
             failure = {"type": type(error).__name__, "text": str(error)}
             self._failure_file.write_text(json.dumps(failure), "utf-8")
             raise
         if (cluster := broker.state().get("cluster")) is not None:
-            # It outlives the run, and nothing was made there yet.
+            # The cluster outlives the run. Enter the run before it makes anything there.
             Ledger(self.run.cache).enter(self.run.prefix, self.run.owner, cluster)
         worker = os.environ.get("PYTEST_XDIST_WORKER", "")
         self._state_file.write_text(json.dumps({**broker.state(), "started_by": worker}), "utf-8")

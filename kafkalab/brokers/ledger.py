@@ -1,8 +1,8 @@
-"""What this user's runs have made in clusters that outlive them: a file for each such run.
+"""The ledger: which runs of this user may have made something in a cluster that outlives them.
 
-A topic's name is no mark: anybody may have one of the same shape, and a topic
-has no room for a mark of ours. So a run is written down in the cache folder
-before it makes anything in a cluster, and struck out when all of it is deleted.
+A topic's name does not show who made it: anyone may use a name of the same shape, and
+a topic cannot carry a mark. So each run enters itself in the ledger, as a file in the cache
+folder, before it makes anything in a cluster. When all of it is deleted, the file is, too.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from kafkalab.brokers.owner import Owner
 
 @dataclass(frozen=True, kw_only=True)
 class Entry(Mark):
-    """One run in a cluster; its name is what the names of all that it makes there begin with."""
+    """One run in a cluster; its name is the prefix of all names that the run makes there."""
 
     cluster: str
-    """the id that the cluster tells of itself"""
+    """the cluster's id"""
 
 
 class Ledger:
@@ -32,10 +32,10 @@ class Ledger:
         self._folder = cache / "clusters"
 
     def enter(self, prefix: str, owner: Owner, cluster: str) -> None:
-        """Write down that a run may make something in a cluster from now on.
+        """Record that a run may make something in a cluster from now on.
 
         Raises:
-            CacheNotWritable: that failed.
+            CacheNotWritable: the entry cannot be written.
         """
         try:
             make_folder(self._folder)
@@ -44,7 +44,7 @@ class Ledger:
             raise cache_not_writable(self.cache, error) from error
 
     def entry(self, prefix: str) -> Entry | None:
-        """What was written down of a run; None where nothing was, or where others could have."""
+        """The entry of a run; None if there is none, or if another user could have written it."""
         file = self._file(prefix)
         is_ours = is_safe(self._folder) and is_safe(file)
         return read_mark(file, Entry, prefix) if is_ours else None
@@ -54,7 +54,7 @@ class Ledger:
         return (entry for prefix in prefixes if (entry := self.entry(prefix)) is not None)
 
     def strike_out(self, prefix: str) -> None:
-        """Forget a run: nothing of it is left in its cluster."""
+        """Delete the entry of a run: nothing of it is left in its cluster."""
         if self.entry(prefix) is not None:
             self._file(prefix).unlink(missing_ok=True)
 

@@ -1,7 +1,7 @@
-"""What runs leave in a cluster that outlives them: found by name, looked at, and deleted.
+"""Find and delete the topics and groups that runs leave in a cluster that outlives them.
 
-Transactional ids are not among them: no client can delete one. They expire
-when they were not used for `transactional.id.expiration.ms`, 7 days by default.
+Transactional ids stay: no client can delete them. They expire when they were not
+used for `transactional.id.expiration.ms`, 7 days by default.
 """
 
 from __future__ import annotations
@@ -13,19 +13,20 @@ from typing import TYPE_CHECKING, Any
 
 from kafkalab.brokers.errors import BrokerError, LeftBehind
 from kafkalab.brokers.names import prefix_of
+from kafkalab.clients import RECONNECT
 from kafkalab.waiting import Expired, wait_until
 
 if TYPE_CHECKING:
     from confluent_kafka.admin import AdminClient
 
-# Seconds for one request about many names; the client itself keeps it.
+# Seconds for one request about many names; the client enforces it.
 LIMIT = 30.0
-# Who was killed, or is static, is missed after its session: 45 s under KIP-848 where floors
-# are stock.
+# Seconds. Kafka removes a killed or static member when its session times out: after 45 s under
+# KIP-848 with Kafka's default settings.
 MEMBERS_LIMIT = 60.0
 
 GROUP_SETTINGS = ("consumer.session.timeout.ms",)
-"""what lessons set for a group"""
+"""the settings that lessons change for a group"""
 
 
 @dataclass(frozen=True)
@@ -41,21 +42,21 @@ class Leftovers:
 
 @dataclass(frozen=True)
 class Seen:
-    """What a cluster has that looks like a run's."""
+    """The topics and groups of a cluster with names of runs."""
 
     cluster: str
-    """the cluster's id; empty where it tells none"""
+    """the cluster's id; empty if the cluster does not report one"""
     left: Leftovers
 
 
 def look(admin: AdminClient) -> Seen:
-    """The topics and groups of a cluster whose names tell a run.
+    """The topics and groups of a cluster with names of runs.
 
     Args:
-        admin: of the cluster.
+        admin: an admin client of the cluster.
 
     Raises:
-        LeftBehind: the cluster did not tell.
+        LeftBehind: the cluster did not list them.
     """
     from confluent_kafka import KafkaException
 
@@ -66,7 +67,7 @@ def look(admin: AdminClient) -> Seen:
         metadata = admin.list_topics(timeout=LIMIT)
         groups = admin.list_consumer_groups(request_timeout=LIMIT).result().valid
     except KafkaException as error:
-        raise _left_behind(f"it does not tell what there is ({error.args[0].str()})") from error
+        raise _left_behind(f"it does not list them ({error.args[0].str()})") from error
     left = Leftovers(of_runs(metadata.topics), of_runs(each.group_id for each in groups))
     return Seen(metadata.cluster_id or "", left)
 
@@ -76,14 +77,14 @@ def leftovers(client: Mapping[str, Any], prefix: str) -> Leftovers:
 
     Args:
         client: client properties.
-        prefix: what the names of all that the run made begin with.
+        prefix: the prefix of all names that the run made.
 
     Raises:
-        LeftBehind: the cluster did not tell.
+        LeftBehind: the cluster did not list them.
     """
     from confluent_kafka.admin import AdminClient
 
-    left = look(AdminClient(dict(client))).left
+    left = look(AdminClient({**client, **RECONNECT})).left
     return Leftovers(
         tuple(name for name in left.topics if prefix_of(name) == prefix),
         tuple(name for name in left.groups if prefix_of(name) == prefix),
@@ -91,11 +92,11 @@ def leftovers(client: Mapping[str, Any], prefix: str) -> Leftovers:
 
 
 def signs_of_life(admin: AdminClient, groups: Collection[str]) -> dict[str, str]:
-    """For each group that has members, or may have, how that shows: `has 2 members`.
+    """For each group that has members, or may have: the sign of it, such as `has 2 members`.
 
     Args:
-        admin: of the cluster.
-        groups: their names; one that is gone shows none.
+        admin: an admin client of the cluster.
+        groups: the names of the groups; a deleted group has no entry in the result.
     """
     from confluent_kafka import KafkaError, KafkaException
 
@@ -118,21 +119,21 @@ def signs_of_life(admin: AdminClient, groups: Collection[str]) -> dict[str, str]
 def delete_leftovers(
     client: Mapping[str, Any], found: Leftovers, tell: Callable[[str], None]
 ) -> None:
-    """Delete topics and groups; who is gone already is fine.
+    """Delete topics and groups; names that are already gone are no error.
 
-    An open transaction is no hindrance: its topic goes with all that it holds back.
+    A topic can be deleted even with an open transaction.
 
     Args:
         client: client properties.
-        found: what is to be deleted.
-        tell: takes a line for the user, when groups have members yet.
+        found: the topics and groups to delete.
+        tell: prints a line for the user, if groups still have members.
 
     Raises:
         LeftBehind: some could not be deleted.
     """
     from confluent_kafka.admin import AdminClient
 
-    admin = AdminClient(dict(client))
+    admin = AdminClient({**client, **RECONNECT})
     refused = _delete_topics(admin, found.topics)
     if found.groups:
         _forget_settings(admin, found.groups)
@@ -143,18 +144,18 @@ def delete_leftovers(
 
 
 def delete_at_once(client: Mapping[str, Any], found: Leftovers) -> bool:
-    """Delete topics and groups, but for the groups with members that are not missed yet.
+    """Delete topics and groups, except groups in which Kafka still counts members.
 
     Args:
         client: client properties.
-        found: what is to be deleted.
+        found: the topics and groups to delete.
 
     Returns:
-        Whether nothing of it is left.
+        Whether nothing is left.
     """
     from confluent_kafka.admin import AdminClient
 
-    admin = AdminClient(dict(client))
+    admin = AdminClient({**client, **RECONNECT})
     refused = _delete_topics(admin, found.topics)
     if found.groups:
         _forget_settings(admin, found.groups)
@@ -163,7 +164,7 @@ def delete_at_once(client: Mapping[str, Any], found: Leftovers) -> bool:
 
 
 def _delete_topics(admin: AdminClient, topics: Sequence[str]) -> dict[str, str]:
-    """Delete topics; return those that could not be, each with the error."""
+    """Delete topics; return those that could not be deleted, each with the error."""
     from confluent_kafka import KafkaError
 
     if not topics:
@@ -175,16 +176,11 @@ def _delete_topics(admin: AdminClient, topics: Sequence[str]) -> dict[str, str]:
 
 
 def _forget_settings(admin: AdminClient, groups: Sequence[str]) -> None:
-    """Take back what was set for groups: a group's settings outlive it (KIP-848).
+    """Remove the settings of groups: a group's settings outlive the group (KIP-848).
 
-    Who may not do this, or cannot, has not set any.
+    Errors are ignored: a user who may not do this, or a cluster that cannot, has no such settings.
     """
-    from confluent_kafka.admin import (
-        AlterConfigOpType,
-        ConfigEntry,
-        ConfigResource,
-        ResourceType,
-    )
+    from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
     resources = [
         ConfigResource(
@@ -204,14 +200,14 @@ def _forget_settings(admin: AdminClient, groups: Sequence[str]) -> None:
 def _delete_groups(
     admin: AdminClient, groups: Sequence[str], tell: Callable[[str], None]
 ) -> dict[str, str]:
-    """Delete groups, once their members are missed; return those that could not be."""
+    """Delete groups, once Kafka has removed their members; return those that are left."""
     left = list(_undeleted_groups(admin, groups).values())
     if alive := left.count("NON_EMPTY_GROUP"):
         tell(
-            f"kafkalab: {alive} groups of this run have members that are not missed yet: "
-            f"waiting for that, {MEMBERS_LIMIT:.0f} s at most"
+            f"kafkalab: {alive} groups of this run still have members: "
+            f"waiting until the cluster removes them, {MEMBERS_LIMIT:.0f} s at most"
         )
-    # Other refusals pass, too: a coordinator may still load its groups.
+    # Other errors are temporary, too: a coordinator may still be loading its groups.
     try:
         wait_until(
             lambda: _undeleted_groups(admin, groups),
@@ -233,7 +229,7 @@ def _undeleted_groups(admin: AdminClient, groups: Sequence[str]) -> dict[str, st
 
 
 def _refused(futures: Mapping[str, Future[Any]], gone: set[int]) -> dict[str, str]:
-    """For each name that was refused the error; those that are gone were not."""
+    """The error of each name that was refused; errors in `gone` do not count."""
     from confluent_kafka import KafkaException
 
     refused = {}
@@ -249,6 +245,6 @@ def _refused(futures: Mapping[str, Future[Any]], gone: set[int]) -> dict[str, st
 def _left_behind(what: str) -> BrokerError:
     return LeftBehind(
         f"Topics or groups of a run are still in the cluster: {what}.",
-        suspect="members that were killed and are not missed yet, or a missing right.",
+        suspect="killed members that the cluster still counts, or a missing right.",
         remedy="run `kafkalab clean --older-than=0` in a minute; it shows what it deletes.",
     )

@@ -1,8 +1,8 @@
-"""The live lab: a Kafka that stays until it is taken down, and is found by its own state file.
+"""The live lab: a Kafka that runs until `kafkalab down`, and is found by its own state file.
 
 Its folder in the cache has a mark, which says what it is, and, once Kafka is ready, its state.
-Whatever answers at a port is nobody's lab: a run takes the one whose processes the state names,
-if its version and settings are those that the run would start itself.
+A run does not trust whatever answers at a port: it uses only a lab whose processes the state
+names, and only if the run itself would start the same version with the same settings.
 """
 
 from __future__ import annotations
@@ -43,36 +43,37 @@ from kafkalab.brokers.owner import Owner
 from kafkalab.brokers.ports import is_free
 from kafkalab.brokers.processes import brokers_of, kill
 from kafkalab.brokers.properties import SETTINGS_FOR_KEPT_DATA
+from kafkalab.clients import RECONNECT
 
 if TYPE_CHECKING:
     from confluent_kafka.admin import AdminClient
 
-# Another `kafkalab up` may be preparing Kafka: fetching on a slow line takes minutes.
+# Seconds. Another `kafkalab up` may be preparing Kafka: fetching on a slow line takes minutes.
 LOCK_LIMIT = 600.0
-# A lab that is well answers in milliseconds.
+# Seconds. A healthy lab answers in milliseconds.
 ANSWER_LIMIT = 10.0
 
 Starter = EmbeddedBackend | ContainerBackend
-"""what starts a lab's nodes"""
+"""the backends that start a lab's nodes"""
 
 
 @dataclass(frozen=True, kw_only=True)
 class DataMark(Mark):
-    """What marks a folder with data that was kept; its name is the folder's."""
+    """The mark of a folder with kept data; its name is the folder's."""
 
     backend: str
     brokers: int
 
 
 class LiveBroker:
-    """A lab's broker as a run uses it (see `kafkalab.brokers.Broker`): it is not the run's own."""
+    """A lab's broker in a run (see `kafkalab.brokers.Broker`); the run does not own it."""
 
     def __init__(self, broker: Broker, cluster: str) -> None:
         """Use a broker.
 
         Args:
-            broker: of the lab.
-            cluster: the id that it tells of itself.
+            broker: the lab's broker.
+            cluster: the cluster's id.
         """
         self._broker = broker
         self.cluster = cluster
@@ -101,14 +102,14 @@ class LiveBroker:
         }
 
     def close(self) -> None:
-        """It goes on without us."""
+        """Do nothing: the lab goes on."""
 
 
 class LiveBackend:
-    """Uses the lab that is up (see `kafkalab.brokers.Backend`); one test's own broker is started.
+    """Uses the lab that is up (see `kafkalab.brokers.Backend`); starts brokers for single tests.
 
-    What its runs make is deleted from it when they end, and what a run that was killed has left
-    when the next one begins.
+    At the end of a run its topics and groups are deleted from the lab. If a run was killed, the
+    next run deletes them at its start.
     """
 
     name = "lab"
@@ -117,8 +118,8 @@ class LiveBackend:
         """Use a lab.
 
         Args:
-            lab: which.
-            starter: of brokers for one test alone.
+            lab: the lab.
+            starter: the backend that starts brokers for one test only.
             cache: the folder of the ledger.
         """
         self.lab = lab
@@ -144,7 +145,7 @@ class LiveBackend:
         from confluent_kafka.admin import AdminClient
 
         broker = self._broker()
-        admin = AdminClient(dict(broker.client_properties()))
+        admin = AdminClient({**broker.client_properties(), **RECONNECT})
         cluster = _cluster_of(admin)
         if cluster is None:
             broker.check_alive()
@@ -159,19 +160,19 @@ class LiveBackend:
         return LiveBroker(broker, cluster)
 
     def attach(self, state: Mapping[str, Any]) -> LiveBroker:
-        return LiveBroker(self._starter.attach(state), state["cluster"])
+        return LiveBroker(self._starter.attach(state), state.get("cluster", ""))
 
     def end_run(self, prefix: str, tell: Callable[[str], None]) -> bool:  # noqa: ARG002
         """Delete the topics and groups of a run.
 
-        Groups whose members are not missed yet are left to the next run: who learns does not
-        wait for them.
+        Groups in which Kafka still counts members are left to the next run, so that the learner
+        does not wait.
 
         Raises:
-            BrokerError: the lab did not tell what there is.
+            BrokerError: the lab did not list its topics and groups.
         """
         if not self.lab.running():
-            # All of it went with the lab.
+            # Everything was deleted with the lab.
             return True
         client = self._broker().client_properties()
         return delete_at_once(client, leftovers(client, prefix))
@@ -188,26 +189,26 @@ class LiveBackend:
 
 
 class Labs:
-    """The labs of a cache folder: at most one of this machine is up."""
+    """The labs of a cache folder; at most one on this machine is up."""
 
     def __init__(self, cache: Path) -> None:
         self.cache = cache
         self._folder = folder_of_labs(cache)
 
     def __iter__(self) -> Iterator[LiveLab]:
-        """Those that were ready once, also those that have ended, and those of other machines."""
+        """All labs that have been ready, also ended ones and those of other machines."""
         return labs_of(self.cache)
 
     def find(self) -> LiveLab | None:
-        """The lab that is up here; None where there is none."""
+        """The lab that is up on this machine; None if there is none."""
         return lab_that_is_up(self.cache)
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Let nobody else start or end a lab meanwhile.
+        """Let no other process start or end a lab during the block.
 
         Raises:
-            BrokerError: somebody else does for a long time, or the folder cannot be written.
+            BrokerError: another process holds the lock too long, or the folder cannot be written.
         """
         lock = FileLock(self._folder / "lock", timeout=LOCK_LIMIT)
         try:
@@ -216,8 +217,8 @@ class Labs:
         except Timeout as error:
             raise StartFailed(
                 f"Another `kafkalab up` or `down` has been at work for {LOCK_LIMIT:.0f} s.",
-                suspect="a slow network, or one that hangs.",
-                remedy="end that one, then try again.",
+                suspect="a slow network, or a command that hangs.",
+                remedy="end that command, then try again.",
             ) from error
         except OSError as error:
             raise cache_not_writable(self.cache, error) from error
@@ -229,18 +230,18 @@ class Labs:
     def start(
         self, starter: Starter, brokers: int, port: int | None, *, keep_data: bool
     ) -> LiveLab:
-        """Start a lab; under the lock, and while none is up.
+        """Start a lab. Call this under the lock, and only if no lab is up.
 
         Args:
-            starter: what starts its nodes.
-            brokers: how many nodes; each is a controller, too.
-            port: for clients of the first node, the next ones of the others; None: any.
-            keep_data: whether its data outlives it, and is used again.
+            starter: the backend that starts its nodes.
+            brokers: the number of nodes; each is a controller, too.
+            port: the first node's port for clients; other nodes get the next ones. None: any.
+            keep_data: whether its data is kept after its end, for the next lab.
 
         Raises:
-            PortTaken: something else has one of the ports.
-            CacheNotWritable: the folder for its data is there, and kafkalab did not make it.
-            BrokerError: it could not be started; nothing of it is left running.
+            PortTaken: another process uses one of the ports.
+            CacheNotWritable: the folder for its data exists, and kafkalab did not make it.
+            BrokerError: the lab could not be started; none of its processes is left.
         """
         ports = tuple(range(port, port + brokers)) if port else ()
         if taken := [each for each in ports if not is_free(each)]:
@@ -284,12 +285,12 @@ class Labs:
         text = json.dumps({"broker": state, "owners": [asdict(owner) for owner in owners]})
         draft = folder / f"{STATE}.new"
         draft.write_text(text, "utf-8")
-        # Whole or not at all.
+        # By a rename, so that a reader sees the whole file or none.
         draft.replace(folder / STATE)
         return LiveLab(folder, mark, state, tuple(owners))
 
     def stop(self, lab: LiveLab, starter: Starter) -> None:
-        """End a lab; under the lock. Where its data is kept, it ends with grace."""
+        """End a lab; call this under the lock. If its data is kept, Kafka is stopped gracefully."""
         if lab.mark.data:
             broker = lab.attached(starter)
             for node_id in broker.node_ids:
@@ -297,10 +298,10 @@ class Labs:
         self._end(lab.folder, lab.mark)
 
     def clear(self) -> None:
-        """End and remove all that is left of labs that have ended; under the lock.
+        """End the processes and remove the folders of labs that are not up; call it under the lock.
 
-        Where that cannot be told from here, as of another machine, or of containers while no
-        engine answers, a lab is left alone.
+        A lab is kept if this process cannot check it: a lab of another machine, or one of
+        containers while no Docker engine answers.
         """
         for folder in self._folder.iterdir():
             mark = None if folder.is_symlink() else read_mark(folder / MARK, LabMark, folder.name)
@@ -310,16 +311,16 @@ class Labs:
                 self._end(folder, mark)
 
     def data_of(self, backend: str, version: str, brokers: int) -> Path:
-        """The folder that keeps data: each Kafka has its own, as an older one cannot read it."""
+        """The folder for kept data; each version has its own, as an older Kafka cannot read it."""
         return self.cache / "lab-data" / f"{backend}-{version}-{brokers}"
 
     def kept(self) -> list[Path]:
-        """The folders with data that was kept."""
+        """The folders with kept data."""
         folders = sorted((self.cache / "lab-data").glob("*"))
         return [each for each in folders if _data_mark(each) is not None]
 
     def delete_data(self, folder: Path) -> None:
-        """Delete data that was kept; while no lab uses it."""
+        """Delete kept data; only while no lab uses it."""
         mark = _data_mark(folder)
         if mark is None:
             return
@@ -340,13 +341,13 @@ class Labs:
 def _not_the_runs(what: str) -> NotOurs:
     return NotOurs(
         f"A test asked to {what} of the lab that is up, which other runs use, too.",
-        suspect="a test that takes the shared broker for one of its own.",
-        remedy="have it ask for `private_broker`.",
+        suspect="a test that treats the shared broker as its own.",
+        remedy="let the test ask for `private_broker`.",
     )
 
 
 def _replicated(brokers: int) -> dict[str, str]:
-    """What several brokers need, so that the loss of one is survived as in a real cluster."""
+    """The settings with which several brokers survive the loss of one, as in a real cluster."""
     if brokers == 1:
         return {}
     replicas, least = str(min(brokers, 3)), str(min(brokers, 3) - 1)
@@ -366,15 +367,16 @@ def _data_mark(folder: Path) -> DataMark | None:
 
 
 def _mark_data(data: Path, mark: LabMark) -> None:
-    """Make the folder for data that is to be kept, or find it as it was made.
+    """Make the folder for kept data, unless kafkalab has made it before.
 
     Raises:
-        CacheNotWritable: something else is there: what has our mark may be deleted one day.
+        CacheNotWritable: there is something else. It gets no mark of kafkalab, as marked folders
+            may be deleted later.
     """
     if os.path.lexists(data) and _data_mark(data) is None:
         raise CacheNotWritable(
             f"{data} is there, and kafkalab did not make it.",
-            suspect="files of somebody else in the cache folder.",
+            suspect="foreign files in the cache folder.",
             remedy=f"move it away, or {ANOTHER}.",
         )
     make_folder(data)
@@ -384,7 +386,7 @@ def _mark_data(data: Path, mark: LabMark) -> None:
 
 
 def _cluster_of(admin: AdminClient) -> str | None:
-    """The id that a cluster tells of itself; None where it does not answer."""
+    """The id of a cluster; None if it does not answer."""
     from confluent_kafka import KafkaException
 
     try:

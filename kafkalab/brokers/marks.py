@@ -1,7 +1,7 @@
-"""Marks: files that say what kafkalab has made, and by which process.
+"""Marks: files that say that kafkalab made a folder, and by which process.
 
-A cache folder may have files of others beside ours, under any name. So nothing
-is changed or removed that has no mark, or one that was made for something else.
+A cache folder may also contain files of others, under any name. So kafkalab changes
+or removes nothing without a mark, or with a mark that was made for something else.
 """
 
 from __future__ import annotations
@@ -13,29 +13,29 @@ from typing import Literal, TypeVar
 
 from kafkalab.brokers.owner import Owner
 
-# Bytes: a mark has some hundred.
+# Bytes. A mark has a few hundred.
 LONGEST = 65536
 
 
 @dataclass(frozen=True, kw_only=True)
 class Mark:
-    """What each mark says."""
+    """The fields of every mark."""
 
     made_by: Literal["kafkalab"] = "kafkalab"
     name: str
-    """of what it was made for: a copy under another name is not ours"""
+    """the name of the thing that it marks: a mark copied to another name is not valid"""
     owner: Owner
 
     def write(self, path: Path) -> bool:
-        """Write it to a file, unless there is one; whether it was written.
+        """Write it to a file, unless the file exists; return whether it was written.
 
         Raises:
-            OSError: it cannot be written.
+            OSError: the file cannot be written.
         """
         import msgspec
 
         try:
-            # Whatever the umask is, nobody else writes to it.
+            # Even with an open umask, no other user may write to it.
             with open(path, "xb", opener=lambda name, flags: os.open(name, flags, 0o644)) as file:
                 file.write(msgspec.json.encode(self))
         except FileExistsError:
@@ -47,14 +47,14 @@ AnyMark = TypeVar("AnyMark", bound=Mark)
 
 
 def read_mark(path: Path, kind: type[AnyMark], name: str) -> AnyMark | None:
-    """The mark in a file; None where it is none of that kind, or was made for something else."""
+    """The mark in a file; None if it has another kind, or was made for something else."""
     import msgspec
 
     try:
         if path.is_symlink() or not path.is_file() or path.stat().st_size > LONGEST:
             return None
         data = msgspec.json.decode(path.read_bytes())
-        # A default is for who makes one, not for who reads it.
+        # The default of `made_by` is only for new marks: a mark that is read must have the field.
         if "made_by" not in data:
             return None
         mark = msgspec.convert(data, kind)

@@ -1,9 +1,8 @@
-"""Names of what a run makes in a cluster: they tell the run, and when it began.
+"""The names of topics, groups and transactional ids of a run: they contain its id and its start.
 
 `kafkalab-20261125T024713-ab12cd-...` is a topic, group or transactional id of
-the run ab12cd, which began at that time (UTC). A run makes and deletes what is
-called so, and nothing else. That something is called so does not say that a run
-made it: see `ledger`.
+the run ab12cd, which began at that time (UTC). A run makes and deletes only things with
+names like this. But the name alone does not prove that a run made it: see `ledger`.
 """
 
 from __future__ import annotations
@@ -12,14 +11,14 @@ import re
 from datetime import UTC, datetime
 
 EVERY_RUN = "kafkalab-"
-"""what an administrator grants rights to, as a prefixed ACL (KIP-290)"""
+"""the prefix for which an administrator grants rights, by a prefixed ACL (KIP-290)"""
 
 _TIME = "%Y%m%dT%H%M%S"
 _OF_A_RUN = re.compile(r"(?P<prefix>kafkalab-(?P<time>\d{8}T\d{6})-[0-9a-f]{6}-).*", re.DOTALL)
 
 
 def run_prefix(started: float, run: str) -> str:
-    """What the names of a run begin with.
+    """The prefix of all names of a run.
 
     Args:
         started: seconds since the epoch.
@@ -30,16 +29,16 @@ def run_prefix(started: float, run: str) -> str:
 
 
 def prefix_of(name: str) -> str | None:
-    """The prefix of the run that a name belongs to; None where it belongs to none."""
+    """The prefix of the run to which a name belongs; None if it belongs to none."""
     found = _OF_A_RUN.fullmatch(name)
     return found["prefix"] if found and _time_of(found) is not None else None
 
 
 def age_of(name: str, now: float) -> float | None:
-    """How many seconds ago the run of a name began; None where it belongs to none.
+    """How many seconds ago the run of a name began; None if the name belongs to no run.
 
     Args:
-        name: of a topic or group, or a run's prefix.
+        name: the name of a topic or group, or a run's prefix.
         now: seconds since the epoch.
     """
     found = _OF_A_RUN.fullmatch(name)

@@ -15,14 +15,14 @@ from kafkalab.brokers.errors import BrokerError, PortTaken, StartFailed
 from kafkalab.brokers.processes import is_running, kill, wait_for_end
 from kafkalab.waiting import Expired
 
-# A stock broker on two loaded cores was seen to take 12 s.
+# Seconds. A broker with default settings on two loaded cores took 12 s.
 START_LIMIT = 60.0
-# A graceful stop takes 0.4 s; a node that hangs in it is killed.
+# Seconds. A graceful stop takes 0.4 s; a node that takes longer than this is killed.
 STOP_LIMIT = 30.0
 
 
 class Node:
-    """One broker-and-controller process. What it writes lies below `home`, and `data`."""
+    """One broker-and-controller process. It writes its files to `home` and `data`."""
 
     def __init__(
         self,
@@ -32,14 +32,14 @@ class Node:
         controller_port: int,
         data: Path | None = None,
     ) -> None:
-        """A node that does not run yet.
+        """Make a node; it does not run yet.
 
         Args:
-            node_id: from 1.
+            node_id: its id, from 1.
             home: its folder.
-            port: for clients.
-            controller_port: for the other nodes.
-            data: the folder of its data, where that is not below `home`.
+            port: its port for clients.
+            controller_port: its port for the other nodes.
+            data: the folder of its data, if that is not below `home`.
         """
         self.node_id = node_id
         self.home = home
@@ -69,9 +69,8 @@ class Node:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                # Not a session: on a machine whose cores are all busy Linux can give a session
-                # no time for seconds (sched_autogroup), and a broker that stands still loses
-                # all members.
+                # A process group and not a session: if all cores are busy, Linux may give a session
+                # no time for seconds (sched_autogroup), and then the broker loses all members.
                 process_group=0,
             )
 
@@ -80,7 +79,7 @@ class Node:
         return self.process is not None and is_running(self.process)
 
     def listens(self) -> bool:
-        """Whether it is this process that clients reach at the port."""
+        """Whether this process itself listens at the port."""
         if self.process is None:
             return False
         try:
@@ -88,7 +87,7 @@ class Node:
         except psutil.NoSuchProcess:
             return False
         except psutil.AccessDenied:
-            # Where a system does not tell, whoever answers is taken for it.
+            # If the system does not show that, assume that this process is the one that answers.
             return self.is_running()
         listening = {each.laddr.port for each in found if each.status == psutil.CONN_LISTEN}
         return self.port in listening
@@ -108,10 +107,10 @@ class Node:
         self.process = None
 
     def log_tail(self, lines: int) -> str:
-        """The last lines of the node's log; empty when it wrote nothing."""
+        """The last lines of the node's log; empty if it has written nothing."""
         try:
             with self.log_file.open("rb") as log:
-                # 64 KiB hold far more than the lines anybody quotes.
+                # 64 KiB are far more than the lines that callers ask for.
                 log.seek(max(0, self.log_file.stat().st_size - 65536))
                 text = log.read().decode("utf-8", "replace")
         except OSError:
@@ -119,19 +118,19 @@ class Node:
         return "\n".join(text.splitlines()[-lines:])
 
     def failure(self) -> BrokerError:
-        """Why the process ended before it was ready, read off its log."""
+        """The error for a process that ended before it was ready, judged by its log."""
         tail = self.log_tail(400)
         if "Address already in use" in tail or "BindException" in tail:
             return PortTaken(
                 f"Node {self.node_id} could not bind 127.0.0.1:{self.port} or "
                 f":{self.controller_port}: already in use.",
                 suspect="another process listens there.",
-                remedy="end that process, or simply run again: ports are drawn anew.",
+                remedy="end that process, or simply run again: new ports are drawn.",
             )
         return StartFailed(
             f"Node {self.node_id} ended before it was ready.",
             suspect="a broker setting or the Java runtime; the end of its log follows.",
-            remedy="run `kafkalab doctor`, which tells what this machine can do.",
+            remedy="run `kafkalab doctor`, which shows what this machine can do.",
             log=self.log_tail(15),
         )
 
@@ -148,7 +147,7 @@ def wait_until_ready(nodes: Sequence[Node]) -> float:
         for node in nodes:
             if not node.is_running():
                 raise node.failure()
-        # Something else may answer at a node's port: then the node is about to end.
+        # Another process may answer at a node's port; then the node is about to end.
         if probe.brokers(0.3) >= len(nodes) and all(node.listens() for node in nodes):
             return time.monotonic() - started
     raise StartFailed(
@@ -160,7 +159,7 @@ def wait_until_ready(nodes: Sequence[Node]) -> float:
 
 
 class MetadataProbe:
-    """Asks a cluster, through one client of its own, which brokers it has."""
+    """Asks a cluster for its brokers, with a client of its own."""
 
     def __init__(self, client: Mapping[str, str]) -> None:
         """Ask with these client properties."""
@@ -169,7 +168,7 @@ class MetadataProbe:
         self._admin = AdminClient(
             {
                 **client,
-                # The port refuses until the broker is up: try again soon, and in silence.
+                # The port refuses connections until the broker is up: retry soon, without a log.
                 "reconnect.backoff.ms": 20,
                 "reconnect.backoff.max.ms": 50,
                 "log_level": 0,
@@ -177,7 +176,7 @@ class MetadataProbe:
         )
 
     def brokers(self, limit: float) -> int:
-        """How many brokers the metadata names; 0 when nobody answers within `limit` seconds."""
+        """The number of brokers in the metadata; 0 if none answers within `limit` seconds."""
         from confluent_kafka import KafkaException
 
         try:

@@ -1,4 +1,4 @@
-"""The process whose end ends a run: where it runs, and whether it still does."""
+"""The owner of a run: a process, its machine, and whether it still runs."""
 
 from __future__ import annotations
 
@@ -12,41 +12,42 @@ import psutil
 
 from kafkalab.brokers.processes import is_running
 
-# Two readings of one process's start differ by rounding only: Linux tells full seconds of boot.
+# Seconds. Two readings of a process's start differ by rounding: Linux gives the boot in full
+# seconds.
 SAME_START = 2.0
 
 
 @dataclass(frozen=True)
 class Machine:
-    """Where a process id means something.
+    """A host or container: a process id is unique only inside one.
 
-    A cache folder can be seen from several such places at once: from hosts that
-    share a home folder, from containers that mount one folder.
+    Several of them may use a cache folder at once: hosts that share a home folder, or
+    containers that mount the same folder.
     """
 
     host: str
-    """its name: two hosts may have the same"""
+    """the host's name; two hosts may have the same"""
     boot: str
-    """differs with each start of a Linux kernel; empty elsewhere"""
+    """on Linux the id of the kernel's last start; empty on other systems"""
     namespace: str
-    """of process ids on Linux: each container has its own; empty elsewhere"""
+    """on Linux the namespace of process ids: each container has its own; empty elsewhere"""
 
     @classmethod
     def here(cls) -> Machine:
-        """Where this process runs."""
+        """The machine of this process."""
         return cls(socket.gethostname(), _boot(), _namespace())
 
     def is_here(self) -> bool:
-        """Whether this process can judge the processes there. Where that is not known: no.
+        """Whether this process can check the processes there; False if that is not known.
 
-        After a reboot it is no, too: another host may have the same name.
+        It is also False after a reboot, as another host may have the same name.
         """
         is_known = bool(self.boot and self.namespace) or not psutil.LINUX
         return is_known and self == Machine.here()
 
 
 def _boot() -> str:
-    # Elsewhere a start is a time since the epoch, which no process of another boot can share.
+    # On other systems a process's start is a time since the epoch, unique across boots.
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
     except (OSError, UnicodeDecodeError):
@@ -62,29 +63,29 @@ def _namespace() -> str:
 
 @dataclass(frozen=True)
 class Owner:
-    """A process by its id, its start and its place: ids are used again, and elsewhere too."""
+    """A process, by id, start and machine: the same id may be used again, or on other machines."""
 
     pid: int
     start: float
     """seconds since the system's boot, or since the epoch: see `start_of`"""
     machine: Machine
     user: str
-    """who it runs as; to be shown"""
+    """the user's name, for messages"""
 
     @classmethod
     def me(cls) -> Owner:
-        """The process that calls."""
+        """The process that calls this."""
         return cls.of(os.getpid())
 
     @classmethod
     def of(cls, pid: int) -> Owner:
-        """The process that has this id here and now."""
+        """The process that has this id on this machine now."""
         return cls(pid, start_of(psutil.Process(pid)), Machine.here(), _user())
 
     def is_alive(self) -> bool:
-        """Whether that process, and not a later one with its id, still runs.
+        """Whether that process still runs, and not a later one with the same id.
 
-        Only who is in its place can tell.
+        Call this only on the process's own machine.
         """
         try:
             process = psutil.Process(self.pid)
@@ -94,11 +95,11 @@ class Owner:
         return is_the_same and is_running(process)
 
     def is_known_to_be_alive(self) -> bool:
-        """Whether it can be told from here, and lives."""
+        """Whether this machine can check it, and it runs."""
         return self.machine.is_here() and self.is_alive()
 
     def is_known_to_be_dead(self) -> bool:
-        """Whether it can be told from here, and has ended: what it left may be cleared away."""
+        """Whether this machine can check it, and it has ended: its leftovers may be removed."""
         return self.machine.is_here() and not self.is_alive()
 
     def __str__(self) -> str:
@@ -106,14 +107,14 @@ class Owner:
 
 
 def start_of(process: psutil.Process) -> float:
-    """When a process started, in seconds that stay the same when the clock is set.
+    """The start of a process, in seconds that do not change when the clock is set.
 
-    Linux counts from the boot, and psutil adds the time of the boot, which
-    moves with the clock: after a laptop's sleep a living owner would look dead.
-    macOS keeps the time as it was.
+    Linux counts from the boot. psutil adds the time of the boot, which changes with
+    the clock: after a laptop's sleep a living owner would look dead. So this subtracts
+    it again. macOS stores the time itself.
 
     Raises:
-        psutil.NoSuchProcess: there is none.
+        psutil.NoSuchProcess: the process has ended.
     """
     boot = psutil.boot_time() if psutil.LINUX else 0.0
     started: float = process.create_time() - boot
@@ -121,7 +122,7 @@ def start_of(process: psutil.Process) -> float:
 
 
 def _user() -> str:
-    # A container's user may have no name; what is raised then differs by Python's version.
+    # A container's user may have no name; the exception depends on Python's version.
     try:
         return getpass.getuser()
     except (OSError, KeyError):

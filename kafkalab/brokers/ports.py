@@ -11,13 +11,13 @@ PORT_RANGE = range(20000, 32000)
 
 
 def free_ports(count: int) -> list[int]:
-    """So many different ports that nothing listens on right now.
+    """So many different ports on which nothing listens right now.
 
-    Another process may take one before the node binds it; the starter then
+    Another process may take one before the node binds it; then the backend
     draws again.
     """
     found: list[int] = []
-    # A generator of its own: a seeded global one would give every worker the same ports.
+    # Not the global generator: if a test seeds it, every worker gets the same ports.
     for port in random.SystemRandom().sample(PORT_RANGE, 500):
         if is_free(port):
             found.append(port)

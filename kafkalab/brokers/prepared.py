@@ -1,8 +1,8 @@
-"""What is made once per machine so that every later start is quick.
+"""Prepare Kafka once per machine, so that every later start is quick.
 
-A formatted data folder whose internal topics exist already, which a start
-copies, and a JDK AOT cache, in which the classes of a running broker lie
-loaded and linked (JEP 483, JEP 514).
+It makes a formatted data folder that already has the internal topics (a start
+copies it), and a JDK AOT cache with the classes of a running broker, loaded and
+linked (JEP 483, JEP 514).
 """
 
 from __future__ import annotations
@@ -32,21 +32,17 @@ from kafkalab.brokers.marks import Mark, read_mark
 from kafkalab.brokers.node import Node, wait_until_ready
 from kafkalab.brokers.owner import Owner
 from kafkalab.brokers.ports import free_ports
-from kafkalab.brokers.properties import (
-    Endpoint,
-    as_properties_file,
-    lab_settings,
-    node_properties,
-)
+from kafkalab.brokers.properties import Endpoint, as_properties_file, lab_settings, node_properties
 from kafkalab.brokers.runs import workshop
 from kafkalab.waiting import Expired, wait_until
 
-# Lessons use up to three brokers; folders for more are made when they are asked for.
+# Lessons use up to three brokers; folders for more nodes are made when needed.
 USUAL_NODES = 3
-# Each of the two steps, writing down what was loaded and making a cache of it, takes 3 s on an
-# idle machine, and was seen to take more than 30 s on a loaded one.
+# Seconds for each of two steps: recording the loaded classes, and making a cache of them. A step
+# takes 3 s on an idle machine; on a loaded one it took more than 30 s.
 AOT_LIMIT = 300.0
-# Part of each folder's name: what was made another way is not used.
+# Part of each folder's name: change it if folders are made in a new way, so that old ones are
+# not used.
 LAYOUT = 2
 
 AOT_CACHE = "kafka.aot"
@@ -54,20 +50,20 @@ AOT_CACHE = "kafka.aot"
 
 @dataclass(frozen=True, kw_only=True)
 class PreparedMark(Mark):
-    """What is known of a prepared folder; its name is the folder's."""
+    """The mark of a prepared folder; its name is the folder's."""
 
     start_seconds: float
     """from process to first metadata, measured when it was prepared"""
     aot_stamp: tuple[int, ...] | None
-    """of the AOT cache as it was left; None where the runtime knows none"""
+    """the stamp of the finished AOT cache; None if the runtime does not support one"""
     aot_sha256: str
 
 
 class Prepared:
-    """The prepared folder of one Kafka, runtime and kind of CPU.
+    """The prepared folder of one Kafka version, Java runtime and kind of CPU.
 
-    Its name is a hash of all that it depends on: another runtime or another
-    lab setting gets a folder of its own.
+    Its name contains a hash of everything that it depends on: another runtime or
+    another lab setting gets its own folder.
     """
 
     def __init__(self, distribution: Distribution) -> None:
@@ -103,11 +99,11 @@ class Prepared:
         return None if mark is None else mark.start_seconds
 
     def aot_flags(self, log: Path) -> list[str]:
-        """The flags that use the AOT cache; its complaints go to a log of their own.
+        """The flags that use the AOT cache; its warnings go to a separate log.
 
-        The JVM starts without the cache when it is truncated or made by another
-        runtime. That it is unchanged in its middle too costs a tenth of a start
-        to check, so this is done only when the file is not as it was left.
+        If the cache is truncated or made by another runtime, the JVM notices it and starts
+        without the cache. A check of the whole content takes a tenth of a start's time, so
+        it is done only if the file has changed.
         """
         flags = self._flags_with(self.aot_cache, log)
         return flags if self._aot_cache_is_as_left() else [*flags, "-XX:+VerifySharedSpaces"]
@@ -121,7 +117,7 @@ class Prepared:
         mark = self._mark()
         if mark is None or not self.aot_cache.exists():
             return not self.distribution.java.has_aot_cache
-        # A cache folder that CI keeps comes back with the same files, and other stamps.
+        # If CI restores a cache folder, the files are the same but have other stamps.
         is_untouched = stamp_of(self.aot_cache) == mark.aot_stamp
         return is_untouched or sha256_of(self.aot_cache) == mark.aot_sha256
 
@@ -132,7 +128,7 @@ class Prepared:
         """Remove the folder, if kafkalab made it.
 
         Raises:
-            PreparationFailed: it is there, and somebody else's.
+            PreparationFailed: the folder exists, and kafkalab did not make it.
         """
         if self.is_there and not self.folder.is_symlink():
             shutil.rmtree(self.folder, ignore_errors=True)
@@ -142,18 +138,18 @@ class Prepared:
         if os.path.lexists(self.folder):
             raise PreparationFailed(
                 f"{self.folder} is there, and kafkalab did not make it.",
-                suspect="files of somebody else in the cache folder.",
+                suspect="foreign files in the cache folder.",
                 remedy=f"move it away, or {ANOTHER}.",
             )
 
     def copy_data(self, node: Node, brokers: int) -> None:
         """Give a node its formatted data folder.
 
-        A node of several starts from a folder that is only formatted: it
-        replicates metadata that its peers know, not the single node's.
+        A node in a cluster of several starts from a folder that is only formatted: it
+        replicates the metadata of its peers, and must not have the single node's.
         """
         source = self.folder / "single" if brokers == 1 else self._blank(node.node_id)
-        # Whole or not at all: who is killed meanwhile must not leave half of it to the next.
+        # By a rename at the end: if this process is killed, no half copy looks complete.
         partial = node.data.with_name(f"{node.data.name}.partial")
         shutil.rmtree(partial, ignore_errors=True)
         shutil.copytree(source, partial)
@@ -164,19 +160,19 @@ class Prepared:
         if not blank.exists():
             with workshop(self.distribution.cache) as folder:
                 data = self._formatted(node_id, folder).data
-                # Another run may have been quicker: the folders are alike.
+                # Another run may have made the same folder first.
                 with contextlib.suppress(OSError):
                     data.rename(blank)
         return blank
 
     def make(self, steps: Steps) -> None:
-        """Make the folder, if it is not there: about 15 s, once.
+        """Make the folder, if it does not exist: about 15 s, once.
 
-        It is made elsewhere, and comes to its place whole or not at all.
+        It is made in another place and then renamed, so it is complete or does not exist.
 
         Raises:
-            BrokerError: Kafka's tools or its first start failed, or something else
-                lies in its place.
+            BrokerError: Kafka's tools or its first start failed, or there is something
+                else in its place.
         """
         if self.is_there:
             return
@@ -198,7 +194,7 @@ class Prepared:
     def _finish(self, draft: Path, start_seconds: float) -> None:
         aot_cache = draft / AOT_CACHE
         if has_one := aot_cache.exists():
-            # Whatever the umask is: who may write to it decides what runs.
+            # Set explicitly, as the umask may allow others to write: its content is run.
             aot_cache.chmod(0o600)
         mark = PreparedMark(
             name=self.folder.name,
@@ -220,8 +216,8 @@ class Prepared:
         port, controller_port = free_ports(2)
         node = Node(node_id, workshop, port, controller_port)
         endpoint = endpoint_of(node)
-        # A controller, whatever it will be later: a quorum needs one to be formatted.
-        topology = Topology(brokers=node_id, controllers=node_id)
+        # Format it as a controller, even if it will be a broker only: a quorum needs a controller.
+        topology = Topology(first_id=node_id)
         settings = node_properties(topology, [endpoint], node_id, self.distribution.version)
         node.properties_file.write_text(
             as_properties_file({**settings, "log.dirs": str(node.data)}), "utf-8"
@@ -229,7 +225,7 @@ class Prepared:
         return node
 
     def _rehearse(self, node: Node, aot_cache: Path, steps: Steps) -> None:
-        """Run a broker through what lessons do, and let the JVM keep what it loaded."""
+        """Run a broker, use it as lessons do, and let the JVM record the loaded classes."""
         recorded = node.home / "kafka.aotconf"
         flags = [*LEAN_FLAGS, "-Xlog:disable"]
         if self.distribution.java.has_aot_cache:
@@ -238,7 +234,7 @@ class Prepared:
         try:
             wait_until_ready([node])
             _exercise(node)
-            # When it ends it writes down what it loaded.
+            # At its end the JVM writes the recorded classes.
             node.stop(Termination.GRACEFUL, AOT_LIMIT)
         finally:
             node.stop(Termination.ABRUPT)
@@ -257,7 +253,7 @@ class Prepared:
 
 
 def endpoint_of(node: Node) -> Endpoint:
-    """How a node that runs as a process of this machine is reached."""
+    """The endpoint of a node that runs as a process of this machine."""
     controller = f"127.0.0.1:{node.controller_port}"
     return Endpoint(node.node_id, node.address, node.address, controller, controller)
 
@@ -270,22 +266,22 @@ def write_aot_cache(
     recorded: Path,
     aot_cache: Path,
 ) -> None:
-    """Make the AOT cache of what a JVM recorded.
+    """Make an AOT cache from the recording of a JVM.
 
-    In a process of its own, with the run's folder on its command line: the JVM
-    could do it when it ends (`-XX:AOTCacheOutput`), but in a child that nobody
-    would know of if this process were killed.
+    This runs in a separate process with the run's folder on its command line. The JVM could
+    do it at its own end (`-XX:AOTCacheOutput`), but in a child process. If this process was
+    killed, no clean-up would find that child.
 
     Args:
-        distribution: whose jars were recorded.
+        distribution: the jars that were recorded.
         node: runs the JVM.
         main: the class that was recorded, and its arguments.
-        flags: of the JVM that was recorded.
-        recorded: what it recorded.
-        aot_cache: where the cache goes.
+        flags: the flags of the JVM that was recorded.
+        recorded: the file of the recording.
+        aot_cache: the file to make.
 
     Raises:
-        PreparationFailed: it was not made.
+        PreparationFailed: the cache was not made.
     """
     flags = [
         *flags,
@@ -309,7 +305,7 @@ def _no_aot_cache(node: Node, suspect: str) -> PreparationFailed:
     return PreparationFailed(
         "The Java runtime wrote no AOT cache.",
         suspect=f"{suspect}; the end of its log follows.",
-        remedy="see to that, then run `kafkalab prepare`.",
+        remedy="fix that, then run `kafkalab prepare`.",
         log=node.log_tail(5),
     )
 
@@ -318,14 +314,14 @@ def _exercise(node: Node) -> None:
     """Use the broker once as the lessons do; this also creates its internal topics.
 
     Raises:
-        PreparationFailed: the broker did not do it.
+        PreparationFailed: the broker failed or did not answer in time.
     """
     from confluent_kafka import KafkaException
 
     try:
         _use(node.address)
     except (KafkaException, TimeoutError) as error:
-        # A future that is not done in time raises what is an OSError, too.
+        # The TimeoutError of a future is an OSError, too: it must not look like a disk's error.
         raise PreparationFailed(
             f"Kafka did not do what lessons ask of it ({one_line(error)}).",
             suspect="its process was ended, or the machine is overloaded; its log follows.",
@@ -341,7 +337,7 @@ def _use(bootstrap: str) -> None:
     client: dict[str, Any] = {"bootstrap.servers": bootstrap, "log_level": 0}
     admin = AdminClient(client)
     topic = "kafkalab-rehearsal"
-    # 30 s each: first use on a loaded machine; seen on an idle one: below 2 s.
+    # Each limit is 30 s, for a loaded machine; on an idle one all takes less than 2 s.
     admin.create_topics([NewTopic(topic, 3)], operation_timeout=30)[topic].result(30)
     producer = Producer({**client, "transactional.id": "kafkalab-rehearsal"})
     producer.init_transactions(30)
@@ -368,7 +364,7 @@ def _use(bootstrap: str) -> None:
 
 
 def _drop_what_starts_rebuild(data: Path) -> None:
-    # Indexes are preallocated sparse files of 10 MB: a copy would write them out in full.
+    # Indexes are sparse files with 10 MB reserved: a copy would write them in full.
     for index in data.glob("*/*index"):
         index.unlink()
     for deleted in data.glob("*-delete"):

@@ -1,4 +1,4 @@
-"""Processes by their id: whether they run, and ending them."""
+"""Check and end processes, and find the processes of brokers."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ import psutil
 from kafkalab.brokers.errors import EndFailed
 from kafkalab.waiting import Expired, wait_until
 
-# A killed process is gone at once, unless the disk it writes to hangs.
+# Seconds. A killed process is gone at once, unless the disk to which it writes hangs.
 END_LIMIT = 30.0
 
 KAFKA_MAIN = "kafka.Kafka"
 TOOL_MAIN = "org.apache.kafka.tools."
-"""how the main classes of Java's clients begin that a run has started"""
+"""the start of the main classes of Java clients that a run starts"""
 
 
 def is_running(process: psutil.Process) -> bool:
     """Whether the process lives. A zombie, ended but not reaped yet, does not.
 
-    But one whose other threads are still on their way out does: it holds its
-    ports and files until the last is gone.
+    A zombie with other threads that are still ending counts as alive: it holds
+    its ports and files until the last thread is gone.
     """
     try:
         if not process.is_running():
@@ -37,7 +37,7 @@ def is_running(process: psutil.Process) -> bool:
 def wait_for_end(processes: Sequence[psutil.Process], limit: float = END_LIMIT) -> None:
     """Wait until none of the processes runs; children of this process are reaped.
 
-    psutil's own wait takes a zombie of another parent for alive.
+    psutil's own wait would count another parent's zombie as alive.
 
     Raises:
         Expired: one still runs after `limit` seconds.
@@ -54,7 +54,7 @@ def wait_for_end(processes: Sequence[psutil.Process], limit: float = END_LIMIT) 
 
 
 def kill(processes: Sequence[psutil.Process]) -> None:
-    """Kill processes and wait until they are gone; one that is gone already is fine.
+    """Kill processes and wait until they are gone; a process that has ended is no error.
 
     Raises:
         EndFailed: one still runs after END_LIMIT.
@@ -68,13 +68,13 @@ def kill(processes: Sequence[psutil.Process]) -> None:
         raise EndFailed(
             f"A killed process still runs after {END_LIMIT:.0f} s ({error}).",
             suspect="a disk or file system that hangs.",
-            remedy="look at the process, then run again.",
+            remedy="check the process, then run again.",
         ) from error
 
 
 def brokers_of(folder: Path) -> Iterator[psutil.Process]:
-    """The JVMs of brokers, and of Java's clients, whose files lie in a folder."""
-    # The process may have been told of the folder by another way to it, such as a link.
+    """The JVMs of brokers and Java clients with files in a folder."""
+    # The process's command line may name the folder by another path, such as a link.
     real = folder.resolve()
     for process in psutil.process_iter():
         try:

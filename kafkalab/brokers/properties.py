@@ -1,4 +1,4 @@
-"""From a Topology to what each node is configured with; shared by all starters.
+"""Make the configuration of each node from a Topology; all backends that start nodes use it.
 
 Sources of the names: Apache Kafka's broker configuration documentation.
 """
@@ -11,22 +11,22 @@ from dataclasses import dataclass
 from kafkalab.brokers import Topology
 
 CLUSTER_ID = "kafkalab-cluster-id-00"
-"""of every Kafka that kafkalab starts: data that was formatted once can be copied"""
+"""the cluster id of every Kafka that kafkalab starts, so that formatted data can be copied"""
 
 LAB_SETTINGS: Mapping[str, str] = {
-    # A lab serves a handful of clients: threads for hundreds would only slow the start.
+    # A lab serves a few clients: more threads would only slow the start.
     "num.network.threads": "1",
     "num.io.threads": "2",
     "background.threads": "2",
     "group.coordinator.threads": "1",
     "share.coordinator.threads": "1",
-    # Each decision of the controller would wait 25 ms for others to be written with it.
+    # By default each record of the controller waits 25 ms for others, to be written together.
     "controller.quorum.append.linger.ms": "0",
     # A mistyped topic name must fail, not create a topic.
     "auto.create.topics.enable": "false",
-    # Nobody else will join: do not wait 3 s for them.
+    # By default a new group waits 3 s for more members; in a lab no more will come.
     "group.initial.rebalance.delay.ms": "0",
-    # One partition for each internal topic: 50 would be created and loaded one by one.
+    # One partition for each internal topic: 50 would be slow to create and load.
     "offsets.topic.num.partitions": "1",
     "offsets.topic.replication.factor": "1",
     "transaction.state.log.num.partitions": "1",
@@ -35,44 +35,44 @@ LAB_SETTINGS: Mapping[str, str] = {
     "share.coordinator.state.topic.num.partitions": "1",
     "share.coordinator.state.topic.replication.factor": "1",
     "share.coordinator.state.topic.min.isr": "1",
-    # Low floors let a lesson choose sessions of a second; the defaults stay the client's.
+    # A low minimum lets a lesson choose sessions of a second; clients still have their default.
     "group.min.session.timeout.ms": "500",
-    # KIP-848: the broker rules these intervals, clients cannot; at the defaults
-    # (5 s heartbeats, 45 s sessions) each step of a rebalance would take seconds.
+    # KIP-848: the broker sets these intervals, not the client. With the defaults (5 s
+    # heartbeats, 45 s sessions) each step of a rebalance would take seconds.
     "group.consumer.min.heartbeat.interval.ms": "50",
     "group.consumer.heartbeat.interval.ms": "100",
     "group.consumer.min.session.timeout.ms": "500",
     "group.consumer.session.timeout.ms": "1000",
-    # And it assigns at most once a second, to spare itself what a lab does not have.
+    # By default the broker assigns at most once a second, to limit its load; a lab has little.
     "group.consumer.min.assignment.interval.ms": "0",
     "group.consumer.assignment.interval.ms": "0",
-    # Retention and compaction are checked by a timer: tick often, and soon after the start.
+    # Timers check retention and compaction: let them run often, and soon after the start.
     "log.retention.check.interval.ms": "200",
     "log.initial.task.delay.ms": "100",
     "log.cleaner.backoff.ms": "100",
-    # 2 MiB is the smallest the cleaner takes; 128 MiB would be most of the heap.
+    # 2 MiB is the cleaner's minimum; the default of 128 MiB would be most of the heap.
     "log.cleaner.dedupe.buffer.size": "2097152",
-    # A deleted topic's files go at once, not after a minute.
+    # Delete a topic's files at once, not after a minute.
     "log.segment.delete.delay.ms": "100",
-    # Transactions that ran out of time are looked for every 10 s by default.
+    # By default the broker looks for expired transactions every 10 s.
     "transaction.abort.timed.out.transaction.cleanup.interval.ms": "200",
 }
 
 # Kafka 4.0 refuses a broker that comes back until its old session is over, 9 s by default, even
-# after a graceful stop: and that is how every start from a prepared data folder looks to it.
-# Not shorter: on a loaded machine a broker can stall for a second.
+# after a graceful stop. A start from a prepared data folder looks to Kafka like such a return.
+# Not shorter than this: on a loaded machine a broker can stall for a second.
 SETTINGS_FOR_4_0: Mapping[str, str] = {
     "broker.session.timeout.ms": "3000",
     "broker.heartbeat.interval.ms": "500",
 }
 
-# A node that was killed and comes back to its data waits for the same.
+# A node that was killed and restarts with its data must wait for the same reason.
 SETTINGS_FOR_KEPT_DATA = SETTINGS_FOR_4_0
 
-# For the topology of a test that kills nodes and starts them again, and for no other: on a
-# loaded machine a broker can stall for a second, and then nothing has a leader.
+# Only for tests that kill nodes and start them again: on a loaded machine a broker can stall for
+# a second, and with these settings its partitions then have no leader.
 RESTART_SETTINGS: Mapping[str, str] = {
-    # A node that comes back is refused until its old session is over: 9 s by default.
+    # Kafka refuses a node that comes back until its old session is over: 9 s by default.
     "broker.session.timeout.ms": "1000",
     "broker.heartbeat.interval.ms": "200",
 }
@@ -80,11 +80,11 @@ RESTART_SETTINGS: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where one node listens.
+    """The addresses of one node.
 
-    `client` is what clients on this machine reach (host:port). `bind`, `peer`
-    and `controller` are the listeners as the node itself sees them: they differ
-    from `client` inside a container.
+    `client` is the address for clients on this machine (host:port). `bind`, `peer`
+    and `controller` are the listeners from the node's own view: inside a container
+    they differ from `client`.
     """
 
     node_id: int
@@ -99,8 +99,8 @@ class Endpoint:
 def lab_settings(kafka_version: str) -> dict[str, str]:
     """The lab's settings for a version of Kafka.
 
-    An older Kafka ignores those that it does not know: before 4.3 there is no
-    `group.consumer.assignment.interval.ms`, and each change is assigned at once.
+    An older Kafka ignores settings that it does not know: before 4.3 there was no
+    `group.consumer.assignment.interval.ms`, and each change was assigned at once.
     """
     is_4_0 = kafka_version.startswith("4.0.")
     return {**LAB_SETTINGS, **(SETTINGS_FOR_4_0 if is_4_0 else {})}
@@ -112,10 +112,10 @@ def node_properties(
     """All server properties of one node, the topology's own settings last.
 
     The quorum is static (`controller.quorum.voters`), so a prepared data folder
-    does not remember ports and can be started on any.
+    does not contain ports, and a node can start with it on any port.
     """
     me = next(endpoint for endpoint in endpoints if endpoint.node_id == node_id)
-    is_controller = node_id <= topology.controllers
+    is_controller = node_id in topology.controller_ids
     listeners = {"PLAINTEXT": me.bind}
     advertised = {"PLAINTEXT": me.client}
     if me.peer and me.peer_bind:
@@ -126,7 +126,7 @@ def node_properties(
     voters = (
         f"{endpoint.node_id}@{endpoint.controller}"
         for endpoint in endpoints
-        if endpoint.node_id <= topology.controllers
+        if endpoint.node_id in topology.controller_ids
     )
     return {
         "process.roles": "broker,controller" if is_controller else "broker",
@@ -152,9 +152,9 @@ def as_properties_file(properties: Mapping[str, str]) -> str:
 
 
 def _escaped(value: str) -> str:
-    r"""Backslashes, line ends and leading blanks escaped; what is not ASCII as \uXXXX.
+    r"""The value with backslashes, line ends and leading blanks escaped, and non-ASCII as \uXXXX.
 
-    Java reads such files as Latin-1, so UTF-8 would name other folders.
+    Java reads such files as Latin-1, so a folder's name in UTF-8 would be read wrongly.
     """
     text = value.translate({ord("\\"): "\\\\", ord("\n"): "\\n", ord("\r"): "\\r"})
     blanks = len(text) - len(text.lstrip(" \t\f"))
@@ -168,7 +168,7 @@ def _as_utf_16(character: str) -> str:
 
 
 def as_environment(properties: Mapping[str, str]) -> dict[str, str]:
-    """The variables by which an `apache/kafka` image takes properties.
+    """The environment variables from which an `apache/kafka` image reads its properties.
 
     `.` becomes `_`, `_` becomes `__`, `-` becomes `___` (KIP-975).
     """

@@ -1,4 +1,4 @@
-"""Whether a user may do what lessons do, asked before the first of them runs."""
+"""Check, before the first lesson runs, that the user has all rights that lessons need."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from confluent_kafka import KafkaError
     from confluent_kafka.admin import AdminClient
 
-# Seconds for one request; a first one has internal topics created.
+# Seconds for one request; the first request makes Kafka create internal topics.
 LIMIT = 30.0
 
 TOPIC_RIGHTS = ("READ", "WRITE", "DELETE", "ALTER", "DESCRIBE", "DESCRIBE_CONFIGS", "ALTER_CONFIGS")
-"""beside Create; what Module A does with its topics"""
+"""what Module A does with its topics, besides Create"""
 GROUP_RIGHTS = ("READ", "DESCRIBE", "DELETE")
 
 
@@ -29,13 +29,12 @@ def require_rights(client: Mapping[str, str], prefix: str = "") -> None:
 
     Args:
         client: client properties.
-        prefix: of a run, for their names; by default one of its own.
+        prefix: a run's prefix for their names; by default a new one.
 
     Raises:
-        MissingRight: this user may not do all that lessons do; the text names
-            each right that is missing.
-        ClusterRefuses: the cluster does not do it for anybody, as it is in
-            trouble, has a rule against it, or speaks Kafka only in part.
+        MissingRight: this user lacks rights that lessons need; the text names each.
+        ClusterRefuses: the cluster refuses a request, but not for a missing right: it is in
+            trouble, a policy forbids the request, or the server is not all of Kafka.
     """
     from confluent_kafka.admin import AdminClient
 
@@ -49,7 +48,7 @@ def require_rights(client: Mapping[str, str], prefix: str = "") -> None:
         raise ClusterRefuses(
             f"The cluster answers, but does not do what lessons ask of it ({error}).",
             suspect="a cluster in trouble, or under heavy load.",
-            remedy="try again, ask who runs it, or use --kafkalab-backend=embedded.",
+            remedy="try again, ask its administrator, or use --kafkalab-backend=embedded.",
         ) from error
     finally:
         _remove(admin, name)
@@ -82,7 +81,7 @@ def _missing_for_topics(admin: AdminClient, name: str) -> list[str]:
         error = _refusal(asked.result)
         return error, [] if error else _names(asked.result().authorized_operations)
 
-    # Other errors pass: a topic that has just been made may not be known everywhere.
+    # Other errors are temporary: some brokers may not know the new topic yet.
     error, allowed = wait_until(
         describe,
         lambda seen: seen[0] is None or seen[0].code() in (denied, *_unsupported()),
@@ -94,7 +93,7 @@ def _missing_for_topics(admin: AdminClient, name: str) -> list[str]:
     if error is not None:
         raise _refuses("does not describe a topic", error)
     if not allowed:
-        raise speaks_in_part("does not tell what a user may do with a topic")
+        raise speaks_in_part("does not report what a user may do with a topic")
     return [f"{_title(each)} on topic" for each in TOPIC_RIGHTS if each not in allowed]
 
 
@@ -107,7 +106,7 @@ def _missing_for_groups(admin: AdminClient, name: str) -> list[str]:
         error = _refusal(asked.result)
         return error or asked.result().topic_partitions[0].error
 
-    # A coordinator that has just been made refuses for a moment.
+    # A new coordinator refuses requests for a short time.
     not_yet = {
         KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
         KafkaError.COORDINATOR_NOT_AVAILABLE,
@@ -133,7 +132,7 @@ def _missing_for_groups(admin: AdminClient, name: str) -> list[str]:
         raise _refuses("does not describe a group", error)
     allowed = _names(asked.result().authorized_operations)
     if not allowed:
-        raise speaks_in_part("does not tell what a user may do with a group")
+        raise speaks_in_part("does not report what a user may do with a group")
     return [f"{_title(each)} on group" for each in GROUP_RIGHTS if each not in allowed]
 
 
@@ -141,7 +140,7 @@ def _missing_for_transactions(client: Mapping[str, str], name: str) -> list[str]
     from confluent_kafka import KafkaError, Producer
 
     producer = Producer({**client, "transactional.id": name})
-    # Once it is connected this takes milliseconds, and else half a second.
+    # Connect first: then this takes milliseconds instead of half a second.
     error = _refusal(lambda: producer.list_topics(timeout=LIMIT))
     error = error or _refusal(lambda: producer.init_transactions(LIMIT))
     if error is None:
@@ -159,7 +158,7 @@ def _remove(admin: AdminClient, name: str) -> None:
 
 
 def _refusal(request: Callable[[], object]) -> KafkaError | None:
-    """The error with which a request was refused; None when it was done."""
+    """The error with which the cluster refused a request; None if it succeeded."""
     from confluent_kafka import KafkaException
 
     try:
@@ -175,12 +174,12 @@ def _names(operations: list[object] | None) -> list[str]:
 
 
 def _title(operation: str) -> str:
-    """As Kafka's tools and documents write it: `DescribeConfigs`."""
+    """The name of an operation as Kafka's tools and documents write it: `DescribeConfigs`."""
     return "".join(word.title() for word in operation.split("_"))
 
 
 def _unsupported() -> tuple[int, int]:
-    """How it is said that a server does not know a request: by the client, and by the server."""
+    """The error codes of the client and of the server for a request that is not supported."""
     from confluent_kafka import KafkaError
 
     return KafkaError._UNSUPPORTED_FEATURE, KafkaError.UNSUPPORTED_VERSION
@@ -193,15 +192,15 @@ def _refuses(what: str, error: KafkaError) -> ClusterRefuses:
     return ClusterRefuses(
         f"The cluster {told}.",
         suspect="a policy or a quota of the cluster, or a cluster in trouble.",
-        remedy="ask who runs it, or use --kafkalab-backend=embedded.",
+        remedy="ask its administrator, or use --kafkalab-backend=embedded.",
     )
 
 
 def speaks_in_part(what: str) -> ClusterRefuses:
-    """The error for a server that is not all of Kafka.
+    """The error for a server that supports only a part of Kafka.
 
     Args:
-        what: it does or does not; a verb comes first.
+        what: what the server does or does not do; it begins with a verb.
     """
     return ClusterRefuses(
         f"The server speaks Kafka only in part: it {what}.",

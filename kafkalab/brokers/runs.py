@@ -1,12 +1,12 @@
-"""A run's folder, its owner, and how nothing of it is left behind.
+"""A run's folder, its owner, and the clean-up of everything that the run starts.
 
-Whatever a run starts carries the path of the run's folder on its command line
-(JVMs) or in a label (containers). So what belongs to a run can be found by
-that mark alone, whoever started it and however that process went.
+Everything that a run starts has the path of the run's folder on its command line
+(JVMs) or the run's id in a label (containers). So all parts of a run can be found, no
+matter which process started them and how that process ended.
 
-The folder has a mark in it, too: a file that says which run it is of, and who
-owns that. Nothing is removed that has none. The cache folder may be anybody's,
-with a `runs` or `logs` of theirs.
+The folder also contains a mark: a file that names the run and its owner. Folders
+without a mark are never removed: the cache folder may contain `runs` or `logs` of
+another program.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from kafkalab.brokers.names import run_prefix
 from kafkalab.brokers.owner import Machine, Owner
 from kafkalab.brokers.processes import brokers_of, kill
 
-# Broker logs of so many runs are kept.
+# The number of runs whose broker logs are kept.
 KEPT_LOGS = 10
 
 MARK = "run.json"
@@ -39,7 +39,7 @@ MARK = "run.json"
 
 @dataclass(frozen=True, kw_only=True)
 class RunMark(Mark):
-    """What a run's folder says of it; its name is the folder's."""
+    """The mark in a run's folder; its name is the folder's."""
 
     backend: str
     began: float
@@ -53,15 +53,15 @@ class Run:
     """its name is the run's id"""
     owner: Owner
     backend: str
-    """the backend's name: it tells what there may be to clear away"""
+    """the backend's name: the clean-up depends on it"""
     began: float
     """seconds since the epoch"""
 
     @classmethod
     def new(cls, cache: Path, backend: str = "") -> Run:
-        """A run owned by this process. Nothing is written until `open`.
+        """Make a run that this process owns. It writes nothing until `open`.
 
-        The backend may be named later, by `with_backend`.
+        The backend may be set later, by `with_backend`.
         """
         return cls(cache / "runs" / uuid.uuid4().hex[:12], Owner.me(), backend, time.time())
 
@@ -71,7 +71,7 @@ class Run:
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> Run:
-        """The run that `as_data` told of, in another process of it."""
+        """The run from the data of `as_data`, in another process of the run."""
         owner = {**data["owner"], "machine": Machine(**data["owner"]["machine"])}
         return cls(Path(data["folder"]), Owner(**owner), data["backend"], data["began"])
 
@@ -81,14 +81,14 @@ class Run:
 
     @property
     def mark(self) -> RunMark:
-        """What marks its folders."""
+        """The mark for its folders."""
         return RunMark(
             name=self.folder.name, owner=self.owner, backend=self.backend, began=self.began
         )
 
     @property
     def prefix(self) -> str:
-        """What the names of all topics, groups and transactional ids of the run begin with."""
+        """The prefix of the names of all topics, groups and transactional ids of the run."""
         return run_prefix(self.began, self.folder.name)
 
     @property
@@ -97,11 +97,11 @@ class Run:
 
     @property
     def logs(self) -> Path:
-        """Where the shared broker's log is kept after the run."""
+        """The folder in which the shared broker's log is kept after the run."""
         return self.cache / "logs" / self.folder.name
 
     def open(self) -> None:
-        """Make the folder, clear what dead runs left, and set a watchdog. Once per run.
+        """Make the folder, clean up after dead runs, and start a watchdog; only once per run.
 
         Raises:
             CacheNotWritable: the folder cannot be made.
@@ -118,7 +118,7 @@ class Run:
     def _set_watchdog(self) -> None:
         package_root = Path(__file__).parents[2]
         watchdog = subprocess.Popen(
-            # -P: nothing that lies in the current folder, whatever its name, is run by this.
+            # -P: Python imports no modules from the current folder.
             [sys.executable, "-P", "-m", "kafkalab.brokers.watchdog", str(self.folder)],
             env={**os.environ, "PYTHONPATH": str(package_root)},
             stdin=subprocess.DEVNULL,
@@ -127,15 +127,15 @@ class Run:
             # Ctrl-C in the terminal, or the end of its session, must not reach it.
             start_new_session=True,
         )
-        # Nobody waits for it, as it outlives this process: Python is not to warn of that.
+        # The watchdog outlives this process, so nothing waits for it; this avoids Python's warning.
         watchdog.returncode = 0
 
     def close(self) -> None:
         """End all brokers of the run and remove its folder; the shared broker's log is kept."""
-        # Twice: a worker may be starting one more while the folder goes.
+        # Twice: a worker may start one more broker while the folder is being removed.
         for _ in range(2):
             self._end_brokers()
-            # A log that cannot be kept must not keep a broker running.
+            # An error in keeping the log must not stop the clean-up.
             with contextlib.suppress(OSError):
                 self._keep_logs()
             with contextlib.suppress(OSError):
@@ -143,7 +143,7 @@ class Run:
 
     @property
     def lock_file(self) -> Path:
-        """Who holds it starts the shared broker, or asks for it."""
+        """The file to lock while starting the shared broker, or attaching to it."""
         return self.folder / "lock"
 
     def _end_brokers(self) -> None:
@@ -152,7 +152,7 @@ class Run:
             remove_containers_of(self.folder.name)
 
     def _remove_folder(self) -> None:
-        # The mark goes last: where a removal was cut short, the next run knows whose the rest is.
+        # Remove the mark last: if the removal is cut short, the next run can remove the rest.
         for path in self.folder.iterdir():
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path, ignore_errors=True)
@@ -172,16 +172,16 @@ class Run:
 
 
 def run_at(folder: Path) -> Run | None:
-    """The run whose folder this is; None where it is no run's.
+    """The run of a folder; None if it is not the folder of a run.
 
-    A run's folder is where it lies: no path is read from a file, and no link followed.
+    The path of the run is the folder itself: it reads no path from a file, and follows no link.
     """
     mark = None if folder.is_symlink() else read_mark(folder / MARK, RunMark, folder.name)
     return None if mark is None else Run(folder, mark.owner, mark.backend, mark.began)
 
 
 def runs_in(cache: Path) -> list[Run]:
-    """The runs whose folders lie in a cache folder, whoever owns them."""
+    """All runs with a folder in a cache folder, of any owner."""
     return list(_marked_in(cache / "runs"))
 
 
@@ -193,10 +193,10 @@ def _marked_in(folder: Path) -> Iterator[Run]:
 
 
 def clear_dead_runs(cache: Path) -> None:
-    """End and remove the runs whose owner has ended.
+    """End and remove the runs with an owner that has ended.
 
-    Where that cannot be told from here, as of another host or container that
-    uses the same cache folder, a run is left alone: `kafkalab doctor` names it.
+    If this machine cannot check the owner, as it runs on another host or in a container
+    with the same cache folder, the run is kept: `kafkalab doctor` names it.
     """
     for run in runs_in(cache):
         if run.owner.is_known_to_be_dead():
@@ -205,9 +205,10 @@ def clear_dead_runs(cache: Path) -> None:
 
 @contextlib.contextmanager
 def workshop(cache: Path) -> Iterator[Path]:
-    """A folder to prepare in, in the cache folder, that is gone when the block ends.
+    """A temporary folder in the cache folder, for preparations; it is removed after the block.
 
-    It is a run's, so that who is killed meanwhile leaves neither files nor a JVM.
+    It belongs to a run of its own, so that even if this process is killed no files and no JVM
+    are left.
     """
     run = Run.new(cache, "embedded")
     run.open()

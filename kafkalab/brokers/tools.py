@@ -1,7 +1,7 @@
-"""Kafka's own tools: which there are, their jars, and the AOT cache that makes their start quick.
+"""Kafka's own tools: their names, their jars, and the AOT cache for a quick start.
 
 The names are those of the scripts in the `bin` folder of Apache Kafka, without `.sh`; the
-classes are those that the scripts start. Tools of Connect, and what needs Streams, are left out.
+classes are those that the scripts start. Tools of Connect and Streams are left out.
 """
 
 from __future__ import annotations
@@ -43,16 +43,16 @@ FLAGS = (
     # All tiers of the compiler: some tools measure what a client can do.
     *(flag for flag in LEAN_FLAGS if flag != "-XX:TieredStopAtLevel=1"),
     "-Xlog:disable",
-    # As config/tools-log4j2.yaml of Apache Kafka has it.
+    # The level in config/tools-log4j2.yaml of Apache Kafka.
     "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
 )
 
-# What is recorded with all tiers has the JVM compile much of it anew at each start, which takes
+# With a recording of all tiers, the JVM compiles much code again at each start, which then takes
 # a third longer.
 RECORDED_WITH = (*FLAGS, "-XX:TieredStopAtLevel=1")
 
 Since = tuple[tuple[str, str], ...]
-"""a word, and the first version of Kafka with it, oldest first; empty: none yet"""
+"""first versions of Kafka, oldest first, each with its word; an empty word: none yet"""
 
 
 def _always(word: str) -> Since:
@@ -65,7 +65,7 @@ NONE = _always("")
 
 
 def _config_was(older: str) -> Since:
-    """KIP-1147 gave the option the same name everywhere."""
+    """The option's names before and after KIP-1147, which made it the same for all tools."""
     return (("4.0", older), ("4.2", "--command-config"))
 
 
@@ -83,7 +83,7 @@ class Tool:
     """whether options follow a first word, as in `kafka-cluster cluster-id`"""
 
     def main(self, version: str) -> str:
-        """The class that it starts in a version; empty where that has none."""
+        """The class that it starts in a version; empty if that version does not have the tool."""
         return word_in(self.mains, version)
 
 
@@ -115,7 +115,7 @@ TOOLS = {
     "kafka-dump-log": Tool(
         (("4.0", "kafka.tools.DumpLogSegments"), ("4.3", OURS + "DumpLogSegments")), NONE, NONE
     ),
-    # It took its arguments by their places before KIP-1147, and then the servers are the first.
+    # Before KIP-1147 it took its arguments by position, with the servers first.
     "kafka-e2e-latency": _tool(
         "EndToEndLatency",
         servers=(("4.0", ""), ("4.2", "--bootstrap-server")),
@@ -158,7 +158,7 @@ TOOLS = {
 
 
 def word_in(words: Since, version: str) -> str:
-    """The word that a version of Kafka has; empty where it has none."""
+    """The word of a version of Kafka; empty if it has none."""
     return [word for since, word in words if _minor(since) <= _minor(version)][-1]
 
 
@@ -177,7 +177,7 @@ def main_of(name: str, version: str) -> str:
     having = [each for each in pinned_versions() if TOOLS[name].main(each)]
     raise NoTool(
         f"Kafka {version} has no {name}.",
-        suspect="it is newer.",
+        suspect="the tool is newer.",
         remedy=f"use one of {', '.join(having)}, with KAFKALAB_KAFKA_VERSION and `kafkalab up`.",
     )
 
@@ -194,21 +194,22 @@ class ToolDistribution(Distribution):
 
 @dataclass(frozen=True, kw_only=True)
 class ToolsMark(Mark):
-    """What is known of a folder with the tools' AOT cache; its name is the folder's."""
+    """The mark of a folder with the tools' AOT cache; its name is the folder's."""
 
     aot_stamp: tuple[int, ...]
-    """of the AOT cache as it was left"""
+    """the stamp of the finished AOT cache"""
     aot_sha256: str
 
 
 class Tools:
-    """The tools of one Kafka, runtime and kind of CPU, with an AOT cache of their own."""
+    """The tools of one Kafka version, Java runtime and kind of CPU, with their own AOT cache."""
 
     def __init__(self, distribution: ToolDistribution) -> None:
         self.distribution = distribution
         ingredients = [
             distribution.java.build,
-            # By their names: the JVM takes the cache wherever the jars lie (JDK-8279366).
+            # File names only: the JVM accepts the cache if the jars are in another folder
+            # (JDK-8279366).
             [jar.file_name for jar in distribution.jars],
             [jar.sha256 for jar in distribution.jars],
             RECORDED_WITH,
@@ -223,34 +224,34 @@ class Tools:
 
     @property
     def is_there(self) -> bool:
-        """Whether nothing is to be fetched or made."""
+        """Whether nothing has to be fetched or made."""
         has_cache = not self.distribution.java.has_aot_cache or self._mark() is not None
         return has_cache and not self.distribution.missing_jars()
 
     def command(self, main: str, *arguments: str, flags: Sequence[str] = ()) -> list[str]:
-        """The command line that runs a main class, with the AOT cache where there is one.
+        """The command line that runs a main class, with the AOT cache if there is one.
 
         Args:
             main: the class.
             arguments: its arguments.
-            flags: for the JVM, beside those that the cache was made with.
+            flags: more flags for the JVM.
         """
         return self.distribution.command(
             main, *arguments, flags=[*FLAGS, *self._aot_flags(), *flags]
         )
 
     def require_safe(self) -> None:
-        """Refuse programs that somebody else could change.
+        """Refuse jars and an AOT cache that another user could change.
 
         Raises:
-            CacheNotSafe: a folder or file of them is open to others.
+            CacheNotSafe: others could change one of the folders or files.
         """
         distribution = self.distribution
         folders = [distribution.cache, distribution.jar_folder, self.folder.parent, self.folder]
         require_safe([*folders, *distribution.jar_files, self.aot_cache])
 
     def prepare(self, steps: Steps) -> None:
-        """Fetch the jars and make the AOT cache, where they are missing: once, 5 s and more.
+        """Fetch the jars and make the AOT cache, if they are missing: once, 5 s or more.
 
         Raises:
             BrokerError: a jar could not be fetched, or Kafka could not be started.
@@ -270,14 +271,14 @@ class Tools:
         except Timeout as error:
             raise PreparationFailed(
                 f"Another command has been preparing Kafka's tools for {PREPARE_LIMIT:.0f} s.",
-                suspect="a slow network, or one that hangs.",
-                remedy="end that one, then try again.",
+                suspect="a slow network, or a command that hangs.",
+                remedy="end that command, then try again.",
             ) from error
         except OSError as error:
             raise PreparationFailed(
                 f"Kafka's tools could not be prepared in {self.distribution.cache} "
                 f"({one_line(error)}).",
-                suspect="a full disk, or files there that belong to somebody else.",
+                suspect="a full disk, or files there that belong to another user.",
                 remedy="free some space, or name another folder with KAFKALAB_CACHE.",
             ) from error
 
@@ -285,9 +286,9 @@ class Tools:
         return read_mark(self.folder / "tools.json", ToolsMark, self.folder.name)
 
     def _aot_flags(self) -> list[str]:
-        """The flags that use the AOT cache; the JVM goes on without one that does not fit.
+        """The flags that use the AOT cache; the JVM ignores a cache that does not fit.
 
-        Its middle the JVM checks only when it is told to, see `Prepared.aot_flags`.
+        The JVM checks the whole content only with a flag, see `Prepared.aot_flags`.
         """
         mark = self._mark()
         if mark is None or not self.aot_cache.exists():
@@ -300,9 +301,9 @@ class Tools:
         return [flag] if is_as_left else [flag, "-XX:+VerifySharedSpaces"]
 
     def _make_aot_cache(self, backend: EmbeddedBackend, steps: Steps) -> None:
-        """Let a tool list the topics of a broker of its own, and keep what the JVM loaded.
+        """Let a tool list the topics of a new broker, and make a cache of the loaded classes.
 
-        It is made elsewhere, and comes to its place whole or not at all.
+        The folder is made in another place and then renamed: it is complete or does not exist.
         """
         from kafkalab.brokers.cache import make_folder
         from kafkalab.brokers.node import Node
@@ -319,7 +320,7 @@ class Tools:
             main = (TOOLS["kafka-topics"].main(self.distribution.version),)
             made = draft / AOT_CACHE
             write_aot_cache(self.distribution, node, main, RECORDED_WITH, recorded, made)
-            # Whatever the umask is: who may write to it decides what runs.
+            # Set explicitly, as the umask may allow others to write: its content is run.
             made.chmod(0o600)
             mark = ToolsMark(
                 name=self.folder.name,
@@ -332,7 +333,7 @@ class Tools:
             if os.path.lexists(self.folder):
                 raise PreparationFailed(
                     f"{self.folder} is there, and kafkalab did not make it.",
-                    suspect="files of somebody else in the cache folder.",
+                    suspect="foreign files in the cache folder.",
                     remedy="move it away, or name another folder with KAFKALAB_CACHE.",
                 )
             draft.rename(self.folder)
@@ -343,7 +344,7 @@ class Tools:
         main = TOOLS["kafka-topics"].main(self.distribution.version)
         arguments = ("--bootstrap-server", broker.bootstrap, "--list")
         try:
-            # 120 s: it takes 2 s on an idle machine.
+            # It takes 2 s on an idle machine.
             answer = subprocess.run(
                 self.distribution.command(main, *arguments, flags=flags),
                 capture_output=True,
@@ -361,7 +362,7 @@ class Tools:
 
 def _no_training(why: str) -> PreparationFailed:
     return PreparationFailed(
-        f"Kafka's kafka-topics did not list the topics of a broker of its own ({why}).",
+        f"Kafka's tool kafka-topics did not list the topics of a new broker ({why}).",
         suspect="a machine under heavy load, or too little memory.",
         remedy="try again.",
     )

@@ -1,8 +1,8 @@
-"""Ends a run's brokers when its owner is gone, however it went, SIGKILL included.
+"""End a run's brokers when its owner has ended in any way, SIGKILL included.
 
 Run as `python -m kafkalab.brokers.watchdog FOLDER`, one process for each run.
-It watches the owner of the run, not the xdist worker that happened to start
-the broker. It ends when the owner has closed the run itself.
+It watches the owner of the run, and not the xdist worker that started the broker.
+It ends when the owner has closed the run itself.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from pathlib import Path
 from kafkalab.brokers.runs import Run, run_at
 from kafkalab.waiting import Expired, wait_until
 
-# A lab broker that is a week old was forgotten.
+# Seconds. A run that is a week old was forgotten.
 LONGEST_RUN = 7 * 24 * 3600.0
-# Between two looks: well below the 5 s within which a dead owner's broker must be gone.
+# Seconds between two checks: a dead owner's broker must be gone within 5 s.
 LOOK_EVERY = 0.5
-# A dead owner's workers end at once when they notice; until then one may start a broker.
+# Seconds. A dead owner's workers soon end, too; until then one of them may start a broker.
 AFTERMATH = 1.0
 
 
