@@ -8,10 +8,12 @@ import java.util.Properties;
 import java.util.TreeMap;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.common.config.types.Password;
+import org.apache.kafka.common.protocol.Errors;
 import org.apache.kafka.common.security.JaasContext;
 
 /**
- * What Java makes of files, for test_as_java.py. The argument says of what: `jaas` or `properties`.
+ * What Java makes of files, for test_as_java.py. The argument says of what: `jaas` or `properties`;
+ * with `errors` the files do not matter, and each answer has all error codes.
  * Standard input has a path a line; each is answered by a line: names and values, or an error.
  */
 public class JavaAnswers {
@@ -25,10 +27,24 @@ public class JavaAnswers {
 
     private static String answer(String kind, Path path) {
         try {
-            return json(kind.equals("jaas") ? jaas(path) : properties(path));
+            return json(switch (kind) {
+                case "jaas" -> jaas(path);
+                case "errors" -> errors();
+                default -> properties(path);
+            });
         } catch (Throwable error) {
             return "null";
         }
+    }
+
+    private static Map<String, String> errors() {
+        Map<String, String> found = new TreeMap<>();
+        for (Errors error : Errors.values()) {
+            Throwable raised = error.exception();
+            String name = raised == null ? "" : raised.getClass().getSimpleName();
+            found.put(String.valueOf(error.code()), error.name() + " " + name);
+        }
+        return found;
     }
 
     private static Map<String, String> jaas(Path path) throws Exception {

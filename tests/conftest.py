@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -313,3 +314,21 @@ def load_tool(repository: Path) -> Callable[[str], Any]:
         return module
 
     return load
+
+
+@pytest.fixture(scope="module")
+def browser() -> Any:
+    """Chromium without a window, which reaches nothing of the network by itself."""
+    api = pytest.importorskip(
+        "playwright.sync_api", reason="needs a browser: pip install -r requirements-browser.txt"
+    )
+    chromium = next(filter(os.path.exists, ("/usr/bin/chromium", "/usr/bin/chromium-browser")), "")
+    if not chromium:
+        pytest.skip("needs a browser: apt-get install chromium")
+    quiet = ["background-networking", "component-update", "gpu", "quic", "sync"]
+    flags = ["--no-sandbox", "--no-first-run", *(f"--disable-{each}" for each in quiet)]
+    with api.sync_playwright() as playwright:
+        # Each launch has a user data folder of its own.
+        running = playwright.chromium.launch(executable_path=chromium, args=flags)
+        yield running
+        running.close()

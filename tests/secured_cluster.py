@@ -36,6 +36,8 @@ from filelock import FileLock
 
 from kafkalab.brokers.coordinators import wait_for_coordinators
 from kafkalab.brokers.distribution import LEAN_FLAGS, Distribution, find_java
+from kafkalab.brokers.embedded import PORT_DRAWS
+from kafkalab.brokers.errors import PortTaken
 from kafkalab.brokers.node import MetadataProbe, Node, wait_until_ready
 from kafkalab.brokers.owner import Owner
 from kafkalab.brokers.ports import free_ports
@@ -200,8 +202,27 @@ def start(run: Run, settings: Mapping[str, str]) -> SecuredCluster:
     """Start the cluster as part of a run: it is gone when the run's owner is."""
     run.open()
     distribution = Distribution(CACHE, find_java())
+    for draw in range(PORT_DRAWS):
+        cluster, node = _format(distribution, run.folder / f"secured-{draw}", settings)
+        node.spawn(distribution.command("kafka.Kafka", str(node.properties_file), flags=LEAN_FLAGS))
+        try:
+            wait_until_ready([node])
+        except PortTaken:
+            # Another process bound a port between its draw and the node.
+            if draw == PORT_DRAWS - 1:
+                raise
+            continue
+        break
+    wait_for_coordinators(cluster.administrator)
+    _let_users_in(cluster)
+    return cluster
+
+
+def _format(
+    distribution: Distribution, home: Path, settings: Mapping[str, str]
+) -> tuple[SecuredCluster, Node]:
     secured, certified, plaintext, controller = free_ports(4)
-    node = Node(1, run.folder / "secured", plaintext, controller)
+    node = Node(1, home, plaintext, controller)
     node.home.mkdir(parents=True)
     addresses = (f"127.0.0.1:{secured}", f"127.0.0.1:{certified}", node.address)
     cluster = SecuredCluster(*addresses, str(node.home))
@@ -210,12 +231,7 @@ def start(run: Run, settings: Mapping[str, str]) -> SecuredCluster:
         as_properties_file({**_server_properties(cluster, node), **settings}), "utf-8"
     )
     distribution.format(node.properties_file)
-    command = distribution.command("kafka.Kafka", str(node.properties_file), flags=LEAN_FLAGS)
-    node.spawn(command)
-    wait_until_ready([node])
-    wait_for_coordinators(cluster.administrator)
-    _let_users_in(cluster)
-    return cluster
+    return cluster, node
 
 
 def _server_properties(cluster: SecuredCluster, node: Node) -> dict[str, str]:

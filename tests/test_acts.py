@@ -55,6 +55,17 @@ def test_a_line_that_is_no_act_is_passed_over_and_named(path: Path) -> None:
     assert set_aside == tuple(f"{FILE}:{n} is set aside: it is no act" for n in (2, 3, 4))
 
 
+@pytest.mark.parametrize("at", ["9999-12-31T00:00:00+00:00", "0001-01-01T00:00:00+14:00"])
+def test_a_time_at_the_calendars_end_is_no_acts(path: Path, at: str) -> None:
+    """Nothing can be due after it; the others count."""
+    one = append(path, PREDICTED, "one")
+    line = {"id": "2", "at": at, "kind": PREDICTED, "about": "two"}
+    with path.open("a") as file:
+        file.write(json.dumps(line) + "\n")
+
+    assert read(path) == ((one,), (f"{FILE}:2 is set aside: it is no act",))
+
+
 def test_an_act_of_a_kind_to_come_is_kept(path: Path) -> None:
     """A later kafkalab wrote it: it is there for whoever knows what it means."""
     act = append(path, "graded", "why-three-replicas", grade=3)

@@ -22,6 +22,7 @@ from kafkalab.brokers.distribution import Distribution, find_java
 from kafkalab.brokers.errors import BadClientProperties, NoBootstrap
 from kafkalab.brokers.jaas import BadJaas, parse
 from kafkalab.config import Settings
+from kafkalab.curriculum.error_codes import error_codes
 
 CACHE = Settings.from_environment().cache
 SAMPLES = Path(__file__).parent / "properties"
@@ -162,3 +163,14 @@ def test_what_java_takes_of_the_samples_is_taken(ask: Ask) -> None:
                 refused.add(path.name.partition(".")[0])
 
     assert refused == {"delegation_token", "byte_order_mark", "utf_16", "bootstrap_server"}
+
+
+def test_error_codes_are_those_of_java(ask: Ask) -> None:
+    """The table has each code of the newest Kafka, with its name and its exception."""
+    (javas,) = ask("errors", [b""])
+
+    assert javas is not None
+    ours = {
+        str(each.number): f"{each.java} {each.exception}" for each in error_codes() if each.java
+    }
+    assert ours == javas

@@ -160,9 +160,9 @@ def test_a_name_alone_is_no_mark(scene: Scene) -> None:
     named = scene.clean("--yes", "--run", theirs.removesuffix("-"))
 
     assert left.exit_code == 0
-    assert f"whose it is, is not written down in {scene.ledger.cache}; " in left.output
+    assert f"its owner is not recorded in {scene.ledger.cache}; " in left.output
     assert f"`kafkalab clean --run {theirs}` deletes it all the same" in left.output
-    assert "Nothing is there to be deleted." in left.output
+    assert "There is nothing to delete." in left.output
     assert after == BOTH
     assert named.exit_code == 0
     assert scene.there(theirs) == 0
@@ -176,7 +176,7 @@ def test_what_is_written_down_of_another_cluster_says_nothing_here(
 
     said = scene.clean("--yes").output
 
-    assert f"whose it is, is not written down in {scene.ledger.cache}; " in said
+    assert f"its owner is not recorded in {scene.ledger.cache}; " in said
     assert scene.there(mirrored) == BOTH
 
 
@@ -190,7 +190,7 @@ def test_a_run_elsewhere_may_go_on(scene: Scene, dead: Owner) -> None:
     after = scene.there(elsewhere)
     named = scene.clean("--yes", "--run", elsewhere)
 
-    assert "whether it has ended, cannot be told from here" in left.output
+    assert "this machine cannot check whether it has ended" in left.output
     assert after == BOTH
     assert named.exit_code == 0
     assert scene.there(elsewhere) == 0
@@ -284,7 +284,7 @@ while True:
 
     said = scene.clean("--yes")
 
-    assert "have members that are not missed yet: waiting for that, 60 s at most" in said.output
+    assert "still have members: waiting until the cluster removes them, 60 s at most" in said.output
     assert said.exit_code == 0
     assert scene.there(ended) == 0
 

@@ -355,7 +355,10 @@ def test_no_token_without_a_way_to_it() -> None:
 @pytest.mark.parametrize(
     ("changed", "says"),
     [
-        ({"sasl.oauthbearer.token.endpoint.url": "file:///tmp/token"}, "it reads none from a file"),
+        (
+            {"sasl.oauthbearer.token.endpoint.url": "file:///tmp/token"},
+            "it does not read a token from a file",
+        ),
         ({"sasl.jaas.config": f"{OAUTH} required;"}, "needs the client's id and secret"),
         (
             {"sasl.jaas.config": f'{OAUTH} required clientid="x" clientSecret="s3cret";'},
@@ -369,7 +372,10 @@ def test_no_token_without_a_way_to_it() -> None:
             "ssl.truststore.location of sasl.jaas.config cannot be translated: add "
             "https.ca.location",
         ),
-        ({"sasl.oauthbearer.assertion.file": "/x"}, "in place of a secret is not in librdkafka"),
+        (
+            {"sasl.oauthbearer.assertion.file": "/x"},
+            "instead of a secret does not exist in librdkafka",
+        ),
         ({"sasl.oauthbearer.jwt.retriever.class": "x.Y"}, "jwt.retriever.class is Java code"),
         ({"sasl.login.callback.handler.class": "x.Y"}, "handler.class is Java code: where the"),
         (
@@ -623,14 +629,14 @@ def test_bootstrap_servers_may_be_in_the_file() -> None:
         ),
         (
             {**WITH_SCRAM, "sasl.jaas.config": "s3cret required;"},
-            "sasl.jaas.config with a login module that is no class",
+            "sasl.jaas.config with a login module that is not a class name",
         ),
         (
             {
                 **WITH_SCRAM,
                 "sasl.jaas.config": f'{SCRAM} required username="s3cret" password="\\0";',
             },
-            "sasl.password has a character that librdkafka cannot take",
+            "sasl.password has a character that librdkafka does not accept",
         ),
         ({"sasl.login.class": "x", **WITH_SCRAM}, "sasl.login.class cannot be translated"),
         (
@@ -659,7 +665,7 @@ def test_bootstrap_servers_may_be_in_the_file() -> None:
         ),
         ({"client.dns.lookup": "default"}, "client.dns.lookup (line 1) is none of use_all_dns_ips"),
         ({"retry.backoff.ms": "100 # ms"}, "retry.backoff.ms (line 1) is not a whole number"),
-        ({"client.rack": "\ud800"}, "client.rack has a character that librdkafka cannot take"),
+        ({"client.rack": "\ud800"}, "client.rack has a character that librdkafka does not accept"),
     ],
 )
 def test_what_cannot_be_taken_is_named(properties: dict[str, str], says: str) -> None:
@@ -789,7 +795,7 @@ def test_a_truststore_comes_with_the_command_that_helps(
     assert "and add ssl.ca.location=ca.pem" in text
     found = became({**java, "ssl.ca.location": str(tmp_path / "ca.pem")})
 
-    assert f"librdkafka reads no {kind} truststore" in text
+    assert f"librdkafka cannot read a {kind} truststore" in text
     assert found.left_out == ("ssl.truststore.location", "ssl.truststore.password")
     AdminClient({**found.librdkafka, "log_level": 0})
 
@@ -850,7 +856,7 @@ def test_a_pem_truststore_is_a_ca_file(stores: Path, declared: str | None) -> No
     [
         ({"location": "JKS-trust", "type": "PEM"}, "the file is JKS, and ssl.truststore.type does"),
         ({"location": "PEM-trust", "type": "JKS"}, "the file is PEM, and ssl.truststore.type does"),
-        ({"location": "no-store"}, "the file is no store: neither PEM, nor JKS, nor PKCS12"),
+        ({"location": "no-store"}, "the file is not a store: neither PEM, JKS nor PKCS12"),
     ],
 )
 def test_a_store_that_contradicts_its_type(
@@ -932,7 +938,7 @@ def test_pem_in_a_file(pem: str, tmp_path: Path) -> None:
             {"ssl.truststore.certificates": "x", "ssl.truststore.type": "JKS"},
             "ssl.truststore.certificates needs ssl.truststore.type=PEM",
         ),
-        ({"ssl.keystore.key": "x"}, "go together"),
+        ({"ssl.keystore.key": "x"}, "must both be given"),
     ],
 )
 def test_pem_that_is_not_whole(changed: dict[str, str], says: str) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from kafkalab.brokers.capabilities import CAPABILITIES
 from kafkalab.curriculum import BadManifest, Concept, Curriculum, Task, Word, load
+from kafkalab.curriculum.assertions import problems_of_assertions
 
 MANIFEST = """\
 [module]
@@ -143,6 +144,60 @@ def test_evidence_is_plain_to_one_who_has_not_read_the_test(kind: str) -> None:
         assert ".str()" not in ast.unparse(call), f"{place}: questions and answers have error names"
 
 
+def test_the_readme_of_module_a_shows_a_test_as_it_is() -> None:
+    """Line by line, but for the marks in it and what it leaves out."""
+    folder = load().folder
+    shown = (folder / "README.md").read_text("utf-8").partition("```python\n")[2]
+    code = (folder / "test_task_1_1_topics.py").read_text("utf-8").splitlines()
+    for line in shown.partition("```")[0].splitlines():
+        plain = re.sub(r"\s+# \(\d\)$", "", line)
+        assert plain.strip() == "..." or plain in code, plain
+
+
+def test_the_readme_of_module_a_lists_its_modules() -> None:
+    """Each with its parts, in the order in which they are read."""
+    curriculum = load()
+    text = (curriculum.folder / "README.md").read_text("utf-8")
+    assert re.findall(r"^\| `(\w+)\.py` \|", text, re.MULTILINE) == list(curriculum.modules)
+    for task in curriculum.tasks:
+        for title, (first, *_) in task.facts_by_part.items():
+            (row,) = re.findall(rf"^\| `{curriculum.stated_facts[first].module}\.py.*", text, re.M)
+            assert title in row
+
+
+def test_each_assertion_of_module_a_is_a_sentence() -> None:
+    """The terminal and the page show it alone, as what was expected."""
+    assert list(problems_of_assertions(load())) == []
+
+
+@pytest.mark.parametrize(
+    ("assertion", "problem"),
+    [
+        ("assert seen == 1", "an assertion says in a sentence what is expected"),
+        ('assert seen == 1, ""', "'' is no whole sentence that ends in a full stop"),
+        (
+            'assert seen == 1, "one each"',
+            "'one each' is no whole sentence that ends in a full stop",
+        ),
+        (
+            'assert seen == 1, "and it is the only one."',
+            "'and it is the only one.' begins in the middle of a sentence",
+        ),
+        (
+            'assert seen == 1, f"each of {seen} is there"',
+            "'each of {seen} is there' is no whole sentence that ends in a full stop",
+        ),
+    ],
+)
+def test_a_flaw_of_an_assertion_is_told(course: Course, assertion: str, problem: str) -> None:
+    """With its place."""
+    end = '    """Checks a helper"""'
+    whole = 'assert seen, f"Each of {seen} is there."'
+    course.change(course.lesson("test_topics"), end, f"{end}\n    {whole}\n    {assertion}")
+    (told,) = problems_of_assertions(course.load())
+    assert told == f"test_topics.py:21: {problem}"
+
+
 def test_a_good_curriculum_has_no_problem(course: Course) -> None:
     """The course that the tests below break is whole before."""
     assert course.load().problems() == []
@@ -182,6 +237,32 @@ def test_statements_stand_in_the_order_of_tasks_and_tests(course: Course) -> Non
         ("has-partitions", "control"),
         ("key-decides", "fact"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("word", "modules"),
+    [
+        ("has_partitions", {"test_topics"}),
+        ("has-partitions", {"test_topics"}),
+        ("key_decides", {"test_routing"}),
+        ("task_9_9", set()),
+        ("partitions", None),
+        ("has_partitions or key_decides", None),
+        ("not has_partitions", None),
+        ("", None),
+    ],
+)
+def test_the_slug_of_a_fact_means_the_modules_that_have_it(
+    course: Course, word: str, modules: set[str] | None
+) -> None:
+    """What else `-k` is given may mean any module: a name of parameters, a part of a name."""
+    assert course.load().modules_meant(word) == modules
+
+
+def test_a_slug_inside_of_another_one_means_both_modules(course: Course) -> None:
+    """`-k` takes parts of names, too."""
+    course.change(course.lesson("test_routing"), "key-decides", "has-partitions-by-key")
+    assert course.load().modules_meant("has_partitions") == {"test_topics", "test_routing"}
 
 
 def test_no_test_is_imported(course: Course) -> None:
@@ -244,7 +325,7 @@ def test_a_node_id_of_anything_else_leads_to_none(course: Course, nodeid: str) -
 
 
 NO_SENTENCE = "the docstring's first line is not a sentence that ends in a full stop"
-NOT_A_FACT = "the first line tells what the test does, not what is so"
+NOT_A_FACT = "the first line says what the test does, not what is true"
 
 
 @pytest.mark.parametrize(
@@ -423,10 +504,20 @@ def test_each_component_fact_of_module_a_has_several_hints() -> None:
         if each.scope.startswith("the component")
     ]
 
-    assert len(facts) == 52
+    assert len(facts) == 103
     assert all(2 <= len(fact.hints) <= 4 for fact in facts)
     longest = sum(fact.hints[-1] == max(fact.hints, key=len) for fact in facts)
     assert longest > 0.8 * len(facts), "nearly the code comes last"
+
+
+@pytest.mark.parametrize("task", load().tasks, ids=lambda task: task.id)
+def test_the_manifest_has_the_facts_in_the_order_of_the_tests(task: Task) -> None:
+    """A part is successive facts of the manifest: in another order some land in another part."""
+    stated = [
+        each.slug for each in load().statements if (each.role, each.task) == ("fact", task.id)
+    ]
+
+    assert list(task.facts) == stated
 
 
 def test_a_fact_of_two_tasks_is_told(course: Course) -> None:
@@ -438,6 +529,86 @@ def test_a_fact_of_two_tasks_is_told(course: Course) -> None:
     )
 
     assert "has-partitions: belongs to two tasks, 1.1 and 1.2" in course.load().problems()
+
+
+def test_a_task_may_have_several_modules(course: Course) -> None:
+    """They are read in the order in which the manifest names them."""
+    course.change(
+        course.manifest,
+        'module = "test_topics"',
+        'module = "test_topics"\nsiblings = ["test_more"]',
+    )
+    course.change(
+        course.manifest,
+        "[task.facts.has-partitions]",
+        "[task.facts.grows]\n\n[task.facts.has-partitions]",
+    )
+    more = TOPICS.replace("has-partitions", "grows").partition("def test_that_states")[0]
+    course.lesson("test_more").write_text(more, "utf-8")
+
+    curriculum = course.load()
+
+    modules = ["test_topics", "test_topics", "test_more", "test_more", "test_routing"]
+    assert [each.module for each in curriculum.statements] == modules
+    assert curriculum.problems() == ["grows: has no hint"]
+    assert curriculum.is_task_module(course.lesson("test_more"))
+    assert curriculum.modules_meant("grows") == {"test_more"}
+
+
+PARTS = """
+[[task.parts]]
+title = "What there is"
+begins = "has-partitions"
+
+[task.facts.has-partitions]
+"""
+
+
+def test_a_part_goes_on_until_the_next_one_begins() -> None:
+    """Parts are what a reader sees as headings."""
+    task = load().task("1.4")
+
+    parts = task.facts_by_part
+    assert list(parts) == [part.title for part in task.parts]
+    assert [slugs[0] for slugs in parts.values()] == [part.begins for part in task.parts]
+    assert [slug for slugs in parts.values() for slug in slugs] == list(task.facts)
+    assert task.part_of("the-lag-spike") == "What moving costs"
+
+
+def test_without_parts_all_facts_are_of_the_task(course: Course) -> None:
+    """A small task needs no headings."""
+    task = course.load().task("1.1")
+    assert task.facts_by_part == {"Topics": ("has-partitions",)}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ('"What there is"', '" "', "task 1.1: a part has no title"),
+        (
+            'begins = "has-partitions"',
+            'begins = "key-decides"',
+            "task 1.1: 'What there is' begins at 'key-decides', which is no fact of it",
+        ),
+        (
+            "[task.facts.has-partitions]",
+            '[[task.parts]]\ntitle = "More"\nbegins = "has-partitions"\n\n'
+            "[task.facts.has-partitions]",
+            "task 1.1: 'More' begins before the part above it",
+        ),
+        (
+            "[task.facts.has-partitions]",
+            '[task.facts.first]\nhint = "Look."\n\n[task.facts.has-partitions]',
+            "task 1.1: its first fact is in no part",
+        ),
+    ],
+)
+def test_a_flaw_of_parts_is_told(course: Course, old: str, new: str, problem: str) -> None:
+    """Who moves a fact sees where its part begins now."""
+    course.change(course.manifest, "[task.facts.has-partitions]\n", PARTS)
+    assert course.load().problems() == []
+    course.change(course.manifest, old, new)
+    assert problem in course.load().problems()
 
 
 def test_a_module_that_is_not_there_is_told(course: Course) -> None:
@@ -617,6 +788,103 @@ def test_where_the_right_choice_stands_tells_nothing() -> None:
     assert len(of_three) > 0.9 * len(predictions)
     assert all(abs(places[at] / len(of_three) - 1 / 3) < 0.1 for at in range(3)), places
     assert sum(right == max(all_) for right, all_ in lengths) <= 0.4 * len(predictions)
+
+
+# Questions of an interview
+
+
+ASKED = """
+[[question]]
+slug = "what-orders"
+asks = "What keeps two records in order?"
+answer = "One key, one partition."
+follow_up = "And without a key?"
+follow_up_answer = "Then nothing does."
+wrong = "Kafka orders a topic."
+why_wrong = "It orders a partition."
+goes_on = "I would ask who needs the order."
+facts = ["key-decides", "has-partitions"]
+"""
+
+
+def ask(course: Course, text: str, task: str = "1_2") -> Path:
+    file = course.manifest.parent / "interview" / f"task_{task}.toml"
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(text, "utf-8")
+    return file
+
+
+def test_a_task_has_its_questions(course: Course) -> None:
+    """A file beside the manifest has them in their order; a fact of another task may prove one."""
+    ask(course, ASKED + ASKED.replace("what-orders", "what-else"))
+
+    curriculum = course.load()
+    first, second = curriculum.task("1.2").interview
+
+    assert curriculum.problems() == []
+    assert (first.slug, second.slug) == ("what-orders", "what-else")
+    assert first.asks == "What keeps two records in order?"
+    assert first.facts == ("key-decides", "has-partitions")
+    assert curriculum.task("1.1").interview == ()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ('["key-decides", "has-partitions"]', "[]", "what-orders: no fact proves it"),
+        ("has-partitions", "no-such-fact", "what-orders: 'no-such-fact' is no fact"),
+        ("has-partitions", "key-decides", "what-orders: names key-decides 2 times"),
+        ('"what-orders"', '"key-decides"', "key-decides: a fact has this slug"),
+        (
+            '"what-orders"',
+            '"What Orders"',
+            "'What Orders': its slug is not words in small letters with hyphens",
+        ),
+        ('"Then nothing does."', '" "', "what-orders: its follow_up_answer is empty"),
+    ],
+)
+def test_a_flaw_of_a_question_is_told(course: Course, old: str, new: str, problem: str) -> None:
+    """The question's slug leads to it."""
+    ask(course, ASKED.replace(old, new))
+
+    assert course.load().problems() == [f"question {problem}"]
+
+
+def test_a_question_of_two_tasks_is_told(course: Course) -> None:
+    """The grades of both would be one list."""
+    ask(course, ASKED)
+    ask(course, ASKED, task="1_1")
+
+    assert course.load().problems() == ["question what-orders: is there 2 times"]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[[question]\n", r".*\(at line 1, column \d+\)"),
+        (ASKED.replace('asks = "What', 'ask = "What'), r".* - at `\$\.question\[0\]`"),
+        (ASKED.replace('wrong = "Kafka orders a topic."\n', ""), r".*`wrong`.*"),
+        (ASKED.replace('"And without a key?"', "3"), r".*`\$\.question\[0\]\.follow_up`"),
+        (ASKED.replace('["key-decides", "has-partitions"]', '"key-decides"'), r".*\.facts`"),
+        ("", r".*`question`"),
+    ],
+    ids=["no TOML", "another key", "a key is missing", "a number", "no list", "empty"],
+)
+def test_questions_that_cannot_be_read_are_told(course: Course, text: str, told: str) -> None:
+    """In one line, which names the file and the place in it."""
+    file = ask(course, text)
+
+    with pytest.raises(BadManifest, match=f"^{re.escape(str(file))}: {told}$"):
+        course.load()
+
+
+def test_questions_that_are_not_utf_8_are_told(course: Course) -> None:
+    """In one line, which names the file."""
+    file = ask(course, ASKED)
+    file.write_bytes(b"\xff")
+
+    with pytest.raises(BadManifest, match=f"^{re.escape(str(file))}: .*utf-8.*$"):
+        course.load()
 
 
 # What a task is for

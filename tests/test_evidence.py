@@ -24,6 +24,7 @@ from kafkalab.learning_log.evidence import (
     by_number,
     plain,
 )
+from kafkalab.observe.records import DeliveryReport
 
 
 def through_json(value: object) -> Any:
@@ -187,6 +188,19 @@ def test_long_text_is_cut_with_a_word(make: Any) -> None:
     assert isinstance(shown, str)
     assert shown.endswith("x... (5000 characters)")
     assert len(shown) < LONGEST_TEXT + 30
+
+
+def test_a_table_takes_objects_and_the_names_of_their_fields() -> None:
+    """A test needs no function of its own to make rows."""
+    reports = [DeliveryReport(b"k", None, 1, 7, 12, None)]
+    evidence = Evidence()
+
+    evidence.table("By name", reports, ("partition", "timestamp_ms"))
+    evidence.table("With heads", reports, {"at": "offset", "is null": lambda r: r.value is None})
+
+    by_name, with_heads = evidence.items
+    assert (by_name["columns"], by_name["rows"]) == (["partition", "timestamp ms"], [[1, 12]])
+    assert (with_heads["columns"], with_heads["rows"]) == (["at", "is null"], [[7, True]])
 
 
 def test_a_table_has_the_first_rows_columns() -> None:

@@ -210,7 +210,12 @@ def test_the_hosts_settings_change_nothing_in_facts(host: Any, settings: str) ->
 
     teach(host, fact("seen = 3; assert seen == 4, 'There are four.'"))
     host.run("lessons").assert_outcomes(failed=1, warnings=None)
-    assert host.record()["facts"][0]["reason"] == "There are four.\nassert 3 == 4"
+    assert host.record()["facts"][0]["reason"].splitlines() == [
+        "There are four.",
+        "assert seen == expected",
+        "  seen:     3",
+        "  expected: 4",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,13 @@ import pytest
 from screens import CONTROL, CTRL_C, screen
 
 import kafkalab.tasks
+from kafkalab.curriculum import load
+from kafkalab.judging import component_facts
 from kafkalab.learning_log import acts
 from kafkalab.waiting import wait_until
+
+JUDGES = len(component_facts(load(), load().task("1.2")))
+"""how many facts judge routing.py"""
 
 COMMAND = str(Path(sys.executable).with_name("kafkalab"))
 
@@ -88,9 +93,9 @@ def test_status(tmp_path: Path, columns: int) -> None:
     at = shown(tmp_path, "status", columns=columns)
 
     text = at.text
-    assert "predicted 1 of 94" in text
+    assert "predicted 1 of 129" in text
     assert "1 surprised you: explain them" in text
-    assert "Proved here: 0 of 146 facts" in text
+    assert "Proved here: 0 of 232 facts" in text
     assert "> 1.1 Topic provisioning" in text
     assert "Next: Go on with task 1.1, Topic provisioning" in text
     lines = COLOUR.sub("", at.received).splitlines()
@@ -146,8 +151,8 @@ def test_own_code_from_start_to_hint(tmp_path: Path, columns: int) -> None:
     assert "kafkalab check 1.2" in started.text
     assert "refuted: crc32-partition-predicts" in checked.text
     assert "crc32_partition() is not written yet" in checked.text
-    assert "0 of 11 hold." in checked.text
-    assert "Hint 1 of 3: Which number do you make of a key" in hinted.text
+    assert f"0 of {JUDGES} hold." in checked.text
+    assert "Hint 1 of 3: Which number do you compute for a key" in hinted.text
     for at in (started, checked, hinted):
         assert COLOUR.search(at.received)
         lines = [line.rstrip() for line in COLOUR.sub("", settled(at.received)).splitlines()]
@@ -165,13 +170,13 @@ def test_watch(tmp_path: Path, columns: int) -> None:
         at.forget()
         shown(tmp_path, "start", "1.2")
         at.see("refuted crc32-partition-predicts", "crc32_partition() is not written yet")
-        at.see("0 of 11 hold.", "q quit")
+        at.see(f"0 of {JUDGES} hold.", "q quit")
         at.press("h")
-        at.see("Hint 1 of 3: Which number do you make of a key")
+        at.see("Hint 1 of 3: Which number do you compute for a key")
         at.forget()
         with (tmp_path / "my_lab" / "routing.py").open("a") as file:
             file.write("print('it is loaded')\n")
-        at.see("What your code printed: it is loaded", "0 of 11 hold.", "q quit")
+        at.see("What your code printed: it is loaded", f"0 of {JUDGES} hold.", "q quit")
         at.press("q")
         assert at.end() == 0
 
@@ -185,7 +190,7 @@ def test_check_left_by_ctrl_c(tmp_path: Path) -> None:
     shown(tmp_path, "start", "1.2")
     check = [COMMAND, "check", "1.2", "--backend", "embedded"]
     with screen(check, tmp_path, environment={"KAFKALAB_REPORTS": "elsewhere"}) as at:
-        at.see("11 facts judge my_lab/routing.py")
+        at.see(f"{JUDGES} facts judge my_lab/routing.py")
         at.press(CTRL_C)
         code = at.end()
 
@@ -215,9 +220,9 @@ def test_mutants(tmp_path: Path, columns: int) -> None:
     at = shown(tmp_path, *MUTANTS, "--line", str(number), columns=columns, TMPDIR=str(temporary))
 
     assert at.code == 0, at.text
-    assert "11 facts judge my_lab/partition_log.py as it is" in at.text
+    assert "24 facts judge my_lab/partition_log.py as it is" in at.text
     assert f"[1/1] my_lab/partition_log.py:{number}" in at.lines
-    assert '+ return data["text"].encode("latin-1") other-encoding: text and bytes' in at.text
+    assert '+ return data["text"].encode("latin-1") other-encoding: text is encoded' in at.text
     assert "caught by json-round-trips" in at.text
     assert "1 of 1 mistake caught." in at.text
     assert COLOUR.search(at.received)
@@ -227,7 +232,7 @@ def test_mutants(tmp_path: Path, columns: int) -> None:
     assert not (tmp_path / "reports").exists()
 
 
-@pytest.mark.parametrize("when", ["11 facts judge", "They hold. Now 3 mistakes", "[1/3]"])
+@pytest.mark.parametrize("when", ["24 facts judge", "They hold. Now 3 mistakes", "[1/3]"])
 def test_mutants_left_by_ctrl_c(tmp_path: Path, when: str) -> None:
     """What was found is told; nothing of it is left: no process, no copy, no record."""
     temporary = solved(tmp_path, "partition_log")
@@ -327,9 +332,9 @@ def test_the_first_day(tmp_path: Path, columns: int) -> None:
     day("check", "1.2", code=2, says=("there is no my_lab/routing.py: kafkalab start 1.2 makes",))
     day("start", "1.2", code=0, says=("Your file: my_lab/routing.py", "kafkalab check 1.2"))
 
-    stub = day("check", "1.2", "--all", code=1, says=("0 of 11 hold.",))
-    assert stub.text.count("is not written yet") == stub.text.count("refuted: ") == 11
-    assert stub.text.count(" routing.py:") == 11, "a line for each"
+    stub = day("check", "1.2", "--all", code=1, says=(f"0 of {JUDGES} hold.",))
+    assert stub.text.count("is not written yet") == stub.text.count("refuted: ") == JUDGES
+    assert stub.text.count(" routing.py:") == JUDGES, "a line for each"
 
     written = component.read_text("utf-8")
     component.write_text(written + SYNTAX_ERROR, "utf-8")
@@ -339,17 +344,17 @@ def test_the_first_day(tmp_path: Path, columns: int) -> None:
     reference_text = reference.read_text("utf-8")
     component.write_text(reference_text.replace("def distribution(", "def distributes("), "utf-8")
     missing = "routing.py has no 'distribution', which this task asks for"
-    day("check", "1.2", code=1, says=(missing, "of 11 hold."))
+    day("check", "1.2", code=1, says=(missing, f"of {JUDGES} hold."))
 
     day("hint", code=0, says=("Hint 1 of ",))
-    day("solution", "1.2", code=1, says=("1.2 is not solved yet", "Ask once more"))
+    day("solution", "1.2", code=1, says=("1.2 is not solved yet", "If you ask once more"))
     day("solution", "1.2", code=0, says=("def crc32_partition", "From "))
 
     component.write_text(IN_TWO_FILES, "utf-8")
     component.with_name("common.py").write_text(reference_text, "utf-8")
-    day("check", "1.2", code=0, says=("11 of 11 hold.", "kafkalab solution 1.2"))
-    day("hint", code=0, says=("All 11 facts held when they judged it last",))
-    day("status", code=0, says=("built 11 of 52",))
+    day("check", "1.2", code=0, says=(f"{JUDGES} of {JUDGES} hold.", "kafkalab solution 1.2"))
+    day("hint", code=0, says=(f"All {JUDGES} facts held at the last check",))
+    day("status", code=0, says=(f"built {JUDGES} of ",))
     day("init", code=0, says=("There already, and left as they are:", "my_lab/README.md"))
 
 

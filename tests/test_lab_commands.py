@@ -86,7 +86,7 @@ def test_the_tour_of_readme_does_what_it_says(tmp_path: Path) -> None:
         printed,
         (
             "orders: created, 6 partitions",
-            "up, begun",
+            "up, started",
             "min.insync.replicas=1",
             "20 records acknowledged",
             "20 records, counted by reading them",
@@ -193,7 +193,7 @@ def test_a_name_that_no_topic_can_have_is_told(here: Site, name: str, said: str)
 
     assert done.returncode == 1
     assert said in " ".join(done.stdout.split())
-    assert "none can have that name" in here.refused("topics", "show", name)
+    assert "no topic can have that name" in here.refused("topics", "show", name)
 
 
 def test_how_many_partitions_there_can_be(here: Site) -> None:

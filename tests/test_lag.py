@@ -68,7 +68,7 @@ def test_each_partition_and_all_together(here: Site) -> None:
     assert re.search(r"\n\s*1 +10 +10 +0 *\n", printed), printed
     assert re.search(r"\n\s*2 +none +10 +none *\n", printed), printed
     assert "Lag in total: 6 offsets, in 3 partitions" in printed
-    assert "no commit in 1." in printed
+    assert "no commit in 1." in " ".join(printed.split())
     assert "in offsets, not records" in printed
 
 
@@ -90,7 +90,7 @@ def test_seconds_are_the_age_of_the_first_record_left(here: Site) -> None:
     assert told["seconds"] == seconds[0]
     printed = here.kafkalab("lag", group)
     assert "future" in printed
-    assert "by its timestamp" in printed
+    assert "from its timestamp" in printed
 
 
 def test_what_is_left_may_be_no_record(here: Site) -> None:
@@ -152,7 +152,7 @@ def test_an_open_transaction_is_told(here: Site) -> None:
     end_transaction(producer, ends_well=False)
 
     assert (row["end"], row["high_watermark"], row["lag"]) == (0, 1, 0)
-    assert "an open transaction holds back what follows 0" in row["note"]
+    assert "an open transaction holds back the records from 0 on" in row["note"]
 
 
 def test_the_topics_are_those_of_the_group(here: Site) -> None:
@@ -183,7 +183,7 @@ def test_a_group_without_anything_has_no_lag(here: Site) -> None:
         group.wait_for_stable()
 
         assert here.json("lag", group.id)["partitions"] == []
-        assert "it has no lag to tell" in here.kafkalab("lag", group.id)
+        assert "so it has no lag" in here.kafkalab("lag", group.id)
 
 
 @pytest.mark.parametrize("name", ["nobody", "a/b", "x" * 300, "two\nlines", " "])
@@ -245,7 +245,7 @@ def test_without_a_terminal_each_look_is_printed_below(here: Site) -> None:
     assert watching.stdout is not None
     printed = ""
     try:
-        while printed.count("by its timestamp") < 2:
+        while printed.count("from its timestamp") < 2:
             printed += watching.stdout.readline()
     finally:
         watching.send_signal(signal.SIGINT)

@@ -168,7 +168,7 @@ def test_a_fact_is_asked_shown_and_explained(learn: Learn, lessons: Any) -> None
         "measured: 7 ms",
         "learning_log.html#fact-thing",
         "A thing is a thing. So it was ever.",
-        "What would you change to make it false? A guess is kept, and not judged.",
+        "What would you change to make it false? A guess is saved, and not judged.",
         "Type a guess, or Enter to see > take it away",
         "This time: there is none Without a thing nothing is. Nothing was there.",
         "yours > It is itself. ours > A thing is a thing.",
@@ -262,7 +262,7 @@ def test_evidence_is_shown_as_text(shown: Shown) -> None:
         "    one    yes",
         "    empty  no",
         "    none   3",
-        "    and 2 rows more, which were not recorded",
+        "    and 2 more rows, which were not recorded",
         "  Whole:",
         f"    0  {'#' * 50} 3 (75%)",
         f"    1  {'#' * 17} 1 (25%)",
@@ -270,7 +270,7 @@ def test_evidence_is_shown_as_text(shown: Shown) -> None:
         f"    0  {'A' * 25}{'.' * 13}{'B' * 12}",
         "    from 0 to 2 s",
         "    letters: A left, B right",
-        "    .  nobody; between two owners: 0 for 500 ms",
+        "    .  no owner; between two owners: 0 for 500 ms",
         "  Lag:",
         f"    a  {'▃' * 20}{'█' * 20}{' ' * 9}▁",
         "       first 3, highest 9, last 0 records",
@@ -288,7 +288,7 @@ def test_a_gap_of_any_length_is_seen_and_told(shown: Shown, columns: int) -> Non
 
     assert re.fullmatch(r"    p 0  A\.B+", told[1])
     assert re.fullmatch(r"    p 1  A+", told[2])
-    assert "nobody; between two owners: p 0 for 3.3 ms" in " ".join(" ".join(told).split())
+    assert "no owner; between two owners: p 0 for 3.3 ms" in " ".join(" ".join(told).split())
 
 
 def test_nothing_in_a_row_is_hidden(shown: Shown) -> None:
@@ -325,7 +325,7 @@ def test_letters_and_rows_are_in_the_order_of_their_numbers(shown: Shown) -> Non
     assert [line.split()[1:2] for line in told[2:4]] == [["2"], ["10"]]
     assert told[5:] == [
         "    letters: A member-2, B member-10",
-        "    where the caption says colour, look at the letter",
+        "    if the caption speaks of a colour, look at the letter",
     ]
 
 
@@ -346,7 +346,7 @@ def test_parts_of_a_bar_are_letters(shown: Shown) -> None:
 def test_of_many_rows_the_last_are_shown(shown: Shown) -> None:
     """What is left out stands in the middle, in tables and in pictures."""
     rows = [{"n": n, "text": "x" * (n + 1)} for n in range(15)]
-    more = "    ... 3 {} more, in the learning log"
+    more = "    ... 3 more {}, in the learning log"
 
     of_table = shown(table(*rows))
     of_narrow = shown(table(*(dict.fromkeys(map(str, range(20)), n) for n in range(15))))
@@ -625,7 +625,8 @@ def test_a_refuted_fact_is_told_and_the_lesson_goes_on(learn: Learn, lessons: An
     assert (
         "refuted here, in this run:\n"
         "  expected: one is two\n"
-        "  not so:   1 == 2\n"
+        "  seen:     1\n"
+        "  expected: 2\n"
         "  To look at it:\n"
         "    pytest -k other\n"
     ) in said.out
@@ -689,7 +690,7 @@ def test_without_answers_it_says_that_it_needs_some(learn: Learn, lessons: Any) 
     said = learn("9.1", answers="")
 
     assert said.code == 2
-    assert said.err.splitlines()[-1].startswith("kafkalab: learn asks, and nobody answers")
+    assert said.err.splitlines()[-1].startswith("kafkalab: learn asks, but gets no answer")
     assert done(lessons) == []
 
 
@@ -913,7 +914,7 @@ def test_a_broker_that_dies_meanwhile_is_started_anew(opened: Open, lessons: Any
 
     at.type("b")
 
-    at.see("The broker died: node 1 is gone. It is started anew.")
+    at.see("The broker died: node 1 is gone. It is started again.")
     wait_until(lambda: lessons.launches == 2, limit=20, what="another broker")
 
 
@@ -1016,7 +1017,7 @@ def test_without_a_terminal_it_says_so_at_once(lessons: Any, redirection: str) -
     program = f"{sys.executable} -c '{PLAYED_LEARN}' learn 9.1 {redirection}"
     with screen(["/bin/sh", "-c", program], lessons.folder) as at:
         assert at.end() == 2
-        at.see("kafkalab: learn asks, and nobody answers: call it in a terminal")
+        at.see("kafkalab: learn asks, but gets no answer: call it in a terminal")
 
     assert at.received.count("\n") == 1
     assert lessons.launches == 0
@@ -1053,7 +1054,7 @@ def test_a_real_fact_on_a_real_kafka(tmp_path: Path, monkeypatch: pytest.MonkeyP
         at.type("transactions")
         at.see("Transactions leave gaps", "Offsets: ", "yours >")
         at.type("")
-        at.see("2 of 15", "(q leaves) >")
+        at.see("2 of 22", "(q leaves) >")
         at.type("a")
         at.see("Right: a", "or Enter to see >")
         at.press(CTRL_C)

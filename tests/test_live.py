@@ -247,12 +247,12 @@ def test_one_that_does_not_fit_is_passed_over(place: Place, arguments: list[str]
     printed = place.pytest()
 
     assert "kafka: embedded Apache Kafka 4.4.0" in printed
-    assert f"the lab that is up is passed over: {why}" in printed
+    assert f"the lab that is up is not used: {why}" in printed
     assert place.topics() == before
     line = place.run(
         sys.executable, "-P", "-m", "pytest", "--pyargs", "tests_module_a", "--kafkalab-backend=lab"
     ).stderr
-    assert f"The lab that is up is not taken: {why}" in line
+    assert f"The lab that is up cannot be used: {why}" in line
 
 
 def test_a_lab_of_other_settings_is_passed_over(place: Place) -> None:
@@ -334,7 +334,7 @@ def test_a_taken_port_is_told_or_passed_over(place: Place) -> None:
         taken.listen()
         port = taken.getsockname()[1]
 
-        assert f"something listens on {port} already" in place.refused("up", f"--port={port}")
+        assert f"another program listens on {port} already" in place.refused("up", f"--port={port}")
 
 
 def test_a_port_that_was_asked_for(place: Place) -> None:

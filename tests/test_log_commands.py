@@ -168,7 +168,8 @@ def test_status_tells_what_failed_in_the_tasks_asked_for(call: Call, project: An
         "  refuted: A thing is a thing, however long the sentence about it may be in the\n"
         "  end.\n"
         "    expected: one is one\n"
-        "    not so:   1 == 2\n"
+        "    seen:     1\n"
+        "    expected: 2\n"
         "    pytest -k thing\n"
     ) in said.out
 
@@ -192,7 +193,8 @@ def test_status_tells_own_code_from_the_reference(call: Call, project: Any) -> N
     assert (
         "  refuted: A thing is a thing. In your own code.\n"
         "    expected: it is not mine\n"
-        "    not so:   'mine' != 'mine'\n"
+        "    seen:     'mine'\n"
+        "    expected: anything but 'mine'\n"
     ) in said.out
     assert "    pytest -k thing --kafkalab-solutions=mine\n" in said.out
 
@@ -245,6 +247,7 @@ def test_status_as_data(call: Call, project: Any) -> None:
         "answered": None,
         "surprises": 0,
         "due": 0,
+        "questions_due": 0,
         "changed": 0,
     }
     (task,) = data["tasks"]
@@ -410,7 +413,9 @@ def test_there_is_no_log_yet(call: Call) -> None:
     said = call("report")
 
     assert said.code == 1
-    assert re.fullmatch(r"kafkalab: there is no run in .* yet: kafkalab learn 1.1 .*\n", said.err)
+    assert re.fullmatch(
+        r"kafkalab: there is no run in .* yet: begin with kafkalab learn 1.1, .*\n", said.err
+    )
 
 
 @pytest.fixture

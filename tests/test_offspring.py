@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
+
+from kafkalab.offspring import Offspring
 
 # Its child sends Ctrl-C's signal while Python is still busy with what it does after a fork.
 CTRL_C_IN_THE_FORK = """
@@ -46,3 +49,18 @@ def test_ctrl_c_in_the_middle_of_a_fork_is_heard(repository: Path) -> None:
     )
 
     assert (ended.stdout, ended.stderr) == ("heard\n", "")
+
+
+def test_who_is_done_has_not_ended_early() -> None:
+    """A process that has ended by the time its last message is read was done before."""
+    offspring = Offspring(lambda mouth: mouth.say(answer=1, done=True))
+    try:
+        # It stays to be waited for by the one who listens.
+        os.waitid(os.P_PID, offspring._pid, os.WEXITED | os.WNOWAIT)
+
+        said = list(offspring.said(5))
+    finally:
+        offspring.end()
+
+    assert said == [{"answer": 1, "done": True}]
+    assert (offspring.why_ended, offspring.ended_itself) == ("", "")

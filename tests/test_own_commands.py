@@ -310,24 +310,39 @@ def test_check_shows_what_was_expected_and_seen(call: Call, project: Any) -> Non
 
     assert said.code == 1
     assert "expected: what was asked for is told" in said.text
-    assert "not so: ['a', 'b'] == ['a']" in said.text
+    assert "seen: ['a', 'b'] expected: ['a'] differs: 'b' is too much" in said.text
     assert "What was seen: Told: name a b" in said.text
     assert (
-        "What it calls of yours: my_lab/topics.py:6 > 6 def describe(config, names):" in said.text
+        "What it calls in your code: my_lab/topics.py:6 > 6 def describe(config, names):"
+        in said.text
     )
     assert "1 of 2 hold." in said.out
     assert "fails, too" not in said.out
 
 
+def test_check_names_what_explains_an_error_of_kafka(call: Call, project: Any) -> None:
+    """Its code is in the reason, and `kafkalab why` explains it; other reasons name no command."""
+    unknown = "KafkaError(KafkaError.UNKNOWN_MEMBER_ID)"
+    text = SOLVED.replace("return names", f"raise KafkaException({unknown})")
+    mine(project, f"from confluent_kafka import KafkaError, KafkaException\n{text}")
+
+    said = call("check", "9.1")
+    mine(project, SOLVED.replace("return names", "return []"))
+
+    assert "What this error means:\n  kafkalab why UNKNOWN_MEMBER_ID\n" in said.out
+    assert said.out.count("kafkalab why") == 1
+    assert "kafkalab why" not in call("check", "9.1").out
+
+
 def test_check_shows_what_the_code_printed(call: Call, project: Any) -> None:
     """Of the fact that is shown; nothing of it moves a terminal, or is kept in a record."""
-    text = SOLVED.replace("return names", "print('seen \\x1b[2J', names)\n    return []")
+    text = SOLVED.replace("return names", "print('I say \\x1b[2J', names)\n    return []")
     mine(project, text)
 
     said = call("check", "9.1")
 
-    assert "What your code printed:\n  seen \\x1b[2J ['a']\n" in said.out
-    assert "seen" not in json.dumps(project.record())
+    assert "What your code printed:\n  I say \\x1b[2J ['a']\n" in said.out
+    assert "I say" not in json.dumps(project.record())
 
 
 def test_check_tells_what_hangs(call: Call, project: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -551,7 +566,8 @@ def test_mutants_are_told_one_by_one(
     assert time.monotonic() - began < FACT_LIMIT, "the limit is a mutant's, not that of a fact"
     assert (
         "[1/4] my_lab/topics.py:14 - made.commit(kept=definitions) + pass drop-commit: commit() is "
-        "left out: who goes on later begins where this one began caught by makes It makes what is"
+        "left out: the next consumer starts again at the old offset caught by makes It makes "
+        "what is"
     ) in said.text
     assert (
         "+ threading.Event().wait() drop-limit: the time limit of wait() is left out caught by a "
@@ -630,7 +646,7 @@ def test_mutants_can_be_listed(call: Call, project: Any) -> None:
         "drop-limit",
         "unsorted",
     ]
-    assert "4 mistakes can be made. Have the facts judge them: kafkalab mutants 9.1" in listed.text
+    assert "4 mistakes can be made. Let the facts judge them: kafkalab mutants 9.1" in listed.text
     assert "my_lab/topics.py:20\n  - return sorted(names)\n" in one.out
     assert "1 mistake can be made." in one.out
 
@@ -728,7 +744,7 @@ def test_a_hint_of_a_fact_that_is_named(call: Call) -> None:
 
 def test_a_hint_before_anything_was_judged(call: Call) -> None:
     """Of a task it is that of the first fact, and it says so; without a task nobody knows."""
-    assert "Not judged yet: this is of its first fact." in call("hint", "9.1").out
+    assert "Not judged yet: this hint is for its first fact." in call("hint", "9.1").out
     nothing = call("hint")
     assert (nothing.code, nothing.out) == (2, "")
     assert "name a task" in nothing.err
@@ -742,7 +758,7 @@ def test_no_hint_where_all_holds(call: Call, project: Any) -> None:
     said = call("hint", "9.1")
 
     assert said.code == 0
-    assert "All 2 facts held when they judged it last." in said.text
+    assert "All 2 facts held at the last check." in said.text
     assert done(project, acts.HINTED) == []
 
 
@@ -769,7 +785,7 @@ def test_the_reference_is_shown_once_it_is_solved(call: Call, project: Any) -> N
     assert whole.out.startswith(reference.rstrip())
     assert "--- my_lab/topics.py\n" in difference.out
     assert "-    return definitions\n" in difference.out
-    assert "+def _describe(" in difference.out
+    assert "+def describe_by(" in difference.out
     assert '"""' not in difference.out
     assert [said for _, said in done(project, acts.ASKED_FOR_SOLUTION)] == [
         {"solved": True, "shown": True}

@@ -32,7 +32,7 @@ from kafkalab.brokers.processes import kill
 from kafkalab.brokers.runs import KEPT_LOGS, MARK, Run, clear_dead_runs, run_at, workshop
 from kafkalab.cli import command_line
 from kafkalab.config import Settings
-from kafkalab.learning_log import experiment, page, run_report
+from kafkalab.learning_log import experiment, guides, page, run_report
 from kafkalab.learning_log.evidence import Evidence
 from kafkalab.learning_log.pictures import Pictures
 from kafkalab.learning_log.written import write_whole
@@ -527,7 +527,7 @@ def test_what_belongs_to_somebody_else_is_refused(cache_with_jars: Path, where: 
     path = made(cache_with_jars / where)
     os.chown(path, NOBODY, NOBODY)
 
-    with pytest.raises(CacheNotSafe, match=rf"{path} belongs to \S+, and what lies there would"):
+    with pytest.raises(CacheNotSafe, match=rf"{path} belongs to \S+, and programs in it would"):
         EmbeddedBackend(cache_with_jars).launch(topology=None, home=path)  # type: ignore[arg-type]
 
 
@@ -717,14 +717,15 @@ def test_make_clean_leaves_what_cannot_be_made_again(tmp_path: Path, repository:
     reports = tmp_path / "reports"
     Pictures(reports / "pictures").of(picture_of(1))
     kept = ["journal.toml", "runs/1.json", "pictures/theirs.html", "notes.html"]
-    kept.append("experiments/theirs.html")
-    (reports / "runs").mkdir()
-    (reports / "experiments").mkdir()
+    kept += ["experiments/theirs.html", "guides/theirs.html"]
+    for folder in ("runs", "experiments", "guides"):
+        (reports / folder).mkdir()
     for name in kept:
         (reports / name).write_text(name, "utf-8")
     (reports / "run.html").write_text(f"<html>{run_report.MARK}", "utf-8")
     (reports / "learning_log.html").write_text(f"<html>{page.MARK}", "utf-8")
     (reports / "experiments" / "ours.html").write_text(f"<html>{experiment.MARK}", "utf-8")
+    (reports / "guides" / "ours.html").write_text(f"<html>{guides.MARK}", "utf-8")
 
     done = subprocess.run(
         ["make", "clean"],

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import pytest
-from confluent_kafka import Consumer, KafkaError, KafkaException
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -68,12 +69,25 @@ def test_a_value_is_shown_unmistakably(value: bytes | None, shown: str) -> None:
 
 @pytest.mark.parametrize(
     ("timestamp", "shown"),
-    [(None, "no-timestamp"), (0, "1970-01-01T00:00:00.000Z"), (2**62, f"{2**62}ms")],
-    ids=["none", "zero", "beyond the calendar"],
+    [
+        (None, "no-timestamp"),
+        (0, "1970-01-01T00:00:00.000Z"),
+        (8_617_033_685_227, "2243-01-24T04:28:05.227Z"),
+        (2**62, f"{2**62}ms"),
+    ],
+    ids=["none", "zero", "distant", "beyond the calendar"],
 )
 def test_any_timestamp_is_shown(timestamp: int | None, shown: str) -> None:
     """A producer may write any number as a timestamp: the line shows it."""
     assert f" {shown} " in reference.log_line(record(b"x", timestamp=timestamp))
+
+
+def test_a_line_stays_short_where_all_is_escaped() -> None:
+    """A character that takes ten to be shown makes no line of thousands."""
+    line = reference.log_line(record("\U000e0001".encode() * 250_000))
+
+    assert len(line) < 2_000
+    assert line.endswith("...(1000000 bytes) headers=[]")
 
 
 def test_headers_are_shown_in_order() -> None:
@@ -87,8 +101,26 @@ def test_headers_are_shown_in_order() -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ["", "not json", "[]", "{}", reference.to_json(record(b"x")).replace('"offset"', '"place"')],
-    ids=["empty", "no JSON", "a list", "empty object", "no offset"],
+    [
+        "",
+        "not json",
+        "[]",
+        "{}",
+        reference.to_json(record(b"x")).replace('"offset"', '"place"'),
+        reference.to_json(record(b"x")).replace('"orders"', "7"),
+        reference.to_json(record(b"x")).replace('{"text": "x"}', '{"text": 5}'),
+        reference.to_json(record(b"x")).replace('{"text": "x"}', "{}"),
+    ],
+    ids=[
+        "empty",
+        "no JSON",
+        "a list",
+        "empty object",
+        "no offset",
+        "a number as topic",
+        "a number as text",
+        "neither text nor base64",
+    ],
 )
 def test_what_is_no_record_is_refused(line: str) -> None:
     """A line that to_json did not write is refused in words."""
@@ -165,6 +197,17 @@ def test_following_goes_on_as_records_arrive(real_broker: EmbeddedBroker) -> Non
     assert time.monotonic() - started >= 1, "it waited as long as it was told to"
 
 
+def test_following_nothing_ends_at_once() -> None:
+    """An empty list of topics has no record to wait for."""
+    started = time.monotonic()
+
+    records = list(reference.follow({"bootstrap.servers": "127.0.0.1:1"}, [], quiet=60))
+
+    assert records == []
+    # Seconds: closing a client takes some on a loaded machine.
+    assert time.monotonic() - started < 30
+
+
 def test_an_unknown_topic_is_told_and_not_created(real_broker: EmbeddedBroker) -> None:
     """Reading a topic that does not exist fails at once, by its name."""
     config = real_broker.client_properties()
@@ -184,5 +227,34 @@ def test_a_silent_cluster_ends_the_reading(real_broker: EmbeddedBroker) -> None:
     for node_id in real_broker.node_ids:
         real_broker.kill(node_id, Termination.ABRUPT)
 
-    with pytest.raises(ReadFailed, match=r"^nothing was heard for 1 s before the end of seen-\d"):
+    with pytest.raises(ReadFailed, match=r"^nothing came for 1 s before the end of seen-\d"):
         list(reading)
+
+
+@pytest.mark.parametrize("way", ["read_to_end", "follow"])
+def test_a_reading_goes_on_where_the_log_starts_anew(real_broker: EmbeddedBroker, way: str) -> None:
+    """If records are deleted before they are read, the reading goes on with those that are left.
+
+    Whatever auto.offset.reset the config has: with `latest` the rest would be lost.
+    """
+    config = real_broker.client_properties()
+    admin = AdminClient(config)
+    records = [KeyedRecord("seen", "a", b"%d" % number) for number in range(2000)]
+    publish({**config, "batch.num.messages": 10}, records)
+    frugal = {"fetch.message.max.bytes": 1000, "queued.max.messages.kbytes": 1}
+    reading = getattr(reference, way)({**config, **frugal, "auto.offset.reset": "latest"}, ["seen"])
+
+    first = next(reading)
+    left = TopicPartition("seen", first.partition, 1990)
+    admin.delete_records([left])[left].result(20)
+    values = [each.value for each in reading_to(reading, b"1999")]
+
+    assert values[-10:] == [b"%d" % number for number in range(1990, 2000)]
+
+
+def reading_to(reading: Iterator[LogRecord], last: bytes) -> Iterator[LogRecord]:
+    """What is read up to a value, and with it."""
+    for each in reading:
+        yield each
+        if each.value == last:
+            return

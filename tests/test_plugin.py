@@ -329,7 +329,8 @@ What is a thing? 1 of 2 facts demonstrated, 1 refuted.
 
 - **refuted** A thing is a thing. *any*
   - expected: one is \<b\>two\</b\>
-  - not so: 1 == 2
+  - seen: 1
+  - expected: 2
   - `pytest -k thing`
   - control: What is no thing is not.
 
@@ -353,6 +354,28 @@ def test_code_in_a_sentence_is_code_in_the_summary(project: Any) -> None:
     assert r"A `thing` is \*a\* `<b>`." in text
 
 
+def test_modules_of_a_task_run_as_they_are_read(project: Any) -> None:
+    """And not by their names: the component comes last."""
+    project.teach(ONE_THING)
+    manifest = project.folder / "module.toml"
+    module = 'module = "test_task_9_1_things"'
+    siblings = f'{module}\nsiblings = ["test_task_9_1_component"]'
+    text = manifest.read_text("utf-8").replace(module, siblings)
+    manifest.write_text(
+        f"{text}\n[task.facts.built]\nhint = 'Look.'\nno_control = 'none'\n", "utf-8"
+    )
+    (project.folder / "test_task_9_1_component.py").write_text(
+        "import pytest\n\n\n@pytest.mark.fact('built', scope='the component topics')\n"
+        'def test_built():\n    """It is built."""\n',
+        "utf-8",
+    )
+
+    result = project.run("-k", "task_9_1", "-v")
+
+    ran = [line.split("::")[1].split()[0] for line in result.outlines if "::" in line]
+    assert ran.index("test_built") == len(ran) - 1, result.outlines
+
+
 def test_a_slow_fact_is_found_by_the_marker_that_it_needs(project: Any) -> None:
     """Whoever asks for it by name learns why it was left out."""
     slow = ONE_THING.replace("@pytest.mark", "@pytest.mark.slow\n    @pytest.mark")
@@ -362,6 +385,29 @@ def test_a_slow_fact_is_found_by_the_marker_that_it_needs(project: Any) -> None:
 
     said = "kafkalab: no fact matches -k thing that takes less than a minute: "
     result.stdout.fnmatch_lines([f"{said}pytest -m slow -k thing"])
+
+
+LOST = '''
+    @pytest.mark.fact("thing", scope="any client")
+    def test_thing():
+        """A thing is a thing."""
+        raise SystemError("returned a result with an exception set") from KeyboardInterrupt()
+
+    @pytest.mark.control("thing", changes="nothing")
+    def test_other():
+        """Another thing is not."""
+'''
+
+
+@WORKERS
+def test_ctrl_c_in_a_call_of_the_client_ends_the_run(project: Any, workers: str) -> None:
+    """confluent-kafka's extension makes a SystemError of it, which says nothing of Kafka."""
+    project.teach(LOST)
+
+    result = project.run(workers)
+
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    assert [fact["verdict"] for fact in project.record()["facts"]] == ["interrupted"]
 
 
 def test_facts_found_before_an_interrupt_were_not_asked_for(project: Any) -> None:
@@ -635,8 +681,42 @@ def test_a_refuted_fact_tells_what_was_expected_and_seen(project: Any) -> None:
     result = project.run()
 
     result.stdout.fnmatch_lines(
-        ["*expected: one and one are three", "*not so:   (1 + 1) == 3", "*pytest -k thing"]
+        ["*expected: one and one are three", "*seen:     2", "*expected: 3", "*pytest -k thing"]
     )
+
+
+@pytest.mark.parametrize(
+    "assertion",
+    ["assert number < 10", "assert len(calls) != 5", "assert number < 10 and len(calls) != 5"],
+    ids=["one failure", "only at the fifth call", "both"],
+)
+def test_hypothesis_own_words_reach_nobody(project: Any, assertion: str) -> None:
+    """Neither in the terminal, nor on the page or in JUnit's file: what failed is told alone."""
+    project.teach(
+        f"""
+        from hypothesis import given
+        from hypothesis import strategies as st
+
+        calls = []
+
+        @pytest.mark.fact("thing", scope="any")
+        @given(number=st.integers())
+        def test_a_thing_is(number):
+            '''A thing is a thing.'''
+            calls.append(number)
+            {assertion}, "It is small."
+        """,
+        {"thing": "there is none"},
+    )
+
+    result = project.run("--junitxml=reports/junit.xml", "-p", "no:cacheprovider")
+
+    told = result.stdout.str() + "".join(
+        (project.folder / "reports" / name).read_text("utf-8") for name in ("run.html", "junit.xml")
+    )
+    result.stdout.fnmatch_lines(["*refuted *", "*It is small.*"])
+    words = r"falsif\w+|flaky|unreliable|explanation:|healthcheck|reproduce this|hypothesis\.errors"
+    assert re.findall(words, told, re.IGNORECASE) == []
 
 
 def test_a_long_comparison_tells_what_differs(project: Any) -> None:
@@ -658,7 +738,7 @@ def test_a_long_comparison_tells_what_differs(project: Any) -> None:
     result.stdout.fnmatch_lines(
         [
             "*expected: none is missing",
-            "*differs:  {'after the commit': *",
+            "*differs:  at 'after the commit': seen *",
             "  * pytest -k thing --kafkalab-solutions='my lab'",
         ]
     )
@@ -738,7 +818,7 @@ def test_a_tasks_name_leaves_other_modules_alone(project: Any, workers: str) -> 
     """`-k task_9_2` does not even import the module of task 9.1; any other word does."""
     project.teach("raise OSError('imported')" + textwrap.dedent(ONE_THING))
 
-    named, other = project.run(workers, "-k", "task_9_2"), project.run(workers, "-k", "things")
+    named, other = project.run(workers, "-k", "task_9_2"), project.run(workers, "-k", "thin")
 
     named.stdout.no_fnmatch_line("*imported*")
     other.stdout.fnmatch_lines(["*OSError: imported*"])

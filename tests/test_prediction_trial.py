@@ -12,6 +12,9 @@ import pytest
 
 from kafkalab.curriculum import load
 
+ALL = sum(len(task.predictions) for task in load().tasks)
+"""how many questions there are"""
+
 TOPIC = "kafkalab-20261126T120000-abcdef-a-test-that-tells-2-facts"
 
 EVIDENCE: list[dict[str, Any]] = [
@@ -91,7 +94,7 @@ def number_of(tool: Any, slug: str, seed: int) -> int:
 
 def test_a_sheet_asks_all_and_tells_no_answer(tool: Any) -> None:
     """Questions and choices stand in the curriculum's order; what is right is not told."""
-    sheet = tool.sheet(seed=1, count=96)
+    sheet = tool.sheet(seed=1, count=ALL)
     predictions = {s: p for task in load().tasks for s, p in task.predictions.items()}
 
     assert sheet.count("\n## ") == len(predictions)
@@ -105,19 +108,21 @@ def test_a_sheet_asks_all_and_tells_no_answer(tool: Any) -> None:
 
 def test_a_seed_is_an_order_and_sheets_go_on_in_it(tool: Any) -> None:
     """The same seed asks the same; what is left out before comes with its number."""
-    first, rest = tool.sheet(seed=1, count=50), tool.sheet(seed=1, count=50, skip=50)
-    whole = tool.sheet(seed=1, count=96)
+    first, rest = tool.sheet(seed=1, count=50), tool.sheet(seed=1, count=ALL - 50, skip=50)
+    whole = tool.sheet(seed=1, count=ALL)
 
     assert first == tool.sheet(seed=1)
     assert whole == first + rest.removeprefix(tool.HEAD)
-    assert re.findall(r"(?m)^## (\d+)$", rest) == [str(number) for number in range(51, 97)]
+    assert re.findall(r"(?m)^## (\d+)$", rest) == [str(number) for number in range(51, ALL + 1)]
     assert tool.sheet(seed=2) != first
 
 
-@pytest.mark.parametrize(("count", "skip"), [(0, 0), (-1, 0), (5, 96), (5, -1)])
+@pytest.mark.parametrize(("count", "skip"), [(0, 0), (-1, 0), (5, ALL), (5, -1)])
 def test_questions_that_there_are_not_are_told(tool: Any, count: int, skip: int) -> None:
     """An empty sheet would be no trial."""
-    with pytest.raises(ValueError, match=rf"^no {count} questions after the first {skip}: .* 96$"):
+    with pytest.raises(
+        ValueError, match=rf"^no {count} questions after the first {skip}: .* {ALL}$"
+    ):
         tool.sheet(seed=1, count=count, skip=skip)
 
 
@@ -180,10 +185,10 @@ def test_a_score_counts_and_lists_what_is_wrong(tool: Any) -> None:
 @pytest.mark.parametrize(
     ("answers", "told"),
     [
-        ("one B", "'one B' is no answer; one is written as in '1 B'"),
-        ("1 BC", "'1 BC' is no answer; one is written as in '1 B'"),
-        ("0 A", "'0 A': the questions have the numbers 1 to 96"),
-        ("97 A", "'97 A': the questions have the numbers 1 to 96"),
+        ("one B", "'one B' is no answer: write it as in '1 B'"),
+        ("1 BC", "'1 BC' is no answer: write it as in '1 B'"),
+        ("0 A", f"'0 A': the questions have the numbers 1 to {ALL}"),
+        (f"{ALL + 1} A", f"'{ALL + 1} A': the questions have the numbers 1 to {ALL}"),
         ("1 Z", "'1 Z': question 1 has no choice Z"),
         ("1 A\n1 B", "'1 B': question 1 was answered before"),
     ],

@@ -168,7 +168,7 @@ def learner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Learner:
 
 
 def test_who_did_nothing_has_nothing(learner: Learner) -> None:
-    """Slow facts are not asked for; the quiz has no column to be counted yet."""
+    """Slow facts are not asked for."""
     standing = learner.standing()
 
     assert standing.yours == Progress(Count(0, 3), Count(0, 3), Count(0, 2))
@@ -593,7 +593,7 @@ NEXT: dict[str, tuple[Acts, float, str, str]] = {
         ],
         0,
         "Go on with task 1.1, Topics: 2 to explain, 1 of them surprised you. Then: Your own "
-        "{my_lab}/topics.py of task 1.1 changed since: have it judged again.",
+        "{my_lab}/topics.py of task 1.1 has changed: judge it again.",
         "kafkalab learn 1.1",
     ),
     "begun elsewhere": (
@@ -605,7 +605,7 @@ NEXT: dict[str, tuple[Acts, float, str, str]] = {
     "learned": (
         learned,
         0,
-        "Write your own topics.py of task 1.1, and have the facts judge it.",
+        "Write your own topics.py of task 1.1, and let the facts judge it.",
         "kafkalab start 1.1",
     ),
     "some hold": (
@@ -618,7 +618,7 @@ NEXT: dict[str, tuple[Acts, float, str, str]] = {
     "edited": (
         lambda me: [learned(me), hold(me), me.write("topics.py", "x = 1\n")],
         0,
-        "Your own {my_lab}/topics.py of task 1.1 changed since: have it judged again.",
+        "Your own {my_lab}/topics.py of task 1.1 has changed: judge it again.",
         "kafkalab check 1.1 --folder {my_lab}",
     ),
     "its folder is gone": (

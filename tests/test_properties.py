@@ -259,3 +259,15 @@ def test_a_file_has_a_line_for_each_property_in_order() -> None:
 
     assert [line.partition("=")[0] for line in lines] == list(properties)
     assert lines[-1] == "log.segment.bytes=1048576"
+
+
+def test_a_cluster_may_count_from_zero() -> None:
+    """Of nodes that count from 0 the first ones are the controllers, by their ids."""
+    topology = Topology(brokers=2, first_id=0)
+    endpoints = [on_this_machine(0), on_this_machine(1)]
+
+    first, second = (node_properties(topology, endpoints, each, KAFKA_VERSION) for each in (0, 1))
+
+    assert (first["node.id"], first["process.roles"]) == ("0", "broker,controller")
+    assert (second["node.id"], second["process.roles"]) == ("1", "broker")
+    assert first["controller.quorum.voters"].startswith("0@")

@@ -141,5 +141,5 @@ def test_a_share_that_is_none_is_one_line(
 
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     (line,) = [each for each in result.errlines if each]
-    assert line.startswith(f"ERROR: {VARIABLE} is for a pytest that kafkalab starts")
+    assert line.startswith(f"ERROR: {VARIABLE} is only for a pytest that kafkalab starts")
     assert os.environ[VARIABLE] == text

@@ -31,6 +31,9 @@ warmed.choose = kafkalab.lab.choose
 main()
 """
 
+# One fact after the other: beside each other they end in any order.
+IN_TURN = PLAYED_WATCH.replace("main()", "import kafkalab.cli.watch as w; w.LANES = 1; main()")
+
 FACTS = """
     @pytest.mark.fact("tells", scope="the component topics")
     def test_it_tells(broker, solutions, evidence):
@@ -114,8 +117,8 @@ def opened(lab: Any) -> Iterator[Open]:
     """Opens terminals in which `kafkalab watch` runs in the project."""
     with ExitStack() as stack:
 
-        def open_one(*arguments: str, **terminal: Any) -> Screen:
-            command = [sys.executable, "-c", PLAYED_WATCH, "watch", *arguments]
+        def open_one(*arguments: str, played: str = PLAYED_WATCH, **terminal: Any) -> Screen:
+            command = [sys.executable, "-c", played, "watch", *arguments]
             at: AbstractContextManager[Screen] = screen(command, lab.folder, **terminal)
             return stack.enter_context(at)
 
@@ -236,7 +239,7 @@ def test_what_is_wrong_is_one_line(opened: Open, lab: Any, text: str, told: str)
 def test_what_breaks_is_told_as_broken(opened: Open, lab: Any) -> None:
     """By this edit, as long as it was whole before; the fact that fails is the next to run."""
     save(lab, SOLVED)
-    at = opened("9.1")
+    at = opened("9.1", played=IN_TURN)
     at.see("2 of 2 hold.", KEYS)
     save(lab, SOLVED.replace("return definitions", "return []"), at)
     at.see("broken makes, 0.", "s: broken by this edit", "expected: one for each", KEYS)
@@ -262,7 +265,7 @@ def test_a_task_that_was_judged_before_is_taken_up(opened: Open, lab: Any) -> No
 
     at = opened()
 
-    at.see("9.1 Things", "broken tells", "s: since it was judged last", KEYS)
+    at.see("9.1 Things", "broken tells", "s: since the last check", KEYS)
 
 
 def test_nothing_to_watch_is_one_line(opened: Open) -> None:
@@ -383,18 +386,18 @@ def test_a_hang_is_seen_and_a_save_ends_it(opened: Open, lab: Any) -> None:
 
 def test_prints_are_shown_and_are_harmless(opened: Open, lab: Any) -> None:
     """Of the fact that fails; no sequence of them reaches the terminal, nor a record."""
-    prints = "print('seen: \\x1b[2J', names)"
+    prints = "print('I say \\x1b[2J', names)"
     save(lab, BROKEN.replace("return []", f"{prints}\n    return []"))
     at = opened()
-    at.see("refuted: tells", "What your code printed: seen: \\x1b[2J ['a']", KEYS)
+    at.see("refuted: tells", "What your code printed: I say \\x1b[2J ['a']", KEYS)
     until_kept(lab, 1)
     save(lab, SOLVED.replace("return names", f"{prints}\n    return names"), at)
-    at.see("tells What your code printed: seen: \\x1b[2J ['a']", "2 of 2 hold.", KEYS)
+    at.see("tells What your code printed: I say \\x1b[2J ['a']", "2 of 2 hold.", KEYS)
     until_kept(lab, 2)
 
     assert "\x1b[2J" not in at.received
     for path in (lab.folder / "reports" / "runs").iterdir():
-        assert "seen:" not in path.read_text("utf-8")
+        assert "I say" not in path.read_text("utf-8")
 
 
 def test_nobody_waits_for_a_hang_to_see_what_fails(opened: Open, lab: Any) -> None:
@@ -443,7 +446,7 @@ def test_a_broker_that_dies_is_started_anew(opened: Open, lab: Any) -> None:
     at.see("1 of 2 hold.", KEYS)
     (lab.folder / "dead").touch()
     save(lab, SOLVED, at)
-    at.see("The broker died: node 1 is gone. It is started anew.")
+    at.see("The broker died: node 1 is gone. It is started again.")
     wait_until(lambda: lab.launches == 2, limit=20, what="another broker")
 
 
@@ -630,16 +633,21 @@ def test_a_task_on_a_real_kafka(
     command = [sys.executable, "-P", "-m", "kafkalab", "watch", "--backend=embedded"]
     facts = {each.slug: each for each in component_facts(load(), load().task("1.1"))}
     with screen(command, tmp_path) as at:
-        at.see("8 of 8 hold.", "n goes on with 1.2", KEYS)
+        at.see("14 of 14 hold.", "n goes on with 1.2", KEYS)
         at.forget()
         path.write_text(path.read_text("utf-8").replace("def describe(", "def tell("), "utf-8")
-        at.see("broken describe-tells-what-is-there", "topics.py", "1 more uses a Kafka of its own")
-        at.see("7 of 8 hold.", KEYS)
+        at.see(
+            "broken describe-tells-what-is-there",
+            "topics.py",
+            "5 more: each uses a Kafka of its own",
+        )
+        at.see("10 of 14 hold.", KEYS)
         at.press("q")
         assert at.end() == 0
         told = [line.split()[1].rstrip(",") for line in at.whole if line.startswith("  holds ")]
 
-    assert facts[told[7]].has_own_broker
+    own = [facts[slug].has_own_broker for slug in told[:14]]
+    assert own == [False] * 9 + [True] * 5, "those with a Kafka of their own come last"
     (first, second) = sorted((tmp_path / "reports" / "runs").glob("*.json"))
     started = [json.loads(each.read_text("utf-8"))["broker"] for each in (first, second)]
     assert started[0]["start_seconds"] == started[1]["start_seconds"]

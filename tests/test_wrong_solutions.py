@@ -1,13 +1,12 @@
-"""The facts have teeth: each wrong solution is refuted by the fact that it names.
+"""The facts have teeth: what a run with `--kafkalab-solutions` says of wrong solutions.
 
-Each runs pytest as a learner does, with `--kafkalab-solutions`, on a real broker.
+Each wrong solution is judged in tests/wrong/, and each right one of another style in tests/right/.
+Here some run pytest as a learner does.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -19,6 +18,7 @@ import pytest
 from kafkalab.curriculum import Statement, Task, load
 from kafkalab.learning_log.verdicts import TOO_LATE
 from kafkalab.solutions import REFERENCE
+from tests.judged import CRASH, said_by
 
 REPOSITORY = Path(__file__).parents[1]
 WRONG = sorted((REPOSITORY / "tests" / "wrong").glob("*/"))
@@ -28,9 +28,6 @@ TASKS = {task.component: task for task in CURRICULUM.tasks}
 
 # Named by the project as the three that must leave the facts about Kafka unharmed.
 ON_THE_WHOLE_MODULE = ("recreates_on_drift", "returns_early", "swallows_failures")
-
-# How the reason of an exception, or of a limit, begins; that of an expectation is a sentence.
-CRASH = re.compile(rf"(\S+\.py:\d+: )?(\w+(Error|Exception): |Timeout |{TOO_LATE})")
 
 # A whole module takes about ten seconds, several times that on a loaded machine.
 RUN_LIMIT = 240
@@ -44,9 +41,13 @@ def judged(
     Returns:
         pytest's exit code, and the record's facts by slug.
     """
-    module = CURRICULUM.folder / f"{task.module}.py"
-    tests = [f"{module}::{each.function}" for each in statements(task) if each.slug in only]
-    command = [sys.executable, "-m", "pytest", *(tests or [str(module)])]
+    modules = [f"{CURRICULUM.folder / module}.py" for module in task.modules]
+    tests = [
+        f"{CURRICULUM.folder / each.module}.py::{each.function}"
+        for each in statements(task)
+        if each.slug in only
+    ]
+    command = [sys.executable, "-m", "pytest", *(tests or modules)]
     command += [
         "--kafkalab-backend=embedded",
         f"--kafkalab-solutions={solutions}",
@@ -80,12 +81,7 @@ def task_of(solution: Path) -> Task:
 def named_by(solution: Path) -> str:
     """The slug of the fact that must refute a wrong solution."""
     (file,) = solution.glob("*.py")
-    spec = importlib.util.spec_from_file_location(f"wrong_{solution.name}", file)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return str(module.CAUGHT_BY)
+    return str(said_by(file, "CAUGHT_BY"))
 
 
 @pytest.mark.parametrize(
@@ -102,29 +98,21 @@ def test_a_limit_or_a_crash_is_no_refutation_by_a_fact(reason: str) -> None:
     assert not CRASH.match("none is missing\nassert [1] == [1, 2]")
 
 
-@pytest.mark.parametrize("solution", WRONG, ids=lambda path: path.name)
-def test_a_wrong_solution_is_refuted_by_its_fact(solution: Path, tmp_path: Path) -> None:
-    """The fact that a wrong solution names refutes it, for what it does; three run with all.
-
-    Those three leave the facts about Kafka unharmed.
-    """
+@pytest.mark.parametrize("name", ON_THE_WHOLE_MODULE)
+def test_a_wrong_solution_leaves_the_facts_about_kafka_unharmed(name: str, tmp_path: Path) -> None:
+    """With a whole module its fact refutes it, for what it does, and Kafka's facts still hold."""
+    solution = REPOSITORY / "tests" / "wrong" / name
     task, slug = task_of(solution), named_by(solution)
-    whole = solution.name in ON_THE_WHOLE_MODULE
-    assert slug in component_facts(task)
 
-    if whole:
-        exit_code, facts = judged(task, solution, tmp_path, "-n", "2")
-    else:
-        exit_code, facts = judged(task, solution, tmp_path, only=[slug])
+    exit_code, facts = judged(task, solution, tmp_path, "-n", "2")
 
-    caught = facts[slug]
     verdicts = {each: fact["verdict"] for each, fact in facts.items()}
-    assert caught["verdict"] == "refuted", facts if not whole else verdicts
-    assert not CRASH.match(caught["reason"]), "caught for what it does, not as it crashes or hangs"
+    assert verdicts[slug] == "refuted", verdicts
+    assert not CRASH.match(facts[slug]["reason"]), "caught for what it does, no crash or hang"
     assert exit_code == pytest.ExitCode.TESTS_FAILED
     assert not {"invalid", "interrupted"} & set(verdicts.values()), facts
     kafka = {each: verdicts[each] for each in verdicts if each not in component_facts(task)}
-    assert set(kafka.values()) == ({"demonstrated"} if whole else set()), kafka
+    assert set(kafka.values()) == {"demonstrated"}, kafka
 
 
 @pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
@@ -181,12 +169,12 @@ def test_code_that_does_not_fit_is_refuted(code: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
 def test_a_missing_component_is_no_success_and_has_a_remedy(task: Task, tmp_path: Path) -> None:
     """A folder without the task's file skips its component facts, says what to do, and fails."""
-    *_, slug = component_facts(task)
+    slugs = component_facts(task)
 
-    exit_code, facts = judged(task, tmp_path, tmp_path, only=[slug])
+    exit_code, facts = judged(task, tmp_path, tmp_path, only=slugs)
 
-    (fact,) = facts.values()
-    remedy = f"{task.component}.py is not there: write it, or leave --kafkalab-solutions out"
+    missing = tmp_path / f"{task.component}.py"
+    remedy = f"{missing} is not there: write it, or leave --kafkalab-solutions out"
     assert exit_code == pytest.ExitCode.TESTS_FAILED
-    assert fact["verdict"] == "not run"
-    assert remedy in fact["reason"]
+    assert {each["verdict"] for each in facts.values()} == {"not run"}
+    assert {slug: fact["reason"] for slug, fact in facts.items()} == dict.fromkeys(slugs, remedy)
