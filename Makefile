@@ -1,26 +1,27 @@
 # Everything needs Python 3.11 or newer with venv, and nothing else.
 # make lab      sets up, and proves Module A on a real Kafka
 # make test     the tool's own tests, then Module A in parallel and random order
-# make lint     style, types, and that imports go down only
-# make shipped  writes down which tests Module A ships with, after you changed one
-# make soak     tests 20 times in random order, and once with every core busy
-# make verdicts judges each stub and each reference 20 times: each verdict is the same
+# make lint     style, types, and the order of imports between modules
+# make shipped  records the tests that Module A ships with, after you changed one
+# make soak     runs tests 20 times in random order, and once with every core busy
+# make mutants  makes the sentence of each fact false, and shows that its test fails then
+# make verdicts judges each stub and each reference 20 times: the verdicts must be the same
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: lab test soak verdicts lint shipped prepare clean
+.PHONY: lab test mutants soak verdicts lint shipped prepare clean
 
-# Facts mostly wait, so more workers than cores pay off.
+# Facts mostly wait, so more workers than cores make the run faster.
 lab: prepare
 	@$(BIN)/pytest tests_module_a -q -n 4; status=$$?; \
 	  echo "To call kafkalab and pytest yourself: source $(BIN)/activate"; exit $$status
 
-# The wrong solutions run pytest, some with workers of its own: more than two beside each other
-# would starve.
-# SKIP names files of tests to leave out.
+# The tests of wrong solutions run pytest themselves, some with workers: more than two at a time
+# would be too slow.
+# SKIP names test files to leave out.
 SKIP ?=
 test: prepare
 	$(BIN)/pytest tests -n 4 -m "not slow" --ignore=tests/test_wrong_solutions.py \
@@ -28,13 +29,16 @@ test: prepare
 	$(BIN)/pytest tests/test_wrong_solutions.py -n 2
 	$(BIN)/pytest tests_module_a -n 4 --kafkalab-backend=embedded
 
-# Repetitions, for hours: make soak RUNS=20 TESTS="tests_module_a -k task_1_4"
+mutants: prepare
+	$(BIN)/pytest tests/apparatus -n 4
+
+# It may take hours. For example: make soak RUNS=20 TESTS="tests_module_a -k task_1_4"
 RUNS ?= 20
 TESTS ?= tests_module_a
 soak: prepare
 	$(BIN)/python tools/soak.py --runs $(RUNS) $(TESTS)
 
-# make verdicts RUNS=10: each stub and each reference is judged so often.
+# make verdicts RUNS=10 judges each stub and each reference 10 times.
 verdicts: prepare
 	$(BIN)/python tools/same_verdicts.py --runs $(RUNS)
 
@@ -44,7 +48,7 @@ lint: $(INSTALLED)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# A test that differs from what is written there runs, and counts for no proof.
+# A test that differs from the recorded one runs, but does not count as proof.
 shipped: $(INSTALLED)
 	@$(BIN)/python tools/ship.py
 
@@ -59,8 +63,8 @@ $(INSTALLED): pyproject.toml requirements-dev.txt kafkalab/__init__.py
 	$(BIN)/python -m pip install --quiet --requirement requirements-dev.txt --editable .
 	@touch $(INSTALLED)
 
-# What can be made anew, and is ours: not your journal, acts and records, which say what you did,
-# nor what else lies there.
+# It removes only what kafkalab made and can make again: not your journal, acts and records, nor
+# other files.
 clean:
 	-@[ ! -x $(BIN)/python ] || $(BIN)/python tools/tidy.py
 	@[ ! -e $(VENV) ] || [ -e $(INSTALLED) ] || { echo "$(VENV) was not made by make: it stays"; }

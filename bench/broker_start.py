@@ -1,10 +1,10 @@
-"""Start to first metadata, side by side in one run: how much preparation saves.
+"""Times a broker's start until its first metadata, to show how much preparation saves.
 
-Ways to the same broker, in turn, so that a machine that slows down slows them
-all: stock (format, then start with the flags of Kafka's start script), embedded
-without preparation (lean flags) and embedded as prepared. A container, where an
-engine and the image are there, has rounds of its own afterwards: it would take
-the others' files out of the page cache. Prints medians and ratios to stock.
+It starts the same broker in three ways, in turn, so that a machine that slows down
+slows all of them: stock (format, then start with the flags of Kafka's start script),
+embedded without preparation (lean flags), and embedded as prepared. If there is a
+Docker engine with the image, containers are timed afterwards: they would push the
+others' files out of the page cache. It prints medians and ratios to stock.
 
     python bench/broker_start.py [--rounds 5] [--smoke]
 """

@@ -20,12 +20,12 @@ from kafkalab.tasks.partition_log import BATCH, BATCH_WAIT, read_to_end
 from kafkalab.tasks.routing import publish
 
 RECORDS, PARTITIONS = 100_000, 3
-# The promise: records with names and types cost at most so many times the bare messages.
+# The promise: typed records take at most so many times the bare loop's time.
 MOST_OF_BARE = 3.0
 
 
 def bare(broker: Broker) -> None:
-    """Every message in the hand, looked at no further than its error."""
+    """Read every message, and look only at its error."""
     consumer = Consumer({**broker.client_properties(), "group.id": "bench"})
     consumer.assign([TopicPartition("bench", partition, 0) for partition in range(PARTITIONS)])
     count = 0
@@ -35,7 +35,7 @@ def bare(broker: Broker) -> None:
 
 
 def typed(broker: Broker) -> None:
-    """Every record as a LogRecord."""
+    """Read every record as a LogRecord."""
     assert sum(1 for _ in read_to_end(broker.client_properties(), ["bench"])) == RECORDS
 
 

@@ -1,4 +1,4 @@
-"""`kafkalab lag` of a group on 1,000 partitions, its start counted.
+"""Times `kafkalab lag` for a group on 1,000 partitions, with the command's start.
 
 python bench/lag.py [--rounds 5] [--smoke]
 """
@@ -22,7 +22,7 @@ from kafkalab.observe.topics import create_topic
 PARTITIONS = 1000
 # The promise, in seconds.
 MOST = 2.0
-# Seconds for what takes one.
+# Seconds; what it limits takes about one.
 LIMIT = 60
 
 

@@ -1,8 +1,8 @@
 """100,000 small records: the publisher of task 1.2 against bare confluent-kafka.
 
-Bare: `produce()` and `poll(0)` in a loop, a callback that counts, one flush. Both
-with the client's own defaults. One by one is the same publisher with a flush
-each, for as many records as take about as long; it is shown per 100,000 records.
+Bare is `produce()` and `poll(0)` in a loop, with a callback that counts, and one
+flush. Both use the client's own defaults. One by one is the same publisher with a
+flush after each record; it sends fewer records, and is shown per 100,000 records.
 
     python bench/publish.py [--rounds 5] [--smoke]
 """
@@ -26,12 +26,12 @@ from kafkalab.tasks.routing import publish
 RECORDS = 100_000
 # Each needs a round trip: all of them would take a minute.
 ONE_BY_ONE = 1_000
-# The promise: knowing what became of each record costs at most this much of not knowing.
+# The promise: with a report for each record it takes at most so many times the bare loop's time.
 MOST_OF_BARE = 1.6
 
 
 def bare(broker: Broker, records: list[KeyedRecord]) -> None:
-    """The loop that everybody writes first."""
+    """The loop that most developers write first."""
     producer = Producer(broker.client_properties())
     delivered = 0
 
@@ -62,8 +62,8 @@ def main() -> int:
             KeyedRecord("bench", f"user-{number % 1000}", b'{"number": %d}' % number)
             for number in range(RECORDS)
         ]
-        # Python's collector would look through all of these whenever many reports were made:
-        # a cost of holding 100,000 records, and not of publishing them.
+        # Otherwise Python's garbage collector would look through all records again and again: a
+        # cost of holding 100,000 records, not of publishing them.
         gc.freeze()
         some, times = records[:ONE_BY_ONE], RECORDS / ONE_BY_ONE
         seconds = side_by_side.measure(

@@ -1,7 +1,7 @@
 """1,000,000 lines: `kafkalab produce --lines` and `consume --json` against bare loops, and kcat.
 
-Each arm is a process of its own, its start included. The bare loop counts the reports: one that
-does not would lose records without a word.
+Each arm is a process of its own; its start counts. The bare loop counts the delivery reports, as
+a loop without them would not notice lost records.
 
 python bench/records.py [--rounds 5] [--smoke]
 """
@@ -24,9 +24,9 @@ from kafkalab.brokers import Broker
 from kafkalab.observe.topics import create_topic
 
 LINES, PARTITIONS = 1_000_000, 3
-# In smoke form, of reading: printing takes seconds.
+# Lines that are read in smoke form, as printing takes seconds.
 SOME_LINES = 200_000
-# The promises, in times of the bare loop.
+# The promises, as multiples of the bare loop's time.
 MOST_TO_PRODUCE, MOST_TO_CONSUME = 1.6, 3.0
 # Seconds; an arm takes a few.
 LIMIT = 300

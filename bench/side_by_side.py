@@ -1,4 +1,4 @@
-"""What the benches share: arms in turn, medians, ratios to the first, and a promise."""
+"""What the benches share: arms that run in turn, medians, ratios to the first arm, a promise."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ from kafkalab.cli.setup import Bar
 from kafkalab.config import Settings
 
 SMOKE_ROUNDS = 3
-# In smoke form, for processes that take parts of a second: a loss of speed shows all the same.
+# A factor on a promise in smoke form, for processes that take less than a second: it is small
+# enough to notice a loss of speed.
 SMOKE_SLACK = 1.25
 
 Arms = Mapping[str, Callable[[], float]]
-"""each way to the same end, and the seconds that it takes"""
+"""different ways to do the same; each returns the seconds that it takes"""
 
 
 def options(doc: str | None) -> argparse.Namespace:
@@ -32,7 +33,7 @@ def options(doc: str | None) -> argparse.Namespace:
     parser.add_argument(
         "--smoke",
         action="store_true",
-        help=f"{SMOKE_ROUNDS} rounds, of which the best counts: for CI, where other work runs too",
+        help=f"{SMOKE_ROUNDS} rounds, of which the best counts: for CI, where other work runs, too",
     )
     return parser.parse_args()
 
@@ -47,7 +48,7 @@ def embedded() -> EmbeddedBackend:
 
 @contextlib.contextmanager
 def running_broker() -> Iterator[Broker]:
-    """One broker, in a run's folder: a bench that is killed leaves it to the next run to clear."""
+    """One broker, in a run's folder: if the bench is killed, the next run removes it."""
     backend = embedded()
     run = Run.new(backend.cache, "embedded")
     run.open()
@@ -60,14 +61,14 @@ def running_broker() -> Iterator[Broker]:
 
 
 def seconds_of(work: Callable[[], None]) -> float:
-    """Seconds that a piece of work takes, its making and cleaning up included."""
+    """Seconds that a piece of work takes, with setting up and cleaning up."""
     started = time.monotonic()
     work()
     return time.monotonic() - started
 
 
 def measure(arms: Arms, rounds: int) -> dict[str, list[float]]:
-    """Seconds of each arm, one figure a round; a first round warms up and is not counted."""
+    """Seconds of each arm, one figure for each round; a first round warms up and does not count."""
     seconds: dict[str, list[float]] = {name: [] for name in arms}
     for _ in range(rounds + 1):
         for name, run in arms.items():
@@ -97,7 +98,7 @@ def judge(
 ) -> int:
     """Print whether an arm keeps its promise against the first arm; 0 when it does.
 
-    Compared round by round. The median counts; in smoke form the best round does.
+    The arms are compared round by round. The median counts; in smoke form the best round.
     """
     first = next(iter(seconds))
     ratios = [one / other for one, other in zip(seconds[arm], seconds[first], strict=True)]

@@ -1,8 +1,8 @@
-"""`kafka-topics --list`, side by side in one run: ours, whole, and stock.
+"""Times `kafka-topics --list`: the whole `kafkalab` command against the stock tool.
 
 Both list the topics of one lab, in turn. Stock is the bare JVM with the flags that
-kafka-run-class.sh gives a tool, and the log level of its log4j settings; what the script
-itself takes before that is left out. Ours begins with `kafkalab`, so that Python counts.
+kafka-run-class.sh gives a tool, and the log level of its log4j settings; the time of the
+script itself is left out. Ours is the whole `kafkalab` command, with Python's start.
 
     python bench/tools.py [--rounds 5] [--smoke]
 """
@@ -66,7 +66,7 @@ def lab_of(backend: EmbeddedBackend) -> Iterator[tuple[str, ToolDistribution]]:
 
 
 def seconds_of(command: list[str], environment: dict[str, str]) -> float:
-    """Seconds that a command takes; it must end well."""
+    """Seconds that a command takes; its exit code must be 0."""
     started = time.monotonic()
     subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=True)
     return time.monotonic() - started

@@ -1,8 +1,8 @@
-"""From a save to the verdicts of `kafkalab watch`, with the reference as the learner's own code.
+"""Times `kafkalab watch` from a save to its verdicts, with the reference as the learner's code.
 
-The first verdict, and the last of those facts that use the warm broker. What takes a Kafka of
-its own is left out. A save adds a comment to the file; the next one comes when the run is over
-and the next pytest had the time to get ready.
+It measures the first verdict, and the last one of the facts that use the warm broker. Facts that
+need a Kafka of their own are left out. A save adds a comment to the file; the next save comes when
+the run is over and the next pytest has had time to get ready.
 
     python bench/watch.py [--rounds 7] [--smoke]
 """
@@ -32,7 +32,7 @@ from kafkalab.waiting import wait_until
 TASKS = ("1.1", "1.2", "1.3")
 # The promises, in seconds.
 MOST_TO_FIRST, MOST_TO_LAST = 2.0, 4.0
-# Seconds for a learner to read what was said.
+# Seconds between two saves, in which a learner reads the verdicts.
 PAUSE = 6.0
 LIMIT = 60.0
 
@@ -59,7 +59,7 @@ class Watched:
 
 @contextmanager
 def watched(task: Task, folder: Path) -> Iterator[Watched]:
-    """Watch a task in a folder; it is ended with the block."""
+    """Watch a task in a folder, until the block ends."""
     command = [sys.executable, "-m", "kafkalab", "watch", task.id, "--backend", "embedded"]
     with subprocess.Popen(
         command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
@@ -71,7 +71,7 @@ def watched(task: Task, folder: Path) -> Iterator[Watched]:
 
 
 def measured(task: Task, rounds: int, pause: float) -> list[tuple[float, float]]:
-    """Seconds to the first verdict, and to the last on the warm broker, of each round."""
+    """For each round, the seconds to the first verdict and to the last on the warm broker."""
     own = {each.slug for each in component_facts(load(), task) if each.has_own_broker}
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "my_lab", f"{task.component}.py")

@@ -3,8 +3,8 @@
     python tools/facts_by_version.py               # runs Module A on every pinned version
     python tools/facts_by_version.py RECORD.json ...   # reads records of such runs
 
-A run takes one to two minutes. The records are those of any run of pytest
-(`reports/runs/`); the version is that of the broker which answered in it.
+A run takes one to two minutes. A record may be from any run of pytest (`reports/runs/`); its
+version is that of the broker in that run.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ Record = Mapping[str, Any]
 
 
 def run_on(version: str, reports: Path) -> Record:
-    """Run Module A on a version, the slow facts too, and return the record."""
+    """Run Module A on a version, with the slow facts, and return the record."""
     command = [
         sys.executable,
         "-m",
@@ -61,7 +61,7 @@ def run_on(version: str, reports: Path) -> Record:
         f"--kafkalab-version={version}",
         f"--kafkalab-reports={reports}",
     ]
-    # A fact that is refuted there is what the page is about, not an end.
+    # Without check: a refuted fact fails the run, and the page has to show it.
     subprocess.run([*command, *options], cwd=ROOT, check=False)
     (path,) = (reports / "runs").glob("*.json")
     return read(path)
@@ -101,7 +101,7 @@ def page(records: Sequence[Record], settings: Mapping[str, Mapping[str, str]]) -
 
 
 def verdict(record: Record, slug: str) -> str:
-    """What a run says of a fact, in the words of the page."""
+    """A run's verdict on a fact, in the words of the page."""
     fact = next((fact for fact in record["facts"] if fact["slug"] == slug), None)
     if fact is None:
         return "not run"
@@ -116,7 +116,7 @@ def table(
     facts: Mapping[str, Any],
     said: Mapping[str, Sequence[str]],
 ) -> str:
-    """Facts against versions."""
+    """A Markdown table with a row for each fact and a column for each version."""
     rows = [
         f"| {facts[slug]['sentence'].replace('|', '&#124;')} `{slug}` | {' | '.join(said[slug])} |"
         for slug in slugs
@@ -136,7 +136,7 @@ def reasons(records: Sequence[Record], slugs: Sequence[str]) -> Iterator[str]:
 
 
 def changes(settings: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
-    """What became of the documented broker settings from each version to the next."""
+    """How the documented broker settings changed from each version to the next."""
     yield "Read from each version's own documentation of its broker settings.\n"
     for (_, before), (version, after) in zip(
         list(settings.items())[:-1], list(settings.items())[1:], strict=True

@@ -1,8 +1,9 @@
 """Writes the pins of a Kafka version: `python tools/pin_kafka.py 4.3.1`.
 
-For maintainers, once per version. What a broker needs is resolved as Maven does it, fetched
-from Maven Central, and written with sha256 and size to `kafkalab/brokers/jars/<version>.txt`;
-what Kafka's own tools need beside it to `kafkalab/brokers/tool_jars/<version>.txt`.
+For maintainers, once for each version. It resolves a broker's dependencies as Maven does, fetches
+them from Maven Central, and writes them with sha256 and size to
+`kafkalab/brokers/jars/<version>.txt`. The further jars of Kafka's own tools go to
+`kafkalab/brokers/tool_jars/<version>.txt`.
 """
 
 from __future__ import annotations
@@ -16,15 +17,16 @@ from jgo.maven import Dependency, MavenContext
 
 BROKERS = Path(__file__).parents[1] / "kafkalab" / "brokers"
 
-# All else that kafka-tools names is the broker's, or is for Connect and Streams, which stay out.
+# The other dependencies of kafka-tools are among the broker's, or only for Connect and Streams,
+# which kafkalab does not have.
 OF_TOOLS = ("kafka-tools", "jackson-dataformat-csv")
 
 
 def broker_dependencies(maven: MavenContext, version: str) -> list[Dependency]:
-    """The broker, all that it needs, and a place for its log to go, in class path order."""
+    """The broker, its dependencies, and a logger, in class path order."""
     broker = maven.create_dependency(f"org.apache.kafka:kafka_2.13:{version}")
     _, needed = maven.resolver.resolve([broker])
-    # Kafka logs to slf4j, which is silent without a binding of the very same version.
+    # Kafka logs to slf4j, which prints nothing without a binding of exactly the same version.
     (slf4j,) = (each.version for each in needed if each.artifactId == "slf4j-api")
     binding = maven.create_dependency(f"org.slf4j:slf4j-simple:{slf4j}")
     return sorted([broker, binding, *needed], key=lambda each: (each.groupId, each.artifactId))
@@ -33,7 +35,7 @@ def broker_dependencies(maven: MavenContext, version: str) -> list[Dependency]:
 def tool_dependencies(
     maven: MavenContext, version: str, broker: list[Dependency]
 ) -> list[Dependency]:
-    """What Kafka's own tools need beside the broker's jars, in class path order."""
+    """The jars of Kafka's own tools that the broker does not have, in class path order."""
     tools = maven.create_dependency(f"org.apache.kafka:kafka-tools:{version}")
     _, needed = maven.resolver.resolve([tools])
     there = {each.artifactId for each in broker}
@@ -56,7 +58,7 @@ def pin(dependency: Dependency) -> str:
 def main(version: str) -> None:
     """Write the version's pin files."""
     with tempfile.TemporaryDirectory() as folder:
-        # 30 s without a byte: the network is down.
+        # After 30 s without a byte the network counts as down.
         maven = MavenContext(repo_cache=Path(folder), timeout=30)
         broker = broker_dependencies(maven, version)
         for folder, jars in (

@@ -1,13 +1,13 @@
-"""Tries the predictions out: a sheet of Kafka's facts drawn by chance, and the answers' score.
+"""Tries the predictions out: prints a sheet of questions in random order, and scores the answers.
 
     python tools/prediction_trial.py sheet --seed 1 > question_only.md
     python tools/prediction_trial.py sheet --seed 1 --evidence reports/runs/RUN.json > sheet.md
     python tools/prediction_trial.py score answers.txt --seed 1
 
-A seed puts all questions in one order, in which they are numbered: `--skip 50 --count 40` has
-those that follow the first 50. With the evidence a sheet shows what a run measured, and nothing
-that tells the fact: who answers by it wrongly has found evidence that does not decide, or a
-question that is not clear. `N ?` is the answer of who cannot tell.
+A seed puts all questions in one order, in which they are numbered: `--skip 50 --count 40` prints
+the 40 that follow the first 50. With the evidence a sheet shows what a run measured, and nothing
+that gives the fact away. A wrong answer then shows that the evidence is not enough, or that the
+question is not clear. `N ?` means "I do not know".
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ from kafkalab.learning_log.pictures import DRAWN_BY
 HEAD = """\
 # Questions about Kafka
 
-Answer each on a line of its own by number and letter, as in `1 B`; `1 ?` says that you cannot
-tell."""
+Answer each on a line of its own by number and letter, as in `1 B`; `1 ?` says that you do not
+know."""
 
-# A topic's name has that of its test, which tells the fact.
+# A topic's name has the name of its test, which gives the fact away.
 TOPIC = re.compile(r"kafkalab-\d{8}T\d{6}-[0-9a-f]{6}-[\w-]*[a-zA-Z]-(\d+(?:-\d+)*)")
 ANSWER = re.compile(r"(\d+)[ .:)]+([A-Z?])", re.IGNORECASE)
 
@@ -54,18 +54,18 @@ def main() -> None:
     a_sheet = commands.add_parser("sheet", help="print questions, without the right answers")
     a_sheet.add_argument("--seed", type=int, required=True, help="which order of the questions")
     a_sheet.add_argument("--count", type=int, default=50, help="how many; 50 by default")
-    a_sheet.add_argument("--skip", type=int, default=0, help="how many to leave out before")
+    a_sheet.add_argument("--skip", type=int, default=0, help="how many to leave out before these")
     a_sheet.add_argument(
         "--evidence",
         type=Path,
         nargs="+",
         default=[],
         metavar="RUN.json",
-        help="records of runs: show what the first of them measured that measured something",
+        help="records of runs: show the measurements of the first one that has any for the fact",
     )
-    a_score = commands.add_parser("score", help="tell which answers are right")
+    a_score = commands.add_parser("score", help="print which answers are right")
     a_score.add_argument("answers", type=Path, help="a file of lines as in `1 B`")
-    a_score.add_argument("--seed", type=int, required=True, help="that of the sheet")
+    a_score.add_argument("--seed", type=int, required=True, help="the seed of the sheet")
     given = parser.parse_args()
     try:
         if given.command == "sheet":
@@ -77,10 +77,11 @@ def main() -> None:
 
 
 def sheet(seed: int, count: int = 50, skip: int = 0, records: Sequence[Path] = ()) -> str:
-    """Questions with their choices as Markdown, with what runs measured where records are given.
+    """Questions with their choices as Markdown; if records are given, with what runs measured.
 
     Raises:
-        OSError, ValueError: a record cannot be read, or is none; or there are no such questions.
+        OSError, ValueError: a record cannot be read, or is not a record; or there are no such
+            questions.
     """
     curriculum = load()
     runs = [measured_by_slug(record) for record in records]
@@ -116,7 +117,7 @@ def score(answers: str, seed: int) -> str:
 
 
 def drawn(curriculum: Curriculum, seed: int) -> list[Asked]:
-    """All questions, in the order of a seed; the same as long as the curriculum has the same."""
+    """All questions, in the order of a seed; it changes only if the curriculum's questions do."""
     asked = [
         Asked(slug, prediction)
         for task in curriculum.tasks
@@ -132,7 +133,7 @@ def letter_of(prediction: Prediction) -> str:
 
 
 def read_answers(lines: Iterable[str], asked: Sequence[Asked]) -> dict[int, str]:
-    """The letter that was given for each number; empty lines are passed over.
+    """The letter that was given for each number; empty lines are skipped.
 
     Raises:
         ValueError: a line is no answer, there is no such question or choice, or a question was
@@ -142,7 +143,7 @@ def read_answers(lines: Iterable[str], asked: Sequence[Asked]) -> dict[int, str]
     for line in filter(None, map(str.strip, lines)):
         found = ANSWER.fullmatch(line)
         if found is None:
-            raise ValueError(f"'{line}' is no answer; one is written as in '1 B'")
+            raise ValueError(f"'{line}' is no answer: write it as in '1 B'")
         number, letter = int(found[1]), found[2].upper()
         if not 1 <= number <= len(asked):
             raise ValueError(f"'{line}': the questions have the numbers 1 to {len(asked)}")
@@ -158,7 +159,7 @@ def measured_by_slug(record: Path) -> Mapping[str, list[dict[str, Any]]]:
     """The tests that measured something by their fact's slug, the fact's own first.
 
     Raises:
-        OSError, ValueError: the record cannot be read, or is none.
+        OSError, ValueError: the record cannot be read, or is not a record.
     """
     try:
         tests = json.loads(record.read_text("utf-8"))["tests"]
@@ -172,7 +173,7 @@ def measured_by_slug(record: Path) -> Mapping[str, list[dict[str, Any]]]:
 
 
 def shown(tests: Sequence[Mapping[str, Any]], curriculum: Curriculum) -> Iterator[str]:
-    """What the tests of one fact measured, in paragraphs."""
+    """The paragraphs that show what the tests of one fact measured."""
     if not tests:
         yield "*Nothing was measured.*"
     for test in tests:
@@ -186,7 +187,7 @@ def shown(tests: Sequence[Mapping[str, Any]], curriculum: Curriculum) -> Iterato
 
 
 def as_text(item: Mapping[str, Any]) -> str:
-    """One piece of evidence; a picture as its numbers, or in the words that stand for it."""
+    """One piece of evidence as text; a picture as its numbers, or as its description."""
     if item["kind"] == "table":
         return f"{item['title']}:\n\n" + table(item["columns"], item["rows"])
     if item["kind"] == "shares":
@@ -207,13 +208,13 @@ def as_text(item: Mapping[str, Any]) -> str:
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A table of Markdown; its cells are worded as on the pages."""
+    """A table in Markdown; its cells have the same words as on the pages."""
     lines = [columns, ["---"] * len(columns), *([worded(cell) for cell in row] for row in rows)]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def worded(cell: object) -> str:
-    """A cell of a table, as templates/evidence.html.jinja has it."""
+    """The text of a cell, the same as in learning_log/evidence.html.jinja."""
     return "empty" if cell == "" else in_words(cell)
 
 

@@ -1,7 +1,7 @@
-"""Judges each task's stub and its reference again and again: each verdict is to be the same.
+"""Judges each task's stub and its reference again and again: the verdicts must be the same.
 
 `python tools/same_verdicts.py --runs 10`; with `--runs 1` it shows that a stub fails every fact
-with one line, "not written yet", and that the reference passes. It takes `kafkalab` as it is
+with one line, "not written yet", and that the reference passes. It uses the `kafkalab` that is
 installed beside the Python that runs it, and a real Kafka.
 """
 
@@ -25,12 +25,12 @@ from kafkalab.unwritten import NOT_YET
 
 KAFKALAB = str(Path(sys.executable).with_name("kafkalab"))
 
-# Seconds of one check; a machine under load takes one of them.
+# Seconds for one check, enough for a machine under load.
 LIMIT = 600
 
 
 def main() -> int:
-    """Judge, and tell of each task what came out; the exit code is 1 where a verdict differed."""
+    """Judge each task, and print its verdicts; the exit code is 1 if a verdict differed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=10)
     runs = parser.parse_args().runs
@@ -48,7 +48,7 @@ def main() -> int:
 
 
 def _judged(task: Task, what: str) -> str:
-    """What one `kafkalab check` says: how many facts have which verdict."""
+    """The result of one `kafkalab check`: how many facts have which verdict."""
     with tempfile.TemporaryDirectory() as folder:
         mine, reports = Path(folder, "my_lab", f"{task.component}.py"), Path(folder, "reports")
         if what == "stub":

@@ -1,6 +1,7 @@
-"""Repeats tests in random order and in parallel, then once with every core busy; counts.
+"""Repeats tests in random order and in parallel, then once with every core busy, and counts.
 
-`make soak` repeats Module A 20 times; `make soak RUNS=5 TESTS=tests/test_processes.py` others.
+`make soak` repeats Module A 20 times; `make soak RUNS=5 TESTS=tests/test_processes.py` repeats
+other tests.
 """
 
 from __future__ import annotations
@@ -15,12 +16,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-# Of one run; Module A takes less than a minute, the slowest tests of the tool some minutes.
+# Seconds of one run. Module A takes less than a minute, the slowest tests of the tool some minutes.
 LIMIT = 1800
 
 
 def main() -> int:
-    """Repeat, and tell each run that failed; the exit code is 1 where one did."""
+    """Repeat the tests, and print where each failed run's output is; 1 if a run failed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=20)
     parser.add_argument("tests", nargs=argparse.REMAINDER, help="what pytest is called with")
