@@ -13,6 +13,11 @@ if TYPE_CHECKING:
 # librdkafka writes its log to stderr unless it is given a logger.
 CLIENT_LOG = logging.getLogger("kafkalab.librdkafka")
 
+# Seconds, the most that librdkafka takes. A question to the coordinator of a group ends by closing
+# its client, never by a limit of its own: if librdkafka finds the coordinator after that limit, it
+# ends the whole process ("Assertion `eonce->refcnt > 0' failed", librdkafka #4605).
+LONGEST_REQUEST = 3600.0
+
 RECONNECT: ClientConfig = {
     # A client finds a broker that comes back after a fault in milliseconds, not in seconds. The
     # first connection is faster, too: librdkafka connects again once it knows the broker's id.

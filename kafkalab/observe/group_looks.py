@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import TimeoutError as Late
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
@@ -19,10 +18,11 @@ from confluent_kafka import (
     KafkaException,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka.admin import OffsetSpec
 
 from kafkalab.contracts import ClientConfig, Place
 from kafkalab.contracts.rebalance import LAG_LIMIT, LagUnknown
+from kafkalab.observe.coordinators import Coordinators
 from kafkalab.tasks.rebalance import lag, log_offsets
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ class Onlooker:
         self._as_group = {**config, "group.id": group, "enable.auto.commit": False}
         self._group = group
         self._limit = limit
-        self._admin = AdminClient(
+        self._coordinators = Coordinators(
             {name: value for name, value in config.items() if name != "isolation.level"}
         )
         self._named = tuple(dict.fromkeys(topics))
@@ -176,15 +176,14 @@ class Onlooker:
         )
 
     def _described(self) -> ConsumerGroupDescription:
-        asked = self._admin.describe_consumer_groups([self._group], request_timeout=self._limit)
         try:
-            described: ConsumerGroupDescription = asked[self._group].result(self._limit)
-        except KafkaException as error:
-            if error.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND:
-                raise UnknownGroup(self._group) from error
-            raise
-        except Late as error:
+            described = self._coordinators.describe([self._group], self._limit)[self._group]
+        except TimeoutError as error:
             raise LagUnknown(f"the coordinator of {self._group} did not answer in time") from error
+        if isinstance(described, KafkaError):
+            if described.code() == KafkaError.GROUP_ID_NOT_FOUND:
+                raise UnknownGroup(self._group)
+            raise KafkaException(described)
         # Before Kafka 4.0 a coordinator describes an unknown group as dead.
         if described.state.name == "DEAD":
             raise UnknownGroup(self._group)

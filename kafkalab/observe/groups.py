@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from kafkalab.clients import LONGEST_REQUEST
 from kafkalab.contracts import ClientConfig, Place
 from kafkalab.observe.children import Child, Say
 from kafkalab.observe.history import Event, History, Kind, State, committed, poll_failed, polled
@@ -21,7 +22,7 @@ from kafkalab.waiting import wait_until
 
 if TYPE_CHECKING:
     from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
-    from confluent_kafka.admin import AdminClient
+    from confluent_kafka.admin import AdminClient, ConsumerGroupDescription
 
 Result = TypeVar("Result")
 
@@ -203,9 +204,8 @@ def describe_group(admin: AdminClient, group: str) -> GroupDescription:
     """Describe a group and its members, as its coordinator does."""
     from confluent_kafka import KafkaError, KafkaException
 
-    asked = admin.describe_consumer_groups([group], request_timeout=ADMIN_LIMIT)
     try:
-        described = asked[group].result(ADMIN_LIMIT)
+        described = _described(admin, group)
     except KafkaException as error:
         if error.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND:
             return GroupDescription("DEAD", ())
@@ -221,9 +221,19 @@ def describe_group(admin: AdminClient, group: str) -> GroupDescription:
 
 def type_of(admin: AdminClient, group: str) -> str:
     """A group's type and assignor, as its coordinator names them: `CONSUMER/uniform`."""
-    asked = admin.describe_consumer_groups([group], request_timeout=ADMIN_LIMIT)
-    described = asked[group].result(ADMIN_LIMIT)
+    described = _described(admin, group)
     return f"{described.type.name}/{described.partition_assignor}"
+
+
+def _described(admin: AdminClient, group: str) -> ConsumerGroupDescription:
+    from confluent_kafka import KafkaError, KafkaException
+
+    asked = admin.describe_consumer_groups([group], request_timeout=LONGEST_REQUEST)
+    try:
+        described: ConsumerGroupDescription = asked[group].result(ADMIN_LIMIT)
+    except TimeoutError as late:
+        raise KafkaException(KafkaError(KafkaError._TIMED_OUT)) from late
+    return described
 
 
 Handle = Callable[["Consumer", "Message"], None]

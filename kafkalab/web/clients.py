@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any, Generic, TypeVar
 
@@ -13,6 +14,7 @@ from confluent_kafka.admin import AdminClient
 
 from kafkalab.brokers.cluster import Cluster
 from kafkalab.clients import LAB_CLIENT
+from kafkalab.observe.coordinators import Coordinators
 from kafkalab.observe.topics import is_internal
 from kafkalab.readable import shortened
 from kafkalab.tasks.partition_log import looker
@@ -64,7 +66,7 @@ class Pool(Generic[Client]):
 
 def _close(client: Any) -> None:
     # A producer needs no close(): it has sent or purged all its records.
-    if isinstance(client, Consumer):
+    if isinstance(client, Consumer | Coordinators):
         client.close()
 
 
@@ -95,6 +97,7 @@ class Kafka:
         self.admin = AdminClient(self.writing)
         self.settings = OwnSettings(self.admin)
         self._readers = Pool[Consumer](lambda: looker(self.config))
+        self._coordinators = Pool[Coordinators](lambda: Coordinators(self.writing))
         self._producers: dict[str, Pool[Producer]] = {}
         self._lock = threading.Lock()
 
@@ -106,6 +109,10 @@ class Kafka:
             # A paused partition would stay paused when it is assigned again.
             consumer.resume(consumer.assignment())
             consumer.unassign()
+
+    def coordinators(self) -> AbstractContextManager[Coordinators]:
+        """Lend a client that asks the coordinators of groups."""
+        return self._coordinators.lent()
 
     def producers(self, partitioner: str) -> Pool[Producer]:
         """The producers with one of librdkafka's partitioners."""
@@ -138,5 +145,6 @@ class Kafka:
     def close(self) -> None:
         """Close the clients that no request uses."""
         self._readers.close()
+        self._coordinators.close()
         for each in self._producers.values():
             each.close()

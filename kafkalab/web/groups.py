@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from confluent_kafka import KafkaException
+from confluent_kafka import KafkaError, KafkaException
 from fastapi import APIRouter, Response
 from pydantic import Field
 
@@ -132,21 +132,20 @@ def list_groups(kafka: OnKafka) -> list[GroupRow]:
         raise KafkaException(listed.errors[0])
     names = sorted(each.group_id for each in listed.valid)
     rows = []
-    for first in range(0, len(names), AT_ONCE):
-        asked = kafka.admin.describe_consumer_groups(
-            names[first : first + AT_ONCE], request_timeout=ANSWER_LIMIT
-        )
-        rows += [
-            GroupRow(
-                group=name,
-                state=future.result().state.name,
-                protocol=future.result().type.name.lower(),
-                members=len(future.result().members),
-            )
-            for name, future in asked.items()
-            # A group that has gone since the listing, or that is no consumer group, is left out.
-            if future.exception() is None
-        ]
+    with kafka.coordinators() as coordinators:
+        for first in range(0, len(names), AT_ONCE):
+            described = coordinators.describe(names[first : first + AT_ONCE], ANSWER_LIMIT)
+            rows += [
+                GroupRow(
+                    group=name,
+                    state=each.state.name,
+                    protocol=each.type.name.lower(),
+                    members=len(each.members),
+                )
+                for name, each in described.items()
+                # A group that has gone since the listing, or is no consumer group, is left out.
+                if not isinstance(each, KafkaError)
+            ]
     return rows
 
 
