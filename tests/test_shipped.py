@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from kafkalab.curriculum import BadManifest, load, shipped
+from kafkalab.curriculum import BadManifest, load, shipped, statements
 from kafkalab.learning_log.standing import standing_of
 from kafkalab.learning_log.verdicts import Verdict
 
@@ -98,6 +98,45 @@ def test_what_is_as_shipped_is_told_in_milliseconds() -> None:
 
     # 1 ms on an idle machine; to parse the modules takes hundreds.
     assert time.perf_counter() - began < 0.1
+
+
+def test_what_is_kept_of_module_a_is_what_its_tests_state() -> None:
+    """`make shipped` keeps the statements, so that no run has to parse the tests."""
+    taught = load()
+    parsed = [
+        statement
+        for task in taught.tasks
+        for module in task.modules
+        for statement in statements.statements_in(taught.folder / f"{module}.py", task.id, {})
+    ]
+
+    kept = statements.kept_beside(taught.beside)
+
+    assert set(kept) == set(taught.modules), "tests_module_a was changed: call make shipped"
+    assert [each for module in taught.modules for each in kept[module].statements] == parsed
+
+
+def test_a_module_that_has_changed_is_read_again(lessons: Any) -> None:
+    """What was kept of it is not told any more."""
+    path = lessons.lessons / MODULE
+    statements.keep(lessons.lessons, [(path, "9.1")])
+    before = load(lessons.lessons / "module.toml").statements
+    edit(lessons, "A thing is a thing.", "A thing is what it is.")
+
+    now = load(lessons.lessons / "module.toml").statements
+
+    assert next(each.sentence for each in before if each.slug == "thing") == "A thing is a thing."
+    assert next(each.sentence for each in now if each.slug == "thing") == "A thing is what it is."
+
+
+@pytest.mark.parametrize("broken", ["", "{", '{"test_task_9_1_things": {"digest": 1}}', "[]"])
+def test_without_what_was_kept_the_tests_are_read(lessons: Any, broken: str) -> None:
+    """A file that is cut off or has another shape costs time, and nothing else."""
+    manifest = lessons.lessons / "module.toml"
+    was = load(manifest).statements
+    (lessons.lessons / statements.NAME).write_text(broken, "utf-8")
+
+    assert load(manifest).statements == was
 
 
 EDITS = {

@@ -7,7 +7,6 @@ importing a test.
 
 from __future__ import annotations
 
-import ast
 import importlib.util
 import re
 import tomllib
@@ -18,10 +17,9 @@ from functools import cached_property
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from packaging.version import InvalidVersion, Version
 
 from kafkalab.brokers.capabilities import CAPABILITIES
 from kafkalab.curriculum.errors import BadManifest as BadManifest
@@ -32,8 +30,8 @@ from kafkalab.curriculum.interview import (
     read_interview,
 )
 from kafkalab.curriculum.predictions import Prediction, read_predictions
-
-Role = Literal["fact", "control"]
+from kafkalab.curriculum.statements import Statement as Statement
+from kafkalab.curriculum.statements import kept_beside, statements_in
 
 TASK_NAME = re.compile(r"task_\d+_\d+")
 
@@ -141,50 +139,15 @@ class Task:
 
 
 @dataclass(frozen=True)
-class Statement:
-    """A fact or a control, as its test states it."""
-
-    slug: str
-    role: Role
-    task: str
-    sentence: str
-    """the docstring's first line"""
-    why: tuple[str, ...]
-    """the docstring's other paragraphs, each on one line: the reason, and why it matters"""
-    scope: str
-    """the client, protocol or versions for which it was seen to hold; facts only"""
-    versions: str
-    """the versions of Kafka for which it holds, as in `>=4.1`; empty means all"""
-    changes: str
-    """the one factor that it changes; controls only"""
-    module: str
-    function: str
-    line: int
-    is_slow: bool
-    """marked slow: it takes a minute, and runs only if it is asked for"""
-    needs: tuple[str, ...]
-    """the capabilities that the broker must have, see `kafkalab.brokers.capabilities`"""
-    has_own_broker: bool
-    """it uses `private_broker`: a Kafka of its own, which takes seconds to start"""
-
-    def is_stated_for(self, kafka_version: str) -> bool:
-        """Whether the statement is made for a version of Kafka, as in `4.4.0`.
-
-        True for a version that cannot be read, such as an image's tag `latest`.
-        """
-        try:
-            return Version(kafka_version) in SpecifierSet(self.versions)
-        except InvalidVersion:
-            return True
-
-
-@dataclass(frozen=True)
 class Curriculum:
     """One module of the course: its manifest, and the folder of its tests."""
 
     id: str
     title: str
+    beside: Path | Traversable
+    """the folder of its manifest"""
     folder: Path
+    """the folder of its tests"""
     tasks: tuple[Task, ...]
 
     @cached_property
@@ -195,11 +158,12 @@ class Curriculum:
     @cached_property
     def statements(self) -> tuple[Statement, ...]:
         """All facts and controls, in the order of the tests."""
+        kept = kept_beside(self.beside)
         found: list[Statement] = []
         for task in self.tasks:
             paths = (self.folder / f"{module}.py" for module in task.modules)
             for path in filter(Path.exists, paths):
-                found += _statements_in(path, task)
+                found += statements_in(path, task.id, kept)
         return tuple(found)
 
     @cached_property
@@ -284,6 +248,7 @@ def _curriculum(
     return Curriculum(
         id=module["id"],
         title=module["title"],
+        beside=folder,
         folder=_folder_of(module["package"], manifest),
         tasks=tuple(_task(task, folder) for task in data["task"]),
     )
@@ -364,69 +329,6 @@ def _texts(data: Mapping[str, Any], name: str) -> tuple[str, ...]:
     if not isinstance(texts, list) or not all(isinstance(each, str) for each in texts):
         raise TypeError(f"{name} is no list of texts: {texts!r}")
     return tuple(texts)
-
-
-def _statements_in(path: Path, task: Task) -> Iterator[Statement]:
-    try:
-        tree = ast.parse(path.read_text("utf-8"), str(path))
-    except SyntaxError as error:
-        raise BadManifest(f"{path}:{error.lineno}: {error.msg}") from error
-    for node in tree.body:
-        if not isinstance(node, ast.FunctionDef):
-            continue
-        for decorator in node.decorator_list:
-            try:
-                mark = _mark(decorator)
-            except ValueError as error:
-                line = f"{path.name}:{decorator.lineno}"
-                raise BadManifest(f"{line}: write slug and words out as strings") from error
-            if mark is None:
-                continue
-            role, slug, words = mark
-            docstring = ast.get_docstring(node) or ""
-            yield Statement(
-                slug=slug,
-                role=role,
-                task=task.id,
-                sentence=docstring.split("\n")[0],
-                why=_paragraphs(docstring.partition("\n")[2]),
-                scope=words.get("scope", ""),
-                versions=words.get("versions", ""),
-                changes=words.get("changes", ""),
-                module=path.stem,
-                function=node.name,
-                line=node.lineno,
-                is_slow=any(map(_is_slow, node.decorator_list)),
-                needs=tuple(need for each in node.decorator_list for need in _needs(each)),
-                has_own_broker="private_broker" in {each.arg for each in node.args.args},
-            )
-
-
-def _paragraphs(text: str) -> tuple[str, ...]:
-    return tuple(" ".join(each.split()) for each in re.split(r"\n\s*\n", text) if each.strip())
-
-
-def _mark(decorator: ast.expr) -> tuple[Role, str, dict[str, str]] | None:
-    """Role, slug and keyword arguments of `@pytest.mark.fact("slug", ...)`; else None."""
-    if not isinstance(decorator, ast.Call) or not isinstance(decorator.func, ast.Attribute):
-        return None
-    role = decorator.func.attr
-    if role not in ("fact", "control") or ast.unparse(decorator.func.value) != "pytest.mark":
-        return None
-    slug = ast.literal_eval(decorator.args[0]) if decorator.args else ""
-    words = {word.arg: ast.literal_eval(word.value) for word in decorator.keywords if word.arg}
-    return ("fact" if role == "fact" else "control"), slug, words
-
-
-def _is_slow(decorator: ast.expr) -> bool:
-    return ast.unparse(decorator) == "pytest.mark.slow"
-
-
-def _needs(decorator: ast.expr) -> Sequence[str]:
-    """The arguments of `@pytest.mark.needs("restart", ...)`; empty for any other decorator."""
-    if isinstance(decorator, ast.Call) and ast.unparse(decorator.func) == "pytest.mark.needs":
-        return [ast.literal_eval(word) for word in decorator.args]
-    return []
 
 
 def _problems(curriculum: Curriculum) -> Iterator[str]:
