@@ -38,7 +38,7 @@ from kafkalab.observe.delivery_bench import (
     take_too_long,
 )
 from kafkalab.observe.groups import EAGER, KIP_848, committed_offset, describe_group
-from kafkalab.observe.records import Record, log_records, read, send
+from kafkalab.observe.records import Record, log_records, read, read_outputs, send
 from kafkalab.observe.threads import InThread
 from kafkalab.solutions import Solutions
 from kafkalab.waiting import wait_until
@@ -219,7 +219,7 @@ def test_who_is_too_slow_is_replaced_and_ends(
     replacements = replaced(jobs, slow)
 
     processed = {strategy: each.processed for strategy, each in replacements.items()}
-    copied = read(consumer(), jobs["exactly_once"].copy)
+    copied = read_outputs(consumer, jobs["exactly_once"].copy)
     processed["exactly_once"] = [each.value() for each in copied]
     rows = [failure_row(strategy, TOO_SLOW, seen) for strategy, seen in processed.items()]
     evidence.table("A failure while record 2 is processed", rows)
@@ -259,7 +259,9 @@ def test_exactly_once_outlives_crashes(
     run_failing(child, jobs)
 
     reader = consumer()
-    written = {point: log_records(read(reader, each.copy)) for point, each in jobs.items()}
+    written = {
+        point: log_records(read_outputs(consumer, each.copy)) for point, each in jobs.items()
+    }
     values = {point: [each.value for each in rows] for point, rows in written.items()}
     evidence.table(
         "A failure while record 2 is processed",
@@ -305,7 +307,7 @@ def test_exactly_once_rewinds_after_an_abort(
     )
     error = running.error()
 
-    written = [each.value() for each in read(consumer(), copy)]
+    written = [each.value() for each in read_outputs(consumer, copy)]
     evidence.table(
         "After five aborts",
         [{"tried, the first record": tried.count(b"0"), "written": written}],
@@ -345,7 +347,7 @@ def test_exactly_once_ends_when_it_is_fenced(
     go_on.set()
     error = zombie.error()
 
-    written = [each.value() for each in read(consumer(), work.copy)]
+    written = [each.value() for each in read_outputs(consumer, work.copy)]
     evidence.note("The zombie ended with: {}", error)
     evidence.table("Written", [{"values": written}])
     assert isinstance(error, KafkaException), (
@@ -487,7 +489,7 @@ def test_a_failing_record_is_told(
 
     observer = consumer({"group.id": work.group})
     seen = committed_offset(observer, work.source, 0), committed_offset(observer, work.source, 1)
-    written = [each.value() for each in read(consumer(), work.copy)]
+    written = [each.value() for each in read_outputs(consumer, work.copy)]
     evidence.table(
         "Failed at record 2",
         [
@@ -597,10 +599,10 @@ def test_delivery_in_one_table(
 
     processed = run_failing(child, jobs)
 
-    reader = consumer()
     copies = {name: job.copy for name, job in jobs.items() if job.strategy == "exactly_once"}
     processed |= {
-        name: [each.value() for each in read(reader, copy)] for name, copy in copies.items()
+        name: [each.value() for each in read_outputs(consumer, copy)]
+        for name, copy in copies.items()
     }
     rows = [failure_row(strategy, failure, seen) for (strategy, failure), seen in processed.items()]
     evidence.table(

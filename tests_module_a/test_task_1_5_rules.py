@@ -30,7 +30,7 @@ from kafkalab.observe.delivery_bench import (
     crash_sinks,
 )
 from kafkalab.observe.groups import committed_offset, leave
-from kafkalab.observe.records import Record, read, send
+from kafkalab.observe.records import Record, read_outputs, send
 from kafkalab.observe.threads import InThread
 from kafkalab.solutions import Solutions
 
@@ -141,7 +141,7 @@ def test_a_deletion_is_processed(
     work.run(work.consumer(), work.producer(), seen.process, seen.has_last)
 
     committed = committed_offset(consumer({"group.id": work.group}), work.source)
-    copied = [(each.key(), each.value()) for each in read(consumer(), work.copy)]
+    copied = [(each.key(), each.value()) for each in read_outputs(consumer, work.copy)]
     evidence.table("Processed", [{"value": each} for each in seen.values])
     assert seen.values == VALUES, "Each record is processed with its value: null, empty or bytes."
     assert committed == len(VALUES), "The commit is the offset after the last record."
@@ -387,7 +387,7 @@ def test_records_keep_the_order_of_polls(
 
     work.run(gathered, work.producer(), seen.process, seen.has_last)
 
-    copied = [each.value() for each in read(consumer(), work.copy)]
+    copied = [each.value() for each in read_outputs(consumer, work.copy)]
     evidence.table("In order", [{"polled": values, "processed": seen.values}])
     assert seen.values == values, "What was polled first is processed first, in both partitions."
     assert copied == (values if strategy == "exactly_once" else []), (
@@ -458,9 +458,8 @@ def test_exactly_once_writes_every_output(
         work.consumer(), cast(Any, work.producer()), outputs, seen.has_last
     )
 
-    reader = consumer()
-    written = [(each.key(), each.value()) for each in read(reader, work.copy)]
-    deleted = [(each.key(), each.value()) for each in read(reader, other)]
+    written = [(each.key(), each.value()) for each in read_outputs(consumer, work.copy)]
+    deleted = [(each.key(), each.value()) for each in read_outputs(consumer, other)]
     evidence.table("Written", [{"key": key, "value": value} for key, value in written])
     assert written == [(b"key-0", b"3"), (b"key-1", b"3"), (b"key-2", b"3"), (b"key-0", b"1")], (
         "Each output is written, in the order of the records, with its key and value."
@@ -500,7 +499,8 @@ def test_exactly_once_commits_without_output(
         for each, work in works.items()
     }
     written = {
-        each: [row.value() for row in read(consumer(), work.copy)] for each, work in works.items()
+        each: [row.value() for row in read_outputs(consumer, work.copy)]
+        for each, work in works.items()
     }
     evidence.table(
         f"Of {len(VALUES)} records",
@@ -554,7 +554,7 @@ def test_exactly_once_goes_back_in_every_partition(
     writer = producer({"transactional.id": group})
     done = solutions.delivery.exactly_once(cast(Any, gathered), writer, too_large_at_first, is_done)
 
-    written = sorted(each.value() or b"" for each in read(consumer(), copy))
+    written = sorted(each.value() or b"" for each in read_outputs(consumer, copy))
     committed = [committed_offset(observer, *place) for place in places]
     evidence.table("After an abort", [{"tried": tried, "written": written}])
     assert written == [b"%d-%d" % (at, number) for at in range(3) for number in (0, 1)], (

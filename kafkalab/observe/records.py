@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from kafkalab.clients import LAB_CONSUMER
 from kafkalab.contracts import ClientConfig
 from kafkalab.contracts.partition_log import LogRecord
-from kafkalab.waiting import wait_until
+from kafkalab.waiting import Expired, wait_until
 
 if TYPE_CHECKING:
     from confluent_kafka import Consumer, KafkaError, Message, Producer
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
 # Milliseconds on an idle broker; a first idempotent send may take half a second.
 SEND_LIMIT = 20.0
 READ_LIMIT = 20.0
+# Milliseconds on an idle broker. A component may have left its transaction open: then no marker
+# comes, and what was read by then is judged.
+MARKER_LIMIT = 10.0
+
+UNCOMMITTED = {"isolation.level": "read_uncommitted"}
 
 # With this a consumer reports the end of a partition as an event.
 KNOWS_ENDS = {"enable.partition.eof": True}
@@ -357,18 +363,48 @@ def position_of(reader: Consumer, topic: str) -> int:
 
 
 def read_settled(consumer: Callable[..., Consumer], topic: str, *partitions: int) -> list[Message]:
-    """Read the committed records, after the last transaction has ended: markers come late."""
-    stable, latest = consumer(), consumer({"isolation.level": "read_uncommitted"})
+    """Read the committed records, after the last transaction has ended: markers come late.
+
+    Args:
+        consumer: makes a consumer, with settings that it is given.
+        topic: its name.
+        partitions: their numbers; partition 0 if there are none.
+
+    Raises:
+        Expired: a transaction did not end within READ_LIMIT.
+    """
+    stable = consumer()
+    _wait_for_markers(stable, consumer(UNCOMMITTED), topic, partitions or (0,), READ_LIMIT)
+    return read(stable, topic, *partitions)
+
+
+def read_outputs(consumer: Callable[..., Consumer], topic: str) -> list[Message]:
+    """Read what a component has committed to partition 0, however late its markers come.
+
+    What lies behind a transaction that it has left open is not returned.
+
+    Args:
+        consumer: makes a consumer, with settings that it is given.
+        topic: its name.
+    """
+    stable = consumer()
+    with contextlib.suppress(Expired):
+        _wait_for_markers(stable, consumer(UNCOMMITTED), topic, (0,), MARKER_LIMIT)
+    return read(stable, topic)
+
+
+def _wait_for_markers(
+    stable: Consumer, latest: Consumer, topic: str, partitions: Sequence[int], limit: float
+) -> None:
     wait_until(
         lambda: [
             (watermarks(stable, topic, each), watermarks(latest, topic, each))
             for each in partitions
         ],
         lambda ends: all(committed == written for committed, written in ends),
-        limit=READ_LIMIT,
+        limit=limit,
         what=f"the last transaction in {topic} to end",
     )
-    return read(stable, topic, *partitions)
 
 
 # Refusals
