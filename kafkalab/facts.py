@@ -22,7 +22,7 @@ from kafkalab.learning_log.comparison import Comparison
 from kafkalab.learning_log.evidence import Evidence
 from kafkalab.learning_log.phase import PhaseData
 from kafkalab.learning_log.record import is_about_component
-from kafkalab.learning_log.verdicts import SEVERITY, Outcome, judge
+from kafkalab.learning_log.verdicts import MEANWHILE, SEVERITY, Outcome, judge
 from kafkalab.own_code import is_own
 from kafkalab.readable import shortened
 
@@ -166,12 +166,30 @@ def phase_of(
             reason = str(call.excinfo.value.msg)
         return PhaseData(Outcome.SKIPPED, reason.removeprefix("Skipped: "), observed)
     outcome, reason = _judged(item, call.excinfo.value, lab)
+    if deleted := _deleted_by_components(item):
+        outcome, reason = Outcome.REFUTED, f"{reason}\n{MEANWHILE}{deleted}"
     reason = shortened(_renamed(item, reason), MOST_OF_A_REASON)
     if lab.trouble or outcome is not Outcome.INVALID:
         return PhaseData(outcome, reason, observed)
     if problem := shared_broker_is_gone(lab):
         item.session.shouldstop = f"the run ends: {problem.splitlines()[0]}"
     return PhaseData(outcome, reason, observed)
+
+
+def _deleted_by_components(item: pytest.Item) -> str:
+    """Which topics of a fact were deleted while components were judged; empty if none was.
+
+    Only components can have done it: no test about one deletes topics, and facts about Kafka use
+    another broker. It may be one that another worker judges now.
+    """
+    given = getattr(item, "funcargs", {})
+    if "solutions" not in given or "topic" not in given:
+        return ""
+    names = given["topic"].deleted()
+    if not names:
+        return ""
+    were = "was" if len(names) == 1 else "were"
+    return f"{' and '.join(names)} {were} deleted, which none of your components may do"
 
 
 def _judged(item: pytest.Item, error: BaseException, lab: Lab) -> tuple[Outcome, str]:

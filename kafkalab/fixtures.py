@@ -40,6 +40,9 @@ OF_PROGRAMS = (__name__, "kafkalab.solutions", "kafkalab.tasks.delivery")
 # Seconds. A test may leave records in the queue on purpose: the flush at its end waits no longer.
 FLUSH_LIMIT = 5.0
 
+# Seconds, for a list of all topics, which takes milliseconds.
+LIST_LIMIT = 5.0
+
 
 @pytest.fixture(scope="session")
 def _lab(request: pytest.FixtureRequest) -> Lab:
@@ -196,6 +199,7 @@ class TopicMaker:
         self._broker = broker
         self._admin = admin
         self._numbers = count(1)
+        self._made: list[str] = []
 
     def __call__(
         self,
@@ -210,7 +214,18 @@ class TopicMaker:
 
         name = self.name() + ending
         create_topic(self._broker, self._admin, name, partitions, replicas, settings or {})
+        self._made.append(name)
         return name
+
+    def deleted(self) -> list[str]:
+        """The topics that it made and that are gone; empty if the broker does not answer."""
+        from confluent_kafka import KafkaException
+
+        try:
+            present = self._admin.list_topics(timeout=LIST_LIMIT).topics if self._made else {}
+        except KafkaException:
+            return []
+        return [name for name in self._made if name not in present]
 
     def name(self) -> str:
         """A new topic name of this test."""

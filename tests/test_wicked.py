@@ -232,6 +232,17 @@ def test_it_is_refuted_in_a_worker_too(name: str, runs: Runs) -> None:
     assert "replacing crashed worker" not in ended.output
 
 
+def test_what_it_did_to_other_facts_is_told_as_its_doing(runs: Runs) -> None:
+    """Beside what the fact saw, its reason tells that its topic was deleted."""
+    ended = runs.run("deletes_every_topic", "provision-leaves-others-alone")
+
+    (fact,) = ended.facts.values()
+    assert fact["verdict"] == "refuted"
+    *_, last = fact["reason"].splitlines()
+    assert last == "meanwhile: topic-1 was deleted, which none of your components may do"
+    assert last.split(": ")[1].split(",")[0] in ended.output
+
+
 def test_who_deletes_every_topic_refutes_no_fact_about_kafka(runs: Runs) -> None:
     """Facts about Kafka, in a worker beside it, are judged on a broker that it is not given."""
     others = (AFTERWARDS, "offsets-count-from-zero-per-partition", "order-only-within-a-partition")

@@ -24,6 +24,8 @@ from kafkalab.waiting import Expired
 TIMEOUT_TEXT = "Timeout ("
 # How the reason begins if a component ran into that limit.
 TOO_LATE = "it did not return in time: "
+# How the last line of a reason begins if a component harmed the fact from outside.
+MEANWHILE = "meanwhile: "
 
 # What Python raises if a component is called, or its result used, in another way than it was
 # written for.

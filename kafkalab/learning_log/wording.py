@@ -13,7 +13,7 @@ from kafkalab.learning_log.commands import pytest_on, shown_folder
 from kafkalab.learning_log.comparison import DIFFERS, EXPECTED, MOST_DIFFERENCES, SEEN
 from kafkalab.learning_log.progress import Progress
 from kafkalab.learning_log.record import FactRecord
-from kafkalab.learning_log.verdicts import Verdict
+from kafkalab.learning_log.verdicts import MEANWHILE, Verdict
 
 # How a check of a history begins its report, whose next lines say what was seen.
 COUNT = "violations: "
@@ -27,9 +27,16 @@ def why(reason: str) -> list[str]:
     """A reason for people who read no Python: what was expected, and what was seen instead.
 
     The reason of an assertion is its message, then the comparison that failed, as
-    `comparison.told` tells it. Records of earlier versions have Python's own text there.
+    `comparison.told` tells it. Records of earlier versions have Python's own text there. What
+    happened meanwhile comes last.
     """
-    first, *rest = reason.splitlines() or [""]
+    lines = reason.splitlines()
+    meanwhile = [line for line in lines if line.startswith(MEANWHILE)]
+    return _why([line for line in lines if line not in meanwhile]) + meanwhile
+
+
+def _why(lines: Sequence[str]) -> list[str]:
+    first, *rest = lines or [""]
     seen = next((line for line in rest if line.startswith("assert ")), "")
     if not seen:
         shown = 1 + MOST_DIFFERENCES if first.startswith(COUNT) else 1
