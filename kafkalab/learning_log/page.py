@@ -260,8 +260,10 @@ def _minutes_in_all(standing: Standing) -> str:
         task.proposed_minutes if minutes is None else minutes
         for task, minutes in zip(standing.tasks, noted, strict=True)
     )
-    told = f"{'' if all(minutes is not None for minutes in noted) else 'about '}{spent} min"
     estimated = sum(task.task.minutes or 0 for task in standing.tasks)
+    if not spent and noted == [None] * len(noted):
+        return f"– of {estimated} min" if estimated else "–"
+    told = f"{'' if all(minutes is not None for minutes in noted) else 'about '}{spent} min"
     return f"{told} of {estimated}" if estimated else told
 
 
