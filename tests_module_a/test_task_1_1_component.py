@@ -139,7 +139,8 @@ def test_provision_reports_drift_and_destroys_nothing(
     name = topic(partitions=3, settings={"retention.ms": "3600000", "max.message.bytes": "5000"})
     send(producer(), name, [b"kept"])
     before = topic_id(admin, name)
-    wanted = TopicDefinition(name, 2, settings={"retention.ms": "-1", "segment.ms": "100000"})
+    settings = {"retention.ms": "-1", "segment.ms": "100000"}
+    wanted = TopicDefinition(name, 2, replicas=2, settings=settings)
 
     (result,) = solutions.topics.provision(broker.client_properties(), [wanted])
 
@@ -158,7 +159,11 @@ def test_provision_reports_drift_and_destroys_nothing(
         "retention.ms": ("-1", "3600000"),
         "segment.ms": ("100000", None),
         "max.message.bytes": (None, "5000"),
-    }, "Each difference is reported by its name."
+    }, "Each difference is reported by its name; replicas are not compared."
+    assert own_settings(admin, name) == {"retention.ms": "3600000", "max.message.bytes": "5000"}, (
+        "The topic keeps the settings that it had."
+    )
+    assert partitions_with_leader(admin, name) == 3, "The topic keeps its partitions."
 
 
 @pytest.mark.fact("provision-grows-only-when-asked", scope="the component topics")
@@ -181,6 +186,7 @@ def test_provision_grows_only_when_asked(
         }
 
     unasked, asked = provisioned(grow=False), provisioned(grow=True)
+    again = provisioned(grow=True)
 
     evidence.table(
         "Action, partitions, and the differences that are left",
@@ -189,6 +195,7 @@ def test_provision_grows_only_when_asked(
                 "defined": each.partitions,
                 "unasked": unasked[each.name],
                 "asked": asked[each.name],
+                "asked again": again[each.name],
             }
             for each in wanted
         ],
@@ -206,6 +213,11 @@ def test_provision_grows_only_when_asked(
         "If growth is asked for, the small topic grows, and the large one stays; "
         "the differences that are left are reported."
     )
+    assert again == {
+        small: ("drifted", 3, ["retention.ms"]),
+        large: ("drifted", 4, ["partitions"]),
+    }, "At the next deployment nothing grows, as the number of partitions is right."
+    assert own_settings(admin, small) == {"retention.ms": "-1"}, "Growth changes no setting."
 
 
 # Partitions whose logs keep two brokers busy for a moment; until then they hear of no other topic.

@@ -188,15 +188,22 @@ def test_other_lines_are_refused(solutions: Solutions, evidence: Evidence) -> No
     An importer that skips bad lines catches that one, and dies of any other.
     """
     log = solutions.partition_log
-    whole = json.loads(log.to_json(LogRecord("t", 1, 2, b"k", b"v", LONG_AGO_MS, (("h", b"x"),))))
-    lines = ["", "no JSON", "null", "7", "[]", "{}", '"text"', log.to_json(UNKIND_IN_LOG)[:-1]]
-    lines += [json.dumps({key: whole[key] for key in whole if key != lacks}) for lacks in whole]
+    record = LogRecord("t", 1, 2, b"k", b"v", LONG_AGO_MS, (("h", b"x"),))
+    whole = json.loads(log.to_json(record))
+    others = ["", "no JSON", "null", "7", "[]", "{}", '"text"', log.to_json(UNKIND_IN_LOG)[:-1]]
+    broken = [json.dumps({key: whole[key] for key in whole if key != lacks}) for lacks in whole]
+    broken += [json.dumps({**whole, key: {"?": [[]]}}) for key in whole]
 
-    said = {line: refusal_of(log.from_json, line) for line in lines}
+    said = {line: refusal_of(log.from_json, line) for line in others + broken}
 
     evidence.table("Lines that are no records", [{"line": n, "error": e} for n, e in said.items()])
-    for line, error in said.items():
-        assert error == "ValueError", f"The line {line!r} is refused by a ValueError."
+    for line in others:
+        assert said[line] == "ValueError", f"The line {line!r} is refused by a ValueError."
+    for line in broken:
+        # A name that is there for people only may be left out.
+        assert said[line] in ("ValueError", repr(record)), (
+            f"The line {line!r} is refused by a ValueError, and makes no other record."
+        )
 
 
 UNKIND_IN_LOG = LogRecord("t", 0, 0, b"\xff", None, None)
@@ -281,15 +288,23 @@ def test_the_order_check_names_what_broke(solutions: Solutions, evidence: Eviden
     no disorder.
     """
 
-    def at(topic: str, offset: int, key: bytes | None, number: int) -> LogRecord:
-        return LogRecord(topic, 0, offset, key, b"%d" % number, LONG_AGO_MS)
+    def at(
+        topic: str, offset: int, key: bytes | None, number: int, partition: int = 0
+    ) -> LogRecord:
+        return LogRecord(topic, partition, offset, key, b"%d" % number, LONG_AGO_MS)
 
     logs = {
         "two topics, alike": [at("a", 5, b"k", 5), at("b", 0, b"k", 0), at("a", 9, b"k", 6)],
-        "no keys": [at("a", 0, None, 5), at("a", 1, None, 3), at("a", 2, None, 4)],
+        # The second has no number, which only records with a key must have.
+        "no keys": [
+            at("a", 0, None, 5),
+            at("a", 1, None, 3)._replace(value=None),
+            at("a", 2, None, 4),
+        ],
         "empty keys": [at("a", 0, b"", 5), at("a", 1, b"", 3)],
+        "a key in two partitions": [at("a", 0, b"k", 5), at("a", 0, b"k", 3, partition=1)],
         # The third is more than the one just before it, and less than the first.
-        "both broken": [at("a", 7, b"k", 7), at("a", 5, b"k", 5), at("a", 6, b"k", 6)],
+        "both broken": [at("orders", number, b"k", number) for number in (7, 5, 6)],
         "one that comes twice": [at("a", 1, b"k", 1), at("a", 1, None, 1)],
         "nothing": [],
     }
@@ -312,9 +327,17 @@ def test_the_order_check_names_what_broke(solutions: Solutions, evidence: Eviden
     )
     assert seen["no keys"] == ([], 2), "Records without a key are compared in their partition only."
     assert seen["empty keys"] == ([key], 2), "An empty key is a key."
+    assert seen["a key in two partitions"] == ([key], 1), (
+        "A key's records are compared in whatever partitions they are."
+    )
     assert seen["both broken"] == ([partition, key], 4), (
         "A record that breaks both is named twice, and the next is compared with it alone."
     )
+    for each in named["both broken"].violations:
+        assert "orders" in each.where, "A violation says where, with its topic."
+        assert [number for number in "75" if number not in each.text] == [], (
+            "A violation's text has what was expected and what was seen: here 7, and then 5."
+        )
     assert seen["one that comes twice"] == ([partition], 1), (
         "The same offset again is a disorder in the partition."
     )

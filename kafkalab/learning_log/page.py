@@ -262,7 +262,7 @@ def _minutes_in_all(standing: Standing) -> str:
     )
     estimated = sum(task.task.minutes or 0 for task in standing.tasks)
     if not spent and noted == [None] * len(noted):
-        return f"– of {estimated} min" if estimated else "–"
+        return f"\N{EN DASH} of {estimated} min" if estimated else "\N{EN DASH}"
     told = f"{'' if all(minutes is not None for minutes in noted) else 'about '}{spent} min"
     return f"{told} of {estimated}" if estimated else told
 

@@ -26,7 +26,15 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
-from confluent_kafka import OFFSET_STORED, Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka import (
+    OFFSET_INVALID,
+    OFFSET_STORED,
+    TIMESTAMP_NOT_AVAILABLE,
+    Consumer,
+    KafkaException,
+    Producer,
+    TopicPartition,
+)
 
 from kafkalab.clients import LAB_CONSUMER
 from kafkalab.contracts import Place
@@ -529,6 +537,7 @@ class Gathered:
         self._consumer = consumer
         self._ready: list[Message] = []
         self._paused: set[Place] = set()
+        self._next: dict[Place, int] = {}
 
         def read() -> int:
             self._ready += [
@@ -548,7 +557,29 @@ class Gathered:
         free = [each for each in self._ready if _place_of(each) not in self._paused]
         taken = free[:num_messages]
         self._ready = [each for each in self._ready if not any(each is one for one in taken)]
-        return taken or self._consumer.consume(num_messages, timeout)
+        handed = taken or self._consumer.consume(num_messages, timeout)
+        self._next |= {_place_of(each): (each.offset() or 0) + 1 for each in handed}
+        return handed
+
+    def position(self, partitions: Sequence[TopicPartition]) -> list[TopicPartition]:
+        """Return the offsets after the records that were handed out."""
+        return [
+            TopicPartition(*place, self._next.get(place, OFFSET_INVALID))
+            for place in ((each.topic, each.partition) for each in partitions)
+        ]
+
+    def commit(
+        self,
+        message: Message | None = None,
+        offsets: Sequence[TopicPartition] | None = None,
+        asynchronous: bool = True,
+    ) -> Any:
+        """Commit what is named, or else all that was handed out."""
+        if message is not None:
+            return self._consumer.commit(message=message, asynchronous=asynchronous)
+        if offsets is None:
+            offsets = [TopicPartition(*place, after) for place, after in self._next.items()]
+        return self._consumer.commit(offsets=list(offsets), asynchronous=asynchronous)
 
     def pause(self, partitions: Sequence[TopicPartition]) -> None:
         """Hand out nothing of these partitions until they are resumed."""
@@ -564,6 +595,7 @@ class Gathered:
         """Go back, or on; records of the partition that are ready are dropped."""
         place = (partition.topic, partition.partition)
         self._ready = [each for each in self._ready if _place_of(each) != place]
+        self._next[place] = partition.offset
         self._consumer.seek(partition)
 
     def __enter__(self) -> Gathered:
@@ -643,6 +675,16 @@ class Placed(NamedTuple):
     def key(self) -> bytes | None:
         """Its key; all have the same."""
         return b"key"
+
+    def timestamp(self) -> tuple[int, int]:
+        """Its time: none."""
+        return TIMESTAMP_NOT_AVAILABLE, 0
+
+    def headers(self) -> None:
+        """Its headers: none."""
+
+    def error(self) -> None:
+        """No error: it is a record."""
 
 
 class SinkCrash(NamedTuple):
