@@ -295,7 +295,7 @@ def test_the_order_check_names_what_broke(solutions: Solutions, evidence: Eviden
 
     logs = {
         "two topics, alike": [at("a", 5, b"k", 5), at("b", 0, b"k", 0), at("a", 9, b"k", 6)],
-        # The second has no number, which only records with a key must have.
+        # The second has no number: only records with a key must have one.
         "no keys": [
             at("a", 0, None, 5),
             at("a", 1, None, 3)._replace(value=None),
@@ -308,9 +308,15 @@ def test_the_order_check_names_what_broke(solutions: Solutions, evidence: Eviden
         "one that comes twice": [at("a", 1, b"k", 1), at("a", 1, None, 1)],
         "nothing": [],
     }
+    without: list[LogRecord] = []
+
+    def number_of(record: LogRecord) -> int:
+        if record.value is None:
+            without.append(record)
+        return int(record.value or b"0")
+
     named = {
-        name: solutions.partition_log.check_order(log, lambda each: int(each.value or b""))
-        for name, log in logs.items()
+        name: solutions.partition_log.check_order(log, number_of) for name, log in logs.items()
     }
 
     seen = {
@@ -325,6 +331,7 @@ def test_the_order_check_names_what_broke(solutions: Solutions, evidence: Eviden
     assert seen["two topics, alike"] == ([], 2), (
         "The first topic's two records are compared, by partition and by key; gaps are fine."
     )
+    assert without == [], "A record without a key is not asked for its number: it may have none."
     assert seen["no keys"] == ([], 2), "Records without a key are compared in their partition only."
     assert seen["empty keys"] == ([key], 2), "An empty key is a key."
     assert seen["a key in two partitions"] == ([key], 1), (
