@@ -219,13 +219,26 @@ class TopicMaker:
 
     def deleted(self) -> list[str]:
         """The topics that it made and that are gone; empty if the broker does not answer."""
-        from confluent_kafka import KafkaException
+        from confluent_kafka import KafkaError, KafkaException, TopicCollection
+
+        from kafkalab.observe.topics import refusal
 
         try:
             present = self._admin.list_topics(timeout=LIST_LIMIT).topics if self._made else {}
         except KafkaException:
             return []
-        return [name for name in self._made if name not in present]
+        # A topic that an ACL hides is not in the list either: the broker is asked for each by name.
+        missing = [name for name in self._made if name not in present]
+        asked = {
+            name: self._admin.describe_topics(TopicCollection([name]), request_timeout=LIST_LIMIT)
+            for name in missing
+        }
+        errors = {name: refusal(futures[name]) for name, futures in asked.items()}
+        return [
+            name
+            for name, error in errors.items()
+            if error is not None and error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART
+        ]
 
     def name(self) -> str:
         """A new topic name of this test."""
