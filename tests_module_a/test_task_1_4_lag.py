@@ -36,7 +36,7 @@ def test_lag_is_the_end_minus_the_commit(
     send(producer(), name, [b"a", b"b", b"c"])
     produced = lag_of(observer, [(name, 0)])
     twin = consumer({"group.id": f"{group}-twin", **AUTO_COMMIT})
-    for each in (twin, reader):
+    for each in (reader, twin):
         each.assign([TopicPartition(name, 0)])
         *_, last = poll_until(each, lambda records: len(records) == 3, what="three records")
     wait_until(
