@@ -49,11 +49,13 @@ def at_least_once(consumer: Consumer, process: Process, stop: Stop) -> int:
             process(message)
             OWN.answers.clear()
             consumer.commit(message=message, asynchronous=True)
-            # No record comes while the partitions are paused.
-            consumer.pause(consumer.assignment())
+            # No record comes while the partitions are paused. A pause outlasts a rebalance, in
+            # which none of them may be assigned for a moment: what was paused is resumed.
+            paused = consumer.assignment()
+            consumer.pause(paused)
             while not OWN.answers:
                 consumer.poll(0.05)
-            consumer.resume(consumer.assignment())
+            consumer.resume(paused)
             if OWN.answers[-1] is not None:
                 raise KafkaException(OWN.answers[-1])
             done += 1
