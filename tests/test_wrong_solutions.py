@@ -21,7 +21,7 @@ from kafkalab.solutions import REFERENCE
 from tests.judged import CRASH, said_by
 
 REPOSITORY = Path(__file__).parents[1]
-WRONG = sorted((REPOSITORY / "tests" / "wrong").glob("*/"))
+WRONG = sorted(path.parent for path in (REPOSITORY / "tests" / "wrong").glob("*/*.py"))
 
 CURRICULUM = load()
 TASKS = {task.component: task for task in CURRICULUM.tasks}
