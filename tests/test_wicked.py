@@ -240,7 +240,7 @@ def test_what_it_did_to_other_facts_is_told_as_its_doing(runs: Runs) -> None:
     assert fact["verdict"] == "refuted"
     *_, last = fact["reason"].splitlines()
     assert last == "meanwhile: topic-1 was deleted, which none of your components may do"
-    assert last.split(": ")[1].split(",")[0] in ended.output
+    assert "meanwhile: topic-1 was deleted" in " ".join(ended.output.split())
 
 
 def test_who_deletes_every_topic_refutes_no_fact_about_kafka(runs: Runs) -> None:

@@ -381,7 +381,15 @@ def test_a_growth_that_is_refused_has_failed(
 
     evidence.table(
         "What provisioning reported",
-        [{"topic": e.name, "action": e.action, "error": e.error} for e in results],
+        [
+            {
+                "topic": each.name,
+                "action": each.action,
+                "differences left": [drift.what for drift in each.drifts],
+                "error": each.error,
+            }
+            for each in results
+        ],
     )
     assert [each.action.value for each in results] == ["failed", "grown"], (
         "The topic whose growth the broker refused is reported as failed, and the other as grown."
@@ -389,6 +397,10 @@ def test_a_growth_that_is_refused_has_failed(
     assert "TOPIC_AUTHORIZATION_FAILED" in results[0].error, (
         "The refused growth is reported with the broker's error."
     )
+    assert [tuple(drift.what for drift in each.drifts) for each in results] == [
+        ("partitions",),
+        (),
+    ], "The partitions that are still missing are reported, and those that were added are not."
     assert partitions_with_leader(admin, mine) == 1, "The topic has the partition that it had."
 
 

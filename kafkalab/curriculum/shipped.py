@@ -11,7 +11,6 @@ import ast
 import json
 from collections.abc import Mapping
 from functools import lru_cache
-from hashlib import sha256
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import Any
 
 from kafkalab.curriculum import BadManifest, Curriculum
 from kafkalab.curriculum.source import source_of
+from kafkalab.curriculum.statements import digest
 
 NAME = "shipped.json"
 
@@ -90,7 +90,7 @@ def _file_beside(manifest: Path | None) -> Path | Traversable:
 def _modules_of(curriculum: Curriculum) -> dict[str, str]:
     names = [*OF_ALL, *curriculum.modules]
     paths = {name: curriculum.folder / f"{name}.py" for name in names}
-    return {name: _digest(_text(path)) for name, path in paths.items() if path.exists()}
+    return {name: digest(_text(path)) for name, path in paths.items() if path.exists()}
 
 
 def _digest_of_fact(curriculum: Curriculum, slug: str) -> str:
@@ -98,7 +98,7 @@ def _digest_of_fact(curriculum: Curriculum, slug: str) -> str:
     pieces = [*source.imports, *source.helpers, *source.tests]
     files = dict.fromkeys(piece.file for piece in pieces)
     effects = [effect for file in files for effect in _effects(_text(file))]
-    return _digest("\n".join([*(piece.text for piece in pieces), *effects]))
+    return digest("\n".join([*(piece.text for piece in pieces), *effects]))
 
 
 @lru_cache(maxsize=32)
@@ -131,7 +131,3 @@ def _may_change_all(node: ast.stmt) -> bool:
 def _text(path: Path) -> str:
     """A file as text, with all line endings alike: they do not matter."""
     return path.read_text("utf-8")
-
-
-def _digest(text: str) -> str:
-    return sha256(text.encode()).hexdigest()[:32]

@@ -89,7 +89,7 @@ def statements_in(path: Path, task: str, kept: Mapping[str, Kept]) -> Sequence[S
     # Line endings do not matter: this makes them alike.
     text = path.read_text("utf-8")
     found = kept.get(path.stem)
-    if found is not None and found.digest == _digest(text):
+    if found is not None and found.digest == digest(text):
         return found.statements
     return list(_parsed(text, path, task))
 
@@ -113,14 +113,15 @@ def keep(folder: Path, modules: Iterable[tuple[Path, str]]) -> Path:
     kept = {}
     for path, task in modules:
         text = path.read_text("utf-8")
-        kept[path.stem] = Kept(_digest(text), tuple(_parsed(text, path, task)))
+        kept[path.stem] = Kept(digest(text), tuple(_parsed(text, path, task)))
     written = folder / NAME
     raw = msgspec.json.format(msgspec.json.encode(kept), indent=1)
     written.write_bytes(raw + b"\n")
     return written
 
 
-def _digest(text: str) -> str:
+def digest(text: str) -> str:
+    """A digest of a test module's text, or of a part of it."""
     return sha256(text.encode()).hexdigest()[:32]
 
 

@@ -558,7 +558,8 @@ class Gathered:
         taken = free[:num_messages]
         self._ready = [each for each in self._ready if not any(each is one for one in taken)]
         handed = taken or self._consumer.consume(num_messages, timeout)
-        self._next |= {_place_of(each): (each.offset() or 0) + 1 for each in handed}
+        records = [each for each in handed if not each.error()]
+        self._next |= {_place_of(each): (each.offset() or 0) + 1 for each in records}
         return handed
 
     def position(self, partitions: Sequence[TopicPartition]) -> list[TopicPartition]:

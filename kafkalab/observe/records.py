@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -21,11 +20,6 @@ if TYPE_CHECKING:
 # Milliseconds on an idle broker; a first idempotent send may take half a second.
 SEND_LIMIT = 20.0
 READ_LIMIT = 20.0
-# Milliseconds on an idle broker. A component may have left its transaction open: then no marker
-# comes, and what was read by then is judged.
-MARKER_LIMIT = 10.0
-
-UNCOMMITTED = {"isolation.level": "read_uncommitted"}
 
 # With this a consumer reports the end of a partition as an event.
 KNOWS_ENDS = {"enable.partition.eof": True}
@@ -373,38 +367,35 @@ def read_settled(consumer: Callable[..., Consumer], topic: str, *partitions: int
     Raises:
         Expired: a transaction did not end within READ_LIMIT.
     """
-    stable = consumer()
-    _wait_for_markers(stable, consumer(UNCOMMITTED), topic, partitions or (0,), READ_LIMIT)
+    stable, latest = consumer(), consumer({"isolation.level": "read_uncommitted"})
+    wait_until(
+        lambda: [
+            (watermarks(stable, topic, each), watermarks(latest, topic, each))
+            for each in partitions or (0,)
+        ],
+        lambda ends: all(committed == written for committed, written in ends),
+        limit=READ_LIMIT,
+        what=f"the last transaction in {topic} to end",
+    )
     return read(stable, topic, *partitions)
 
 
 def read_outputs(consumer: Callable[..., Consumer], topic: str) -> list[Message]:
     """Read what a component has committed to partition 0, however late its markers come.
 
-    What lies behind a transaction that it has left open is not returned.
-
     Args:
         consumer: makes a consumer, with settings that it is given.
         topic: its name.
+
+    Raises:
+        AssertionError: a transaction did not end within READ_LIMIT: it was left open.
     """
-    stable = consumer()
-    with contextlib.suppress(Expired):
-        _wait_for_markers(stable, consumer(UNCOMMITTED), topic, (0,), MARKER_LIMIT)
-    return read(stable, topic)
-
-
-def _wait_for_markers(
-    stable: Consumer, latest: Consumer, topic: str, partitions: Sequence[int], limit: float
-) -> None:
-    wait_until(
-        lambda: [
-            (watermarks(stable, topic, each), watermarks(latest, topic, each))
-            for each in partitions
-        ],
-        lambda ends: all(committed == written for committed, written in ends),
-        limit=limit,
-        what=f"the last transaction in {topic} to end",
-    )
+    try:
+        return read_settled(consumer, topic)
+    except Expired as error:
+        raise AssertionError(
+            f"Each transaction is committed or aborted before the component ends: {error}."
+        ) from error
 
 
 # Refusals

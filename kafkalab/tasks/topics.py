@@ -220,8 +220,9 @@ def _compare(
             request_timeout=REQUEST_LIMIT,
         )
         grown = _outcome(definition.name, asked[definition.name], Action.GROWN)
-        left = tuple(drift for drift in drifts if drift.what != "partitions")
-        return Provisioned(grown.name, grown.action, left, grown.error)
+        if grown.action is Action.GROWN:
+            drifts = tuple(drift for drift in drifts if drift.what != "partitions")
+        return Provisioned(grown.name, grown.action, drifts, grown.error)
     return Provisioned(definition.name, Action.DRIFTED if drifts else Action.UNCHANGED, drifts)
 
 
