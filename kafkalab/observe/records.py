@@ -394,7 +394,8 @@ def read_outputs(consumer: Callable[..., Consumer], topic: str) -> list[Message]
         return read_settled(consumer, topic)
     except Expired as error:
         raise AssertionError(
-            f"Each transaction is committed or aborted before the component ends: {error}."
+            "Each transaction is committed or aborted before the component ends: "
+            f"one in {topic} was still open after {READ_LIMIT:.0f} s."
         ) from error
 
 
