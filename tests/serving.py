@@ -144,7 +144,13 @@ def served(here: Site, *arguments: str, **headers: str) -> Iterator[Served]:
 
 def _address(process: subprocess.Popen[str]) -> str:
     assert process.stdout is not None
-    for line in process.stdout:
-        if found := re.match(r"(http://\S+?)/ ", line):
-            return found[1]
-    raise AssertionError(f"it did not begin: {process.communicate()}")
+    # A server that says nothing would be waited for without end.
+    last = threading.Timer(LIMIT, process.kill)
+    last.start()
+    try:
+        for line in process.stdout:
+            if found := re.match(r"(http://\S+?)/ ", line):
+                return found[1]
+    finally:
+        last.cancel()
+    raise AssertionError(f"it did not begin: {process.communicate(timeout=LIMIT)}")
