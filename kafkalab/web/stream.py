@@ -28,6 +28,7 @@ from kafkalab.tasks.partition_log import as_data, looker, read_by, record_of
 from kafkalab.tasks.rebalance import log_offsets_by
 from kafkalab.web.clients import ANSWER_LIMIT, Kafka
 from kafkalab.web.members import Change, Members
+from kafkalab.web.positions import Positions
 from kafkalab.web.problems import Problem
 
 MOST_READERS = 64
@@ -173,9 +174,7 @@ class Hub:
         self._kafka = kafka
         self._lock = threading.Lock()
         self._readers: set[Reader] = set()
-        self._positions: dict[Place, int] = {}
-        self._has_moved = False
-        self._has_lost = False
+        self._positions = Positions()
         self._ids: dict[str, str] = {}
         self._topics: list[dict[str, Any]] = []
         self._is_gone = False
@@ -232,12 +231,9 @@ class Hub:
         starts = log_offsets_by(admin, places, OffsetSpec.earliest(), ANSWER_LIMIT)  # type: ignore[no-untyped-call]
         ends = log_offsets_by(admin, places, OffsetSpec.latest(), ANSWER_LIMIT)  # type: ignore[no-untyped-call]
         with self._lock:
-            for place in places:
-                end = ends[place]
-                if end is not None and place not in self._positions:
-                    self._positions[place] = end
-                    self._has_moved = True
-            now = {place: self._positions[place] for place in places if place in self._positions}
+            now = self._positions.tail(
+                {place: end for place, end in ends.items() if end is not None}
+            )
             self._readers.add(reader)
             self._topics = topics
         if self._ended.is_set():
@@ -258,9 +254,8 @@ class Hub:
         with self._lock:
             self._readers.discard(reader)
             wanted = self._wanted_topics()
-            for place in [each for each in self._positions if each[0] not in wanted]:
-                del self._positions[place]
-                self._has_moved = True
+            unwanted = [each for each in self._positions.places if each[0] not in wanted]
+            self._positions.leave(unwanted)
 
     def look_soon(self) -> None:
         """Look at once, since something has changed; from any thread."""
@@ -332,18 +327,15 @@ class Hub:
                 self._ended.wait(TAIL_EVERY)
 
     def _tail_with(self, consumer: Consumer) -> None:
-        """Hand out new records until a watched topic is deleted: then a new client is needed.
-
-        A topic that is created again has leader epochs lower than those that the client has seen.
-        """
-        self._has_moved, self._has_lost = True, False
-        while not (self._ended.is_set() or self._has_lost):
+        """Hand out new records until a watched topic is deleted: then a new client is needed."""
+        with self._lock:
+            self._positions.with_new_client()
+        while not (self._ended.is_set() or self._positions.is_client_old):
             with self._lock:
-                has_moved, self._has_moved = self._has_moved, False
-                positions = dict(self._positions)
-            if has_moved:
+                changed = self._positions.changed()
+            if changed is not None:
                 consumer.assign(
-                    [TopicPartition(*place, offset) for place, offset in positions.items()]
+                    [TopicPartition(*place, offset) for place, offset in changed.items()]
                 )
             # It waits even while nothing is assigned.
             batch = consumer.consume(TAIL_BATCH, TAIL_EVERY)
@@ -364,17 +356,18 @@ class Hub:
             if error is None:
                 records[place[0]].append(record_of(each))
         with self._lock:
-            before = dict(self._positions)
-            for each in ends.values():
-                known = {place: end for place, end in each.items() if place in before}
-                self._positions.update(known)
+            before = {topic: self._positions.go_on(each) for topic, each in ends.items()}
             readers = list(self._readers)
-        for topic, reached in ends.items():
-            expected = {place: before.get(place, end) for place, end in reached.items()}
-            found = [each for each in records[topic] if (topic, each.partition) in before]
-            gaps = _gaps(expected, found, reached)
-            if not found and not gaps:
+        for topic, expected in before.items():
+            if not expected:
                 continue
+            found = [
+                each
+                for each in records[topic]
+                if each.offset >= expected.get((topic, each.partition), each.offset + 1)
+            ]
+            reached = {place: ends[topic][place] for place in expected}
+            gaps = _gaps(expected, found, reached)
             message = records_message(topic, found, gaps, reached)
             for reader in readers:
                 if topic in reader.topics:
@@ -433,16 +426,13 @@ class Hub:
             self._ids = ids
             lost = {
                 place
-                for place in self._positions
+                for place in self._positions.places
                 if place[0] in wanted and (place not in places or place[0] in others)
             }
-            for place in lost:
-                del self._positions[place]
-            # A partition that is not tailed yet has just been created.
-            new = places - self._positions.keys()
-            self._positions.update(dict.fromkeys(new, 0))
-            self._has_moved |= bool(new)
-            self._has_lost |= bool(lost)
+            self._positions.lose(lost)
+            # A partition that is not tailed yet has just been created. A reader may have left.
+            wanted &= self._wanted_topics()
+            self._positions.tail({place: 0 for place in places if place[0] in wanted})
 
     def _look_at_group(self, group: str) -> None:
         onlooker, looks = self._onlookers.get(group, (None, 0))
