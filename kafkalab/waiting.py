@@ -75,3 +75,9 @@ def wait_until(
             shown = last if len(last) <= LONGEST_SEEN else f"{last[:LONGEST_SEEN]}..."
             raise Expired(f"waited {waited:.1f} s for {what}; last seen: {shown}")
         time.sleep(min(interval, limit - waited))
+
+
+def spend(seconds: float) -> None:
+    """Spend so long, as work on a record does."""
+    ends = time.monotonic() + seconds
+    wait_until(lambda: time.monotonic() >= ends, limit=seconds + 5, what="the work to be done")

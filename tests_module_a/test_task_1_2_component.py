@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 import confluent_kafka
@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kafkalab.brokers import Broker, Termination
-from kafkalab.contracts.routing import KeyedRecord, PublishFailed, Report
+from kafkalab.contracts.routing import PUBLISH_LIMIT, KeyedRecord, PublishFailed, Report
 from kafkalab.demo import orders, user_events
 from kafkalab.fixtures import ConsumerMaker, ProducerMaker, TopicMaker
 from kafkalab.learning_log.evidence import Evidence
@@ -27,6 +27,7 @@ from kafkalab.observe.client_threads import client_threads, threads_left
 from kafkalab.observe.records import BY_KEY, DeliveryReport, Record, read, send
 from kafkalab.observe.topics import describe_topic
 from kafkalab.solutions import Solutions
+from kafkalab.waiting import spend
 
 
 def hostile_keys(count: int) -> list[bytes]:
@@ -307,6 +308,14 @@ def test_records_are_taken_once(
             raise LookupError("no more records")
 
     none = solutions.routing.publish(NO_BROKER, iter(()), limit=1)
+    odd_setting = error_kind(solutions.routing.publish, {**config, "no.such.setting": "1"}, [])
+    began = time.monotonic()
+    far_away = error_kind(
+        solutions.routing.publish,
+        NO_BROKER,
+        [KeyedRecord(name, "user-1", b"a"), KeyedRecord(name, cast(Any, 7), b"b")],
+    )
+    seconds = time.monotonic() - began
     reports = solutions.routing.publish(config, some(ends_well=True))
     with pytest.raises(LookupError) as raised:
         solutions.routing.publish(config, some(ends_well=False))
@@ -320,8 +329,12 @@ def test_records_are_taken_once(
     assert none == [], "Without records there are no reports, and no broker is needed."
     assert [each.key for each in reports] == [b"user-1", b"user-2"], "Both records are reported."
     assert values[:2] == [b"a", b"b"], "Both records are in the log."
-    assert set(refused.values()) == {"TypeError"}, (
+    assert {*refused.values(), far_away} == {"TypeError"}, (
         "A key that is neither text nor bytes nor None is refused by a TypeError."
+    )
+    assert seconds < IN_TIME, "For that it does not wait for the reports of the records before."
+    assert odd_setting == "KafkaException", (
+        "A setting that the client does not have is refused by its KafkaException."
     )
 
 
@@ -344,9 +357,11 @@ def test_settings_stay_the_callers(
         topic(replicas=2),
         topic(settings={"max.message.bytes": "10000"}),
     )
-    config: dict[str, Any] = dict(private_broker.client_properties())
+    config = {**private_broker.client_properties(), "compression.type": "none"}
     records = [KeyedRecord(name, f"user-{number}", b"x") for number in range(20)]
-    murmur2 = solutions.routing.publish({**config, "partitioner": "murmur2"}, records)
+    given = {**config, "partitioner": "murmur2"}
+    before = dict(given)
+    murmur2 = solutions.routing.publish(given, records)
     long = [KeyedRecord(small, "k", b"x" * 100_000)]
     as_it_is = reports_of(solutions, config, long)
     packed = reports_of(solutions, {**config, "compression.type": "gzip"}, long)
@@ -372,6 +387,7 @@ def test_settings_stay_the_callers(
     assert {each.key: each.partition for each in murmur2} == {
         key: confluent_kafka.murmur2(key, 7) for key in keys
     }, "Each record is where the partitioner of the settings puts it."
+    assert given == before, "The caller's own dictionary of settings is as it was."
     assert [each[0].error is None for each in (as_it_is, packed, refused)] == [
         False,
         True,
@@ -392,7 +408,7 @@ def test_settings_stay_the_callers(
 def failure_of(
     solutions: Solutions,
     config: Mapping[str, Any],
-    records: Sequence[KeyedRecord],
+    records: Iterable[KeyedRecord],
     limit: float = 20,
     *,
     one_by_one: bool = False,
@@ -408,12 +424,13 @@ def reports_of(
     solutions: Solutions,
     config: Mapping[str, Any],
     records: Sequence[KeyedRecord],
+    limit: float = PUBLISH_LIMIT,
     *,
     one_by_one: bool = False,
 ) -> list[Report]:
     """The reports of publishing, whether it failed or not."""
     try:
-        return list(solutions.routing.publish(config, records, one_by_one=one_by_one))
+        return list(solutions.routing.publish(config, records, one_by_one=one_by_one, limit=limit))
     except PublishFailed as failed:
         return failed.reports
 
@@ -448,11 +465,37 @@ def test_reports_follow_the_acknowledgement(solutions: Solutions, evidence: Evid
 
 
 @pytest.mark.fact("what-was-given-up-is-reported", scope="the component routing")
-def test_what_was_given_up_is_reported(solutions: Solutions, evidence: Evidence) -> None:
+def test_what_was_given_up_is_reported(
+    broker: Broker,
+    topic: TopicMaker,
+    consumer: ConsumerMaker,
+    solutions: Solutions,
+    evidence: Evidence,
+) -> None:
     """If the limit passes, each record is reported, also one that found no room in the queue.
 
-    The limit is for the whole call, and not for each record.
+    The limit is for the whole call, and not for each record. What a slow source
+    gives after the limit is not sent any more.
     """
+    name = topic()
+
+    def slow() -> Iterator[KeyedRecord]:
+        yield KeyedRecord(name, "first", b"x")
+        spend(1.5)
+        yield KeyedRecord(name, "too late", b"x")
+
+    late = failure_of(solutions, broker.client_properties(), slow(), limit=1)
+    written = [each.key() for each in read(consumer(), name)]
+    evidence.table(
+        "A source that gives its second record after the limit", report_rows(late.reports)
+    )
+    errors = {each.key: each.error is not None for each in late.reports}
+    assert errors.get(b"too late") is True, (
+        "A record that comes after the limit is reported with an error."
+    )
+    assert b"too late" not in written, "A record that comes after the limit is not sent."
+    assert len(late.reports) == 2, "The record before it is reported, too."
+
     records = [KeyedRecord("nowhere", f"user-{number}", b"x") for number in range(60)]
     ways: dict[str, tuple[dict[str, Any], bool]] = {
         "with a queue of 10": ({**NO_BROKER, "queue.buffering.max.messages": 10}, False),
@@ -486,26 +529,44 @@ def test_what_is_on_its_way_is_reported(
     """If a record is on its way to the broker when the limit passes, it is reported as failed.
 
     The leader has the record, and does not answer: with acks=all it waits for a
-    replica that is gone, of which nobody knows yet.
+    replica that is gone, of which nobody knows yet. Records for a leader that is
+    gone are reported last: others were acknowledged before.
     """
-    name = topic(replicas=2)
+    name, apart = topic(replicas=2), topic(partitions=2)
     config = {**private_broker.client_properties(), "acks": "all"}
     leader = describe_topic(admin, name).partitions[0].leader.id
-    (follower,) = set(private_broker.node_ids) - {leader}
-    private_broker.kill(follower, Termination.ABRUPT)
+    (gone,) = set(private_broker.node_ids) - {leader}
+    leaders = [each.leader.id for each in describe_topic(admin, apart).partitions]
+    of_the_gone, of_the_other = (
+        KeyedRecord(apart, key_of(leaders.index(each), 2), b"x") for each in (gone, leader)
+    )
+    private_broker.kill(gone, Termination.ABRUPT)
 
-    reports: list[Report] = []
-    try:
-        reports = solutions.routing.publish(config, [KeyedRecord(name, "user-1", b"x")], limit=1)
-    except PublishFailed as failed:
-        evidence.note("Publishing raised: {}", failed)
-        reports = failed.reports
+    reports = reports_of(solutions, config, [KeyedRecord(name, "user-1", b"x")], limit=1)
+    mixed = reports_of(solutions, config, [of_the_gone, of_the_other], limit=3)
 
-    evidence.table("The reports", report_rows(reports))
+    evidence.table("The report of the record that a leader has", report_rows(reports))
+    evidence.table("One leader is gone, the other is there", report_rows(mixed))
     assert [each.key for each in reports] == [b"user-1"], (
         "A record that was sent, and not yet acknowledged, is reported, too."
     )
     assert [each.error is not None for each in reports] == [True], "It is reported as failed."
+    failed = {each.key: each.error is not None for each in mixed}
+    assert failed.get(str(of_the_gone.key).encode()) is True, (
+        "A record for a leader that is gone is reported as failed."
+    )
+    assert len(mixed) == 2, "Both records are reported, each once."
+    assert [each.error is not None for each in mixed] == sorted(failed.values()), (
+        "The reports come in the order of acknowledgement: what was given up comes last."
+    )
+
+
+def key_of(partition: int, partitions: int) -> str:
+    """A key that the default partitioner puts there."""
+    keys = (str(number) for number in range(1_000))
+    return next(
+        each for each in keys if confluent_kafka.consistent(each.encode(), partitions) == partition
+    )
 
 
 @pytest.mark.fact("publish-gives-up-within-its-limit", scope="the component routing")
@@ -547,6 +608,7 @@ def test_a_refused_record_fails_the_call_and_hides_no_other(
     in its report.
     """
     name, small = topic(), topic(settings={"max.message.bytes": "1000"})
+    config = {**broker.client_properties(), "compression.type": "none"}
     records = [
         KeyedRecord(name, "before", b"x"),
         KeyedRecord(name, "too large for the client", b"x" * 2_000_000),
@@ -554,14 +616,18 @@ def test_a_refused_record_fails_the_call_and_hides_no_other(
         KeyedRecord(name, "after", b"x"),
     ]
 
-    failed = failure_of(solutions, broker.client_properties(), records)
+    failed = failure_of(solutions, config, records)
 
     evidence.table("Reports", report_rows(failed.reports))
-    errors = {each.key: each.error.code() for each in failed.reports if each.error is not None}
+    errors = {
+        (each.topic, each.key): each.error.code()
+        for each in failed.reports
+        if each.error is not None
+    }
     assert errors == {
-        b"too large for the client": KafkaError.MSG_SIZE_TOO_LARGE,
-        b"too large for the topic": KafkaError.MSG_SIZE_TOO_LARGE,
-    }, "Both refused records are named, each with its reason."
+        (name, b"too large for the client"): KafkaError.MSG_SIZE_TOO_LARGE,
+        (small, b"too large for the topic"): KafkaError.MSG_SIZE_TOO_LARGE,
+    }, "Both refused records are named, each with its topic and its reason."
     assert len(failed.reports) == 4, "All four records are reported."
     places = [
         (each.partition, each.offset, each.timestamp_ms)
@@ -641,26 +707,32 @@ def test_batched_and_single_publishing_give_the_same_log(
 def test_one_by_one_waits_for_each_report(
     broker: Broker,
     topic: TopicMaker,
+    producer: ProducerMaker,
     consumer: ConsumerMaker,
     solutions: Solutions,
     evidence: Evidence,
 ) -> None:
     """If one_by_one is asked for, each record goes to the broker by itself, and not in a batch.
 
-    This topic takes no batch of more than 1,000 bytes. The client, which waits
-    0.2 s for more, would put all five records into one.
+    These topics take no batch of more than 1,000 bytes. A client that waits 0.2 s
+    for more puts all five records into one.
     """
-    name = topic(settings={"max.message.bytes": "1000"})
-    records = [KeyedRecord(name, "user-1", b"%d" % number * 400) for number in range(5)]
-    patient = {**broker.client_properties(), "linger.ms": 200}
+    name, other = (topic(settings={"max.message.bytes": "1000"}) for _ in range(2))
+    values_sent = [b"%d" % number * 400 for number in range(5)]
+    records = [KeyedRecord(name, "user-1", value) for value in values_sent]
+    patient = {"linger.ms": 200, "compression.type": "none"}
 
-    together = failure_of(solutions, patient, records)
-    reports = reports_of(solutions, patient, records, one_by_one=True)
+    together = send(producer(patient), other, values_sent)
+    reports = reports_of(
+        solutions, {**broker.client_properties(), **patient}, records, one_by_one=True
+    )
 
     values = [each.value() for each in read(consumer(), name)]
-    evidence.note("In one batch: {}", together)
+    evidence.note("In one batch: {}", [str(each.error) for each in together])
     evidence.table("One by one", report_rows(reports))
-    assert len(together.reports) == 5, "In one batch all five records are refused, and reported."
+    assert [each for each in together if each.error is None] == [], (
+        "In one batch all five are refused."
+    )
     assert [each for each in reports if each.error is not None] == [], (
         "One by one each record is acknowledged: each goes when the one before it was."
     )

@@ -33,7 +33,7 @@ from kafkalab.observe.records import (
 )
 from kafkalab.observe.topics import grow
 from kafkalab.solutions import Solutions
-from kafkalab.waiting import wait_until
+from kafkalab.waiting import spend
 
 
 def log_rows(records: Sequence[LogRecord]) -> list[dict[str, object]]:
@@ -509,12 +509,6 @@ def test_a_slow_caller_is_no_silence(
         f"All five records are read, though the caller took longer with the first than the "
         f"{quiet} s that {way}() waits."
     )
-
-
-def spend(seconds: float) -> None:
-    """Work on a record for so long."""
-    ends = time.monotonic() + seconds
-    wait_until(lambda: time.monotonic() >= ends, limit=seconds + 5, what="the work to be done")
 
 
 class Followed(NamedTuple):

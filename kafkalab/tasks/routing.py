@@ -227,6 +227,9 @@ def send_by(
         # produce() encodes text as encode_key does.
         headers: Any = list(record.headers) if record.headers else None
         try:
+            if not _left(deadline):
+                # The source was slow: what comes now is given up, too.
+                raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
             while True:
                 try:
                     producer.produce(
