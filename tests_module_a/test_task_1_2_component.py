@@ -9,11 +9,12 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, cast
+from functools import partial
+from typing import Any
 
 import confluent_kafka
 import pytest
-from confluent_kafka import KafkaError
+from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -25,6 +26,7 @@ from kafkalab.fixtures import ConsumerMaker, ProducerMaker, TopicMaker
 from kafkalab.learning_log.evidence import Evidence
 from kafkalab.observe.client_threads import client_threads, threads_left
 from kafkalab.observe.records import BY_KEY, DeliveryReport, Record, read, send
+from kafkalab.observe.refusals import error_kind
 from kafkalab.observe.topics import describe_topic
 from kafkalab.solutions import Solutions
 from kafkalab.waiting import spend
@@ -158,7 +160,10 @@ def test_what_has_no_place_is_refused(
     place = getattr(solutions.routing, function)
     asked = [(None, 3), (7, 3), (["user-1"], 3), ("user-1", 0), (b"user-1", -3)]
 
-    refused = [(key, partitions, error_kind(place, key, partitions)) for key, partitions in asked]
+    refused = [
+        (key, partitions, error_kind(partial(place, key, partitions), ValueError, TypeError))
+        for key, partitions in asked
+    ]
 
     evidence.table(
         "What was refused",
@@ -169,20 +174,6 @@ def test_what_has_no_place_is_refused(
         assert error == wanted, (
             f"For the key {key!r} and {partitions} partitions there is a {wanted}."
         )
-
-
-def error_kind(call: Callable[..., object], *arguments: object) -> str:
-    """The kind of the error that a call raises; what it returned, if it raises none.
-
-    Raises:
-        NotImplementedError: what is called is not written yet.
-    """
-    try:
-        return repr(call(*arguments))
-    except NotImplementedError:
-        raise
-    except Exception as error:  # noqa: BLE001 - the evidence shows which it was
-        return type(error).__name__
 
 
 @pytest.mark.fact("keys-are-encoded-one-way", scope="the component routing")
@@ -299,7 +290,7 @@ def test_records_are_taken_once(
 
     A generator that is gone through twice is empty the second time.
     """
-    name, config = topic(), broker.client_properties()
+    name, config, publish = topic(), broker.client_properties(), solutions.routing.publish
 
     def some(*, ends_well: bool) -> Iterator[KeyedRecord]:
         yield KeyedRecord(name, "user-1", b"a")
@@ -307,22 +298,19 @@ def test_records_are_taken_once(
         if not ends_well:
             raise LookupError("no more records")
 
-    none = solutions.routing.publish(NO_BROKER, iter(()), limit=1)
-    odd_setting = error_kind(solutions.routing.publish, {**config, "no.such.setting": "1"}, [])
+    def refusal(config: Mapping[str, Any], *keys: Any) -> str:
+        some = [KeyedRecord(name, key, b"x") for key in keys]
+        return error_kind(partial(publish, config, some), TypeError, KafkaException)
+
+    none = publish(NO_BROKER, iter(()), limit=1)
+    odd_setting = refusal({**config, "no.such.setting": "1"}, "user-1")
     began = time.monotonic()
-    far_away = error_kind(
-        solutions.routing.publish,
-        NO_BROKER,
-        [KeyedRecord(name, "user-1", b"a"), KeyedRecord(name, cast(Any, 7), b"b")],
-    )
+    far_away = refusal(NO_BROKER, "user-1", 7)
     seconds = time.monotonic() - began
-    reports = solutions.routing.publish(config, some(ends_well=True))
+    reports = publish(config, some(ends_well=True))
     with pytest.raises(LookupError) as raised:
-        solutions.routing.publish(config, some(ends_well=False))
-    refused = {
-        kind: error_kind(solutions.routing.publish, config, [KeyedRecord(name, odd, b"x")])
-        for kind, odd in {"a number": cast(Any, 7), "a list": cast(Any, [b"k"])}.items()
-    }
+        publish(config, some(ends_well=False))
+    refused = {"a number": refusal(config, 7), "a list": refusal(config, [b"k"])}
 
     values = [each.value() for each in read(consumer(), name)]
     evidence.note("In the log: {}; raised: {}; other keys: {}", values, raised.value, refused)
@@ -808,7 +796,10 @@ def test_distribution_refuses_other_partitions(solutions: Solutions, evidence: E
     """
     asked = [([0, -1], 3), ([0, 3], 3), ([], 0), ([0], 0)]
 
-    refused = [error_kind(solutions.routing.distribution, each, n) for each, n in asked]
+    refused = [
+        error_kind(partial(solutions.routing.distribution, each, n), ValueError)
+        for each, n in asked
+    ]
     empty = solutions.routing.distribution(iter([]), 3)
 
     evidence.table(

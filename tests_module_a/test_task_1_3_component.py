@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 
 import pytest
 from confluent_kafka import KafkaException, TopicPartition
@@ -28,21 +29,26 @@ from kafkalab.observe.records import (
     poll_until,
     send,
 )
+from kafkalab.observe.refusals import error_kind
 from kafkalab.solutions import Solutions
 
 
 @pytest.mark.fact("a-line-tells-everything", scope="the component partition_log")
 def test_a_line_tells_everything(solutions: Solutions, evidence: Evidence) -> None:
     """A log line has topic, partition, offset, key, value, time and headers, in one line."""
-    record = LogRecord(
-        "orders", 63, 17, b"order-1", b"paid", LONG_AGO_MS, (("trace", b"t-9"), ("trace", None))
-    )
+    headers = (("zug", b"first"), ("Straße", "zwölf".encode()), ("zug", None))
+    value = b"paid, " * 20 + b"at last"
+    record = LogRecord("orders", 63, 17, "Jürgen".encode(), value, LONG_AGO_MS, headers)
 
     line = solutions.partition_log.log_line(record)
 
     evidence.note(line)
-    for part in ("orders", "63", "17", "order-1", "paid", "2024-01-01", "trace", "t-9"):
+    for part in ("orders", "63", "17", "Jürgen", "paid", "at last", "2024-01-01", "Straße"):
         assert part in line, f"The line has {part}."
+    shown = re.findall("zug|first|Straße|zwölf", line)
+    assert shown == ["zug", "first", "Straße", "zwölf", "zug"], (
+        "The line has each header, name and value, in their order."
+    )
     assert len(line.splitlines()) == 1, "A record takes one line."
     named = record._replace(headers=(("a\nb\u2028", b"1"),))
     assert solutions.partition_log.log_line(named).isprintable(), (
@@ -62,6 +68,8 @@ def test_a_line_shows_any_time(
     monkeypatch.setenv("TZ", zone)
     time.tzset()
     times = {0: "1970-01-01T00:00:00.000Z", 1_700_000_000_123: "2023-11-14T22:13:20.123Z"}
+    # Through a float of seconds this one would be a millisecond less.
+    times[8_617_033_685_227] = "2243-01-24T04:28:05.227Z"
     times[2**62] = str(2**62)
 
     try:
@@ -138,16 +146,27 @@ LONG = {
 @pytest.mark.fact("a-long-value-is-cut", scope="the component partition_log")
 @pytest.mark.parametrize("kind", LONG)
 def test_a_long_value_is_cut(solutions: Solutions, evidence: Evidence, kind: str) -> None:
-    """If a value is long, the line has its beginning and its size, and cuts no character in two."""
-    value, shown = LONG[kind]
-    record = LogRecord("t", 0, 0, b"k", value, LONG_AGO_MS)
+    """If a value is long, the line has its beginning and its size, and cuts no character in two.
 
-    line = solutions.partition_log.log_line(record)
+    So it is with a key, and with a header's name and value.
+    """
+    long, shown = LONG[kind]
+    record = LogRecord("t", 0, 0, b"k", b"v", LONG_AGO_MS)
+    records = {
+        "value": record._replace(value=long),
+        "key": record._replace(key=long),
+        "header": record._replace(headers=(("h", long),)),
+    }
+    if kind == "text":
+        records["header's name"] = record._replace(headers=((long.decode(), b"x"),))
 
-    evidence.note(line)
-    assert len(line) < 2_000, "The line is short enough to read."
-    assert "1000000" in line, "The line has the value's size in bytes."
-    assert shown in line, "The line has the value's beginning, as text where it is text."
+    for place, each in records.items():
+        line = solutions.partition_log.log_line(each)
+
+        evidence.note("A long {}: {}", place, line)
+        assert len(line) < 2_000, f"The line with a long {place} is short enough to read."
+        assert "1000000" in line, f"The line has the {place}'s size in bytes."
+        assert shown in line, f"The line has the {place}'s beginning, as text where it is text."
 
 
 @pytest.mark.fact("json-round-trips", scope="the component partition_log")
@@ -176,6 +195,8 @@ def test_json_round_trips(
     # Not by splitlines(), which takes U+2028 in a text for a line end, and no reader of files does.
     assert not {"\n", "\r"} & set(line), "A record takes one line."
     assert isinstance(json.loads(line), dict), "The line is a JSON object."
+    paid = solutions.partition_log.to_json(record._replace(value=b"paid"))
+    assert "paid" in paid, "A value that is text stays readable in the line."
     # By the text of both: True, 1 and 1.0 are equal, and only one of them is an offset.
     assert repr(solutions.partition_log.from_json(line)) == repr(record), (
         "The line gives the same record again."
@@ -195,7 +216,7 @@ def test_other_lines_are_refused(solutions: Solutions, evidence: Evidence) -> No
     broken = [json.dumps({key: whole[key] for key in whole if key != lacks}) for lacks in whole]
     broken += [json.dumps({**whole, key: {"?": [[]]}}) for key in whole]
 
-    said = {line: refusal_of(log.from_json, line) for line in others + broken}
+    said = {line: error_kind(partial(log.from_json, line), ValueError) for line in others + broken}
 
     evidence.table("Lines that are no records", [{"line": n, "error": e} for n, e in said.items()])
     for line in others:
@@ -208,22 +229,6 @@ def test_other_lines_are_refused(solutions: Solutions, evidence: Evidence) -> No
 
 
 UNKIND_IN_LOG = LogRecord("t", 0, 0, b"\xff", None, None)
-
-
-def refusal_of(read: Callable[[str], LogRecord], line: str) -> str:
-    """The kind of error with which a line was refused; what was read, if it was taken.
-
-    Raises:
-        NotImplementedError: the reading is not written yet.
-    """
-    try:
-        return repr(read(line))
-    except ValueError:
-        return "ValueError"
-    except NotImplementedError:
-        raise
-    except Exception as error:  # noqa: BLE001 - the evidence shows which it was
-        return type(error).__name__
 
 
 def swap_in_a_key(records: Sequence[LogRecord]) -> list[LogRecord]:

@@ -18,6 +18,7 @@ from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from kafkalab.brokers import Broker, Termination
+from kafkalab.contracts import ClientConfig
 from kafkalab.contracts.partition_log import LogRecord, ReadFailed
 from kafkalab.fixtures import ConsumerMaker, ProducerMaker, TopicMaker
 from kafkalab.learning_log.evidence import Evidence
@@ -31,9 +32,10 @@ from kafkalab.observe.records import (
     send,
     wait_for_end,
 )
+from kafkalab.observe.refusals import error_kind
 from kafkalab.observe.topics import grow
 from kafkalab.solutions import Solutions
-from kafkalab.waiting import spend
+from kafkalab.waiting import spend, wait_until
 
 
 def log_rows(records: Sequence[LogRecord]) -> list[dict[str, object]]:
@@ -151,11 +153,14 @@ QUIET = 0.5, 2.0, 8.0
 
 def read_in_time(solutions: Solutions, broker: Broker, topic: str) -> tuple[list[LogRecord], float]:
     """What the component reads, and the seconds that it took."""
+    # The caller's settings do not say which events a reader needs.
+    config = {**broker.client_properties(), "enable.partition.eof": False}
+    before = dict(config)
     started = time.monotonic()
-    records = list(
-        solutions.partition_log.read_to_end(broker.client_properties(), [topic], limit=READER_LIMIT)
-    )
-    return records, time.monotonic() - started
+    records = list(solutions.partition_log.read_to_end(config, [topic], limit=READER_LIMIT))
+    seconds = time.monotonic() - started
+    assert config == before, "The caller's own dictionary of settings is as it was."
+    return records, seconds
 
 
 @pytest.mark.fact("reader-reads-past-gaps", scope="the component partition_log")
@@ -321,14 +326,23 @@ def test_the_reader_stops_at_the_end_it_saw(
 def test_an_empty_topic_ends_at_once(
     broker: Broker, topic: TopicMaker, solutions: Solutions, evidence: Evidence
 ) -> None:
-    """If a topic is empty, reading it ends at once, and does not wait for a first record."""
-    name = topic(partitions=3)
+    """If a topic is empty, reading it ends at once, and does not wait for a first record.
+
+    Without topics both ways of reading end at once.
+    """
+    name, config, log = topic(partitions=3), broker.client_properties(), solutions.partition_log
 
     records, seconds = read_in_time(solutions, broker, name)
+    began = time.monotonic()
+    none = [*log.read_to_end(config, [], limit=READER_LIMIT)]
+    none += log.follow(config, [], quiet=READER_LIMIT)
+    without = time.monotonic() - began
 
     evidence.table("Empty", [{"records": len(records), "seconds": round(seconds, 3)}])
-    assert records == [], "No record is read."
+    evidence.number("without topics", round(without, 3), "s")
+    assert records + none == [], "No record is read."
     assert seconds < IN_TIME, "The reader does not wait for its limit."
+    assert without < IN_TIME, "Without topics no reader waits for its limit."
 
 
 # As an application may have set it, of which the reader takes the settings.
@@ -370,8 +384,16 @@ def test_looking_joins_no_group(
 
 
 @pytest.mark.fact("unknown-topic-is-not-empty", scope="the component partition_log")
-@pytest.mark.cluster(settings={"auto.create.topics.enable": "true"})
-@pytest.mark.parametrize("way", ["read_to_end", "follow"])
+@pytest.mark.cluster(
+    brokers=2,
+    settings={
+        "auto.create.topics.enable": "true",
+        # A broker that is gone is soon no leader any more: by default after 9 s.
+        "broker.session.timeout.ms": "1000",
+        "broker.heartbeat.interval.ms": "200",
+    },
+)
+@pytest.mark.parametrize(("way", "limit"), LIMIT_OF.items(), ids=LIMIT_OF)
 def test_an_unknown_topic_is_not_an_empty_one(
     private_broker: Broker,
     admin: AdminClient,
@@ -380,26 +402,49 @@ def test_an_unknown_topic_is_not_an_empty_one(
     solutions: Solutions,
     evidence: Evidence,
     way: str,
+    limit: str,
 ) -> None:
     """If a topic is unknown, the reader raises ReadFailed, and does not create the topic.
 
     A name with a slip of the pen would look like a topic without records. This
-    broker creates a topic for every producer that asks for it.
+    broker creates a topic for every producer that asks for it. A partition
+    without a leader, and a cluster that cannot be reached, are not empty either.
     """
-    known, unknown = topic(), topic.name()
+    known, unknown, config = topic(partitions=2), topic.name(), private_broker.client_properties()
     send(producer(), known, [b"a"])
+    nobody = {"bootstrap.servers": "127.0.0.1:1", "log_level": 0}
 
-    with pytest.raises(ReadFailed) as failed:
-        list(
-            getattr(solutions.partition_log, way)(
-                private_broker.client_properties(), [known, unknown]
-            )
-        )
+    def refusal(config: ClientConfig, *topics: str, **of: float) -> str:
+        read = getattr(solutions.partition_log, way)
+        return error_kind(lambda: list(read(config, topics, **of)), ReadFailed, KafkaException)
 
+    missing = refusal(config, known, unknown)
     names = set(admin.list_topics(timeout=20).topics)
-    evidence.note("It says: {}", failed.value)
+    private_broker.kill(private_broker.node_ids[1], Termination.ABRUPT)
+    wait_until(
+        lambda: leaders(admin, known),
+        lambda seen: -1 in seen,
+        limit=30,
+        what="a partition without a leader",
+    )
+    leaderless = refusal(config, known, **{limit: 2})
+    unreachable = refusal(nobody, known, **{limit: 1})
+
+    evidence.table(
+        "What ended the reading",
+        [{"unknown topic": missing, "no leader": leaderless, "no cluster": unreachable}],
+    )
+    assert missing == "ReadFailed", "A topic that is unknown ends the reading by a ReadFailed."
+    assert leaderless == "ReadFailed", "So does a partition that has no leader within the limit."
+    assert unreachable == "KafkaException", "A cluster that cannot be reached raises the client's."
     assert unknown not in names, "Looking at an unknown topic does not create it."
     assert known in names, "The known topic is still there."
+
+
+def leaders(admin: AdminClient, topic: str) -> list[int]:
+    """The leader of each partition of a topic; -1 where there is none."""
+    partitions = admin.list_topics(topic, timeout=20).topics[topic].partitions
+    return [partitions[number].leader for number in sorted(partitions)]
 
 
 @pytest.mark.fact("reader-closes-its-consumer", scope="the component partition_log")

@@ -42,8 +42,19 @@ Message = Any
 BATCH = 500
 BATCH_WAIT = 0.05
 
-# Brokers name a partition's leader a little before the leader serves it.
-NOT_YET_LEADING = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE)
+# Brokers name a partition's leader a little before the leader serves it. While there is none, the
+# client calls the partition unknown.
+NOT_YET_LEADING = (
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError._UNKNOWN_PARTITION,
+    KafkaError._TIMED_OUT,
+)
+UNKNOWN_OR_WITHOUT_LEADERS = (
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+    KafkaError.TOPIC_EXCEPTION,
+    KafkaError.LEADER_NOT_AVAILABLE,
+)
 
 # Characters. A line must stay readable, whatever a record holds.
 LONGEST_SHOWN = 200
@@ -199,6 +210,8 @@ def _spans(consumer: Consumer, topics: Sequence[str], limit: float) -> dict[Plac
     for topic in topics:
         metadata = consumer.list_topics(topic, timeout=limit).topics[topic]
         if metadata.error is not None:
+            if metadata.error.code() not in UNKNOWN_OR_WITHOUT_LEADERS:
+                raise KafkaException(metadata.error)
             raise ReadFailed(f"{topic} cannot be read: {metadata.error.str()}")
         for partition in sorted(metadata.partitions):
             spans[topic, partition] = bounds(consumer, TopicPartition(topic, partition), limit)
@@ -274,7 +287,10 @@ def log_line(record: LogRecord) -> str:
     are 0x and hexadecimal digits; a missing key or value is null. Long content is
     cut, and its size is added.
     """
-    headers = ", ".join(f"{_quoted(name)}: {_shown(value)}" for name, value in record.headers)
+    headers = ", ".join(
+        f"{_shown(name.encode('utf-8', 'surrogatepass'))}: {_shown(value)}"
+        for name, value in record.headers
+    )
     return (
         f"{record.topic}-{record.partition} @{record.offset} {_time(record.timestamp_ms)} "
         f"key={_shown(record.key)} value={_shown(record.value)} headers=[{headers}]"
