@@ -69,8 +69,12 @@ def test_a_full_queue_is_waited_out() -> None:
 
 
 def test_a_commit_that_is_refused_for_one_partition_is_raised() -> None:
-    """The client raises only if all are refused: one of two stands in the answer."""
-    listener, consumer = RebalanceListener("anna", []), Mock(spec=Consumer)
+    """The client raises only if all are refused: one of two stands in the answer.
+
+    It gives the partitions up all the same, and so does the listener.
+    """
+    changes: list[Change] = []
+    listener, consumer = RebalanceListener("anna", changes), Mock(spec=Consumer)
     listener.on_assign(consumer, [TopicPartition("t", 0)])
     listener.processed(record(4))
     gone = KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART)
@@ -80,6 +84,7 @@ def test_a_commit_that_is_refused_for_one_partition_is_raised() -> None:
         listener.on_revoke(consumer, [TopicPartition("t", 0)])
 
     assert raised.value.args[0] is gone
+    assert (listener.owned, [each.kind for each in changes]) == (set(), [ASSIGN, REVOKE])
 
 
 def test_a_removed_member_does_not_hide_a_later_gap() -> None:

@@ -25,7 +25,7 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
-from kafkalab.brokers import Broker
+from kafkalab.brokers import Broker, Termination
 from kafkalab.contracts.topics import TopicDefinition
 from kafkalab.demo import DEMO_TOPICS
 from kafkalab.fixtures import ConsumerMaker, ProducerMaker, TopicMaker
@@ -33,6 +33,7 @@ from kafkalab.learning_log.evidence import Evidence
 from kafkalab.observe.records import read, send
 from kafkalab.observe.topics import (
     describe_topic,
+    leaders,
     look_everywhere,
     onlookers,
     partitions_with_leader,
@@ -544,7 +545,12 @@ def test_describe_tells_what_is_there(
 
 
 @pytest.mark.fact("describe-keeps-the-replicas-order", scope="the component topics, two brokers")
-@pytest.mark.cluster(brokers=2, first_id=0)
+@pytest.mark.cluster(
+    brokers=2,
+    first_id=0,
+    # A broker that is gone is soon no leader any more: by default after 9 s.
+    settings={"broker.session.timeout.ms": "1000", "broker.heartbeat.interval.ms": "200"},
+)
 def test_describe_keeps_the_order_of_replicas(
     private_broker: Broker,
     admin: AdminClient,
@@ -554,13 +560,23 @@ def test_describe_keeps_the_order_of_replicas(
 ) -> None:
     """describe() gives replicas in the broker's order, and a leader whose id is 0 as a leader.
 
-    The first replica is the preferred leader, so their order counts.
+    The first replica is the preferred leader, so their order counts. If a broker
+    is gone, it stays a replica, and is not in sync; its partition has no leader.
     """
-    name = topic(partitions=4, replicas=2)
+    name, single = topic(partitions=4, replicas=2), topic(partitions=2)
+    config = private_broker.client_properties()
 
-    (described,) = solutions.topics.describe(private_broker.client_properties(), [name])
-
+    (described,) = solutions.topics.describe(config, [name])
     there = describe_topic(admin, name).partitions
+    private_broker.kill(private_broker.node_ids[1], Termination.ABRUPT)
+    wait_until(
+        lambda: leaders(admin, name) + leaders(admin, single),
+        lambda seen: -1 in seen and 1 not in seen,
+        limit=30,
+        what="the broker 1 to lead no partition",
+    )
+    after, without = solutions.topics.describe(config, [name, single])
+
     evidence.table(
         "As described",
         [{"id": p.id, "leader": p.leader, "replicas": p.replicas} for p in described.partitions],
@@ -573,6 +589,12 @@ def test_describe_keeps_the_order_of_replicas(
     ], "The replicas of each partition are in the broker's order."
     assert [set(p.in_sync) for p in described.partitions] == [{0, 1}] * 4, (
         "Both replicas of each partition are in sync."
+    )
+    assert [(set(p.replicas), set(p.in_sync)) for p in after.partitions] == [({0, 1}, {0})] * 4, (
+        "When one of the brokers is gone it is still a replica, and not in sync."
+    )
+    assert {p.leader for p in without.partitions} == {0, None}, (
+        "A partition whose only replica is gone has no leader: None."
     )
 
 

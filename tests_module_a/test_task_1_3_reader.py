@@ -33,7 +33,7 @@ from kafkalab.observe.records import (
     wait_for_end,
 )
 from kafkalab.observe.refusals import error_kind
-from kafkalab.observe.topics import grow
+from kafkalab.observe.topics import grow, leaders
 from kafkalab.solutions import Solutions
 from kafkalab.waiting import spend, wait_until
 
@@ -439,12 +439,6 @@ def test_an_unknown_topic_is_not_an_empty_one(
     assert unreachable == "KafkaException", "A cluster that cannot be reached raises the client's."
     assert unknown not in names, "Looking at an unknown topic does not create it."
     assert known in names, "The known topic is still there."
-
-
-def leaders(admin: AdminClient, topic: str) -> list[int]:
-    """The leader of each partition of a topic; -1 where there is none."""
-    partitions = admin.list_topics(topic, timeout=20).topics[topic].partitions
-    return [partitions[number].leader for number in sorted(partitions)]
 
 
 @pytest.mark.fact("reader-closes-its-consumer", scope="the component partition_log")

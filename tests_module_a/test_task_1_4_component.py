@@ -15,7 +15,7 @@ from confluent_kafka.admin import AdminClient
 
 from kafkalab.brokers import Broker, Termination
 from kafkalab.contracts import Place
-from kafkalab.contracts.rebalance import Change, LagUnknown, Listener, PartitionLag
+from kafkalab.contracts.rebalance import LAG_LIMIT, Change, LagUnknown, Listener, PartitionLag
 from kafkalab.fixtures import ConsumerMaker, MembersMaker, ProducerMaker, TopicMaker
 from kafkalab.learning_log.evidence import Evidence
 from kafkalab.observe.client_threads import client_threads, threads_left
@@ -523,27 +523,28 @@ def test_a_change_without_partitions_is_logged(
 def test_ownerless_time_comes_out_right(solutions: Solutions, evidence: Evidence) -> None:
     """A partition has no owner from when it is given up until it is assigned again.
 
-    While it stays with its owner it has one. If it was lost, another member had
-    it before the old owner learned of that, so it was never without an owner.
+    While it stays with its owner it has one. If another member had it before the
+    old owner learned that it was lost, it was never without an owner.
     """
-    moved, kept, lost, left = ("t", 0), ("t", 1), ("t", 2), ("t", 3)
+    moved, kept, lost, left, late = (("t", number) for number in range(5))
     changes = [
-        Change("a", "assign", (moved, kept, lost, left), 1.0),
+        Change("a", "assign", (moved, kept, lost, left, late), 1.0),
         Change("b", "assign", (), 2.0),
-        Change("a", "revoke", (moved,), 3.0),
+        Change("a", "revoke", (left,), 2.5),
+        Change("b", "assign", (late,), 2.75),
+        Change("a", "revoke", (moved, late), 3.0),
         Change("b", "assign", (moved,), 3.5),
         Change("b", "assign", (lost,), 4.0),
         Change("a", "lost", (lost,), 5.0),
-        Change("a", "revoke", (left,), 6.0),
     ]
 
     gaps = solutions.rebalance.ownerless(changes)
 
     evidence.table("Nobody's", [each._asdict() for each in gaps])
     assert [tuple(each) for each in gaps] == [
+        ("t", 3, 2.5, None),
         ("t", 0, 3.0, 3.5),
-        ("t", 3, 6.0, None),
-    ], "Partition 0 was nobody's for half a second, and partition 3 is nobody's from 6.0 on."
+    ], "Partition 3 is nobody's from 2.5 on, and partition 0 was nobody's for half a second."
 
 
 @pytest.mark.fact("ownerless-tells-topics-apart", scope="the component rebalance")
@@ -745,11 +746,16 @@ def test_lag_that_cannot_be_known_is_not_zero(
     known = solutions.rebalance.lag(config, group, [name])
 
     private_broker.kill(private_broker.node_ids[0], Termination.ABRUPT)
+    began = time.monotonic()
     with pytest.raises(LagUnknown) as unknown:
         solutions.rebalance.lag(config, group, [name], limit=0.5)
+    seconds = time.monotonic() - began
 
     evidence.note("With the broker: {}; without it: {}", lags(known), unknown.value)
+    evidence.number("seconds without it", round(seconds, 1), "with a limit of 0.5 s")
     assert lags(known) == {0: 0}, "While the broker is there the lag is known."
+    # Some requests have the limit each; one with the default of 10 s would take longer.
+    assert seconds < LAG_LIMIT - 2, "lag() says so soon after its limit of 0.5 s."
 
 
 @pytest.mark.fact("lag-of-a-dead-leader-is-unknown", scope="the component rebalance, two brokers")

@@ -13,7 +13,14 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from confluent_kafka import OFFSET_STORED, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import (
+    OFFSET_STORED,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicPartition,
+)
 
 from kafkalab.brokers import Broker
 from kafkalab.contracts.delivery import Output
@@ -160,15 +167,18 @@ def test_a_stop_drops_nothing(
     Under auto-commit a record that was polled and dropped is lost. A processor
     that looks too late goes on with what others shall do.
     """
-    work, seen, none = job(strategy), Seen(), Seen()
+    work, seen, none, quiet = job(strategy), Seen(), Seen(), job(strategy, values=[])
+    idling = Timed(quiet.consumer())
     first, second = Sparse(work.consumer(), 0), Sparse(work.consumer(), 0)
 
     idle = work.run(cast(Any, first), work.producer(), none.process, lambda: True)
     done = work.run(cast(Any, second), work.producer(), seen.process, lambda: len(second.given) > 1)
+    quiet.run(cast(Any, idling), quiet.producer(), none.process, lambda: len(idling.polls) > 2)
 
     given = [each.value() for each in second.given]
     committed = committed_offset(consumer({"group.id": work.group}), work.source)
     evidence.table("Stopped after two records", [{"polled": given, "processed": seen.values}])
+    evidence.number("seconds of a poll without records", round(min(idling.polls), 2))
     assert (first.given, none.values, idle) == ([], [], 0), (
         "If it is time to stop from the beginning, nothing is polled or processed."
     )
@@ -176,6 +186,8 @@ def test_a_stop_drops_nothing(
     assert len(given) < len(VALUES), "The processor stops before the last record."
     assert done == len(seen.values), "The processor returns how many records it has processed."
     assert committed == len(seen.values), "What is committed was processed, and no record is lost."
+    # The shortest of three: a loaded machine makes them longer.
+    assert min(idling.polls) < 2, "A poll without records is short, so that a stop is noticed soon."
 
 
 def is_closed(consumer: Any) -> bool:
@@ -418,6 +430,30 @@ class Noted:
         return noted if callable(method) else method
 
 
+class Timed(Noted):
+    """Stands for a consumer, and notes how long each of its polls lasts."""
+
+    def __init__(self, consumer: Consumer) -> None:
+        super().__init__(consumer, [])
+        self.polls: list[float] = []
+        """seconds"""
+
+    def poll(self, *arguments: Any, **named: Any) -> Any:
+        """Poll for a record."""
+        return self._timed(self._client.poll, *arguments, **named)
+
+    def consume(self, *arguments: Any, **named: Any) -> Any:
+        """Poll for several records."""
+        return self._timed(self._client.consume, *arguments, **named)
+
+    def _timed(self, poll: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+        began = time.monotonic()
+        try:
+            return poll(*arguments, **named)
+        finally:
+            self.polls.append(time.monotonic() - began)
+
+
 @pytest.mark.fact("exactly-once-initialises-first", scope="the component delivery")
 def test_exactly_once_initialises_its_transactions_first(job: JobMaker, evidence: Evidence) -> None:
     """Exactly-once calls init_transactions() before it reads anything.
@@ -431,12 +467,14 @@ def test_exactly_once_initialises_its_transactions_first(job: JobMaker, evidence
     error = error_of(work, reader, seen, writer)
 
     order = [each for each in used if each in ("init_transactions", "poll", "consume")]
+    commits = [each for each in used if each in ("commit", "store_offsets")]
     evidence.note("The first calls: {}", order[:2])
     assert error is None, "The processor ends without an error when it is stopped."
     assert order[:1] == ["init_transactions"], (
         "The first call is init_transactions(): then comes the first poll for records."
     )
     assert order.count("init_transactions") == 1, "Transactions are initialised once."
+    assert commits == [], "The consumer itself commits nothing: the transaction has the offsets."
 
 
 @pytest.mark.fact("exactly-once-writes-every-output", scope="the component delivery")

@@ -182,6 +182,7 @@ class Delivery(Protocol):
 
         Raises:
             KafkaException: Kafka refused something for good.
+            BufferError: the client's queue is full; to wait for room is better.
             Exception: any error that `transform` raised.
         """
         ...

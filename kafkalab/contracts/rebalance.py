@@ -133,9 +133,9 @@ class Rebalance(Protocol):
 
         A gap begins when the last owner gives the partition up, or learns that it was lost. It
         ends with the next assignment of that partition of that topic. Before its first
-        assignment a partition has no gap. A member that the group has removed may learn of it
-        after the next owner got the partition: then there was no gap. A partition that stays
-        with its owner has none.
+        assignment a partition has no gap. A member that the group has removed may learn of it,
+        in on_lost or in on_revoke, after the next owner got the partition: then there was no
+        gap. A partition that stays with its owner has none.
 
         Args:
             changes: the log of all members, in any order: their times count.
@@ -162,6 +162,7 @@ class Rebalance(Protocol):
         - By default the log ends where the first open transaction begins (the last stable
           offset), as it does for the group. Markers that end transactions count as offsets.
         - A partition whose leader does not return where its log ends has neither end nor lag.
+        - No client of its own stays open when the call returns, or raises.
 
         Args:
             config: how to reach the cluster. With `isolation.level` `read_uncommitted`

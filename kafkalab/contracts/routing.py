@@ -197,8 +197,7 @@ class Routing(Protocol):
             PublishFailed: a record was refused or given up. It carries one report for each
                 record, good and bad.
             TypeError: a key is neither bytes nor text nor None, such as a number: there are
-                too many ways to write it. Records before it may have been published; the call
-                does not wait for their reports.
+                too many ways to write it. Records before it may have been published.
             KafkaException: the client does not accept the config.
         """
         ...

@@ -155,6 +155,12 @@ def answered_by(metadata: ClusterMetadata) -> str:
     return (metadata.orig_broker_name or "").rpartition("/")[0].rpartition("://")[2]
 
 
+def leaders(admin: AdminClient, topic: str) -> list[int]:
+    """The leader of each partition of a topic, as a broker knows it; -1 where there is none."""
+    partitions = admin.list_topics(topic, timeout=ADMIN_LIMIT).topics[topic].partitions
+    return [partitions[number].leader for number in sorted(partitions)]
+
+
 def partitions_with_leader(admin: AdminClient, topic: str) -> int:
     """How many partitions of the topic have a leader, as the broker that answers knows."""
     return look_at(admin, topic).partitions

@@ -69,19 +69,21 @@ class RebalanceListener:
         """Partitions are to be given up; until this returns the member still owns them.
 
         It commits what was processed of them: the next owner goes on where this
-        one stops.
+        one stops. The client gives them up also after a refusal.
 
         Raises:
-            KafkaException: the group refused the commit.
+            KafkaException: the group refused the commit, of all of them or of some.
         """
         places = _places(partitions)
         done = [TopicPartition(*each, self._next[each]) for each in places if each in self._next]
-        if done:
-            # If only some are refused, commit() raises nothing, and says so for each.
-            for each in consumer.commit(offsets=done, asynchronous=False) or ():
-                if each.error is not None:
-                    raise KafkaException(each.error)
-        self._give_up(REVOKE, places)
+        try:
+            if done:
+                # If only some are refused, commit() raises nothing, and says so for each.
+                for each in consumer.commit(offsets=done, asynchronous=False) or ():
+                    if each.error is not None:
+                        raise KafkaException(each.error)
+        finally:
+            self._give_up(REVOKE, places)
 
     def on_lost(self, _: Consumer, partitions: Sequence[TopicPartition]) -> None:
         """Partitions were lost some time ago: other members may own them and have committed.

@@ -114,7 +114,7 @@ def log_line(record: LogRecord) -> str:
         right._shown(record.key),
         "=>",
         right._shown(record.value),
-        *(f"{right._shown(name.encode())}={right._shown(value)}" for name, value in record.headers),
+        *(f"{right._quoted(name)}={right._shown(value)}" for name, value in record.headers),
     ]
     return " ".join(parts)
 

@@ -1,0 +1,32 @@
+"""Names the leader -1 where there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from kafkalab.contracts import ClientConfig
+from kafkalab.contracts.topics import TopicDescription
+from kafkalab.tasks import topics as right
+from kafkalab.tasks.topics import provision
+
+__all__ = [
+    "CAUGHT_BY",
+    "describe",
+    "provision",
+]
+
+CAUGHT_BY = "describe-keeps-the-replicas-order"
+
+
+def describe(config: ClientConfig, names: Sequence[str]) -> list[TopicDescription]:
+    return [
+        replace(
+            each,
+            partitions=tuple(
+                replace(one, leader=-1 if one.leader is None else one.leader)
+                for one in each.partitions
+            ),
+        )
+        for each in right.describe(config, names)
+    ]
