@@ -435,7 +435,9 @@ def test_an_unknown_topic_is_not_an_empty_one(
         [{"unknown topic": missing, "no leader": leaderless, "no cluster": unreachable}],
     )
     assert missing == "ReadFailed", "A topic that is unknown ends the reading by a ReadFailed."
-    assert leaderless == "ReadFailed", "So does a partition that has no leader within the limit."
+    assert leaderless == "ReadFailed", (
+        "A partition that has no leader within the limit ends it by a ReadFailed, too."
+    )
     assert unreachable == "KafkaException", "A cluster that cannot be reached raises the client's."
     assert unknown not in names, "Looking at an unknown topic does not create it."
     assert known in names, "The known topic is still there."
