@@ -289,6 +289,8 @@ def test_provision_names_what_failed(
 
     results = solutions.topics.provision(broker.client_properties(), wanted)
 
+    # The client's own request has the same answer.
+    answer = refusal(admin.create_topics([NewTopic(bad_name, 1, 1)])[bad_name])
     seen = {each.name: each for each in results}
     evidence.table(
         "What provisioning reported",
@@ -307,6 +309,13 @@ def test_provision_names_what_failed(
     )
     assert "INVALID_REPLICATION_FACTOR" in seen[too_many].error, (
         "The many replicas are reported with the broker's error."
+    )
+    assert answer is not None, "The client's own request for that name is refused, too."
+    assert answer.str() in seen[bad_name].error, (
+        "The error has its text, too, which says what is wrong with the name."
+    )
+    assert (seen[there].error, seen[good].error) == ("", ""), (
+        "Where nothing failed there is no error."
     )
     assert seen[good].action == "created", "The other topic is reported as created."
     assert partitions_with_leader(admin, good) == 1, "The other topic is there."
