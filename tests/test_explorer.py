@@ -238,20 +238,16 @@ def test_markers_of_transactions_are_gaps(tab: Opener, topic: TopicMaker, broker
     on.page.locator('#status[data-state="live"]').wait_for()
 
     commit, abort = producer.commit_transaction, producer.abort_transaction
-    for end in (commit, abort, commit):
+    # 0 a record, 1 its marker; 2 aborted, 3 its marker, so the gap grows; 4 a record, 5 its marker
+    drawn = (["0", "1"], ["0", "1 \N{EN DASH} 3"], ["0", "1 \N{EN DASH} 3", "4", "5"])
+    for end, cells in zip((commit, abort, commit), drawn, strict=True):
         producer.begin_transaction()
         producer.produce(name, "v", "k")
         # What is still in the queue would not be sent for an abort.
         producer.flush(LIMIT)
         end(LIMIT)
+        until(lambda: on.offsets(0), lambda seen, cells=cells: seen == cells, what=f"{cells}")
 
-    # 0 a record, 1 its marker; 2 aborted, 3 its marker; 4 a record, 5 its marker
-    on.lane(0).locator(".cell.gap").nth(1).wait_for()
-    until(
-        lambda: on.offsets(0),
-        lambda seen: seen == ["0", "1 \N{EN DASH} 3", "4", "5"],
-        what="gaps",
-    )
     on.page.reload()
     until(
         lambda: on.offsets(0),

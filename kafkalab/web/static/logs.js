@@ -202,11 +202,8 @@ class Lane {
       // A record published from this page fades in once.
       if (this.logs.landed.has(`${this.partition}:${offset}`)) element.classList.add("landed");
     } else {
-      const [from, to] = cell.gap ?? cell.unread;
-      const range = to - from > 1 ? `${counted(from)} – ${counted(to - 1)}` : counted(from);
       element.classList.add(cell.gap ? "gap" : "unread");
-      element.append(el("span", { class: "offset" }, range), el("span", { class: "key" }, cell.gap ? "no record" : "not read"));
-      element.setAttribute("aria-label", `Offset ${range}: ${cell.gap ? "no record that a reader is given" : "not read yet"}`);
+      element.append(el("span", { class: "offset" }), el("span", { class: "key" }, cell.gap ? "no record" : "not read"));
     }
     this.#cells.set(name, element);
     this.track.append(element);
@@ -218,6 +215,13 @@ class Lane {
     const last = cell.record ? cell.record.offset : (cell.gap ?? cell.unread)[1] - 1;
     element.classList.toggle("committed", committed !== undefined && committed !== null && last < committed);
     element.classList.toggle("landed", cell.record !== undefined && this.logs.landed.has(`${this.partition}:${cell.record.offset}`));
+    if (!cell.record) {
+      // It may have grown, or have been read in part, since it was drawn.
+      const [from, to] = cell.gap ?? cell.unread;
+      const range = to - from > 1 ? `${counted(from)} – ${counted(to - 1)}` : counted(from);
+      tell(element.querySelector(".offset"), range);
+      element.setAttribute("aria-label", `Offset ${range}: ${cell.gap ? "no record that a reader is given" : "not read yet"}`);
+    }
     const isChosen = this.chosen === nameOf(cell);
     element.setAttribute("aria-selected", String(isChosen));
     if (isChosen) this.box.setAttribute("aria-activedescendant", element.id);
