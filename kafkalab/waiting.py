@@ -78,6 +78,6 @@ def wait_until(
 
 
 def spend(seconds: float) -> None:
-    """Spend so long, as work on a record does."""
+    """Take this many seconds, as work on a record does."""
     ends = time.monotonic() + seconds
     wait_until(lambda: time.monotonic() >= ends, limit=seconds + 5, what="the work to be done")

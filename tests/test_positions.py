@@ -53,9 +53,24 @@ def test_what_lies_behind_is_not_read_twice(positions: Positions) -> None:
     positions.leave([FIRST])
     positions.tail({FIRST: 8})
 
+    assert positions.changed() == {FIRST: 8, SECOND: 5}
     assert positions.go_on({FIRST: 6}) == {}
     assert positions.go_on({FIRST: 9}) == {FIRST: 8}
-    assert positions.changed() == {FIRST: 9, SECOND: 5}
+
+
+def test_what_was_read_before_is_no_gap(positions: Positions) -> None:
+    """The stream before had read further than the end that the new one begins with."""
+    positions.leave([FIRST])
+    positions.tail({FIRST: 8})
+
+    assert positions.go_on({FIRST: 12}) == {}, "the client has it from before"
+    assert positions.changed() == {FIRST: 8, SECOND: 5}
+    assert positions.go_on({FIRST: 12}) == {FIRST: 8}
+
+
+def test_an_end_that_is_not_known_tails_nothing(positions: Positions) -> None:
+    assert positions.tail({FIRST: None, ("other", 0): None}) == {FIRST: 2}
+    assert positions.changed() is None
 
 
 def test_a_partition_that_nobody_wants_does_not_come_back(positions: Positions) -> None:

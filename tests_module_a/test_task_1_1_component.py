@@ -312,7 +312,7 @@ def test_provision_names_what_failed(
     )
     assert answer is not None, "The client's own request for that name is refused, too."
     assert answer.str() in seen[bad_name].error, (
-        "The error has its text, too, which says what is wrong with the name."
+        "The error of the illegal name has the broker's text, which says what is wrong with it."
     )
     assert (seen[there].error, seen[good].error) == ("", ""), (
         "Where nothing failed there is no error."
@@ -558,7 +558,7 @@ def test_describe_tells_what_is_there(
     brokers=2,
     first_id=0,
     # A broker that is gone is soon no leader any more: by default after 9 s.
-    settings={"broker.session.timeout.ms": "1000", "broker.heartbeat.interval.ms": "200"},
+    settings={"broker.session.timeout.ms": "3000", "broker.heartbeat.interval.ms": "500"},
 )
 def test_describe_keeps_the_order_of_replicas(
     private_broker: Broker,

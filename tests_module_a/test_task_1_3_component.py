@@ -148,7 +148,7 @@ LONG = {
 def test_a_long_value_is_cut(solutions: Solutions, evidence: Evidence, kind: str) -> None:
     """If a value is long, the line has its beginning and its size, and cuts no character in two.
 
-    So it is with a key, and with a header's value.
+    A long key, and a long value of a header, are cut in the same way.
     """
     long, shown = LONG[kind]
     record = LogRecord("t", 0, 0, b"k", b"v", LONG_AGO_MS)

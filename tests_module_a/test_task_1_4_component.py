@@ -738,7 +738,7 @@ def test_lag_that_cannot_be_known_is_not_zero(
     solutions: Solutions,
     evidence: Evidence,
 ) -> None:
-    """If no broker answers, lag() says within its limit that the lag is unknown, and never 0."""
+    """If no broker answers, lag() says soon after its limit that the lag is unknown, and never 0."""
     name = topic()
     send(producer(), name, [b"a"])
     commit_offset(admin, group, name, 1)
@@ -754,8 +754,8 @@ def test_lag_that_cannot_be_known_is_not_zero(
     evidence.note("With the broker: {}; without it: {}", lags(known), unknown.value)
     evidence.number("seconds without it", round(seconds, 1), "with a limit of 0.5 s")
     assert lags(known) == {0: 0}, "While the broker is there the lag is known."
-    # Some requests have the limit each; one with the default of 10 s would take longer.
-    assert seconds < LAG_LIMIT - 2, "lag() says so soon after its limit of 0.5 s."
+    # Each request has the limit; one with the default of 10 s takes longer.
+    assert seconds < LAG_LIMIT - 2, "lag() raises LagUnknown soon after its limit of 0.5 s."
 
 
 @pytest.mark.fact("lag-of-a-dead-leader-is-unknown", scope="the component rebalance, two brokers")

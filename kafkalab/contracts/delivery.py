@@ -80,8 +80,8 @@ class Delivery(Protocol):
       stand-ins that have the client's methods.
     - Records are processed one by one, in the order in which they are polled. A deletion,
       whose value is None, is a record like any other.
-    - `stop` is called before each poll for records, and each poll is short, for example
-      0.1 seconds, so that a stop is noticed soon. A record that was polled is still processed,
+    - `stop` is called before each poll for records, and each poll is short, for example 0.1
+      seconds and never more than one, so that a stop is noticed soon. A record that was polled is still processed,
       or at least not committed.
       Only a stop ends a processor without an error: an empty poll does not, nor does the event
       for the end of a partition, nor a rebalance.
@@ -182,7 +182,7 @@ class Delivery(Protocol):
 
         Raises:
             KafkaException: Kafka refused something for good.
-            BufferError: the client's queue is full; to wait for room is better.
+            BufferError: the client's queue is full.
             Exception: any error that `transform` raised.
         """
         ...

@@ -191,7 +191,7 @@ class PartitionLog(Protocol):
           begins an escape, such as the backslash.
         - Different short values make different lines, and so do different keys: none, empty,
           the text `null`, and bytes compared with a text that looks like their form.
-        - A key or value that is longer than a few hundred characters is cut, between two
+        - A key, a value or a header's value that is longer than a few hundred characters is cut, between two
           characters, and its size is given in bytes, in plain digits without separators: a value
           of a million bytes still makes a line below 2,000 characters, with 1000000 in it.
         """
@@ -202,7 +202,7 @@ class PartitionLog(Protocol):
 
         Key, value and headers' values may be any bytes, or None, which is not the same as empty.
         Headers' names may be any text, even with characters that `str.splitlines` takes for a
-        line end. The form of the object is up to you; people like to read text as text.
+        line end. The form of the object is up to you.
         """
         ...
 

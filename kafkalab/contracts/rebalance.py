@@ -162,7 +162,7 @@ class Rebalance(Protocol):
         - By default the log ends where the first open transaction begins (the last stable
           offset), as it does for the group. Markers that end transactions count as offsets.
         - A partition whose leader does not return where its log ends has neither end nor lag.
-        - No client of its own stays open when the call returns, or raises.
+        - No client of its own stays open when the call is over.
 
         Args:
             config: how to reach the cluster. With `isolation.level` `read_uncommitted`

@@ -174,7 +174,7 @@ class Routing(Protocol):
           those not yet handed to the client. Each is reported with an error, and the call
           fails, a few seconds later at most. Records that were on their way may be in the log
           nevertheless.
-        - No client of its own stays open when the call returns, or raises.
+        - No client of its own stays open when the call is over.
 
         Args:
             config: how to reach the cluster, and further settings of the producer, for example

@@ -1,4 +1,4 @@
-"""How calls are refused, as facts about components compare it."""
+"""The kind of error by which a call is refused, for facts that compare it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ def error_kind(call: Callable[[], object], *kinds: type[Exception]) -> str:
 
     Args:
         call: what is called.
-        kinds: a subclass of one of these counts as it does.
+        kinds: an error of a subclass of one of these counts as that one.
 
     Raises:
         NotImplementedError: what is called is not written yet.

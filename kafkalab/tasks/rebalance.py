@@ -69,10 +69,10 @@ class RebalanceListener:
         """Partitions are to be given up; until this returns the member still owns them.
 
         It commits what was processed of them: the next owner goes on where this
-        one stops. The client gives them up also after a refusal.
+        one stops. The client gives them up even if the commit is refused.
 
         Raises:
-            KafkaException: the group refused the commit, of all of them or of some.
+            KafkaException: the group refused the commit of some or all of them.
         """
         places = _places(partitions)
         done = [TopicPartition(*each, self._next[each]) for each in places if each in self._next]

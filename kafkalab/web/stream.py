@@ -231,9 +231,7 @@ class Hub:
         starts = log_offsets_by(admin, places, OffsetSpec.earliest(), ANSWER_LIMIT)  # type: ignore[no-untyped-call]
         ends = log_offsets_by(admin, places, OffsetSpec.latest(), ANSWER_LIMIT)  # type: ignore[no-untyped-call]
         with self._lock:
-            now = self._positions.tail(
-                {place: end for place, end in ends.items() if end is not None}
-            )
+            now = self._positions.tail(ends)
             self._readers.add(reader)
             self._topics = topics
         if self._ended.is_set():

@@ -12,6 +12,7 @@ from kafkalab.tasks.delivery import IdempotentSink, at_most_once, auto_commit, e
 
 __all__ = [
     "CAUGHT_BY",
+    "CAUGHT_WITH",
     "IdempotentSink",
     "at_least_once",
     "at_most_once",
@@ -20,6 +21,7 @@ __all__ = [
 ]
 
 CAUGHT_BY = "a-stop-drops-nothing"
+CAUGHT_WITH = ("at_least_once",)
 
 
 def at_least_once(consumer: Consumer, process: Process, stop: Stop) -> int:

@@ -1,4 +1,4 @@
-"""Looks at the limit only while it waits: what a slow source gives later is still sent."""
+"""Begins its limit only when it has all records of the source."""
 
 from __future__ import annotations
 
@@ -27,5 +27,4 @@ def publish(
     one_by_one: bool = False,
     limit: float = PUBLISH_LIMIT,
 ) -> list[Report]:
-    # The list is made first, and the limit begins when it is complete.
     return right.publish(config, list(records), one_by_one=one_by_one, limit=limit)
