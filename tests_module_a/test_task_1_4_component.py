@@ -738,7 +738,7 @@ def test_lag_that_cannot_be_known_is_not_zero(
     solutions: Solutions,
     evidence: Evidence,
 ) -> None:
-    """If no broker answers, lag() says soon after its limit that the lag is unknown, and never 0."""
+    """If no broker answers, lag() soon says that the lag is unknown, and never 0."""
     name = topic()
     send(producer(), name, [b"a"])
     commit_offset(admin, group, name, 1)

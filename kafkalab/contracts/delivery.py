@@ -81,8 +81,8 @@ class Delivery(Protocol):
     - Records are processed one by one, in the order in which they are polled. A deletion,
       whose value is None, is a record like any other.
     - `stop` is called before each poll for records, and each poll is short, for example 0.1
-      seconds and never more than one, so that a stop is noticed soon. A record that was polled is still processed,
-      or at least not committed.
+      seconds and never more than one, so that a stop is noticed soon. A record that was polled
+      is still processed, or at least not committed.
       Only a stop ends a processor without an error: an empty poll does not, nor does the event
       for the end of a partition, nor a rebalance.
     - An error event of the client is raised as a KafkaException. An error that the processing

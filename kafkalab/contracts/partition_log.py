@@ -191,9 +191,10 @@ class PartitionLog(Protocol):
           begins an escape, such as the backslash.
         - Different short values make different lines, and so do different keys: none, empty,
           the text `null`, and bytes compared with a text that looks like their form.
-        - A key, a value or a header's value that is longer than a few hundred characters is cut, between two
-          characters, and its size is given in bytes, in plain digits without separators: a value
-          of a million bytes still makes a line below 2,000 characters, with 1000000 in it.
+        - A key, a value or a header's value that is longer than a few hundred characters is cut,
+          between two characters, and its size is given in bytes, in plain digits without
+          separators: a value of a million bytes still makes a line below 2,000 characters, with
+          1000000 in it.
         """
         ...
 
