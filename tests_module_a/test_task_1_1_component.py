@@ -250,7 +250,10 @@ def test_provision_returns_when_every_broker_knows(
             private_broker.client_properties(), [TopicDefinition(name, partitions, 2)], grow=True
         )
         looks[action] = look_everywhere(private_broker, clients, name)
-        assert result.action == action, f"The topic is reported as {action}."
+        assert (result.action, result.error) == (action, ""), (
+            f"The topic is reported as {action}. A topic that was just created can be grown at "
+            f"once: provision() returns when all brokers know it."
+        )
 
     evidence.table(
         "What each broker knew at the return",
@@ -476,7 +479,10 @@ def test_two_provisionings_may_meet(
         f"{AT_ONCE} provisionings of {EACH} topics at once: partitions defined, and action",
         [{"topic": n, "partitions": there.get(n), "actions": each} for n, each in actions.items()],
     )
-    assert set(names) <= set(there), "Each of the topics is there."
+    missing = sorted(set(names) - set(there))
+    assert missing == [], (
+        "If others created some of the topics meanwhile, provision() still creates all others."
+    )
     for name, reported in actions.items():
         late = Counter({(1, "unchanged"): 2, (2, "drifted"): 2})
         if there[name] == 2:
@@ -540,7 +546,9 @@ def test_describe_tells_what_is_there(
         [{"id": p.id, "leader": p.leader, "replicas": p.replicas} for p in described.partitions],
     )
     assert [each.name for each in seen] == names, "There is one description a name, in their order."
-    assert described.exists, "The topic is described as one that exists."
+    assert described.exists, (
+        "The topic that another client has just created exists: describe() asks the broker now."
+    )
     assert [(p.id, p.leader) for p in described.partitions] == [
         (each.id, each.leader.id) for each in there
     ], "Partitions and their leaders are described as the broker has them."

@@ -26,7 +26,7 @@ from kafkalab.fixtures import ConsumerMaker, ProducerMaker, TopicMaker
 from kafkalab.learning_log.evidence import Evidence
 from kafkalab.observe.client_threads import client_threads, threads_left
 from kafkalab.observe.records import BY_KEY, DeliveryReport, Record, read, send
-from kafkalab.observe.refusals import error_kind
+from kafkalab.observe.refusals import error_kind, must_raise
 from kafkalab.observe.topics import describe_topic
 from kafkalab.solutions import Solutions
 from kafkalab.waiting import spend
@@ -83,7 +83,9 @@ def test_crc32_partition_predicts_the_default(
         },
     )
     evidence.number("keys elsewhere than predicted", len(missed), f"of {len(deliveries)}")
-    assert missed == [], "Every key is where the function says: (key, said, found)."
+    assert missed == [], (
+        f"With {partitions} partitions every key is where the function says: (key, said, found)."
+    )
 
 
 @pytest.mark.fact("murmur2-partition-predicts", scope="the component routing")
@@ -115,7 +117,9 @@ def test_murmur2_partition_predicts_java(
         },
     )
     evidence.number("keys elsewhere than predicted", len(missed), f"of {len(deliveries)}")
-    assert missed == [], "Every key is where the function says: (key, said, found)."
+    assert missed == [], (
+        f"With {partitions} partitions every key is where the function says: (key, said, found)."
+    )
 
 
 # A loaded machine is slow, which says nothing about the code.
@@ -138,7 +142,7 @@ def test_partition_functions_agree_with_the_clients_own(
     crc32_said = solutions.routing.crc32_partition(key, partitions)
     murmur2_said = solutions.routing.murmur2_partition(key, partitions)
 
-    asked = f"{encoded!r} in {partitions} partitions"
+    asked = f"the key {key!r} and {partitions} partitions"
     crc32 = confluent_kafka.consistent(encoded, partitions)
     murmur2 = confluent_kafka.murmur2(encoded, partitions)
     assert crc32_said == crc32, f"The function gives librdkafka's CRC32 partition for {asked}."
@@ -311,7 +315,10 @@ def test_records_are_taken_once(
     far_away = refusal(NO_BROKER, "user-1", 7)
     seconds = time.monotonic() - began
     reports = publish(config, some(ends_well=True))
-    with pytest.raises(LookupError) as raised:
+    with must_raise(
+        LookupError,
+        sentence="An error that the generator of the records raises comes out of publish().",
+    ) as raised:
         publish(config, some(ends_well=False))
     refused = {"a number": refusal(config, 7), "a list": refusal(config, [b"k"])}
 
@@ -409,10 +416,13 @@ def failure_of(
     one_by_one: bool = False,
 ) -> PublishFailed:
     """The failure with which publishing must end."""
-    with pytest.raises(PublishFailed) as failed:
+    with must_raise(
+        PublishFailed,
+        sentence="publish() raises PublishFailed: no broker has acknowledged each of the records.",
+    ) as raised:
         solutions.routing.publish(config, records, one_by_one=one_by_one, limit=limit)
-    raised: PublishFailed = failed.value
-    return raised
+    failed: PublishFailed = raised.value
+    return failed
 
 
 def reports_of(
@@ -707,7 +717,8 @@ def test_one_by_one_waits_for_each_report(
         "In one batch all five are refused."
     )
     assert [each for each in reports if each.error is not None] == [], (
-        "One by one each record is acknowledged: each goes when the one before it was."
+        "Each record is small enough for the topic, and five in one batch are not: with one_by_one "
+        "each of them goes by itself, when the one before it is acknowledged."
     )
     assert values == [each.value for each in records], "The five records are in the log, in order."
 

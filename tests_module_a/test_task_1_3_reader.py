@@ -32,7 +32,7 @@ from kafkalab.observe.records import (
     send,
     wait_for_end,
 )
-from kafkalab.observe.refusals import error_kind
+from kafkalab.observe.refusals import error_kind, must_raise
 from kafkalab.observe.topics import grow, leaders
 from kafkalab.solutions import Solutions
 from kafkalab.waiting import spend, wait_until
@@ -80,7 +80,7 @@ def test_the_reader_reads_all_to_the_end(
         (name, partition, number, b"%d" % number)
         for name, partition in ((users, 0), (users, 2), (shop, 0))
         for number in range(5)
-    ), "Each record is read once, with its place and its value."
+    ), "Each record is read once, with its place and its value; an empty poll is not the end."
     assert [each.value for each in later if each.partition == 1] == [b"new"], (
         "When the topic has grown the next reading has its new partition, too."
     )
@@ -188,7 +188,10 @@ def test_the_reader_reads_past_gaps(
     seen = [(each.offset, each.value) for each in records]
     evidence.table("The log as read", log_rows(records))
     assert seen == [(0, b"a"), (1, b"b"), (5, b"c")], "Only what was committed is read."
-    assert seconds < IN_TIME, "The reader knows the end, and does not wait for its limit."
+    assert seconds < IN_TIME, (
+        "The reader sets itself which events it gets, whatever enable.partition.eof its config "
+        "has: so it knows the end, and does not wait for its limit."
+    )
 
 
 @pytest.mark.fact("reader-obeys-the-isolation-level", scope="the component partition_log")
@@ -504,7 +507,12 @@ def test_silence_is_not_the_end(
     seen = [next(reading)]
     private_broker.kill(private_broker.node_ids[0], Termination.ABRUPT)
     died = time.monotonic()
-    with pytest.raises((ReadFailed, KafkaException)) as failed:
+    with must_raise(
+        ReadFailed,
+        KafkaException,
+        sentence="If the broker is gone before the end is reached, the reader raises ReadFailed, "
+        "and does not end as if it had read all.",
+    ) as failed:
         seen += reading
     seconds = time.monotonic() - died
 

@@ -31,6 +31,7 @@ from kafkalab.observe.groups import (
 from kafkalab.observe.history import Kind, State
 from kafkalab.observe.ownership import told_by_callback
 from kafkalab.observe.records import init_transactions, poll_until, send, wait_for_end
+from kafkalab.observe.refusals import must_raise
 from kafkalab.observe.topics import describe_topic, grow
 from kafkalab.solutions import Solutions
 from kafkalab.waiting import wait_until
@@ -217,7 +218,10 @@ def test_the_listener_keeps_what_stays(
     evidence.table("The listener's log", change_rows(listeners.changes, evidence))
     evidence.table("Owned after the second came", [{"partitions": each} for each in owned])
     assert polled == [b"0", b"1", b"2", b"3"], "Every partition is read."
-    assert [len(each) for each in owned] == [2, 2], "Each of the two members owns two partitions."
+    assert [len(each) for each in owned] == [2, 2], (
+        "Each of the two members owns two partitions, by its listener's `owned`: those that stayed "
+        "and those that came."
+    )
     assert sorted(owned[0] + owned[1]) == [0, 1, 2, 3], "Together they own all four partitions."
 
 
@@ -303,7 +307,8 @@ def test_the_listener_commits_nothing_that_is_lost(
         "Nothing is ever committed for partition 0, which was lost."
     )
     assert committed_offset(consumer(), name, 1) == 8, (
-        "For partition 1, which was revoked, the offset after the last record is committed."
+        "For partition 1, which was revoked later, the offset after the last record is committed: "
+        "that partition 0 was lost makes nobody forget partition 1."
     )
     assert [each.kind for each in changes] == ["assign", "lost", "revoke"], (
         "The log has the assignment, the loss and the revocation."
@@ -409,7 +414,10 @@ def test_the_listener_forgets_what_it_gave_up(
         ],
     )
     assert by_the_other == 9, "A listener commits nothing that another listener's member processed."
-    assert by_itself == 9, "A listener commits nothing that it processed before it gave it up."
+    assert by_itself == 9, (
+        "What was processed of a partition that was then given up or lost is committed by no later "
+        "on_revoke."
+    )
 
 
 @pytest.mark.fact("listener-lets-a-refusal-out", scope="the component rebalance")
@@ -544,7 +552,10 @@ def test_ownerless_time_comes_out_right(solutions: Solutions, evidence: Evidence
     assert [tuple(each) for each in gaps] == [
         ("t", 3, 2.5, None),
         ("t", 0, 3.0, 3.5),
-    ], "Partition 3 is nobody's from 2.5 on, and partition 0 was nobody's for half a second."
+    ], (
+        "Partition 3 is nobody's from 2.5 on, and partition 0 was nobody's for half a second. "
+        "Partitions 2 and 4 have no gap: their old owner learned late that they had a new one."
+    )
 
 
 @pytest.mark.fact("ownerless-tells-topics-apart", scope="the component rebalance")
@@ -569,10 +580,12 @@ def test_ownerless_tells_topics_apart(solutions: Solutions, evidence: Evidence) 
     evidence.table("Without an owner", [each._asdict() for each in seen[0]])
     wanted = [("t", 0, 2.0, 6.0), ("s", 0, 3.0, 4.0), ("s", 0, 7.0, 7.5)]
     assert [tuple(each) for each in seen[0]] == wanted, (
-        "Each partition has its own gaps, in the order in which they began; "
-        "a partition that was never assigned has none."
+        "Each partition has its own gaps, in the order in which they began, also if it comes "
+        "back to its owner; a partition that was never assigned has none."
     )
-    assert [tuple(each) for each in seen[1]] == wanted, "A log that is turned round says the same."
+    assert [tuple(each) for each in seen[1]] == wanted, (
+        "A log that is turned round, and is given as an iterator, says the same."
+    )
     assert seen[2] == [], "An empty log has no gaps."
 
 
@@ -747,7 +760,10 @@ def test_lag_that_cannot_be_known_is_not_zero(
 
     private_broker.kill(private_broker.node_ids[0], Termination.ABRUPT)
     began = time.monotonic()
-    with pytest.raises(LagUnknown) as unknown:
+    with must_raise(
+        LagUnknown,
+        sentence="If no broker answers, lag() raises LagUnknown, and returns no rows.",
+    ) as unknown:
         solutions.rebalance.lag(config, group, [name], limit=0.5)
     seconds = time.monotonic() - began
 

@@ -39,6 +39,7 @@ from kafkalab.observe.delivery_bench import (
 )
 from kafkalab.observe.groups import EAGER, KIP_848, committed_offset, describe_group
 from kafkalab.observe.records import Record, log_records, read, read_outputs, send
+from kafkalab.observe.refusals import must_raise
 from kafkalab.observe.threads import InThread
 from kafkalab.solutions import Solutions
 from kafkalab.waiting import wait_until
@@ -227,7 +228,10 @@ def test_who_is_too_slow_is_replaced_and_ends(
     evidence.note("At-least-once ended with: {}", error)
     fates = {failure: fate_of(RECORDS, seen) for failure, seen in processed.items()}
     lost = {strategy: fate.lost for strategy, fate in fates.items() if fate.lost}
-    assert lost == {}, "No record is lost."
+    assert lost == {}, (
+        "When a slow processor was replaced, the group's other member reads and processes what is "
+        "left: no record is lost."
+    )
     assert fates["at_most_once"].repeated == fates["exactly_once"].repeated == [], (
         "At-most-once and exactly-once repeat no record."
     )
@@ -318,7 +322,9 @@ def test_exactly_once_rewinds_after_an_abort(
     )
     if error is not None:
         raise error
-    assert tried.count(b"0") > 1, "The first record is tried again after the abort."
+    assert tried.count(b"0") > 1, (
+        "After the abort the first record is read and tried again, though the group has no commit."
+    )
     assert [each for each in written if each != b"later"] == RECORDS, (
         "Each record is in the output once."
     )
@@ -385,7 +391,10 @@ def test_auto_commit_promises_neither(
     assert {point: fate.repeated for point, fate in fates.items()} == {
         WHEN_COMMITTED: [],
         BEFORE_PROCESSING: [b"0", b"1"],
-    }, "If auto-commit does not run in time, what was processed comes again."
+    }, (
+        "What was processed since the client's timer last committed comes again: auto_commit "
+        "itself commits nothing."
+    )
 
 
 @pytest.mark.fact("auto-commit-is-left-to-the-client", scope="the component delivery")
@@ -484,7 +493,11 @@ def test_a_failing_record_is_told(
             raise Poison
         return message.value()
 
-    with pytest.raises(Poison):
+    with must_raise(
+        Poison,
+        sentence=f"{strategy} ends with the error that the processing of record 2 raises (Poison): "
+        f"a record that fails is not skipped.",
+    ):
         work.run(gathered, work.producer(), fail_at_2, work.is_done())
 
     observer = consumer({"group.id": work.group})
@@ -503,8 +516,8 @@ def test_a_failing_record_is_told(
     )
     assert tried.count(b"2") == 1, "Record 2 is handed to the processing once, and not again."
     assert seen in committed, (
-        "Record 2 is committed before its processing only by at-most-once; those before it are, "
-        "in each partition."
+        f"When record 2 has failed {strategy} has committed what its promise says, in each of the "
+        f"two partitions: all before record 2, and record 2 itself only if it is at-most-once."
     )
     done = sum(each or 0 for each in seen)
     wanted = RECORDS[:done] if strategy == "exactly_once" else []

@@ -185,7 +185,10 @@ def test_a_stop_drops_nothing(
     assert seen.values == given[: len(seen.values)], "What is processed was polled, in order."
     assert len(given) < len(VALUES), "The processor stops before the last record."
     assert done == len(seen.values), "The processor returns how many records it has processed."
-    assert committed == len(seen.values), "What is committed was processed, and no record is lost."
+    assert committed == len(seen.values), (
+        f"{strategy} commits as many records as it processed: one that was polled and is not "
+        f"processed is not committed."
+    )
     # The shortest of three: a loaded machine makes them longer.
     assert min(idling.polls, default=0) < 2, (
         "A poll without records is short, so that a stop is noticed soon."
@@ -653,12 +656,13 @@ def test_the_sink_tells_places_apart(
     assert not_closed is None, "Another thread than the one that opened the sink may close it."
     passed_over = [each[:3] for each, had in zip(records[::-1], applied, strict=True) if not had]
     assert passed_over == [], (
-        f"Each of the {len(records)} records has an effect; "
-        "topic, partition and offset do not run together."
+        f"Each of the {len(records)} records has an effect, by its topic, partition and offset "
+        f"together, whatever their order; these had none (topic, partition, offset)."
     )
     assert again == [False] * len(records), "None of them has an effect again."
     assert values == [each.content for each in records], (
-        "The values stand by topic, partition and offset, as they were: null, empty or bytes."
+        "The values stand in the order of topic, partition and offset, each a number, and as they "
+        "were: null, empty or bytes."
     )
     assert none == [], "Another file is another sink."
 
@@ -701,7 +705,9 @@ def test_the_sink_outlives_crashes(
     for each in crashes:
         at = f"Killed at step {each.step}:"
         assert not each.error, f"{at} the sink cannot be used again: {each.error}."
-        assert each.found in (without, whole), f"{at} what was applied before is not kept."
+        assert each.found in (without, whole), (
+            f"{at} the file still has all that was applied before, and the new effect or not."
+        )
         assert each.found == whole or not each.returned, (
             f"{at} apply() had returned, and its effect is not in the file."
         )
