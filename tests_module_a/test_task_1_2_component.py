@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -29,7 +29,6 @@ from kafkalab.observe.records import BY_KEY, DeliveryReport, Record, read, send
 from kafkalab.observe.refusals import error_kind, must_raise
 from kafkalab.observe.topics import describe_topic
 from kafkalab.solutions import Solutions
-from kafkalab.waiting import spend
 
 
 def hostile_keys(count: int) -> list[bytes]:
@@ -428,7 +427,7 @@ def failure_of(
 def reports_of(
     solutions: Solutions,
     config: Mapping[str, Any],
-    records: Iterable[KeyedRecord],
+    records: Sequence[KeyedRecord],
     limit: float = PUBLISH_LIMIT,
     *,
     one_by_one: bool = False,
@@ -470,17 +469,10 @@ def test_reports_follow_the_acknowledgement(solutions: Solutions, evidence: Evid
 
 
 @pytest.mark.fact("what-was-given-up-is-reported", scope="the component routing")
-def test_what_was_given_up_is_reported(
-    broker: Broker,
-    topic: TopicMaker,
-    consumer: ConsumerMaker,
-    solutions: Solutions,
-    evidence: Evidence,
-) -> None:
+def test_what_was_given_up_is_reported(solutions: Solutions, evidence: Evidence) -> None:
     """If the limit passes, each record is reported, also one that found no room in the queue.
 
-    The limit is for the whole call, and not for each record. What a slow source
-    gives after the limit is not sent any more.
+    The limit is for the whole call, and not for each record.
     """
     records = [KeyedRecord("nowhere", f"user-{number}", b"x") for number in range(60)]
     ways: dict[str, tuple[dict[str, Any], bool]] = {
@@ -501,26 +493,6 @@ def test_what_was_given_up_is_reported(
             "Each report has an error."
         )
         assert seconds < IN_TIME, f"The limit is for the whole call, also {way}."
-
-    name = topic()
-
-    def slow() -> Iterator[KeyedRecord]:
-        yield KeyedRecord(name, "first", b"x")
-        spend(1.5)
-        yield KeyedRecord(name, "too late", b"x")
-
-    # A client waits half a second before it sends: what is handed to it after the limit, and given
-    # up at once, is not sent.
-    patient = {**broker.client_properties(), "linger.ms": 500}
-    late = reports_of(solutions, patient, slow(), limit=1)
-
-    written = [each.key() for each in read(consumer(), name)]
-    evidence.table("A source that gives its second record after the limit", report_rows(late))
-    assert b"too late" in [each.key for each in late if each.error is not None], (
-        "A record that comes after the limit is reported with an error."
-    )
-    assert b"too late" not in written, "A record that comes after the limit is not sent."
-    assert len(late) == 2, "The record before it is reported, too."
 
 
 @pytest.mark.fact("what-is-on-its-way-is-reported", scope="the component routing, two brokers")
