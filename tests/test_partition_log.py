@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
@@ -164,14 +166,19 @@ def test_the_order_check_finds_all_that_is_out_of_order(
     assert seen.compared == partitions[1] + keys[1]
 
 
+@pytest.mark.parametrize(
+    "code",
+    # The last two: the client knows of no leader, and the leader is gone since a moment.
+    [KafkaError.LEADER_NOT_AVAILABLE, KafkaError._UNKNOWN_PARTITION, KafkaError._TIMED_OUT],
+)
 def test_a_partition_without_a_leader_is_told(
-    real_broker: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
+    real_broker: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch, code: int
 ) -> None:
     """Where no leader answers within the limit the reading fails, in the contract's own words."""
 
     class Leaderless(Consumer):
         def get_watermark_offsets(self, *_: object, **__: object) -> tuple[int, int]:
-            raise KafkaException(KafkaError(KafkaError.LEADER_NOT_AVAILABLE))
+            raise KafkaException(KafkaError(code))
 
     config = real_broker.client_properties()
     publish(config, [KeyedRecord("seen", "a", b"there")])
@@ -179,6 +186,21 @@ def test_a_partition_without_a_leader_is_told(
 
     with pytest.raises(ReadFailed, match=r"^waited 0\.\d s for a leader of seen-0 that answers"):
         next(reference.read_to_end(config, ["seen"], limit=0.2))
+
+
+def test_a_topic_that_is_refused_is_not_a_missing_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the cluster refuses to tell is raised as the client's own error."""
+    refused = KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED)
+
+    class Refused(Consumer):
+        def list_topics(self, topic: str, **_: object) -> Any:
+            return SimpleNamespace(topics={topic: SimpleNamespace(error=refused)})
+
+    monkeypatch.setattr("kafkalab.tasks.partition_log.Consumer", Refused)
+
+    with pytest.raises(KafkaException) as raised:
+        next(reference.read_to_end({"bootstrap.servers": "127.0.0.1:1"}, ["hidden"]))
+    assert raised.value.args[0] is refused
 
 
 def test_following_goes_on_as_records_arrive(real_broker: EmbeddedBroker) -> None:

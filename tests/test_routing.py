@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from unittest.mock import MagicMock
 
 import confluent_kafka
 import pytest
+from confluent_kafka import KafkaError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kafkalab.contracts.routing import Distribution, PublishFailed, Report
+from kafkalab.contracts.routing import Distribution, KeyedRecord, PublishFailed, Report
 from kafkalab.solutions import Solutions
 
 reference = Solutions(None).routing
@@ -57,6 +59,23 @@ def test_only_bytes_and_text_are_keys() -> None:
 def test_publishing_nothing_needs_no_broker() -> None:
     """No records, no reports, and no waiting for a broker that is not there."""
     assert reference.publish({"bootstrap.servers": "127.0.0.1:1", "log_level": "0"}, []) == []
+
+
+def test_what_comes_after_the_limit_is_not_sent() -> None:
+    """A slow source may give a record when the call has given up already."""
+    producer, refused = MagicMock(), list[tuple[str, KafkaError]]()
+    records = [KeyedRecord("t", "late", b"x")]
+
+    reference.send_by(
+        producer,
+        records,
+        lambda *_: None,
+        lambda record, error: refused.append((record.key, error)),
+        limit=0,
+    )
+
+    producer.produce.assert_not_called()
+    assert [(key, error.code()) for key, error in refused] == [("late", KafkaError._TIMED_OUT)]
 
 
 @given(placed=st.lists(st.integers(0, 5), max_size=200))
