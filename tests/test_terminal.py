@@ -55,8 +55,13 @@ LONG = "x" * 1000
                 "differs:  3 is too much",
             ],
         ),
+        (
+            "in",
+            ("ended", ("failed", "stopped")),
+            ["seen:     'ended'", "expected: 'failed' or 'stopped'"],
+        ),
     ],
-    ids=["values", "not equal", "at most", "in", "subset", "sets", "mappings", "lists"],
+    ids=["values", "not equal", "at most", "in", "subset", "sets", "mappings", "lists", "allowed"],
 )
 def test_a_comparison_tells_both_sides(op: str, sides: tuple[Any, Any], told: list[str]) -> None:
     """What was seen, what was expected, and each item that differs, with its value."""

@@ -45,8 +45,8 @@ def test_a_line_tells_everything(solutions: Solutions, evidence: Evidence) -> No
     evidence.note(line)
     for part in ("orders", "63", "17", "Jürgen", "paid", "at last", "2024-01-01", "Straße"):
         assert part in line, (
-            f"The line has {part!r}; it is part of a name, of the key, of the time or of a value "
-            f"of {len(value)} bytes, which is not long."
+            f"The line has {part!r}: topic, partition, offset, key, time, each header's name, and "
+            f"the whole value of {len(value)} bytes, which is not long."
         )
     shown = re.findall("zug|first|Straße|zwölf", line)
     assert shown == ["zug", "first", "Straße", "zwölf", "zug"], (

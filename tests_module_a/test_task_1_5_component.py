@@ -461,9 +461,9 @@ class Poison(Exception):
 @pytest.mark.parametrize(
     ("strategy", "committed"),
     [
-        ("at_most_once", [(2, 1)]),
-        ("at_least_once", [(1, 1)]),
-        ("exactly_once", [(None, None), (1, None), (1, 1)]),
+        ("at_most_once", ((2, 1),)),
+        ("at_least_once", ((1, 1),)),
+        ("exactly_once", ((None, None), (1, None), (1, 1))),
     ],
     ids=["at-most-once", "at-least-once", "exactly-once"],
 )
@@ -473,7 +473,7 @@ def test_a_failing_record_is_told(
     consumer: ConsumerMaker,
     evidence: Evidence,
     strategy: str,
-    committed: list[tuple[int | None, int | None]],
+    committed: tuple[tuple[int | None, int | None], ...],
 ) -> None:
     """If the processing of a record fails, the processor ends with that error, at once.
 

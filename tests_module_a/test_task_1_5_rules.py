@@ -186,8 +186,8 @@ def test_a_stop_drops_nothing(
     assert len(given) < len(VALUES), "The processor stops before the last record."
     assert done == len(seen.values), "The processor returns how many records it has processed."
     assert committed == len(seen.values), (
-        f"{strategy} commits as many records as it processed: one that was polled and is not "
-        f"processed is not committed."
+        f"When {strategy} has stopped, as many records are committed as it processed: each record "
+        f"that was polled is processed, or is not committed."
     )
     # The shortest of three: a loaded machine makes them longer.
     assert min(idling.polls, default=0) < 2, (

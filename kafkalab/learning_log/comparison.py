@@ -37,7 +37,10 @@ ENUM = re.compile(r"<\w+\.\w+: ([^<>]*)>")
 
 
 class Comparison:
-    """A comparison that failed; its left side is what was seen, except with `in` and subsets."""
+    """A comparison that failed; its left side is what was seen, except with `in` and subsets.
+
+    With `in` it is what was seen if the right side is a tuple: a tuple lists what is allowed.
+    """
 
     def __init__(
         self, op: str, left: object, right: object, rename: Callable[[str], str] = str
@@ -56,6 +59,9 @@ class Comparison:
     def told(self) -> list[str]:
         """The lines that tell it, below a first line for pytest's own report."""
         op, left, right = self._op, self._text(self._left), self._text(self._right)
+        if op == "in" and type(self._right) is tuple:
+            allowed = " or ".join(map(self._text, self._right))
+            return [f"seen {op} allowed", SEEN + _cut(left), EXPECTED + _cut(allowed)]
         if op in MEMBERSHIPS:
             asked = MEMBERSHIPS[op].format(_cut(left))
             return [f"expected {op} seen", SEEN + _cut(right), EXPECTED + asked]
