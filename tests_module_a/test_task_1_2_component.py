@@ -417,8 +417,8 @@ def failure_of(
     """The failure with which publishing must end."""
     with must_raise(
         PublishFailed,
-        sentence="publish() returned; it has to raise PublishFailed, for not every record was "
-        "acknowledged as the caller's settings ask.",
+        sentence="publish() raises PublishFailed, since not every record was acknowledged as the "
+        "caller's settings ask.",
     ) as raised:
         solutions.routing.publish(config, records, one_by_one=one_by_one, limit=limit)
     failed: PublishFailed = raised.value

@@ -40,7 +40,7 @@ def must_raise(*kinds: type[BaseException], sentence: str) -> Iterator[Raised]:
         sentence: what the reader of a refutation has to know: who raises what, and when.
 
     Raises:
-        AssertionError: the block raised nothing; the text is the sentence.
+        AssertionError: the block raised nothing; the text has the sentence.
     """
     raised = Raised()
     try:
@@ -48,4 +48,4 @@ def must_raise(*kinds: type[BaseException], sentence: str) -> Iterator[Raised]:
     except kinds as error:
         raised.value = error
         return
-    raise AssertionError(sentence)
+    raise AssertionError(f"expected: {sentence}\nseen:     no error")
