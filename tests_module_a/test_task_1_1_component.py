@@ -31,6 +31,7 @@ from kafkalab.demo import DEMO_TOPICS
 from kafkalab.fixtures import ConsumerMaker, ProducerMaker, TopicMaker
 from kafkalab.learning_log.evidence import Evidence
 from kafkalab.observe.records import read, send
+from kafkalab.observe.refusals import must_raise
 from kafkalab.observe.topics import (
     describe_topic,
     leaders,
@@ -428,7 +429,9 @@ def test_a_name_that_is_defined_twice_is_refused(
     twice, once = topic.name(), topic.name()
     wanted = [TopicDefinition(once), TopicDefinition(twice, 2), TopicDefinition(twice, 3)]
 
-    with pytest.raises(ValueError) as refused:  # noqa: PT011 - its words are the component's own
+    with must_raise(
+        ValueError, sentence="If a name is defined twice, provision() raises ValueError."
+    ) as refused:
         solutions.topics.provision(broker.client_properties(), wanted)
 
     evidence.note("Provisioning raised: {}", refused.value)
@@ -598,6 +601,13 @@ def test_describe_keeps_the_order_of_replicas(
     evidence.table(
         "As described",
         [{"id": p.id, "leader": p.leader, "replicas": p.replicas} for p in described.partitions],
+    )
+    evidence.table(
+        "When the broker 1 is gone; the last two partitions had one replica each",
+        [
+            {"id": p.id, "leader": p.leader, "replicas": p.replicas, "in sync": p.in_sync}
+            for p in (*after.partitions, *without.partitions)
+        ],
     )
     assert [p.leader for p in described.partitions] == [each.leader.id for each in there], (
         "Leaders are described as the broker has them, also the one with the id 0."

@@ -29,7 +29,7 @@ from kafkalab.observe.records import (
     poll_until,
     send,
 )
-from kafkalab.observe.refusals import error_kind
+from kafkalab.observe.refusals import error_kind, must_raise
 from kafkalab.solutions import Solutions
 
 
@@ -446,7 +446,10 @@ def test_progress_gives_up_within_its_limit(
 
     for limit in LIMITS:
         began = time.monotonic()
-        with pytest.raises(KafkaException) as failed:
+        with must_raise(
+            KafkaException,
+            sentence="If no broker answers, progress() raises the client's KafkaException.",
+        ) as failed:
             solutions.partition_log.progress(reader, limit=limit)
         seconds = time.monotonic() - began
         if seconds < 1.5 * limit:

@@ -471,7 +471,9 @@ def test_the_reader_closes_its_consumer(
         # The iterator is not needed any more, as after a break in a loop.
         next(iter(log.read_to_end(config, [name])))
     else:
-        with pytest.raises(ReadFailed):
+        with must_raise(
+            ReadFailed, sentence="If a topic is unknown, read_to_end() raises ReadFailed."
+        ):
             list(log.read_to_end(config, [topic.name()]))
     left = threads_left(before)
 

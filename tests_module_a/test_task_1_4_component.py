@@ -880,7 +880,9 @@ def test_the_lag_of_an_unknown_topic_is_unknown(
     """
     known, unknown = topic(), topic.name()
 
-    with pytest.raises(LagUnknown) as raised:
+    with must_raise(
+        LagUnknown, sentence="If one of the topics is unknown, lag() raises LagUnknown."
+    ) as raised:
         solutions.rebalance.lag(broker.client_properties(), group, [known, unknown])
 
     evidence.note("It says: {}", raised.value)

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 from pathlib import Path
+from statistics import median
 from typing import Any, cast
 
 import pytest
@@ -173,12 +174,13 @@ def test_a_stop_drops_nothing(
 
     idle = work.run(cast(Any, first), work.producer(), none.process, lambda: True)
     done = work.run(cast(Any, second), work.producer(), seen.process, lambda: len(second.given) > 1)
-    quiet.run(cast(Any, idling), quiet.producer(), none.process, lambda: len(idling.polls) > 2)
+    quiet.run(cast(Any, idling), quiet.producer(), none.process, lambda: len(idling.polls) > 4)
+    poll = median(idling.polls) if idling.polls else None
 
     given = [each.value() for each in second.given]
     committed = committed_offset(consumer({"group.id": work.group}), work.source)
     evidence.table("Stopped after two records", [{"polled": given, "processed": seen.values}])
-    evidence.number("seconds of a poll without records", round(min(idling.polls, default=0), 2))
+    evidence.table("Polls without records", [{"polls": len(idling.polls), "seconds of one": poll}])
     assert (first.given, none.values, idle) == ([], [], 0), (
         "If it is time to stop from the beginning, nothing is polled or processed."
     )
@@ -189,10 +191,9 @@ def test_a_stop_drops_nothing(
         f"When {strategy} has stopped, as many records are committed as it processed: each record "
         f"that was polled is processed, or is not committed."
     )
-    # The shortest of three: a loaded machine makes them longer.
-    assert min(idling.polls, default=0) < 2, (
-        "A poll without records is short, so that a stop is noticed soon."
-    )
+    assert poll is not None, f"{strategy} polls until it is stopped, also if no record comes."
+    # Of five the one in the middle: a loaded machine makes some longer, a rebalance some shorter.
+    assert poll < 2, f"{strategy} polls for a short time, so that a stop is noticed soon."
 
 
 def is_closed(consumer: Any) -> bool:
