@@ -42,6 +42,8 @@ def must_raise(*kinds: type[BaseException], sentence: str) -> Iterator[Raised]:
     Raises:
         AssertionError: the block raised nothing; the text has the sentence.
     """
+    # pytest shows the block, and not this function.
+    __tracebackhide__ = True
     raised = Raised()
     try:
         yield raised
