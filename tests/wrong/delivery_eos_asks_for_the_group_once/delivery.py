@@ -34,8 +34,9 @@ LIMIT = 30.0
 def exactly_once(consumer: Consumer, producer: Producer, transform: Transform, stop: Stop) -> int:
     done = 0
     with closing(consumer):
-        producer.init_transactions(LIMIT)
+        # Before all else: a slow init_transactions would give the consumer the time to join.
         group = consumer.consumer_group_metadata()
+        producer.init_transactions(LIMIT)
         while not stop():
             batch = [each for each in consumer.consume(100, 0.1) if right._is_record(each)]
             if batch and _commit(consumer, group, producer, transform, batch):
