@@ -10,7 +10,9 @@ import pytest
 from confluent_kafka import KafkaError
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import chi2, chisquare
 
+from kafkalab.chi_squared import chance_of
 from kafkalab.contracts.routing import Distribution, KeyedRecord, PublishFailed, Report
 from kafkalab.solutions import Solutions
 
@@ -93,6 +95,26 @@ def test_chi_square_tells_even_from_skewed() -> None:
     """An even spread has statistic 0 and p-value 1; all in one partition is next to impossible."""
     assert Distribution((5, 5, 5)).chi_square() == pytest.approx((0, 1))
     assert Distribution((30, 0, 0)).chi_square()[1] < 1e-10
+
+
+@given(st.lists(st.integers(0, 10_000), min_size=2, max_size=200).filter(any))
+def test_chi_square_is_what_scipy_says(counts: list[int]) -> None:
+    """Statistic and p-value, for any counts."""
+    expected = chisquare(counts)
+
+    statistic, p_value = Distribution(tuple(counts)).chi_square()
+
+    assert statistic == pytest.approx(expected.statistic)
+    assert p_value == pytest.approx(expected.pvalue, rel=1e-9, abs=1e-300)
+
+
+@pytest.mark.parametrize("freedom", [1, 2, 3, 999, 1000])
+@pytest.mark.parametrize("statistic", [0.0, 1e-9, 0.5, 30.0, 1050.0, 1e6])
+def test_the_chance_is_what_scipy_says(statistic: float, freedom: int) -> None:
+    """Also far out, and for as many partitions as there are."""
+    expected = chi2.sf(statistic, freedom)
+
+    assert chance_of(statistic, freedom) == pytest.approx(expected, rel=1e-9, abs=1e-300)
 
 
 @pytest.mark.parametrize("counts", [(0, 0), (5,)], ids=["no records", "one partition"])

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from kafkalab.chi_squared import chi_squared
 from kafkalab.contracts import ClientConfig
 from kafkalab.readable import readable
 
@@ -111,11 +112,7 @@ class Distribution:
         """
         if not self.total or len(self.counts) < 2:
             raise ValueError("an even spread needs records and at least two partitions")
-        # This import takes a second, so only this method makes it.
-        from scipy.stats import chisquare
-
-        result = chisquare(self.counts)
-        return float(result.statistic), float(result.pvalue)
+        return chi_squared(self.counts)
 
 
 class Routing(Protocol):
