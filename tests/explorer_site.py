@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 import uvicorn
 from fastapi import FastAPI
+from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from kafkalab.brokers.cluster import Cluster
@@ -21,6 +22,8 @@ from kafkalab.web.safety import Door
 LIMIT = 30.0
 MILLISECONDS = LIMIT * 1000
 
+EVENTS = "/api/kafka/events"
+
 
 Seen = TypeVar("Seen")
 
@@ -30,16 +33,26 @@ def until(look: Callable[[], Seen], holds: Callable[[Seen], bool] = bool, *, wha
     return wait_until(look, holds, limit=LIMIT, what=what)
 
 
-class Counting:
-    """Lets all through, and counts the streams that are open."""
+class Watchman:
+    """Counts the streams that are open, and holds requests when it is told to."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
         self.streams = 0
         self.most = 0
+        self._held: dict[tuple[str, str], threading.Event] = {}
+
+    def hold(self, method: str, path: str) -> Callable[[], None]:
+        """Hold requests from now on, before they reach the server; return what lets them go."""
+        released = self._held[method, path] = threading.Event()
+        return released.set
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        is_stream = scope["type"] == "http" and scope["path"] == "/api/kafka/events"
+        if scope["type"] == "http":
+            released = self._held.get((scope["method"], scope["path"]))
+            if released is not None:
+                await run_in_threadpool(released.wait, LIMIT)
+        is_stream = scope["type"] == "http" and scope["path"] == EVENTS
         self.streams += is_stream
         self.most = max(self.most, self.streams)
         try:
@@ -63,12 +76,12 @@ class Site:
         properties = {"bootstrap.servers": bootstrap}
         cluster = Cluster(properties, "a lab", "4.4.0", not prefix, None)
         self.app: FastAPI = create_app(cluster, Door("127.0.0.1", token), prefix=prefix)
-        self.counting = Counting(self.app)
+        self.watchman = Watchman(self.app)
         self._listener = socket.create_server(("127.0.0.1", port))
         self.port = int(self._listener.getsockname()[1])
         self.address = f"http://127.0.0.1:{self.port}/"
         self._server = uvicorn.Server(
-            uvicorn.Config(self.counting, log_level="warning", timeout_graceful_shutdown=5)
+            uvicorn.Config(self.watchman, log_level="warning", timeout_graceful_shutdown=5)
         )
         self._thread = threading.Thread(
             target=self._server.run, args=([self._listener],), daemon=True

@@ -15,7 +15,7 @@ pytest.importorskip("fastapi", reason="needs the extra: pip install 'pytest-kafk
 
 from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
-from explorer_site import LIMIT, Site, Tab, until
+from explorer_site import EVENTS, LIMIT, Site, Tab, until
 
 from kafkalab.brokers import Broker, Termination
 from kafkalab.curriculum import load
@@ -460,11 +460,32 @@ def test_tabs_share_one_stream(tab: Opener, site: Site, topic: TopicMaker, broke
     tabs[0].lane(0).locator(".cell").nth(0).wait_for()
     tabs[1].lane(0).locator(".cell").nth(1).wait_for()
     assert tabs[0].offsets(0) == ["0"]
-    until(lambda: site.counting.streams == 1, what="one stream to be open")
+    until(lambda: site.watchman.streams == 1, what="one stream to be open")
     tabs[0].page.close()
     write(broker, other, 1)
     tabs[1].lane(0).locator(".cell").nth(2).wait_for()
-    assert site.counting.streams == 1
+    assert site.watchman.streams == 1
+
+
+def test_what_came_before_the_stream_is_read(
+    tab: Opener, site: Site, topic: TopicMaker, broker: Broker
+) -> None:
+    """Also if a newer record comes by the stream before the page has caught up."""
+    name = topic(partitions=1)
+    connect = site.watchman.hold("GET", EVENTS)
+    on = tab(topic=name)
+    on.lane(0).locator(".range", has_text="empty").wait_for()
+    keys = on.lane(0).locator(".cell .key")
+    write(broker, name, 1, keys=1)
+    answer = site.watchman.hold("GET", f"/api/kafka/topics/{name}")
+    connect()
+    on.page.locator('#status[data-state="live"]').wait_for()
+    on.publish("new")
+    until(keys.all_text_contents, lambda seen: seen == ["new"], what="the record of the stream")
+
+    answer()
+
+    until(keys.all_text_contents, lambda seen: seen == ["k0", "new"], what="both records")
 
 
 def test_without_a_shared_worker_a_tab_has_its_own(

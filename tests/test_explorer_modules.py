@@ -125,7 +125,8 @@ CELLS = """
   }
   const cells = log.cells().map((cell) => cell.record ? cell.record.offset
     : `${cell.gap ? "gap" : "unread"} ${(cell.gap ?? cell.unread).join("-")}`);
-  return { cells, dropped: log.dropped, kept: log.records.length };
+  const lacks = log.lacks(given.newest ?? 0);
+  return { cells, dropped: log.dropped, kept: log.records.length, lacks };
 """
 
 
@@ -161,9 +162,34 @@ def test_a_log_keeps_no_more_than_it_may(run: Run) -> None:
     newest = cells(run, ["add", *offsets], most=10)
     back = cells(run, ["add", *offsets[20:]], ["look back"], ["add", *offsets[15:20]], most=10)
 
-    assert newest == {"cells": offsets[20:], "dropped": 20, "kept": 10}
+    assert newest == {"cells": offsets[20:], "dropped": 20, "kept": 10, "lacks": False}
     assert back["cells"] == [*offsets[15:25], "unread 25-30"]
     assert back["kept"] == 10
+
+
+@pytest.mark.parametrize(
+    ("steps", "lacks"),
+    [
+        ([], True),
+        ([["add", 3, 4, 5]], False),
+        ([["add", 4, 5]], True),
+        ([["add", 3, 5]], True),
+        ([["add", 3, 4]], True),
+        ([["gap", 2, 5], ["add", 5]], False),
+        ([["add", 0, 3, 4, 5]], False),
+        ([["add", 5], ["bounds", 5, 6]], False),
+    ],
+)
+def test_what_lacks_among_the_newest_is_known(
+    run: Run, steps: list[list[object]], lacks: bool
+) -> None:
+    """Before, between and after what came; what is older is not asked for."""
+    assert cells(run, *steps, end=6, newest=3)["lacks"] is lacks
+
+
+def test_a_log_that_is_full_lacks_nothing(run: Run) -> None:
+    """It keeps no more, so to read more would be for nothing."""
+    assert cells(run, ["add", *range(30)], most=10, newest=20)["lacks"] is False
 
 
 def test_what_retention_takes_is_not_drawn(run: Run) -> None:

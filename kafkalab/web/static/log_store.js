@@ -38,6 +38,12 @@ export class PartitionLog {
     return known.length ? Math.min(...known) : this.start;
   }
 
+  /** Whether one of the newest `count` offsets is not known; a full log is not asked for more. */
+  lacks(count) {
+    const first = Math.max(this.start, this.end - Math.min(count, this.most));
+    return this.from > first || this.cells().some((cell) => cell.unread && cell.unread[1] > first);
+  }
+
   /** Add records; known ones are ignored. */
   add(records) {
     this.#cells = null;

@@ -152,20 +152,23 @@ class Lane {
     const { scrollLeft, clientWidth } = this.box;
     const from = Math.max(0, Math.floor(scrollLeft / CELL) - BESIDE);
     const to = Math.min(cells.length, Math.ceil((scrollLeft + clientWidth) / CELL) + BESIDE);
-    const wanted = new Set();
-    for (let at = from; at < to; at += 1) {
-      const name = nameOf(cells[at]);
-      wanted.add(name);
-      const element = this.#cells.get(name) ?? this.#make(cells[at], name);
-      element.style.transform = `translateX(${at * CELL}px)`;
-      element.setAttribute("aria-posinset", at + 1);
-      element.setAttribute("aria-setsize", cells.length);
-      this.#dress(element, cells[at]);
-    }
+    const wanted = new Set(cells.slice(from, to).map(nameOf));
     for (const [name, element] of this.#cells) {
       if (wanted.has(name)) continue;
       element.remove();
       this.#cells.delete(name);
+    }
+    let next = this.track.firstElementChild;
+    for (let at = from; at < to; at += 1) {
+      const name = nameOf(cells[at]);
+      const element = this.#cells.get(name) ?? this.#make(cells[at], name);
+      // In the order of the log, for screen readers: older records may come later.
+      if (element === next) next = element.nextElementSibling;
+      else this.track.insertBefore(element, next);
+      element.style.transform = `translateX(${at * CELL}px)`;
+      element.setAttribute("aria-posinset", at + 1);
+      element.setAttribute("aria-setsize", cells.length);
+      this.#dress(element, cells[at]);
     }
   }
 
@@ -206,7 +209,6 @@ class Lane {
       element.append(el("span", { class: "offset" }), el("span", { class: "key" }, cell.gap ? "no record" : "not read"));
     }
     this.#cells.set(name, element);
-    this.track.append(element);
     return element;
   }
 

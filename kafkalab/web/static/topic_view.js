@@ -16,6 +16,8 @@ const FIRST_PAGE = 60;
 
 export class TopicView {
   #isClosed = false;
+  #isAsked = false;
+  #reading = null;
   #read = new Set();
 
   constructor(explorer, name) {
@@ -67,17 +69,33 @@ export class TopicView {
 
   draw(state) {
     this.groupView.drawState(state);
-    if (this.explorer.topic(this.name) && !this.partitions) this.read();
+    if (this.explorer.topic(this.name) && !this.partitions && !this.#reading) this.read();
   }
 
-  /** Read the topic's partitions and settings, and its newest records. */
-  async read() {
-    if (this.#isReading) return;
+  /** Read the topic's partitions and settings, and its newest records. What is asked for while a
+   *  reading is under way is read after it: the answer may be older than what has changed. */
+  read() {
+    this.#isAsked = true;
+    this.#reading ??= this.#readWhileAsked();
+    return this.#reading;
+  }
+
+  async #readWhileAsked() {
+    try {
+      while (this.#isAsked && !this.#isClosed) {
+        this.#isAsked = false;
+        await this.#readOnce();
+      }
+    } finally {
+      this.#reading = null;
+    }
+  }
+
+  async #readOnce() {
     if (!this.explorer.topic(this.name)) {
       this.#missing("There is no such topic yet.");
       return;
     }
-    this.#isReading = true;
     try {
       const topic = await call("GET", topicPath(this.name));
       if (this.#isClosed) return;
@@ -90,12 +108,8 @@ export class TopicView {
       // It may have just been deleted.
       if (error.status === 404) this.#missing("There is no such topic any more.");
       else this.#cannot(error);
-    } finally {
-      this.#isReading = false;
     }
   }
-
-  #isReading = false;
 
   #follow() {
     const { stream } = this.explorer;
@@ -227,11 +241,12 @@ export class TopicView {
 
   // Records
 
-  // Read what came while the stream was not connected, in logs that show their newest records.
+  // Read what came while the stream was not connected, in logs that show their newest records. Newer
+  // ones may have come by the stream since: what is not known lies before them then.
   async #catchUp() {
     for (const partition of this.#read) {
       const log = this.log.partitions[partition];
-      if (log?.follows && log.cells().at(-1)?.unread) await this.#readNewest(partition);
+      if (log?.follows && log.lacks(FIRST_PAGE)) await this.#readNewest(partition);
     }
   }
 
