@@ -485,7 +485,8 @@ def test_two_provisionings_may_meet(
     )
     missing = sorted(set(names) - set(there))
     assert missing == [], (
-        "If others created some of the topics meanwhile, provision() still creates all others."
+        "If others created some of the topics meanwhile, provision() still creates all others: "
+        "these are missing."
     )
     for name, reported in actions.items():
         late = Counter({(1, "unchanged"): 2, (2, "drifted"): 2})

@@ -324,7 +324,9 @@ def test_records_are_taken_once(
     values = [each.value() for each in read(consumer(), name)]
     evidence.note("In the log: {}; raised: {}; other keys: {}", values, raised.value, refused)
     assert none == [], "Without records there are no reports, and no broker is needed."
-    assert [each.key for each in reports] == [b"user-1", b"user-2"], "Both records are reported."
+    assert [each.key for each in reports] == [b"user-1", b"user-2"], (
+        "Both records of a generator are reported."
+    )
     assert values[:2] == [b"a", b"b"], "Both records are in the log."
     assert set(refused.values()) == {"TypeError"}, (
         "A key that is neither text nor bytes nor None is refused by a TypeError."
@@ -583,7 +585,7 @@ def test_a_refused_record_fails_the_call_and_hides_no_other(
     assert errors == {
         (name, b"too large for the client"): KafkaError.MSG_SIZE_TOO_LARGE,
         (small, b"too large for the topic"): KafkaError.MSG_SIZE_TOO_LARGE,
-    }, "Both refused records are named, each with its topic and its reason."
+    }, "Both refused records are reported, each with its topic, its key and its reason."
     assert len(failed.reports) == 4, "All four records are reported."
     places = [
         (each.partition, each.offset, each.timestamp_ms)
@@ -655,7 +657,8 @@ def test_batched_and_single_publishing_give_the_same_log(
     )
     assert len(logs[batched]) == 30, "All 30 records are there."
     assert logs[batched] == logs[single], (
-        "Both logs have the same partitions, offsets, keys and values."
+        "In batches (seen) and one by one (expected), the log is the same: partitions, offsets, "
+        "keys and values, in the order of sending."
     )
 
 
@@ -778,5 +781,8 @@ def test_distribution_refuses_other_partitions(solutions: Solutions, evidence: E
             for (p, n), e in zip(asked, refused, strict=True)
         ],
     )
-    assert refused == ["ValueError"] * 4, "Each of the four is refused by a ValueError."
+    assert refused == ["ValueError"] * 4, (
+        "A partition of -1 or beyond the end, and a topic without partitions, are each refused by "
+        "a ValueError."
+    )
     assert list(empty.counts) == [0, 0, 0], "Without records each partition has 0."

@@ -264,7 +264,7 @@ def test_the_listener_commits_before_giving_up(
         ],
     )
     assert sorted(offsets) == [(p, o) for p in (0, 1) for o in range(4)], (
-        "Each record is polled once."
+        "Each record is polled once: the next owner goes on where on_revoke has committed."
     )
     assert at_commits, "The listener commits in on_revoke, with the consumer that it was given."
     assert all(gone <= owned for gone, owned in at_commits), (
@@ -553,8 +553,9 @@ def test_ownerless_time_comes_out_right(solutions: Solutions, evidence: Evidence
         ("t", 3, 2.5, None),
         ("t", 0, 3.0, 3.5),
     ], (
-        "Partition 3 is nobody's from 2.5 on, and partition 0 was nobody's for half a second. "
-        "Partitions 2 and 4 have no gap: their old owner learned late that they had a new one."
+        "In the order in which they began: partition 3 is nobody's from 2.5 on, and partition 0 "
+        "was nobody's for half a second. Partitions 2 and 4 have no gap: their "
+        "old owner learned late that they had a new one."
     )
 
 

@@ -185,7 +185,9 @@ def test_a_stop_drops_nothing(
         "If it is time to stop from the beginning, nothing is polled or processed."
     )
     assert seen.values == given[: len(seen.values)], "What is processed was polled, in order."
-    assert len(given) < len(VALUES), "The processor stops before the last record."
+    assert len(given) < len(VALUES), (
+        f"{strategy} is told to stop while there are records left, and stops before the last one."
+    )
     assert done == len(seen.values), "The processor returns how many records it has processed."
     assert committed == len(seen.values), (
         f"When {strategy} has stopped, as many records are committed as it processed: each record "
@@ -662,8 +664,8 @@ def test_the_sink_tells_places_apart(
     )
     assert again == [False] * len(records), "None of them has an effect again."
     assert values == [each.content for each in records], (
-        "The values stand in the order of topic, partition and offset, each a number, and as they "
-        "were: null, empty or bytes."
+        "The values stand in the order of topic, partition and offset, the last two as numbers, "
+        "and as they were: null, empty or bytes."
     )
     assert none == [], "Another file is another sink."
 

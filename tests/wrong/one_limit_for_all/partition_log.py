@@ -19,7 +19,6 @@ from kafkalab.tasks.partition_log import (
 
 __all__ = [
     "CAUGHT_BY",
-    "CAUGHT_WITH",
     "check_order",
     "follow",
     "from_json",
@@ -30,7 +29,6 @@ __all__ = [
 ]
 
 CAUGHT_BY = "a-slow-caller-is-no-silence"
-CAUGHT_WITH = ("read_to_end",)
 
 
 def read_to_end(

@@ -22,7 +22,6 @@ from kafkalab.tasks.partition_log import (
 
 __all__ = [
     "CAUGHT_BY",
-    "CAUGHT_WITH",
     "check_order",
     "follow",
     "from_json",
@@ -33,7 +32,6 @@ __all__ = [
 ]
 
 CAUGHT_BY = "a-slow-caller-is-no-silence"
-CAUGHT_WITH = ["follow"]
 
 
 def follow(
