@@ -150,7 +150,16 @@ class Tab:
         """Add a consumer, and wait until the page shows one more."""
         before = self.members.count()
         self.page.get_by_role("button", name="Add a consumer").click()
-        self.members.nth(before).wait_for()
+        until(
+            lambda: (
+                self.members.count(),
+                self.page.locator("#status").inner_text(),
+                self.page.locator(".group > .problem").text_content(),
+                self.page.locator(".group-state").text_content(),
+            ),
+            lambda seen: seen[0] > before,
+            what=f"a consumer beside {before}: how many, the stream, what is wrong, the group",
+        )
 
     @property
     def members(self) -> Any:

@@ -488,6 +488,26 @@ def test_what_came_before_the_stream_is_read(
     until(keys.all_text_contents, lambda seen: seen == ["k0", "new"], what="both records")
 
 
+def test_no_button_moves_while_the_page_is_filled(
+    tab: Opener, site: Site, topic: TopicMaker
+) -> None:
+    """What comes later has its room from the start, so that no click misses its button."""
+    name = topic(partitions=2)
+    answer = site.watchman.hold("GET", f"/api/kafka/topics/{name}")
+    connect = site.watchman.hold("GET", EVENTS)
+    on = tab(topic=name)
+    names = "Publish", "Add a consumer", "Delete this topic"
+    buttons = [on.page.get_by_role("button", name=each) for each in names]
+    before = [each.bounding_box() for each in buttons]
+
+    answer()
+    connect()
+
+    on.page.locator(".about-topic", has_text="2 partitions").wait_for()
+    on.page.locator(".group-state", has_text="no such group").wait_for()
+    assert [each.bounding_box() for each in buttons] == before
+
+
 def test_without_a_shared_worker_a_tab_has_its_own(
     context: Any, site: Site, topic: TopicMaker, broker: Broker
 ) -> None:
