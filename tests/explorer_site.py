@@ -51,7 +51,7 @@ class Watchman:
         if scope["type"] == "http":
             released = self._held.get((scope["method"], scope["path"]))
             if released is not None:
-                await run_in_threadpool(released.wait, LIMIT)
+                assert await run_in_threadpool(released.wait, LIMIT), "nobody let it go"
         is_stream = scope["type"] == "http" and scope["path"] == EVENTS
         self.streams += is_stream
         self.most = max(self.most, self.streams)

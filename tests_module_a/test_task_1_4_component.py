@@ -554,8 +554,8 @@ def test_ownerless_time_comes_out_right(solutions: Solutions, evidence: Evidence
         ("t", 0, 3.0, 3.5),
     ], (
         "In the order in which they began: partition 3 is nobody's from 2.5 on, and partition 0 "
-        "was nobody's for half a second. Partitions 2 and 4 have no gap: their "
-        "old owner learned late that they had a new one."
+        "was nobody's for half a second. Partitions 2 and 4 have no gap: their old owner learned "
+        "late that they had a new one."
     )
 
 

@@ -230,8 +230,8 @@ def test_who_is_too_slow_is_replaced_and_ends(
     lost = {strategy: fate.lost for strategy, fate in fates.items() if fate.lost}
     assert lost == {}, (
         "When a slow processor was replaced, the group's other member reads and processes what is "
-        "left: no record is lost. Of exactly-once the broker refuses the late offsets, by the "
-        "group metadata that the consumer has then."
+        "left: no record is lost. Exactly-once sends the group metadata that the consumer has now: "
+        "by it the broker refuses the offsets of a member that was replaced."
     )
     assert fates["at_most_once"].repeated == fates["exactly_once"].repeated == [], (
         "At-most-once and exactly-once repeat no record."
