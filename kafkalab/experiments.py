@@ -26,7 +26,7 @@ from kafkalab.curriculum import Statement
 from kafkalab.lab import Lab
 from kafkalab.learning_log import run_report
 from kafkalab.learning_log.phase import PhaseData
-from kafkalab.learning_log.pictures import PICTURES, Pictures
+from kafkalab.learning_log.pictures import pictures_of
 from kafkalab.learning_log.record import TestRecord
 from kafkalab.learning_log.terminal import StepLines, Terminal
 from kafkalab.learning_log.verdicts import Outcome
@@ -160,7 +160,7 @@ class ExperimentPages:
     def __init__(self, config: pytest.Config, lab: Lab) -> None:
         self._config = config
         self._lab = lab
-        self._pictures = Pictures(lab.settings.reports / PICTURES)
+        self._pictures = pictures_of(lab.settings)
         self._experiments: dict[Path, Experiment] = {}
         self._tests: dict[str, Tried] = {}
         self._running: set[str] = set()

@@ -17,7 +17,7 @@ from kafkalab.curriculum import Curriculum
 from kafkalab.lab import Lab
 from kafkalab.learning_log import acts, run_report, summary, terminal
 from kafkalab.learning_log.phase import PhaseData
-from kafkalab.learning_log.pictures import PICTURES, Pictures
+from kafkalab.learning_log.pictures import pictures_of
 from kafkalab.learning_log.progress import is_ci
 from kafkalab.learning_log.record import RunRecord, TestRecord, facts_of
 from kafkalab.learning_log.verdicts import Outcome
@@ -36,7 +36,7 @@ class Recorder:
         self._config = config
         self._lab = lab
         self._page = page
-        self._pictures = Pictures(lab.settings.reports / PICTURES)
+        self._pictures = pictures_of(lab.settings)
         self._log: Path | None = None
         """the learning log, once it is written"""
         self.tests: dict[str, TestRecord] = {}

@@ -13,7 +13,7 @@ from kafkalab.curriculum import Statement
 from kafkalab.lab import Lab
 from kafkalab.learning_log import code, run_report
 from kafkalab.learning_log.links import relative_link
-from kafkalab.learning_log.pictures import PICTURES, Pictures
+from kafkalab.learning_log.pictures import pictures_of
 from kafkalab.learning_log.progress import hidden_facts, question_of
 from kafkalab.learning_log.record import RunRecord
 from kafkalab.learning_log.terminal import Terminal
@@ -26,7 +26,7 @@ class RunPage:
     def __init__(self, config: pytest.Config, lab: Lab) -> None:
         self._config = config
         self._lab = lab
-        self._code = code.Code(lab.curriculum, Pictures(lab.settings.reports / PICTURES))
+        self._code = code.Code(lab.curriculum, pictures_of(lab.settings))
         self._is_ours = False
         """whether the page is about facts, and not about a project's own tests"""
         self.trouble = ""

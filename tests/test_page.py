@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from base64 import b64encode
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ from bs4 import BeautifulSoup, Tag
 
 from kafkalab.curriculum import Curriculum, load
 from kafkalab.learning_log import acts, journal, page, plots
+from kafkalab.learning_log import pictures as kept_pictures
 from kafkalab.learning_log.evidence import Evidence
 from kafkalab.learning_log.pictures import Pictures
 from kafkalab.learning_log.record import RunRecord, facts_of
@@ -671,6 +673,31 @@ def test_pictures_that_no_page_shows_go(tmp_path: Path) -> None:
 
     assert len(list(tmp_path.iterdir())) == 1
     Pictures(tmp_path / "none").forget_the_rest()
+
+
+def test_what_all_reports_share_is_made_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was not used for longest goes first, and only what is ours."""
+    monkeypatch.setattr(kept_pictures, "MOST_SHARED", 3)
+    shared = tmp_path / "cache" / "pages"
+    shared.mkdir(parents=True)
+    (shared / "0.html").write_text("somebody's", "utf-8")
+    os.utime(shared / "0.html", (0, 0))
+    made = []
+
+    for day, text in enumerate("abcacdac"):
+        reports = Pictures(tmp_path / str(day), shared)
+        make = lambda text=text: made.append(text) or plots.Markup(text)  # noqa: E731
+        assert reports.kept(text.encode(), make, is_shared=True) == text
+        reports.forget_the_rest()
+        for path in shared.glob("*.html"):
+            # A day is over: a file system may not tell two moments apart.
+            os.utime(path, ns=(0, path.stat().st_mtime_ns - 86_400 * 10**9))
+
+    assert made == ["a", "b", "c", "d"]
+    assert len(list(shared.iterdir())) == 4
+    assert not (tmp_path / "0").exists()
 
 
 def test_pictures_need_no_folder(tmp_path: Path) -> None:

@@ -220,7 +220,7 @@ def _hold(lesson: Lesson, taught: Curriculum, notebook: Notebook, settings: Sett
     with undisturbed():
         _sum_up(lesson.task, taught, notebook)
         if notebook.has_grown:
-            show_in_log(taught, settings.reports)
+            show_in_log(taught, settings)
     return code
 
 
@@ -233,9 +233,9 @@ def _tell_words(task: Task) -> None:
         output.line(f"{word.term}: {word.meaning}", indent=2)
 
 
-def show_in_log(taught: Curriculum, reports: Path) -> None:
+def show_in_log(taught: Curriculum, settings: Settings) -> None:
     """Write the learning log again, so that it shows what was done."""
-    if problem := write_log(standing_now(taught, reports), reports):
+    if problem := write_log(standing_now(taught, settings.reports), settings):
         output.trouble(f"the learning log was not updated: {problem}")
 
 

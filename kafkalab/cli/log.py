@@ -20,7 +20,7 @@ from kafkalab.config import Settings
 from kafkalab.curriculum import Curriculum, load
 from kafkalab.learning_log import journal, page
 from kafkalab.learning_log.next_step import Step, next_step, next_step_in
-from kafkalab.learning_log.pictures import PICTURES, Pictures
+from kafkalab.learning_log.pictures import pictures_of
 from kafkalab.learning_log.progress import Count, Guess, Progress
 from kafkalab.learning_log.proofs import Proof
 from kafkalab.learning_log.quizzes import Quiz, quiz_of
@@ -127,7 +127,7 @@ def note(
     _check_days(before, said)
     entry = journal.note(path, task_id, **said) if said else before
     whole = standing_of(taught, settings.reports)
-    if said and whole.last and (problem := write_log(whole, settings.reports)):
+    if said and whole.last and (problem := write_log(whole, settings)):
         output.trouble(f"the learning log was not updated: {problem}")
     (standing,) = [each for each in whole.tasks if each.task.id == task_id]
     output.line(f"{task_id} {standing.task.title}", style="bold")
@@ -151,7 +151,7 @@ def report(
         where = "begin with kafkalab learn 1.1, or name another folder with --reports"
         output.trouble(f"there is no run in {settings.reports} yet: {where}")
         raise typer.Exit(1)
-    if problem := write_log(standing, settings.reports):
+    if problem := write_log(standing, settings):
         output.trouble(problem)
         raise typer.Exit(1)
     output.whole(str(path))
@@ -169,14 +169,14 @@ def standing_now(taught: Curriculum, reports: Path) -> Standing:
         return standing_of(taught, reports, entries={})
 
 
-def write_log(standing: Standing, reports: Path) -> str:
+def write_log(standing: Standing, settings: Settings) -> str:
     """Write the learning log again; return why that failed, in one line, or an empty text."""
-    run_page = reports / RUN_PAGE
+    path, run_page = settings.reports / page.NAME, settings.reports / RUN_PAGE
+    last = run_page if run_page.exists() else None
     try:
-        pictures = Pictures(reports / PICTURES)
-        page.write(standing, reports / page.NAME, pictures, run_page if run_page.exists() else None)
+        page.write(standing, path, pictures_of(settings), last)
     except OSError as error:
-        return f"{reports / page.NAME}: {error.strerror}: check its rights"
+        return f"{path}: {error.strerror}: check its rights"
     return ""
 
 

@@ -84,7 +84,7 @@ def quiz(
         command = f"kafkalab quiz {task_id}" if task_id else "kafkalab quiz"
         _sum_up(grades, today(), command, new)
         if notebook.has_grown:
-            show_in_log(taught, settings.reports)
+            show_in_log(taught, settings)
     if code:
         raise typer.Exit(code)
 

@@ -36,8 +36,8 @@ CLASSES = (
 class Code:
     """The code of facts and of single tests.
 
-    A module is coloured once, and the result kept beside the pictures until the module changes:
-    colouring takes longer than all other parts of a page.
+    A module is coloured once, and the result kept until the module changes: colouring takes longer
+    than all other parts of a page.
     """
 
     def __init__(self, curriculum: Curriculum, pictures: Pictures) -> None:
@@ -68,7 +68,7 @@ class Code:
         path = self._curriculum.folder / f"{module}.py"
         seen = b"".join((path.read_bytes(), repr(stated).encode(), _colourer()))
         coloured: dict[str, str] = json.loads(
-            self._pictures.kept(seen, lambda: self._drawn(stated))
+            self._pictures.kept(seen, lambda: self._drawn(stated), is_shared=True)
         )
         return coloured
 

@@ -7,9 +7,12 @@ the fact in the learning log, and a diagram gives way to the picture of what a r
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from html import escape
+from importlib.metadata import version
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
 
@@ -19,7 +22,7 @@ from markupsafe import Markup
 
 from kafkalab.config import doc
 from kafkalab.curriculum import Curriculum, Task
-from kafkalab.learning_log.code import coloured
+from kafkalab.learning_log import code
 from kafkalab.learning_log.evidence_html import evidence_html
 from kafkalab.learning_log.links import relative_link
 from kafkalab.learning_log.pictures import DRAWN_BY, Pictures
@@ -90,7 +93,12 @@ def html(text: str, standing: Standing, log: str, pictures: Pictures) -> str:
         log: the link to the learning log.
         pictures: draws the evidence.
     """
-    body = body_of(text, log, lambda slug: _recorded(standing, slug, pictures))
+    recorded = {slug: _recorded(standing, slug, pictures) for slug in RECORDED.findall(text)}
+    body = pictures.kept(
+        b"".join((text.encode(), json.dumps([log, recorded, *sources()]).encode(), _maker())),
+        lambda: body_of(text, log, recorded.__getitem__),
+        is_shared=not any(recorded.values()),
+    )
     # Both are our own.
     style = Markup("".join((FOLDER / name).read_text("utf-8") for name in STYLES))  # noqa: S704
     return (
@@ -194,8 +202,15 @@ def _block(token: Token, recorded: Callable[[str], Markup]) -> str:
         if said and (picture := recorded(said[1])):
             return f'<div class="observed">{picture}</div>'
         return f'<pre class="diagram" tabindex="0">{escape(RECORDED.sub("", token.content))}</pre>'
-    text = coloured(token.content) if token.info == "python" else escape(token.content)
+    text = code.coloured(token.content) if token.info == "python" else escape(token.content)
     return f'<div class="code"><pre tabindex="0">{text}</pre></div>'
+
+
+@cache
+def _maker() -> bytes:
+    """The code that makes bodies: if it changes, all are made again."""
+    own = [Path(file).read_bytes() for file in (__file__, code.__file__)]
+    return b"".join((*own, version("markdown-it-py").encode()))
 
 
 def _raw(token: Token, text: str) -> None:
