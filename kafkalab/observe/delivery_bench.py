@@ -274,9 +274,11 @@ class Worker:
         self.is_held = threading.Event()
         self._hold_at = hold_at
         self._goes_on, self._stops = threading.Event(), threading.Event()
-        # From here on it is a member: the group gives it partitions even before it polls.
-        self._consumer = consumer = cast("_Leaving", job.consumer(subscribe=True))
         producer = job.producer(instance)
+        # From here on it is a member: the group gives it partitions even before it polls. The
+        # producer comes first, as to connect takes time: a component has to be called before it
+        # has joined, or what it asks too early would be answered rightly.
+        self._consumer = consumer = cast("_Leaving", job.consumer(subscribe=True))
         self._thread = InThread(job.run, consumer, producer, self._process, self._stops.is_set)
 
     def wait_until_held(self) -> None:
