@@ -1,6 +1,6 @@
 # Everything needs Python 3.11 or newer with venv, and nothing else.
-# make lab      sets up, and proves Module A on a real Kafka
-# make test     the tool's own tests, then Module A in parallel and random order
+# make lab      sets up, and proves Module A on a real Kafka, in parallel and random order
+# make test     the tool's own tests
 # make lint     style, types, and the order of imports between modules
 # make shipped  records the tests that Module A ships with, after you changed one
 # make soak     runs tests 20 times in random order, and once with every core busy
@@ -27,7 +27,6 @@ test: prepare
 	$(BIN)/pytest tests -n 4 -m "not slow" --ignore=tests/test_wrong_solutions.py \
 	  $(addprefix --ignore=,$(SKIP))
 	$(BIN)/pytest tests/test_wrong_solutions.py -n 2
-	$(BIN)/pytest tests_module_a -n 4 --kafkalab-backend=embedded
 
 mutants: prepare
 	$(BIN)/pytest tests/apparatus -n 4

@@ -6,7 +6,6 @@ import ast
 import importlib
 import json
 import re
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -17,10 +16,10 @@ import pytest
 
 from kafkalab import typed
 from kafkalab.cli import main
-from kafkalab.curriculum import Task, load
+from kafkalab.curriculum import load
 from kafkalab.curriculum.stub import asked_names, contract_file, stub_of
 from kafkalab.facts import FACT_LIMIT
-from kafkalab.judging import Place, component_facts, place_of
+from kafkalab.judging import Place, place_of
 from kafkalab.learning_log import acts
 from kafkalab.own_code import Folder
 from kafkalab.solutions import Solutions, asked_for
@@ -476,37 +475,6 @@ def test_a_place_is_of_the_learners_folder_only(tmp_path: Path) -> None:
     assert place_of("topics.py:7: NameError: x", tmp_path) == Place(tmp_path / "topics.py", 7)
     assert place_of("other.py:7: NameError: x", tmp_path) is None
     assert place_of("one for each\nassert 1 == 2", tmp_path) is None
-
-
-@pytest.mark.parametrize("task", load().tasks, ids=lambda task: task.component)
-def test_each_fact_says_of_a_start_that_it_is_not_written(task: Task, tmp_path: Path) -> None:
-    """On a real Kafka: one line with its place, at once, also where it is called elsewhere.
-
-    A processor that ends in a thread, or in a process of its own, is not waited for.
-    """
-    command = [str(Path(sys.executable).with_name("kafkalab"))]
-    subprocess.run([*command, "start", task.id], cwd=tmp_path, check=True, capture_output=True)
-
-    ended = subprocess.run(
-        [*command, "check", task.id, "--all", "--backend", "embedded"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        # Without its limit one that hangs would hang for ever: some seconds, as it is.
-        timeout=200,
-        check=False,
-    )
-
-    assert ended.returncode == 1, ended.stdout + ended.stderr
-    assert "Traceback" not in ended.stdout + ended.stderr
-    (path,) = (tmp_path / "reports" / "runs").glob("*.json")
-    facts = json.loads(path.read_text("utf-8"))["facts"]
-    assert len(facts) == len(component_facts(load(), task))
-    told = re.compile(rf"{task.component}\.py:\d+: \w+\(\) is not written yet")
-    assert [fact["reason"] for fact in facts if not told.fullmatch(fact["reason"])] == []
-    assert {fact["verdict"] for fact in facts} == {"refuted"}
-    # Half of a fact's limit: whoever waited for what is not there would take all of it.
-    assert max(fact["seconds"] for fact in facts) < 30, "none waits for what is not there"
 
 
 # Mistakes made in it

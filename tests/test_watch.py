@@ -252,6 +252,37 @@ def test_what_breaks_is_told_as_broken(opened: Open, lab: Any) -> None:
     assert [words[1] for words in shown[-2:]] == ["makes,", "tells,"], "the failing one first"
 
 
+IN_THREE_PACES = """
+    @pytest.mark.fact("{slug}", scope="the component topics")
+    def test_it_is_{slug}(broker, solutions):
+        '''It is {slug}.'''
+        began = time.monotonic()
+        wait_until(lambda: time.monotonic() - began > {seconds}, limit=9, what="its time")
+        assert solutions.topics.describe({{}}, ["a"]) == ["a"], "what was asked for is told"
+"""
+
+
+def test_the_quickest_is_first_and_then_the_slowest(opened: Open, lab: Any) -> None:
+    """A verdict comes at once, and no lane begins with the longest when the others are done."""
+    paces = {"short": 0.3, "long": 0.9, "instant": 0}
+    facts = [IN_THREE_PACES.format(slug=slug, seconds=paces[slug]) for slug in paces]
+    lab.teach("    import time\n" + "".join(facts), dict.fromkeys(paces, "there is none"))
+    manifest = lab.folder / "module.toml"
+    text = manifest.read_text("utf-8").replace("hint = 'Look.', ", "")
+    manifest.write_text(text + OTHER_TASK, "utf-8")
+    hints = "".join(f"{slug} = ['Look.', 'Go.']\n" for slug in paces)
+    (lab.folder / "hints" / "task_9_1.toml").write_text(hints, "utf-8")
+    save(lab, SOLVED)
+    at = opened("9.1", played=IN_TURN)
+    at.see("3 of 3 hold.", KEYS)
+
+    save(lab, SOLVED + "# again", at)
+    at.see("3 of 3 hold.", KEYS)
+
+    shown = [line.split()[1] for line in at.whole if re.match(r"  holds .*[0-9] s", line)]
+    assert shown == ["short,", "long,", "instant,", "instant,", "long,", "short,"]
+
+
 def test_a_task_that_was_judged_before_is_taken_up(opened: Open, lab: Any) -> None:
     """The one judged last is the default, and what broke since then is told."""
     save(lab, SOLVED)

@@ -431,9 +431,8 @@ def test_progress_only_asks(
     assert [each.value() for each in more] == [b"c", b"c"], "The consumer reads on where it was."
 
 
-# Seconds. Half a second is enough; where a loaded machine takes half as long again, the next is
-# tried.
-LIMITS = 0.5, 5.0
+# Seconds. The first is enough; where a loaded machine takes half as long again, the next is tried.
+LIMITS = 0.3, 1.0, 5.0
 
 
 @pytest.mark.fact("progress-gives-up-within-its-limit", scope="the component partition_log")

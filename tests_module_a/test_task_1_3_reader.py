@@ -37,6 +37,9 @@ from kafkalab.observe.topics import grow, leaders
 from kafkalab.solutions import Solutions
 from kafkalab.waiting import spend, wait_until
 
+# A reader hears after this time that nothing more is there; by default after half a second.
+PROMPT: ClientConfig = {"fetch.wait.max.ms": 20}
+
 
 def log_rows(records: Sequence[LogRecord]) -> list[dict[str, object]]:
     """A log as rows of evidence."""
@@ -57,13 +60,13 @@ def test_the_reader_reads_all_to_the_end(
 ) -> None:
     """The reader reads every partition of every topic to its end, also if polls return nothing.
 
-    The broker holds its answers back for 0.8 s, so the first polls return
+    The broker holds its answers back for 0.6 s, so the first polls return
     nothing. Topics grow, so each reading asks anew which partitions there are.
     """
     users, shop, writer = topic(partitions=3), topic(), producer()
     for place in ((users, 0), (users, 2), (shop, 0)):
         send(writer, place[0], [b"%d" % number for number in range(5)], partition=place[1])
-    slow = {**broker.client_properties(), "fetch.min.bytes": 1_000_000, "fetch.wait.max.ms": 800}
+    slow = {**broker.client_properties(), "fetch.min.bytes": 1_000_000, "fetch.wait.max.ms": 600}
 
     records = list(solutions.partition_log.read_to_end(slow, [users, shop]))
     left = {users, shop} & set(admin.list_topics(timeout=20).topics)
@@ -71,7 +74,9 @@ def test_the_reader_reads_all_to_the_end(
     grow(admin, shop, 2)
     # A producer of its own: the first one still takes the topic for one with a single partition.
     send(producer(), shop, [b"new"], partition=1)
-    later = list(solutions.partition_log.read_to_end(broker.client_properties(), [shop]))
+    later = list(
+        solutions.partition_log.read_to_end({**broker.client_properties(), **PROMPT}, [shop])
+    )
 
     evidence.table("The log as read", log_rows(records))
     evidence.table("One topic after it grew", log_rows(later))
@@ -112,7 +117,7 @@ def test_the_reader_gives_the_whole_record(
     text; a header's name may come twice. A topic may have the broker's time.
     """
     # Retention goes by the records' own times, which are long ago.
-    name, config = topic(settings=KEEP_FOR_EVER), broker.client_properties()
+    name, config = topic(settings=KEEP_FOR_EVER), {**broker.client_properties(), **PROMPT}
     stamped = topic(settings={"message.timestamp.type": "LogAppendTime"})
     send(producer(), name, UNKIND)
     (report,) = send(producer(), stamped, UNKIND[:1])
@@ -146,15 +151,15 @@ LIMIT_OF = {"read_to_end": "limit", "follow": "quiet"}
 # reading takes less than one, several on a loaded machine.
 READER_LIMIT, IN_TIME = 16, 8
 
-# Seconds without a record after which the reading is given up. Half a second is enough; where a
-# loaded machine needs more for the first record, the next is tried.
-QUIET = 0.5, 2.0, 8.0
+# Seconds without a record after which the reading is given up. The first is enough; where a loaded
+# machine needs more for the first record, the next is tried.
+QUIET = 0.3, 2.0, 8.0
 
 
 def read_in_time(solutions: Solutions, broker: Broker, topic: str) -> tuple[list[LogRecord], float]:
     """What the component reads, and the seconds that it took."""
     # The caller's settings do not say which events a reader needs.
-    config = {**broker.client_properties(), "enable.partition.eof": False}
+    config = {**broker.client_properties(), **PROMPT, "enable.partition.eof": False}
     started = time.monotonic()
     records = list(solutions.partition_log.read_to_end(config, [topic], limit=READER_LIMIT))
     return records, time.monotonic() - started
@@ -209,7 +214,7 @@ def test_the_reader_obeys_the_isolation_level(
     While a transaction is open the log ends, for readers of committed records,
     where it begins: what others have written behind it is left out, too.
     """
-    name, config = topic(), broker.client_properties()
+    name, config = topic(), {**broker.client_properties(), **PROMPT}
     writer, other = producer({"transactional.id": name}), producer()
     init_transactions(writer)
     writer.begin_transaction()
@@ -260,7 +265,8 @@ def test_the_reader_starts_where_the_log_starts(
     send(writer, name, [b"deleted", b"a", b"b"])
     admin.delete_records([TopicPartition(name, 0, 1)])[TopicPartition(name, 0)].result(20)
     consumer().commit(offsets=[TopicPartition(name, 0, 3)], asynchronous=False)
-    config = {**broker.client_properties(), "group.id": group, "auto.offset.reset": "latest"}
+    own = {"group.id": group, "auto.offset.reset": "latest"}
+    config = {**broker.client_properties(), **PROMPT, **own}
 
     reading = iter(getattr(solutions.partition_log, way)(config, [name], **{limit: READER_LIMIT}))
     send(writer, name, [b"c"])
@@ -300,7 +306,7 @@ def test_the_reader_stops_at_the_end_it_saw(
     name, writer = topic(partitions=2), producer({"batch.num.messages": 10})
     send(writer, name, [b"%d" % number for number in range(MANY)], partition=0)
     send(writer, name, [b"0"], partition=1)
-    config = {**broker.client_properties(), **FRUGAL}
+    config = {**broker.client_properties(), **PROMPT, **FRUGAL}
 
     seen: list[LogRecord] = []
     for record in solutions.partition_log.read_to_end(config, [name]):
@@ -369,7 +375,8 @@ def test_looking_joins_no_group(
     """
     name = topic()
     send(producer(), name, [b"a", b"b"])
-    config = {**broker.client_properties(), "group.id": group, **COMMITS_AT_ONCE}
+    own = {"group.id": group, **COMMITS_AT_ONCE}
+    config = {**broker.client_properties(), **PROMPT, **own}
 
     reading: Iterator[LogRecord] = iter(solutions.partition_log.read_to_end(config, [name]))
     first = next(reading)
@@ -463,7 +470,8 @@ def test_the_reader_closes_its_consumer(
     A consumer has some threads and connections of its own. A process that looks
     often runs out of them if none is closed.
     """
-    name, config, log = topic(), broker.client_properties(), solutions.partition_log
+    name, log = topic(), solutions.partition_log
+    config = {**broker.client_properties(), **PROMPT}
     send(producer(), name, [b"a", b"b", b"c"])
     before = client_threads()
 
@@ -524,7 +532,7 @@ def test_silence_is_not_the_end(
 
 
 # The broker has no million bytes to give, so it waits; then it gives a record of about 1,000 bytes.
-ONE_AT_A_TIME = {**FRUGAL, "fetch.min.bytes": 1_000_000, "fetch.wait.max.ms": 100}
+ONE_AT_A_TIME = {**FRUGAL, "fetch.min.bytes": 1_000_000, "fetch.wait.max.ms": 50}
 
 
 def given_by(reading: Iterable[LogRecord]) -> int:
@@ -603,7 +611,8 @@ def test_follow_goes_on(
     It is no member of a group and commits nothing, whatever its settings say.
     """
     writer, observer = producer(), consumer()
-    config = {**broker.client_properties(), "group.id": group, **COMMITS_AT_ONCE}
+    own = {"group.id": group, **COMMITS_AT_ONCE}
+    config = {**broker.client_properties(), **PROMPT, **own}
     # With its first record the writer starts the last of its threads.
     send(writer, topic(), [b"first"])
 
