@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from kafkalab import collection, experiments, facts, preflight, questions
+from kafkalab import collection, experiments, facts, preflight, questions, workers
 from kafkalab.brokers.capabilities import CAPABILITIES
 from kafkalab.brokers.errors import BrokerError
 from kafkalab.collection import FactModule
@@ -67,12 +67,28 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         type="bool",
         default=False,
     )
+    parser.addini(
+        workers.INI,
+        "auto: pytest runs several facts at a time, as with -n of pytest-xdist, unless the call "
+        "says how many",
+        default="",
+    )
     group.addoption(
         questions.FLAG,
         action="store_true",
         dest="kafkalab_predict",
         help="before each fact about Kafka, ask in the terminal for a prediction of its result",
     )
+
+
+# Before xdist's own hook, which reads its options.
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> Generator[None, object, object]:
+    try:
+        workers.ask_for_them(config)
+    except BadManifest as error:
+        raise _bad_manifest(error) from error
+    return (yield)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -100,7 +116,11 @@ def pytest_configure(config: pytest.Config) -> None:
         if not lab.is_worker:
             config.pluginmanager.register(experiments.ExperimentPages(config, lab))
     except BadManifest as error:
-        raise preflight.usage_error(f"kafkalab's curriculum: {readable(str(error))}") from error
+        raise _bad_manifest(error) from error
+
+
+def _bad_manifest(error: BadManifest) -> pytest.UsageError:
+    return preflight.usage_error(f"kafkalab's curriculum: {readable(str(error))}")
 
 
 def _is_debugged(config: pytest.Config) -> bool:
