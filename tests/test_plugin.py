@@ -500,7 +500,10 @@ def test_no_broker_is_started_when_nothing_needs_one(project: Any) -> None:
     project.run()
 
     assert project.launches == 0
-    assert not (project.folder / "cache").exists()
+    (pages,) = (project.folder / "cache").iterdir()
+    assert pages.name == "pages", "what all reports share is there, and nothing of a broker"
+    for folder in (pages, pages.parent):
+        assert folder.stat().st_mode & 0o077 == 0, "nobody else may write what is read again"
 
 
 @WORKERS

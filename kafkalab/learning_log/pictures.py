@@ -13,6 +13,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from kafkalab.brokers.cache import make_folder
 from kafkalab.config import Settings
 from kafkalab.learning_log import plots
 from kafkalab.learning_log.written import write_whole
@@ -83,7 +84,7 @@ class Pictures:
         name = sha256(seen).hexdigest()[:32]
         if name not in self._asked_for:
             path = (self._shared if is_shared else self._folder) / f"{name}.html"
-            self._asked_for[name] = _read(path) or _made(path, make)
+            self._asked_for[name] = _read(path) or _made(path, make, is_shared=is_shared)
             if path.parent != self._folder:
                 _forget_the_unused(path)
         return self._asked_for[name]
@@ -113,11 +114,14 @@ def _read(path: Path) -> Markup | None:
     return Markup(text) if mark == _mark(path.stem) else None  # noqa: S704
 
 
-def _made(path: Path, make: Callable[[], Markup]) -> Markup:
+def _made(path: Path, make: Callable[[], Markup], *, is_shared: bool) -> Markup:
     """Make a picture, and keep it."""
     made = make()
     # A folder that cannot be written to makes the next page slower, not this one wrong.
     with contextlib.suppress(OSError):
+        # The cache folder is refused if others can write to it; reports have the user's rights.
+        if is_shared:
+            make_folder(path.parent)
         path.parent.mkdir(parents=True, exist_ok=True)
         if not os.path.lexists(path):
             write_whole(path, f"{_mark(path.stem)}\n{made}".encode())
