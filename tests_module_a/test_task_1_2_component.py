@@ -613,15 +613,15 @@ def test_a_full_queue_is_waited_out(
     some = [KeyedRecord(late, "user-1", b"%d" % number) for number in range(12)]
 
     reports = solutions.routing.publish(config, records)
-    patient = reports_of(solutions, {**config, "linger.ms": 1_500}, some)
+    patient = reports_of(solutions, {**config, "linger.ms": 2_000}, some)
 
     values = [each.value() for each in read(consumer(), name)]
     evidence.table("200 records, a queue of 10", [{"reports": len(reports), "log": len(values)}])
-    evidence.table("12 records, a queue of 10 that waits 1.5 s for more", report_rows(patient))
+    evidence.table("12 records, a queue of 10 that waits 2 s for more", report_rows(patient))
     assert len(reports) == 200, "Each of the 200 records is reported."
     assert values == [each.value for each in records], "Each record is in the log once, in order."
     assert [each for each in patient if each.error is not None] == [], (
-        "Only the limit ends the waiting for room: here it comes after 1.5 s."
+        "Only the limit ends the waiting for room: here it comes after 2 s."
     )
 
 

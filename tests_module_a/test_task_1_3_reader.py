@@ -60,13 +60,13 @@ def test_the_reader_reads_all_to_the_end(
 ) -> None:
     """The reader reads every partition of every topic to its end, also if polls return nothing.
 
-    The broker holds its answers back for 0.6 s, so the first polls return
+    The broker holds its answers back for 0.8 s, so the first polls return
     nothing. Topics grow, so each reading asks anew which partitions there are.
     """
     users, shop, writer = topic(partitions=3), topic(), producer()
     for place in ((users, 0), (users, 2), (shop, 0)):
         send(writer, place[0], [b"%d" % number for number in range(5)], partition=place[1])
-    slow = {**broker.client_properties(), "fetch.min.bytes": 1_000_000, "fetch.wait.max.ms": 600}
+    slow = {**broker.client_properties(), "fetch.min.bytes": 1_000_000, "fetch.wait.max.ms": 800}
 
     records = list(solutions.partition_log.read_to_end(slow, [users, shop]))
     left = {users, shop} & set(admin.list_topics(timeout=20).topics)

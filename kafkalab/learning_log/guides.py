@@ -210,7 +210,8 @@ def _block(token: Token, recorded: Callable[[str], Markup]) -> str:
 def _maker() -> bytes:
     """The code that makes bodies: if it changes, all are made again."""
     own = [Path(file).read_bytes() for file in (__file__, code.__file__)]
-    return b"".join((*own, version("markdown-it-py").encode()))
+    used = "".join(map(version, ("markdown-it-py", "pygments")))
+    return b"".join((*own, used.encode()))
 
 
 def _raw(token: Token, text: str) -> None:
