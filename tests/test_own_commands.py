@@ -620,13 +620,14 @@ def test_mutants_can_be_listed(call: Call, project: Any) -> None:
 
 
 def test_mutants_of_what_does_not_hold(call: Call, project: Any, temporary: Path) -> None:
-    """First comes the check: exit code 1, and no mistake is made."""
+    """First comes the check: exit code 1, what was seen is told, and no mistake is made."""
     mine(project, TRIED.replace("return made.kept", "return []"))
 
     said = call("mutants", "9.1")
 
     assert said.code == 1
     assert "kafkalab: makes does not hold, and mistakes are made in code that works." in said.err
+    assert "It makes what is missing.\n  refuted: makes\n" in said.out
     assert "  kafkalab check 9.1\n" in said.out
     assert "[1/" not in said.out
     assert left_in(temporary) == []

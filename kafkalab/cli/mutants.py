@@ -16,7 +16,7 @@ import typer
 
 from kafkalab import typed
 from kafkalab.brokers.errors import BrokerError
-from kafkalab.cli import output
+from kafkalab.cli import failure, output
 from kafkalab.cli.options import (
     BackendOption,
     BootstrapOption,
@@ -31,7 +31,7 @@ from kafkalab.cli.own import Desk, FolderOption, TaskArgument
 from kafkalab.cli.warmed import undisturbed, warmed
 from kafkalab.config import Settings
 from kafkalab.curriculum import load
-from kafkalab.judging import NoVerdict
+from kafkalab.judging import Judgement, NoVerdict
 from kafkalab.learning_log.commands import shown_folder
 from kafkalab.learning_log.next_step import FOLDER
 from kafkalab.mutant_judge import Component, Fate, NoCopy, Place, Told, Trial, Unreadable
@@ -214,9 +214,7 @@ def _try_all(
             shown = shown_folder(str(desk.file))
             output.line(f"{len(facts)} facts judge {shown} as it is ...", style="dim")
             judgement = trial.as_it_is()
-            broken = [*judgement.failed, *judgement.untold]
-            if broken or not judgement.told:
-                trouble = f"{broken[0].slug} does not hold" if broken else "no fact can run here"
+            if trouble := _trouble_of(judgement, desk):
                 output.trouble(f"{trouble}, and mistakes are made in code that works. First run:")
                 output.whole(desk.command("check"), indent=2)
                 return 1
@@ -234,6 +232,19 @@ def _try_all(
             with undisturbed():
                 trial.end()
     return 0
+
+
+def _trouble_of(judgement: Judgement, desk: Desk) -> str:
+    """Show the first fact that does not hold for the code as it is; what to say of it, or ""."""
+    broken = [*judgement.failed, *judgement.untold]
+    if not broken:
+        return "" if judgement.told else "no fact can run here"
+    fact = broken[0]
+    output.line()
+    failure.show(fact, judgement, desk.taught, desk.task.component, desk.folder)
+    output.line()
+    says = "does not hold" if fact in judgement.failed else "could not be judged"
+    return f"{fact.slug} {says}"
 
 
 def _show_mistake(place: Place, desk: Desk, mark: str = "") -> None:
