@@ -16,7 +16,7 @@ INSTALLED := $(VENV)/.installed
 
 # Facts mostly wait, so more workers than cores make the run faster.
 lab: prepare
-	@$(BIN)/pytest tests_module_a -q -n 4; status=$$?; \
+	@$(BIN)/pytest tests_module_a -n 4; status=$$?; \
 	  echo "To call kafkalab and pytest yourself: source $(BIN)/activate"; exit $$status
 
 # The tests of wrong solutions run pytest themselves, some with workers: more than two at a time

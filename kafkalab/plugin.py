@@ -37,7 +37,7 @@ HYPOTHESIS_SECTION = "Hypothesis"
 """the heading under which that plugin adds its words to a report"""
 
 PAGE, RECORDER, QUESTIONS = "kafkalab-page", "kafkalab-recorder", "kafkalab-questions"
-ISOLATION = "kafkalab-isolation"
+FACT_LINES, ISOLATION = "kafkalab-fact-lines", "kafkalab-isolation"
 
 MARKERS = (
     "fact(slug, scope, versions=''): a sentence about Kafka, or about a component, that this test "
@@ -143,8 +143,11 @@ def _set_up_views(config: pytest.Config, lab: Lab) -> None:
     config.pluginmanager.register(page, PAGE)
     recorder = Recorder(config, lab, page)
     config.pluginmanager.register(recorder, RECORDER)
-    if lab.voice >= 0 and not config.option.collectonly:
+    if config.option.collectonly:
+        return
+    if lab.voice >= 0:
         config.pluginmanager.register(Teller(lab, recorder.tests, recorder.begin))
+    config.pluginmanager.register(recorder.fact_lines, FACT_LINES)
 
 
 def _go_on_without_facts(config: pytest.Config, lab: Lab, error: pytest.UsageError) -> None:
@@ -156,7 +159,7 @@ def _go_on_without_facts(config: pytest.Config, lab: Lab, error: pytest.UsageErr
     if lab.is_alone:
         raise error
     lab.trouble = str(error)
-    for name in (PAGE, RECORDER, QUESTIONS):
+    for name in (PAGE, RECORDER, QUESTIONS, FACT_LINES):
         if config.pluginmanager.hasplugin(name):
             config.pluginmanager.unregister(name=name)
 

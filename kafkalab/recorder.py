@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from kafkalab.curriculum import Curriculum
+from kafkalab.fact_lines import FactLines
 from kafkalab.lab import Lab
 from kafkalab.learning_log import acts, run_report, summary, terminal
 from kafkalab.learning_log.phase import PhaseData
@@ -41,6 +42,7 @@ class Recorder:
         """the learning log, once it is written"""
         self.tests: dict[str, TestRecord] = {}
         """the record of each selected test so far, by its node id"""
+        self.fact_lines = FactLines(config, lab, self.tests)
         self._is_collected = False
         self._running: set[str] = set()
         self._exit_status: int | None = None
@@ -190,8 +192,10 @@ class Recorder:
             why = why_nothing(keyword, self._lab.curriculum)
             out.line(f"kafkalab: {why}", red=True)
         if self.record is not None and self.record.facts:
-            pages = {"log": self._log, "page": self._page.path, "record": self.record_path}
-            is_brief = self._config.option.verbose < 0
+            pages = {"log": self._log}
+            if (verbosity := self._config.option.verbose) >= 0:
+                pages |= {"page": self._page.path, "record": self.record_path}
+            is_brief = verbosity < 0 or self.fact_lines.is_on
             view = terminal.View(is_brief, standing.hidden if standing else frozenset())
             terminal.show(out, self.record, self._lab.curriculum, pages, view)
             if standing is not None:

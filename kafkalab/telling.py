@@ -21,7 +21,7 @@ import pytest
 
 from kafkalab import facts
 from kafkalab.lab import Lab
-from kafkalab.learning_log.record import TestRecord, facts_of
+from kafkalab.learning_log.record import FactsSoFar, TestRecord
 
 # The report sections with a test's own output; "output" is that of a test that was killed.
 OUTPUT = re.compile(r"Captured (stdout|stderr|output)")
@@ -52,7 +52,7 @@ class Teller:
         self._tests = tests
         self._begin = begin
         self._limit = facts.time_limit(lab)
-        self._over: set[str] = set()
+        self._so_far = FactsSoFar(lab.curriculum, tests, lab.edited)
         self._printed: dict[str, dict[str, None]] = {}
 
     @pytest.hookimpl(tryfirst=True)
@@ -84,14 +84,10 @@ class Teller:
                 printed[own] = None
         if report.when in ("setup", "call"):
             return
-        self._over.add(report.nodeid)
         self._say(ends=report.nodeid)
-        tests = [each for each in self._tests.values() if each.slug == test.slug]
-        if self._over.issuperset(each.nodeid for each in tests):
-            (fact,) = facts_of(self._lab.curriculum, tests, self._lab.edited)
-            self._say(
-                fact=asdict(fact), tests=[asdict(each) for each in tests], printed="".join(printed)
-            )
+        if (fact := self._so_far.completed_by(report)) is not None:
+            tests = [asdict(each) for each in self._so_far.tests_of(test.slug)]
+            self._say(fact=asdict(fact), tests=tests, printed="".join(printed))
 
     def _say(self, **data: object) -> None:
         # json.dumps escapes a lone surrogate, as in a file name that cannot be decoded.

@@ -37,10 +37,10 @@ WORKERS = pytest.mark.parametrize("workers", ["-n0", "-n2"], ids=["one process",
 
 @WORKERS
 def test_facts_read_as_sentences_with_verdict_and_controls(project: Any, workers: str) -> None:
-    """The terminal shows each fact's sentence under its task, its controls beneath."""
+    """With -v the terminal shows each fact's sentence under its task, its controls beneath."""
     project.teach(ONE_THING)
 
-    result = project.run(workers)
+    result = project.run(workers, "-v")
 
     assert result.ret == 0
     result.stdout.fnmatch_lines(
@@ -285,7 +285,7 @@ def test_a_run_of_some_facts_renews_those(project: Any, workers: str) -> None:
     assert project.verdicts() == {"other": "demonstrated"}
     result.stdout.fnmatch_lines(
         [
-            "  1 of 1 facts demonstrated",
+            "9.1 Things: 1 of 1 facts demonstrated",
             "  proved   2 of 2 facts of Module T, on this machine",
             "  next     Module T is done. Go on.",
         ]

@@ -63,7 +63,7 @@ def judged(project: Any) -> list[dict[str, Any]]:
 @WORKERS
 def test_without_acts_all_is_shown_with_a_question(taught: Any, workers: str) -> None:
     """The first run proves the set-up; what is the learner's is 0 %, and one question stands."""
-    result = taught.run(workers)
+    result = taught.run(workers, "-v")
 
     result.stdout.fnmatch_lines(
         [
@@ -85,7 +85,7 @@ def test_an_answer_is_not_shown_before_it_is_predicted(taught: Any, workers: str
     """Slug and verdict of what is to be predicted, without its control; sentences of the rest."""
     taught.did(acts.PREDICTED, "other", choice="Something", right=True)
 
-    result = taught.run(workers)
+    result = taught.run(workers, "-v")
 
     result.stdout.re_match_lines(
         [
@@ -140,7 +140,7 @@ def test_in_ci_all_is_shown(taught: Any, monkeypatch: pytest.MonkeyPatch) -> Non
     taught.did(acts.PREDICTED, "other", choice="Something", right=True)
     monkeypatch.setenv("CI", "true")
 
-    taught.run().stdout.fnmatch_lines(["*A thing is a thing.", "*What is no thing is not."])
+    taught.run("-v").stdout.fnmatch_lines(["*A thing is a thing.", "*What is no thing is not."])
 
 
 def test_what_is_refuted_is_shown(taught: Any) -> None:

@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kafkalab.curriculum import Curriculum, Statement
 from kafkalab.learning_log.verdicts import SEVERITY, Outcome, Verdict, verdict, worst
 from kafkalab.learning_log.written import write_whole
 from kafkalab.readable import LINES, readable
+
+if TYPE_CHECKING:
+    import pytest
 
 SCHEMA = 1
 
@@ -160,13 +164,63 @@ def facts_of(
     def ran(statement: Statement) -> list[TestRecord]:
         return by_statement.get((statement.module, statement.function), [])
 
-    stated = {each.slug: each for each in reversed(curriculum.statements) if each.role == "fact"}
+    stated = curriculum.stated_facts
     return tuple(
         replace(_fact_record(curriculum, stated[slug], ran), edited=slug in edited)
         for task in curriculum.tasks
         for slug in task.facts
         if slug in selected and slug in stated
     )
+
+
+class FactsSoFar:
+    """The facts whose tests are all over, while a run goes on."""
+
+    def __init__(
+        self,
+        curriculum: Curriculum,
+        tests: Mapping[str, TestRecord],
+        edited: Collection[str] = (),
+    ) -> None:
+        """Take what the records are made from.
+
+        Args:
+            curriculum: states the facts.
+            tests: the records of the selected tests by node id; all are there before a test ends.
+            edited: the slugs of facts whose tests differ from those that kafkalab ships.
+        """
+        self._curriculum = curriculum
+        self._tests = tests
+        self._edited = edited
+        self._over: set[str] = set()
+
+    @cached_property
+    def _by_slug(self) -> Mapping[str, Sequence[TestRecord]]:
+        found: dict[str, list[TestRecord]] = {}
+        for test in self._tests.values():
+            found.setdefault(test.slug, []).append(test)
+        return found
+
+    @property
+    def total(self) -> int:
+        """How many facts the run has."""
+        return len(self._by_slug)
+
+    def tests_of(self, slug: str) -> Sequence[TestRecord]:
+        """What happened to each selected test of a fact so far."""
+        return self._by_slug[slug]
+
+    def completed_by(self, report: pytest.TestReport) -> FactRecord | None:
+        """The fact whose last test ends with this report of pytest's; None if there is none."""
+        test = self._tests.get(report.nodeid)
+        # A test whose worker crashed has one report, and that is of no phase.
+        if test is None or report.when in ("setup", "call"):
+            return None
+        self._over.add(report.nodeid)
+        tests = self.tests_of(test.slug)
+        if not self._over.issuperset(each.nodeid for each in tests):
+            return None
+        return next(iter(facts_of(self._curriculum, tests, self._edited)), None)
 
 
 def _fact_record(curriculum: Curriculum, fact: Statement, ran: Any) -> FactRecord:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -53,6 +53,12 @@ class Terminal:
     def heading(self, text: str) -> None:
         """Write a title across the whole width."""
         self._reporter.write_sep("=", readable(text), bold=True)
+
+    def begin_line(self) -> None:
+        """End the line that something else has begun, such as pytest's dots."""
+        self._reporter.ensure_newline()
+        if self._reporter._tw.width_of_current_line:
+            self._reporter._tw.line()
 
     def part(self, text: str, **markup: bool) -> None:
         """Write the beginning of a line."""
@@ -109,7 +115,7 @@ class View:
     """How much of a run is shown."""
 
     is_brief: bool
-    """a line for each task, and in full only the facts that need a look; `pytest -q` asks for it"""
+    """a line for each task, and in full only the facts that need a look"""
     hidden: frozenset[str]
     """the slugs of facts whose sentences would give away an answer that is yet to be predicted"""
 
@@ -128,8 +134,7 @@ def show(
         if facts:
             _show_task(terminal, task, facts, curriculum, record, view)
     terminal.line()
-    shown = {"log": pages["log"]} if view.is_brief else pages
-    for label, text in _footer(record, shown):
+    for label, text in _footer(record, pages):
         terminal.line(f"  {label:<8} {text}")
 
 
@@ -152,12 +157,25 @@ def _show_task(
         if view.is_brief and fact.verdict is Verdict.NOT_RUN:
             _wrapped(terminal, f"{fact.slug} was not run: {fact.reason}", 4, hanging=8, light=True)
         elif fact.needs_a_look or not view.is_brief:
-            # A failure gives no answer away, and the learner has to read what is wrong.
-            is_hidden = fact.slug in view.hidden and not fact.has_failed
-            _show_fact(terminal, fact, stated.why, hint, again, is_hidden=is_hidden)
+            _show_fact(terminal, fact, stated.why, hint, again, is_hidden=_hides(fact, view.hidden))
     if not view.is_brief:
         terminal.line()
         _wrapped(terminal, count(facts), 2, bold=True)
+
+
+def _hides(fact: FactRecord, hidden: Collection[str]) -> bool:
+    # A failure gives no answer away, and the learner has to read what is wrong.
+    return fact.slug in hidden and not fact.has_failed
+
+
+def words_of(fact: FactRecord, hidden: Collection[str]) -> str:
+    """A fact's sentence, or only its slug if the sentence would give an answer away.
+
+    Args:
+        fact: with its verdict.
+        hidden: the slugs of facts that are yet to be predicted.
+    """
+    return fact.slug if _hides(fact, hidden) else fact.sentence
 
 
 def show_standing(
