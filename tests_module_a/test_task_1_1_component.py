@@ -568,12 +568,7 @@ def test_describe_tells_what_is_there(
 
 
 @pytest.mark.fact("describe-keeps-the-replicas-order", scope="the component topics, two brokers")
-@pytest.mark.cluster(
-    brokers=2,
-    first_id=0,
-    # A broker that is gone is soon no leader any more: by default after 9 s.
-    settings={"broker.session.timeout.ms": "3000", "broker.heartbeat.interval.ms": "500"},
-)
+@pytest.mark.cluster(brokers=2, first_id=0)
 def test_describe_keeps_the_order_of_replicas(
     private_broker: Broker,
     admin: AdminClient,
@@ -591,7 +586,8 @@ def test_describe_keeps_the_order_of_replicas(
 
     (described,) = solutions.topics.describe(config, [name])
     there = describe_topic(admin, name).partitions
-    private_broker.kill(private_broker.node_ids[1], Termination.ABRUPT)
+    # A broker that ends by itself gives up what it leads at once.
+    private_broker.kill(private_broker.node_ids[1], Termination.GRACEFUL)
     wait_until(
         lambda: leaders(admin, name) + leaders(admin, single),
         lambda seen: -1 in seen and 1 not in seen,

@@ -393,15 +393,7 @@ def test_looking_joins_no_group(
 
 
 @pytest.mark.fact("unknown-topic-is-not-empty", scope="the component partition_log")
-@pytest.mark.cluster(
-    brokers=2,
-    settings={
-        "auto.create.topics.enable": "true",
-        # A broker that is gone is soon no leader any more: by default after 9 s.
-        "broker.session.timeout.ms": "3000",
-        "broker.heartbeat.interval.ms": "500",
-    },
-)
+@pytest.mark.cluster(brokers=2, settings={"auto.create.topics.enable": "true"})
 @pytest.mark.parametrize(("way", "limit"), LIMIT_OF.items(), ids=LIMIT_OF)
 def test_an_unknown_topic_is_not_an_empty_one(
     private_broker: Broker,
@@ -429,7 +421,8 @@ def test_an_unknown_topic_is_not_an_empty_one(
 
     missing = refusal(config, known, unknown)
     names = set(admin.list_topics(timeout=20).topics)
-    private_broker.kill(private_broker.node_ids[1], Termination.ABRUPT)
+    # A broker that ends by itself gives up what it leads at once.
+    private_broker.kill(private_broker.node_ids[1], Termination.GRACEFUL)
     wait_until(
         lambda: leaders(admin, known),
         lambda seen: -1 in seen,
