@@ -551,7 +551,7 @@ def test_a_slow_caller_is_no_silence(
     Each record comes by itself, so that the reader has no other one to give at once.
     """
     name, writer = topic(), producer({"batch.num.messages": 1})
-    send(writer, name, [b"x" * 1_000] * 3)
+    send(writer, name, [b"x" * 1_000] * 2)
     config = {**broker.client_properties(), **ONE_AT_A_TIME}
 
     def read_slowly(quiet: float) -> dict[str, int]:
@@ -566,14 +566,14 @@ def test_a_slow_caller_is_no_silence(
 
     for quiet in QUIET:
         seen = read_slowly(quiet)
-        if set(seen.values()) == {3}:
+        if set(seen.values()) == {2}:
             break
 
     evidence.note("The reader waits {} s, the caller took a bit more.", quiet)
-    evidence.table("Records read, of 3", [seen])
+    evidence.table("Records read, of 2", [seen])
     for way, count in seen.items():
-        assert count == 3, (
-            f"All three records are read, though the caller took longer with the first than the "
+        assert count == 2, (
+            f"Both records are read, though the caller took longer with the first than the "
             f"{quiet} s that {way}() waits."
         )
 
