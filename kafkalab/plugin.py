@@ -6,7 +6,6 @@ markers and fixtures, and does not import the Kafka client.
 
 from __future__ import annotations
 
-import gc
 import re
 import sys
 from collections.abc import Generator
@@ -181,10 +180,6 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     # In the controller, before any worker starts: a worker cannot print one clear line.
     config = session.config
     lab = config.stash[lab_key]
-    if lab.is_active:
-        # What is loaded now stays. To look through it at each collection of garbage, and pytest
-        # collects some in the end, would take a tenth of a second in each process.
-        gc.freeze()
     if lab.is_worker or not lab.is_active:
         return
     try:
