@@ -50,6 +50,8 @@ def test_a_topic_has_its_partitions(kafka_broker):
     assert len(admin.list_topics("seen", timeout=30).topics["seen"].partitions) == 3
 """
 
+TITLE = "Seconds: of the clock, and of processor time by process"
+
 # Seconds; a run that takes longer hangs.
 LIMIT = 600.0
 
@@ -81,7 +83,7 @@ def called(arguments: Sequence[str], folder: Path) -> Took:
         SystemExit: pytest failed.
     """
     seen: dict[psutil.Process, tuple[str, float]] = {}
-    environment = {**os.environ, "KAFKALAB_BACKEND": "embedded"}
+    environment = {**os.environ, "KAFKALAB_BACKEND": "embedded", "PYTEST_ADDOPTS": ""}
     started = time.monotonic()
     with tempfile.TemporaryFile() as output:
         call = subprocess.Popen(
@@ -108,6 +110,11 @@ def called(arguments: Sequence[str], folder: Path) -> Took:
             wait_until(look, limit=LIMIT, what="the run's end", interval=0.1)
         except psutil.NoSuchProcess:
             call.wait()
+        finally:
+            # After its limit, or at Ctrl-C. Its watchdog ends its brokers.
+            if call.poll() is None:
+                call.kill()
+                call.wait()
         wall = time.monotonic() - started
         if call.returncode:
             output.seek(0)
@@ -180,7 +187,7 @@ def show(console: Console, found: Mapping[str, Sequence[Took]]) -> None:
     """Print the table of seconds."""
     stock = best(found, "stock start").wall
     kinds = ("brokers", "workers", "pytest", "others")
-    table = Table("way", "best", "worst", "of stock", *kinds, box=None)
+    table = Table("way", "best", "worst", "of stock", *kinds, box=None, title=TITLE)
     for way, rounds in found.items():
         took = best(found, way)
         numbers = (took.wall, max(each.wall for each in rounds), took.wall / stock)

@@ -39,10 +39,12 @@ class FactLines:
 
         Known as soon as pytest is configured.
         """
+        # A command that started this pytest shows the verdicts itself.
+        is_heard = self._lab.voice < 0
         usual = self._config.get_verbosity(pytest.Config.VERBOSITY_TEST_CASES) == 0
         # With --kafkalab-predict the questions tell each result.
         asks = bool(self._config.option.kafkalab_predict)
-        return type(self._reporter) is pytest.TerminalReporter and usual and not asks
+        return type(self._reporter) is pytest.TerminalReporter and usual and is_heard and not asks
 
     @cached_property
     def _hidden(self) -> frozenset[str]:
@@ -84,9 +86,11 @@ class FactLines:
             yield
         finally:
             self._is_reporting = False
+        if not self.is_on:
+            return
         fact = self._so_far.completed_by(report)
         # A plugin that repeats tests may end one again.
-        if self.is_on and fact is not None and fact.slug not in self._shown:
+        if fact is not None and fact.slug not in self._shown:
             self._shown.add(fact.slug)
             self._show(fact)
 

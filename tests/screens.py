@@ -75,7 +75,7 @@ class Screen:
         def missing() -> tuple[list[str], str]:
             self._read()
             shown = " ".join(CONTROL.sub("", self._fresh).split())
-            # A wait that fails tells the begin of what it saw last, and what matters is its end.
+            # A wait that fails shows the start of what it saw; but the end says what went wrong.
             return [text for text in texts if text not in shown], shown[-600:]
 
         wait_until(missing, lambda seen: not seen[0], limit=limit, what=f"{texts} on the screen")

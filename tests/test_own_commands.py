@@ -633,6 +633,22 @@ def test_mutants_of_what_does_not_hold(call: Call, project: Any, temporary: Path
     assert left_in(temporary) == []
 
 
+def test_mutants_of_what_cannot_be_judged(call: Call, project: Any) -> None:
+    """A fact that broke down says nothing about the code, and is not told as if it did."""
+    teach(
+        project,
+        FACTS.replace("        seen = solutions", "        open('/no/where'); seen = solutions"),
+    )
+    mine(project, TRIED)
+
+    said = call("mutants", "9.1")
+
+    assert said.code == 1
+    assert "kafkalab: tells could not be judged, and mistakes are made" in said.err
+    assert "It tells what is there.\n  invalid: tells\n" in said.out
+    assert "[1/" not in said.out
+
+
 @pytest.mark.parametrize(
     ("text", "arguments", "told"),
     [

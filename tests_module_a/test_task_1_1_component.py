@@ -586,7 +586,7 @@ def test_describe_keeps_the_order_of_replicas(
 
     (described,) = solutions.topics.describe(config, [name])
     there = describe_topic(admin, name).partitions
-    # A broker that ends by itself gives up what it leads at once.
+    # Told to end, a broker gives up its partitions at once; killed, when its session is over.
     private_broker.kill(private_broker.node_ids[1], Termination.GRACEFUL)
     wait_until(
         lambda: leaders(admin, name) + leaders(admin, single),

@@ -421,7 +421,7 @@ def test_an_unknown_topic_is_not_an_empty_one(
 
     missing = refusal(config, known, unknown)
     names = set(admin.list_topics(timeout=20).topics)
-    # A broker that ends by itself gives up what it leads at once.
+    # Told to end, a broker gives up its partitions at once; killed, when its session is over.
     private_broker.kill(private_broker.node_ids[1], Termination.GRACEFUL)
     wait_until(
         lambda: leaders(admin, known),

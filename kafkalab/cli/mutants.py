@@ -235,7 +235,10 @@ def _try_all(
 
 
 def _trouble_of(judgement: Judgement, desk: Desk) -> str:
-    """Show the first fact that does not hold for the code as it is; what to say of it, or ""."""
+    """Show the first fact that does not hold for the code as it is; return what to say of it.
+
+    What is returned is empty if all facts hold.
+    """
     broken = [*judgement.failed, *judgement.untold]
     if not broken:
         return "" if judgement.told else "no fact can run here"
